@@ -1,1 +1,16 @@
-//! domain
+//! What a shop may decide, and nothing else: pure aggregates, their values, and the process manager.
+//!
+//! No I/O, clock, randomness or logging lives here. Prices, times and new ids arrive in the commands.
+
+mod aggregate;
+mod any;
+pub mod cart;
+pub mod checkout;
+pub mod inventory_item;
+pub mod order;
+pub mod payment;
+pub mod product;
+pub mod value;
+
+pub use aggregate::{Aggregate, Event, Refusal};
+pub use any::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState};

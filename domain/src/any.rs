@@ -1,0 +1,192 @@
+//! The closed sum of all aggregates, for the parts that handle every kind alike.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product};
+
+macro_rules! aggregates {
+    ($($name:ident = $literal:literal => $module:ident),+ $(,)?) => {
+        /// Which aggregate a stream belongs to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
+        pub enum AggregateType { $($name),+ }
+
+        impl AggregateType {
+            /// Every aggregate there is.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The literal stored in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $literal),+ }
+            }
+        }
+
+        impl FromStr for AggregateType {
+            type Err = UnknownAggregate;
+
+            fn from_str(text: &str) -> Result<Self, UnknownAggregate> {
+                match text {
+                    $($literal => Ok(Self::$name),)+
+                    other => Err(UnknownAggregate(other.to_owned())),
+                }
+            }
+        }
+
+        /// A command on any aggregate, tagged with the aggregate's type.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
+        pub enum AnyCommand { $(#[serde(rename = $literal)] $name($module::Command)),+ }
+
+        impl AnyCommand {
+            /// The aggregate that the command is for.
+            #[must_use]
+            pub const fn aggregate_type(&self) -> AggregateType {
+                match self { $(Self::$name(_) => AggregateType::$name),+ }
+            }
+        }
+
+        /// An event of any aggregate; serialises as its own payload, without the aggregate's type.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
+        pub enum AnyEvent { $($name($module::Event)),+ }
+
+        impl AnyEvent {
+            /// The aggregate that the event happened to.
+            #[must_use]
+            pub const fn aggregate_type(&self) -> AggregateType {
+                match self { $(Self::$name(_) => AggregateType::$name),+ }
+            }
+
+            /// The stored name of the event.
+            #[must_use]
+            pub fn event_type(&self) -> &'static str {
+                match self { $(Self::$name(event) => event.event_type()),+ }
+            }
+
+            /// The stored version of the event.
+            #[must_use]
+            pub fn event_version(&self) -> &'static str {
+                match self { $(Self::$name(event) => event.event_version()),+ }
+            }
+
+            /// Reads the payload of an event of `aggregate_type`.
+            ///
+            /// # Errors
+            /// The deserialiser's, when the payload is not of a known shape.
+            pub fn deserialize<'de, D: Deserializer<'de>>(
+                aggregate_type: AggregateType,
+                payload: D,
+            ) -> Result<Self, D::Error> {
+                match aggregate_type {
+                    $(AggregateType::$name => Deserialize::deserialize(payload).map(Self::$name)),+
+                }
+            }
+        }
+
+        /// A refusal by any aggregate; serialises as `{"code", "values"}`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(untagged)]
+        #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
+        pub enum AnyRefusal { $($name($module::Refusal)),+ }
+
+        impl AnyRefusal {
+            /// The stable dotted code.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self { $(Self::$name(refusal) => refusal.code()),+ }
+            }
+        }
+
+        impl fmt::Display for AnyRefusal {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Self::$name(refusal) => refusal.fmt(f)),+ }
+            }
+        }
+
+        impl std::error::Error for AnyRefusal {}
+
+        /// The state of any aggregate.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
+        pub enum AnyState { $($name($module::$name)),+ }
+
+        impl AnyState {
+            /// The state before the first event.
+            #[must_use]
+            pub fn initial(aggregate_type: AggregateType) -> Self {
+                match aggregate_type { $(AggregateType::$name => Self::$name(Default::default())),+ }
+            }
+
+            /// Decides a command of the same aggregate; `None` when it is for another one.
+            #[must_use]
+            pub fn decide(&self, command: AnyCommand) -> Option<Result<Vec<AnyEvent>, AnyRefusal>> {
+                match (self, command) {
+                    $((Self::$name(state), AnyCommand::$name(command)) => Some(
+                        state
+                            .decide(command)
+                            .map(|events| events.into_iter().map(AnyEvent::$name).collect())
+                            .map_err(AnyRefusal::$name),
+                    ),)+
+                    (_, _) => None,
+                }
+            }
+
+            /// The state after `event`; an event of another aggregate leaves it as it was.
+            #[must_use]
+            pub fn evolve(self, event: AnyEvent) -> Self {
+                match (self, event) {
+                    $((Self::$name(state), AnyEvent::$name(event)) => Self::$name(state.evolve(event)),)+
+                    (state, _) => state,
+                }
+            }
+        }
+
+        $(
+            impl From<$module::Command> for AnyCommand {
+                fn from(command: $module::Command) -> Self { Self::$name(command) }
+            }
+            impl From<$module::Event> for AnyEvent {
+                fn from(event: $module::Event) -> Self { Self::$name(event) }
+            }
+            const _: () = assert!(matches!(<$module::$name as Aggregate>::TYPE.as_bytes(), bytes if same(bytes, $literal.as_bytes())));
+        )+
+    };
+}
+
+const fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+aggregates! {
+    Cart = "cart" => cart,
+    Checkout = "checkout" => checkout,
+    InventoryItem = "inventory_item" => inventory_item,
+    Order = "order" => order,
+    Payment = "payment" => payment,
+    Product = "product" => product,
+}
+
+impl fmt::Display for AggregateType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A stored aggregate type that this program does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no aggregate type {0:?}")]
+pub struct UnknownAggregate(pub String);

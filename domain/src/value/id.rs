@@ -1,0 +1,109 @@
+//! Names of things: UUIDs and validated codes, kept as text so that both travel alike.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Invalid;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $wanted:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Checks and takes a name.
+            ///
+            /// # Errors
+            /// When the text is not such a name.
+            pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+                let text = text.into();
+                let valid: fn(&str) -> bool = $valid;
+                if valid(&text) { Ok(Self(text.into())) } else { Err(Invalid::new($kind, &text, $wanted)) }
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+    };
+}
+
+macro_rules! code_id {
+    ($($(#[$doc:meta])* $name:ident, $kind:literal;)+) => {$(
+        text_id!($(#[$doc])* $name, $kind, "1 to 64 of A-Z a-z 0-9 _ -", |text| {
+            (1..=64).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        });
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id.to_string().into())
+            }
+        }
+    )+};
+}
+
+code_id! {
+    /// One cart.
+    CartId, "cart id";
+    /// One customer; guests have none.
+    CustomerId, "customer id";
+    /// One order, and the checkout that leads to it.
+    OrderId, "order id";
+    /// One payment intent.
+    PaymentId, "payment id";
+    /// One try at authorizing a payment.
+    AttemptId, "attempt id";
+    /// One refund of a payment.
+    RefundId, "refund id";
+    /// One entry of the catalogue.
+    ProductId, "product id";
+    /// One hold on the stock of a SKU; a checkout uses its order's id.
+    ReservationId, "reservation id";
+}
+
+text_id!(
+    /// A stock keeping unit. Real ones hold spaces, dots and both cases; case tells them apart.
+    Sku, "SKU", "1 to 64 characters without control characters, not starting or ending with a space",
+    |text| (1..=64).contains(&text.chars().count())
+        && !text.chars().any(char::is_control)
+        && text.trim() == text
+);
+
+impl From<OrderId> for ReservationId {
+    fn from(order: OrderId) -> Self {
+        Self(order.0)
+    }
+}

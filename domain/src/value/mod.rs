@@ -1,0 +1,33 @@
+//! Values that commands and events are made of; each holds only truths that can never change.
+
+mod id;
+mod money;
+mod quantity;
+mod sealed;
+mod text;
+mod time;
+
+pub use id::{AttemptId, CartId, CustomerId, OrderId, PaymentId, ProductId, RefundId, ReservationId, Sku};
+pub use money::{Currency, Money};
+pub use quantity::Quantity;
+pub use sealed::Sealed;
+pub use text::Text;
+pub use time::Time;
+
+/// A value that is not one of its type, with what would be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} is not a {kind}: {wanted}")]
+pub struct Invalid {
+    /// The type that was asked for.
+    pub kind: &'static str,
+    /// What was given, cut to 80 characters.
+    pub value: String,
+    /// The rule that it breaks.
+    pub wanted: &'static str,
+}
+
+impl Invalid {
+    fn new(kind: &'static str, value: &str, wanted: &'static str) -> Self {
+        Self { kind, value: value.chars().take(80).collect(), wanted }
+    }
+}

@@ -1,0 +1,109 @@
+//! Money: whole minor units of one ISO 4217 currency. There is no floating point anywhere.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, Quantity};
+
+/// An ISO 4217 alphabetic code, such as `GBP`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Pound sterling.
+    pub const GBP: Self = Self(*b"GBP");
+
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // The constructor lets only A to Z in, so this is always UTF-8.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.as_bytes() {
+            &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
+            _ => Err(Invalid::new("currency", text, "three capital letters of ISO 4217, such as GBP")),
+        }
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+/// An amount in minor units (pence, cents) with its currency. May be negative: a discount, a credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// Minor units.
+    pub amount: i64,
+    /// Their currency.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// Minor units of a currency.
+    #[must_use]
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    /// Nothing, in a currency.
+    #[must_use]
+    pub const fn zero(currency: Currency) -> Self {
+        Self { amount: 0, currency }
+    }
+
+    /// The sum; `None` when the currencies differ or it does not fit.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let same = self.currency == other.currency;
+        same.then(|| self.amount.checked_add(other.amount)).flatten().map(|amount| Self { amount, ..self })
+    }
+
+    /// The difference; `None` when the currencies differ or it does not fit.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        let same = self.currency == other.currency;
+        same.then(|| self.amount.checked_sub(other.amount)).flatten().map(|amount| Self { amount, ..self })
+    }
+
+    /// So many times this; `None` when it does not fit.
+    #[must_use]
+    pub fn times(self, quantity: Quantity) -> Option<Self> {
+        self.amount.checked_mul(i64::from(quantity.get())).map(|amount| Self { amount, ..self })
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.amount, self.currency)
+    }
+}

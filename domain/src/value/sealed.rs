@@ -1,0 +1,15 @@
+//! Personal data as the log may hold it: closed.
+
+use serde::{Deserialize, Serialize};
+
+/// A personal value, encrypted under its subject's key; only the store's vault opens it.
+///
+/// The domain carries it and can neither read nor compare what is inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// Whose key closes it: a customer, or a guest's cart. Destroying that key forgets the value.
+    pub subject: Box<str>,
+    /// Nonce and ciphertext in base64.
+    pub sealed: Box<str>,
+}
