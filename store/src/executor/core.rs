@@ -1,0 +1,495 @@
+//! The executor's one loop: it alone holds the aggregates, decides, and has at most one append on its way.
+//!
+//! A failed append is never guessed at. Whatever went wrong, recovery is the same: look up which of the batch's
+//! commands have answers, read the events that others appended, decide again what they touched, and go on.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesUnordered,
+};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use super::{
+    ExecuteError, Executed, Executor, Refused, Reply, Request, Token,
+    cache::{Cache, Slot, Versioned},
+    decided::{Decided, Decision, decide},
+};
+use crate::{
+    log::{Answer, AppendError, Batch, Head, LockedLog, Log, LogError, Recorded, StreamId, decode},
+    ports::{Clock, Ids},
+};
+
+/// Bounds of one executor.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Commands that may wait to be taken up; beyond, callers are told that it is overloaded.
+    pub waiting_max: usize,
+    /// Commands that may be decided and not yet durable.
+    pub undurable_max: usize,
+    /// Events of one append.
+    pub batch_events_max: usize,
+    /// Aggregates kept in memory.
+    pub streams_max: usize,
+    /// How long an append is tried again after the connection broke.
+    pub give_up_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            waiting_max: 8_192,
+            undurable_max: 8_192,
+            batch_events_max: 2_000,
+            streams_max: 100_000,
+            give_up_after: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Starts an executor on a log: the door to it, and the future that must be driven for it to work.
+///
+/// # Errors
+/// When the log's head cannot be read.
+pub async fn run(
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    limits: Limits,
+) -> Result<(Executor, impl Future<Output = ()> + Send), LogError> {
+    let head = log.head().await?;
+    let (sender, requests) = mpsc::channel(limits.waiting_max);
+    let (head_sender, head_receiver) = watch::channel(head);
+    let core = Core {
+        log,
+        clock,
+        ids,
+        limits,
+        head,
+        head_sender,
+        cache: Cache::new(limits.streams_max),
+        queue: Vec::new(),
+        flying: Vec::new(),
+        known_ids: HashSet::new(),
+        misses: 0,
+        broken_since_us: None,
+    };
+    Ok((Executor { requests: sender, head: head_receiver }, core.run(requests)))
+}
+
+struct Core {
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    limits: Limits,
+    head: Head,
+    head_sender: watch::Sender<Head>,
+    cache: Cache,
+    /// Decided, not yet in an append.
+    queue: Vec<Decided>,
+    /// In the append that is on its way.
+    flying: Vec<Decided>,
+    /// Ids of everything taken up and not yet answered.
+    known_ids: HashSet<Uuid>,
+    /// Appends in a row that found the head moved.
+    misses: u32,
+    broken_since_us: Option<i64>,
+}
+
+enum Step {
+    Appended(Result<Head, AppendError>),
+    Recovered(Box<Result<Recovery, LogError>>),
+}
+
+/// What recovery found out.
+struct Recovery {
+    head: Head,
+    foreign: Vec<Recorded>,
+    answers: Vec<Answer>,
+    guard: Option<Box<dyn LockedLog>>,
+}
+
+type Loaded = (StreamId, Result<Versioned, LogError>);
+
+impl Core {
+    async fn run(mut self, mut requests: mpsc::Receiver<(Request, Reply)>) {
+        let mut loads: FuturesUnordered<BoxFuture<'static, Loaded>> = FuturesUnordered::new();
+        let mut step: Option<BoxFuture<'static, Step>> = None;
+        let mut incoming = Vec::new();
+        let mut open = true;
+        while open || step.is_some() || !loads.is_empty() || !self.queue.is_empty() {
+            let room = self.queue.len() + self.flying.len() < self.limits.undurable_max;
+            tokio::select! {
+                biased;
+                Some(done) = OptionFuture::from(step.as_mut()) => {
+                    step = self.advance(done);
+                }
+                Some((stream, result)) = loads.next(), if !loads.is_empty() => self.loaded(&stream, result),
+                count = requests.recv_many(&mut incoming, 1_024), if open && room => {
+                    open = count > 0;
+                    for (request, reply) in incoming.drain(..) {
+                        if let Some(load) = self.take_up(request, reply) {
+                            loads.push(load);
+                        }
+                    }
+                }
+            }
+            if step.is_none() && !self.queue.is_empty() {
+                step = Some(self.append(None));
+            }
+        }
+    }
+
+    /// Decides a command, or has its aggregate loaded first.
+    fn take_up(&mut self, request: Request, reply: Reply) -> Option<BoxFuture<'static, Loaded>> {
+        if !self.known_ids.insert(request.command_id) {
+            let _ = reply.send(Err(ExecuteError::InFlight));
+            return None;
+        }
+        let stream = request.stream();
+        match self.cache.get_mut(&stream) {
+            Some(Slot::Ready(_)) => {
+                self.decide(request, reply);
+                None
+            }
+            Some(Slot::Loading { waiting, .. }) => {
+                waiting.push((request, reply));
+                None
+            }
+            None => {
+                self.cache.begin_loading(stream.clone(), (request, reply));
+                Some(load(Arc::clone(&self.log), stream).boxed())
+            }
+        }
+    }
+
+    fn loaded(&mut self, stream: &StreamId, result: Result<Versioned, LogError>) {
+        match result {
+            Ok(durable) => {
+                for (request, reply) in self.cache.loaded(stream, durable) {
+                    self.decide(request, reply);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%stream, %error, "an aggregate could not be loaded");
+                let reason: Arc<str> = error.to_string().into();
+                for (request, reply) in self.cache.loading_failed(stream) {
+                    self.known_ids.remove(&request.command_id);
+                    let _ = reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, request: Request, reply: Reply) {
+        let stream = request.stream();
+        let Some(ready) = self.cache.ready_mut(&stream) else {
+            self.known_ids.remove(&request.command_id);
+            let _ = reply.send(Err(ExecuteError::Unavailable("the aggregate is not in memory".into())));
+            return;
+        };
+        ready.undecided_or_flying += 1;
+        let newest = ready.ahead.get_or_insert_with(|| ready.durable.clone());
+        let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
+        let version = newest.sequence;
+        self.cache.touch(&stream);
+        self.queue.push(Decided { request, reply, decision, version, decided_at_us });
+    }
+
+    /// Sends off as much of the queue as one append takes.
+    fn append(&mut self, guard: Option<Box<dyn LockedLog>>) -> BoxFuture<'static, Step> {
+        let mut events = 0;
+        let take = self
+            .queue
+            .iter()
+            .take_while(|decided| {
+                events += decided.events();
+                events <= self.limits.batch_events_max || events == decided.events()
+            })
+            .count();
+        let rest = self.queue.split_off(take.max(1).min(self.queue.len()));
+        self.flying = std::mem::replace(&mut self.queue, rest);
+        let batch = self.batch();
+        let head = self.head;
+        let log = Arc::clone(&self.log);
+        async move {
+            Step::Appended(match guard {
+                Some(guard) => guard.append(&batch).await,
+                None => log.append(&head, &batch).await,
+            })
+        }
+        .boxed()
+    }
+
+    fn batch(&self) -> Batch {
+        let events: usize = self.flying.iter().map(Decided::events).sum();
+        let end = self.head.position + events as i64;
+        let mut position = self.head.position;
+        let mut batch = Batch::default();
+        for decided in &self.flying {
+            position += decided.events() as i64;
+            let answered_at = if decided.events() > 0 { position } else { end };
+            batch.answers.extend(decided.answer(answered_at));
+            if let Decision::Accepted { rows, .. } = &decided.decision {
+                batch.events.extend(rows.iter().cloned());
+            }
+        }
+        batch
+    }
+
+    /// Takes in how the step on its way ended, and says which comes next.
+    fn advance(&mut self, done: Step) -> Option<BoxFuture<'static, Step>> {
+        match done {
+            Step::Appended(Ok(head)) => {
+                self.misses = 0;
+                self.broken_since_us = None;
+                self.durable(head);
+                None
+            }
+            Step::Appended(Err(AppendError::Missed)) => {
+                self.misses += 1;
+                // The first miss reads on and tries again; from the second on the head's lock makes sure of it.
+                Some(self.recover(false, self.misses >= 2, Duration::ZERO))
+            }
+            Step::Appended(Err(AppendError::Answered)) => Some(self.recover(true, false, Duration::ZERO)),
+            Step::Appended(Err(AppendError::Unknown(error))) => {
+                tracing::warn!(%error, "the outcome of an append is unknown; looking it up");
+                self.retry_or_fail(&error.to_string())
+            }
+            Step::Appended(Err(error @ AppendError::StreamMoved)) => {
+                tracing::error!(%error, "memory and log disagree; the aggregates are read again");
+                self.fail(&error.to_string());
+                None
+            }
+            Step::Appended(Err(AppendError::Refused(error))) => {
+                tracing::error!(%error, "the database refused an append");
+                self.fail(&error.to_string());
+                None
+            }
+            Step::Recovered(recovered) => match *recovered {
+                Ok(recovery) => self.recovered(recovery),
+                Err(LogError::Database(error)) => self.retry_or_fail(&error.to_string()),
+                Err(error) => {
+                    tracing::error!(%error, "the log cannot be read on");
+                    self.fail(&error.to_string());
+                    None
+                }
+            },
+        }
+    }
+
+    fn retry_or_fail(&mut self, reason: &str) -> Option<BoxFuture<'static, Step>> {
+        let now_us = self.clock.now_us();
+        let since_us = *self.broken_since_us.get_or_insert(now_us);
+        let waited = Duration::from_micros(u64::try_from(now_us - since_us).unwrap_or(0));
+        if waited < self.limits.give_up_after {
+            return Some(self.recover(true, false, Duration::from_millis(100)));
+        }
+        self.fail(reason);
+        None
+    }
+
+    fn recover(&self, look_up: bool, lock: bool, delay: Duration) -> BoxFuture<'static, Step> {
+        let ids = if look_up { self.flying.iter().map(|decided| decided.request.command_id).collect() } else { vec![] };
+        let (log, clock, after) = (Arc::clone(&self.log), Arc::clone(&self.clock), self.head);
+        async move {
+            if !delay.is_zero() {
+                clock.sleep(delay).await;
+            }
+            Step::Recovered(Box::new(recovery(&*log, after, &ids, lock).await))
+        }
+        .boxed()
+    }
+
+    /// Everything in the flying batch is durable: fold it, tell the callers.
+    fn durable(&mut self, head: Head) {
+        let mut position = self.head.position;
+        self.head = head;
+        let token = Token { incarnation: head.incarnation, position: head.position };
+        for decided in std::mem::take(&mut self.flying) {
+            position += decided.events() as i64;
+            self.known_ids.remove(&decided.request.command_id);
+            if let Some(ready) = self.cache.ready_mut(&decided.request.stream()) {
+                ready.undecided_or_flying -= 1;
+                if let Decision::Accepted { events, .. } = &decided.decision {
+                    for event in events {
+                        ready.durable.evolve(event.clone());
+                    }
+                }
+            }
+            decided.reply(token, position);
+        }
+        self.head_sender.send_replace(head);
+    }
+
+    fn recovered(&mut self, recovery: Recovery) -> Option<BoxFuture<'static, Step>> {
+        let mut touched = HashSet::new();
+        for recorded in recovery.foreign {
+            self.fold_foreign(recorded, &mut touched);
+        }
+        self.head = recovery.head;
+        self.head_sender.send_replace(self.head);
+        let mut answers: HashMap<Uuid, Answer> =
+            recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
+        let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
+        let mut waiting = Vec::with_capacity(pending.len());
+        for decided in pending {
+            match answers.remove(&decided.request.command_id) {
+                Some(answer) => {
+                    let stream = decided.request.stream();
+                    self.settle(&stream, decided.request.command_id);
+                    touched.insert(stream);
+                    let _ = decided.reply.send(first_answer(&decided.request, &answer, self.head.incarnation));
+                }
+                None => waiting.push(decided),
+            }
+        }
+        self.decide_again(waiting, &touched);
+        if self.queue.is_empty() {
+            return None;
+        }
+        Some(self.append(recovery.guard))
+    }
+
+    fn fold_foreign(&mut self, recorded: Recorded, touched: &mut HashSet<StreamId>) {
+        match self.cache.get_mut(&recorded.stream) {
+            Some(Slot::Ready(ready)) => {
+                if recorded.sequence == ready.durable.sequence + 1 {
+                    touched.insert(recorded.stream);
+                    ready.durable.evolve(recorded.event);
+                }
+            }
+            Some(Slot::Loading { seen, .. }) => seen.push(recorded),
+            None => {}
+        }
+    }
+
+    /// Puts the waiting commands back into the queue, deciding again those whose stream has changed under them.
+    fn decide_again(&mut self, waiting: Vec<Decided>, touched: &HashSet<StreamId>) {
+        for stream in touched {
+            if let Some(ready) = self.cache.ready_mut(stream) {
+                ready.ahead = None;
+            }
+        }
+        for decided in waiting {
+            let stream = decided.request.stream();
+            if touched.contains(&stream) {
+                self.settle(&stream, decided.request.command_id);
+                self.known_ids.insert(decided.request.command_id);
+                self.decide(decided.request, decided.reply);
+            } else {
+                self.queue.push(decided);
+            }
+        }
+    }
+
+    fn settle(&mut self, stream: &StreamId, command_id: Uuid) {
+        self.known_ids.remove(&command_id);
+        if let Some(ready) = self.cache.ready_mut(stream) {
+            ready.undecided_or_flying -= 1;
+        }
+    }
+
+    /// Gives up on the flying batch, and decides again what rested on it.
+    fn fail(&mut self, reason: &str) {
+        self.misses = 0;
+        self.broken_since_us = None;
+        let reason: Arc<str> = reason.into();
+        let mut touched = HashSet::new();
+        for decided in std::mem::take(&mut self.flying) {
+            let stream = decided.request.stream();
+            self.settle(&stream, decided.request.command_id);
+            touched.insert(stream);
+            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+        }
+        // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew.
+        let (rest, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|decided| touched.contains(&decided.request.stream()));
+        self.queue = kept;
+        for decided in rest {
+            self.known_ids.remove(&decided.request.command_id);
+            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+        }
+        for stream in &touched {
+            self.cache.forget(stream);
+        }
+    }
+}
+
+async fn load(log: Arc<dyn Log>, stream: StreamId) -> Loaded {
+    let result = log.load(&stream, 0).await.and_then(|events| {
+        let mut versioned = Versioned::initial(&stream);
+        for stored in &events {
+            versioned.evolve(understood(stored)?.event);
+        }
+        Ok(versioned)
+    });
+    (stream, result)
+}
+
+fn understood(stored: &crate::log::StoredEvent) -> Result<Recorded, LogError> {
+    decode(stored).map_err(|source| LogError::Decode {
+        stream: format!("{}-{}", stored.aggregate_type, stored.aggregate_id).into(),
+        sequence: stored.sequence,
+        source,
+    })
+}
+
+/// Reads what others appended since `known`, up to the head, which is kept locked if asked to.
+async fn recovery(log: &dyn Log, known: Head, ids: &[Uuid], lock: bool) -> Result<Recovery, LogError> {
+    const PAGE: i64 = 5_000;
+    let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
+    let mut guard = if lock { Some(log.lock().await?) } else { None };
+    let head = match &guard {
+        Some(guard) => guard.head(),
+        None => log.head().await?,
+    };
+    let mut foreign = Vec::new();
+    let mut after = known.position;
+    while after < head.position {
+        let limit = PAGE.min(head.position - after);
+        let page = match &mut guard {
+            Some(guard) => guard.read(after, limit).await?,
+            None => log.read(after, limit).await?,
+        };
+        let Some(last) = page.last() else {
+            return Err(LogError::Gap { after, found: head.position });
+        };
+        after = last.position;
+        for stored in &page {
+            foreign.push(understood(stored)?);
+        }
+    }
+    Ok(Recovery { head, foreign, answers, guard })
+}
+
+fn first_answer(request: &Request, answer: &Answer, incarnation: Uuid) -> Result<Executed, ExecuteError> {
+    if answer.fingerprint != request.fingerprint || answer.stream != request.stream() {
+        return Err(ExecuteError::IdReused);
+    }
+    let token = Token { incarnation, position: answer.position };
+    match &answer.refusal {
+        Some(row) => match serde_json::from_str(row) {
+            Ok(refusal) => {
+                let refused = Refused { refusal, version: answer.version, token, replayed: true };
+                Err(ExecuteError::Refused(Box::new(refused)))
+            }
+            Err(error) => Err(ExecuteError::Unavailable(error.to_string().into())),
+        },
+        None => Ok(Executed {
+            version: answer.version,
+            events: Vec::new(),
+            positions: (answer.events > 0)
+                .then(|| (answer.position - i64::from(answer.events) + 1, answer.position)),
+            token,
+            replayed: true,
+        }),
+    }
+}

@@ -1,0 +1,169 @@
+//! One command decided: the rows that will stand for it, and the answer that it gets once they are durable.
+
+use domain::{AnyEvent, AnyRefusal, Event as _};
+use uuid::Uuid;
+
+use super::{CLIENT_ANSWERS_KEPT_US, ExecuteError, Executed, Origin, Refused, Reply, Request, Token, cache::Versioned};
+use crate::{
+    log::{Answer, Metadata, NewEvent, Sequence, digest},
+    ports::{Clock, Ids},
+};
+
+/// What the aggregate said.
+#[derive(Debug)]
+pub enum Decision {
+    /// It happened; no events when it had happened before.
+    Accepted { events: Vec<AnyEvent>, rows: Vec<NewEvent> },
+    /// The aggregate said no.
+    Refused { refusal: AnyRefusal, row: String },
+    /// The caller insisted on another version. Not remembered: the same command may come again.
+    Stale,
+    /// The request cannot be executed at all. Not remembered.
+    Impossible(ExecuteError),
+}
+
+/// A command with its decision, waiting to be durable.
+#[derive(Debug)]
+pub struct Decided {
+    pub request: Request,
+    pub reply: Reply,
+    pub decision: Decision,
+    /// The stream's version after it.
+    pub version: Sequence,
+    pub decided_at_us: i64,
+}
+
+impl Decided {
+    /// How many events it brings.
+    pub fn events(&self) -> usize {
+        match &self.decision {
+            Decision::Accepted { rows, .. } => rows.len(),
+            Decision::Refused { .. } | Decision::Stale | Decision::Impossible(_) => 0,
+        }
+    }
+
+    /// The row that answers a repeat, with `position` as [`Answer::position`] says.
+    pub fn answer(&self, position: i64) -> Option<Answer> {
+        let refusal = match &self.decision {
+            Decision::Accepted { .. } => None,
+            Decision::Refused { row, .. } => Some(row.clone()),
+            Decision::Stale | Decision::Impossible(_) => return None,
+        };
+        let expires_at_us = match self.request.origin {
+            Origin::Client => Some(self.decided_at_us + CLIENT_ANSWERS_KEPT_US),
+            Origin::Derived => None,
+        };
+        Some(Answer {
+            command_id: self.request.command_id,
+            fingerprint: self.request.fingerprint,
+            stream: self.request.stream(),
+            version: self.version,
+            position,
+            // A batch is bounded far below i32::MAX events.
+            events: i32::try_from(self.events()).unwrap_or(i32::MAX),
+            refusal,
+            expires_at_us,
+            recorded_at_us: self.decided_at_us,
+        })
+    }
+
+    /// Answers the caller, now that everything is durable up to `token`; `last` is its last event's position.
+    pub fn reply(self, token: Token, last: i64) {
+        let count = self.events() as i64;
+        let result = match self.decision {
+            Decision::Accepted { events, rows } => {
+                let ids = rows.iter().map(|row| row.event_id);
+                let token = if count > 0 { Token { position: last, ..token } } else { token };
+                Ok(Executed {
+                    version: self.version,
+                    events: ids.zip(events).collect(),
+                    positions: (count > 0).then_some((last - count + 1, last)),
+                    token,
+                    replayed: false,
+                })
+            }
+            Decision::Refused { refusal, .. } => {
+                let refused = Refused { refusal, version: self.version, token, replayed: false };
+                Err(ExecuteError::Refused(Box::new(refused)))
+            }
+            Decision::Stale => Err(ExecuteError::VersionMismatch { actual: self.version }),
+            Decision::Impossible(error) => Err(error),
+        };
+        // A caller that has gone away does not mind.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// Decides a command on the newest state and moves that state on.
+pub fn decide(request: &Request, newest: &mut Versioned, clock: &dyn Clock, ids: &dyn Ids) -> (Decision, i64) {
+    let now_us = clock.now_us();
+    if request.expected_version.is_some_and(|expected| expected != newest.sequence) {
+        return (Decision::Stale, now_us);
+    }
+    let decision = match newest.state.decide(request.command.clone()) {
+        None => Decision::Impossible(ExecuteError::Unavailable("a command met the state of another aggregate".into())),
+        Some(Err(refusal)) => match serde_json::to_string(&refusal) {
+            Ok(row) => Decision::Refused { refusal, row },
+            Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
+        },
+        Some(Ok(events)) => match rows(request, &events, newest.sequence, now_us, ids) {
+            Ok(rows) => {
+                for event in &events {
+                    newest.evolve(event.clone());
+                }
+                Decision::Accepted { events, rows }
+            }
+            Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
+        },
+    };
+    (decision, now_us)
+}
+
+fn rows(
+    request: &Request,
+    events: &[AnyEvent],
+    sequence: Sequence,
+    now_us: i64,
+    ids: &dyn Ids,
+) -> Result<Vec<NewEvent>, serde_json::Error> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let cause = &request.cause;
+    let metadata = serde_json::to_string(&Metadata {
+        occurred_at: cause.occurred_at.unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
+        actor: cause.actor.clone(),
+        correlation_id: cause.correlation_id,
+        causation_id: cause.causation_id,
+        command_id: request.command_id,
+    })?;
+    let stream = request.stream();
+    events
+        .iter()
+        .zip(1_i64..)
+        .map(|(event, nth)| {
+            let mut row = NewEvent {
+                stream: stream.clone(),
+                sequence: sequence + nth,
+                event_type: event.event_type(),
+                event_version: event.event_version(),
+                payload: serde_json::to_string(event)?,
+                metadata: metadata.clone(),
+                event_id: match request.origin {
+                    Origin::Client => ids.next(),
+                    Origin::Derived => derived_id(request.command_id, "event", nth),
+                },
+                recorded_at_us: now_us,
+                digest: [0; 32],
+            };
+            row.digest = digest(&row);
+            Ok(row)
+        })
+        .collect()
+}
+
+/// The id of the `nth` thing of a kind that follows from `cause`: the same every time (uuid v5).
+#[must_use]
+pub fn derived_id(cause: Uuid, kind: &str, nth: i64) -> Uuid {
+    Uuid::new_v5(&cause, format!("{kind}:{nth}").as_bytes())
+}

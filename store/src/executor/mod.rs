@@ -1,0 +1,168 @@
+//! Runs commands: one after another for each aggregate, in memory, appended in groups, answered when durable.
+
+mod cache;
+mod core;
+mod decided;
+
+use std::{fmt, sync::Arc};
+
+use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+pub use self::core::{Limits, run};
+use crate::log::{Head, Position, Sequence, StreamId};
+
+/// Why a command is executed and on whose behalf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Who, as in the events' metadata.
+    pub actor: Box<str>,
+    /// The whole business transaction.
+    pub correlation_id: Uuid,
+    /// The event or request behind it.
+    pub causation_id: Uuid,
+    /// Business time, where it is not now.
+    pub occurred_at: Option<Time>,
+}
+
+/// Where a command's id comes from, and so how long its answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Chosen by a client, or made up for one: forgotten after [`CLIENT_ANSWERS_KEPT_US`].
+    Client,
+    /// Derived from its cause (uuid v5): never forgotten, and its events' ids derive from it.
+    Derived,
+}
+
+/// Answers to clients' commands are kept for 48 hours; the draft standard asks for at least 24.
+pub const CLIENT_ANSWERS_KEPT_US: i64 = 48 * 3_600 * 1_000_000;
+
+/// A command on its way.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The aggregate's id; its type comes with the command.
+    pub aggregate_id: Box<str>,
+    /// What is asked.
+    pub command: AnyCommand,
+    /// Its id: a repeat under the same id gets the first answer.
+    pub command_id: Uuid,
+    /// A keyed hash that tells a repeat from another command under the same id.
+    pub fingerprint: [u8; 32],
+    /// Where the id comes from.
+    pub origin: Origin,
+    /// The stream version that the caller has seen, if it insists on it.
+    pub expected_version: Option<Sequence>,
+    /// Why and for whom.
+    pub cause: Cause,
+}
+
+impl Request {
+    /// The stream that the command is for.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        StreamId { aggregate_type: self.command.aggregate_type(), id: self.aggregate_id.clone() }
+    }
+}
+
+/// A consistency token: everything up to `position` of that life of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Which life of the log.
+    pub incarnation: Uuid,
+    /// Up to where.
+    pub position: Position,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.incarnation, self.position)
+    }
+}
+
+/// A command that was accepted, durably.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Executed {
+    /// The stream's version now.
+    pub version: Sequence,
+    /// What happened; empty on a replay, whose events stand in the log at `positions`.
+    pub events: Vec<(Uuid, AnyEvent)>,
+    /// The positions of its events, first to last; `None` when nothing happened.
+    pub positions: Option<(Position, Position)>,
+    /// For reading one's own writes.
+    pub token: Token,
+    /// Whether this is the first answer again.
+    pub replayed: bool,
+}
+
+/// A command that was refused, durably: a repeat is refused alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: AnyRefusal,
+    /// The stream's version that the refusal rests on.
+    pub version: Sequence,
+    /// The log that the refusal rests on.
+    pub token: Token,
+    /// Whether this is the first answer again.
+    pub replayed: bool,
+}
+
+/// Why a command has no accepting answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The aggregate said no.
+    #[error("{}", .0.refusal)]
+    Refused(Box<Refused>),
+    /// Another command has that id.
+    #[error("the command id was used for another command")]
+    IdReused,
+    /// The same command is being executed right now.
+    #[error("the command with this id is still in flight")]
+    InFlight,
+    /// The stream is not at the version that the caller insists on.
+    #[error("the stream is at version {actual}")]
+    VersionMismatch {
+        /// Where it is.
+        actual: Sequence,
+    },
+    /// Too much is waiting; nothing was done.
+    #[error("too many commands are waiting")]
+    Overloaded,
+    /// The log cannot be written or read. Whether the command took effect may be unknown: repeat it under its id.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(Arc<str>),
+}
+
+pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
+
+/// The door to the executor; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Executor {
+    requests: mpsc::Sender<(Request, Reply)>,
+    head: watch::Receiver<Head>,
+}
+
+impl Executor {
+    /// Executes a command and answers once the answer is durable.
+    ///
+    /// Dropping the future does not undo the command.
+    ///
+    /// # Errors
+    /// As [`ExecuteError`] says.
+    pub async fn execute(&self, request: Request) -> Result<Executed, ExecuteError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.try_send((request, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => ExecuteError::Unavailable("the executor has stopped".into()),
+        })?;
+        // The reply is dropped only when the executor stops in between.
+        answer.await.unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
+    }
+
+    /// The head of the log as this process knows it, for whoever waits for it to move.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+}

@@ -1,0 +1,242 @@
+//! The newest events, read and decoded once for all followers of this process.
+//!
+//! They come from the broker, and from the log whenever the broker is away, silent or wrong.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, stream::BoxStream};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::{
+    broker::{Broker, Envelope},
+    log::{DecodeError, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode},
+    ports::Clock,
+};
+
+/// Events kept in memory; a follower that is further behind reads the log itself.
+const RING: usize = 20_000;
+/// How long the broker may lag behind this process's own appends before the log is read instead.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often the log's head is looked at for what other processes append while the broker is silent.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long the broker may stay silent while the log moves before it is subscribed to anew.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// An event of the log, understood or not.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its aggregate's type and id, as stored.
+    pub key: (Box<str>, Box<str>),
+    /// What it says.
+    pub event: Result<Recorded, DecodeError>,
+}
+
+impl Entry {
+    fn read(stored: StoredEvent) -> Self {
+        let event = decode(&stored);
+        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event }
+    }
+}
+
+/// The shared tail of the log; cheap to clone.
+#[derive(Clone)]
+pub struct Feed {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    ring: RwLock<VecDeque<Arc<Entry>>>,
+    tip: watch::Sender<Position>,
+    watchers: Mutex<HashMap<StreamId, Vec<mpsc::UnboundedSender<Arc<Entry>>>>>,
+}
+
+impl Feed {
+    /// A feed that begins at the log's present end.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
+        let tip = log.head().await?.position;
+        let inner = Inner {
+            log,
+            clock,
+            ring: RwLock::default(),
+            tip: watch::Sender::new(tip),
+            watchers: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Up to where the feed has come.
+    #[must_use]
+    pub fn tip(&self) -> watch::Receiver<Position> {
+        self.inner.tip.subscribe()
+    }
+
+    /// At most `max` events after a position, in order and without a gap; none when none came within `wait`.
+    ///
+    /// # Errors
+    /// When they are no longer in memory and the log cannot be read.
+    pub async fn after(&self, position: Position, max: usize, wait: Duration) -> Result<Vec<Arc<Entry>>, LogError> {
+        let mut tip = self.inner.tip.subscribe();
+        if *tip.borrow_and_update() <= position {
+            tokio::select! {
+                _ = tip.wait_for(|tip| *tip > position) => {}
+                () = self.inner.clock.sleep(wait) => return Ok(Vec::new()),
+            }
+        }
+        if let Some(found) = self.in_memory(position, max) {
+            return Ok(found);
+        }
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let stored = self.inner.log.read(position, limit).await?;
+        Ok(stored.into_iter().map(|stored| Arc::new(Entry::read(stored))).collect())
+    }
+
+    /// The events of one stream from now on, as they come.
+    #[must_use]
+    pub fn watch(&self, stream: StreamId) -> mpsc::UnboundedReceiver<Arc<Entry>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.entry(stream).or_default().push(sender);
+        receiver
+    }
+
+    /// Keeps the feed at the log's end for ever. `head` is this process's own executor, which knows first.
+    pub async fn run(self, broker: Arc<dyn Broker>, mut head: watch::Receiver<Head>) {
+        let clock = Arc::clone(&self.inner.clock);
+        let mut envelopes = self.subscribe(&broker, Duration::ZERO);
+        let mut heard_us = clock.now_us();
+        let mut looked_us = 0;
+        loop {
+            let patience = clock.sleep(PATIENCE);
+            tokio::select! {
+                envelope = envelopes.next() => match envelope {
+                    Some(envelope) if self.take(envelope, head.borrow().incarnation).await => heard_us = clock.now_us(),
+                    Some(_) | None => envelopes = self.subscribe(&broker, Duration::from_millis(300)),
+                },
+                () = patience => {
+                    let now_us = clock.now_us();
+                    let tip = *self.inner.tip.borrow();
+                    let own = head.borrow_and_update().position > tip;
+                    if !own && now_us - looked_us < micros(LOOK_EVERY) {
+                        continue;
+                    }
+                    looked_us = now_us;
+                    match self.catch_up(Position::MAX).await {
+                        // The log moved and the broker said nothing: it may have lost the subscription.
+                        Ok(true) if now_us - heard_us > micros(SILENCE_MAX) => {
+                            heard_us = now_us;
+                            envelopes = self.subscribe(&broker, Duration::ZERO);
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::warn!(%error, "the feed cannot read the log");
+                            clock.sleep(LOOK_EVERY).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The broker's envelopes after the tip; ends when it has no more to give.
+    fn subscribe(&self, broker: &Arc<dyn Broker>, delay: Duration) -> BoxStream<'static, Envelope> {
+        let (feed, broker) = (self.clone(), Arc::clone(broker));
+        async move {
+            feed.inner.clock.sleep(delay).await;
+            let from = *feed.inner.tip.borrow() + 1;
+            broker.subscribe(from).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "the broker cannot be followed; the log is read instead");
+                futures::stream::empty().boxed()
+            })
+        }
+        .flatten_stream()
+        .boxed()
+    }
+
+    /// Takes an envelope behind the tip; `false` when it is not of this log or what is before it cannot be read.
+    async fn take(&self, envelope: Envelope, incarnation: Uuid) -> bool {
+        let position = envelope.event.position;
+        if envelope.incarnation != incarnation {
+            return false;
+        }
+        let tip = *self.inner.tip.borrow();
+        if position > tip + 1 && self.catch_up(position - 1).await.is_err() {
+            return false;
+        }
+        if position == *self.inner.tip.borrow() + 1 {
+            self.push([Entry::read(envelope.event)]);
+        }
+        true
+    }
+
+    /// Reads the log up to `until` or its end, and says whether there was anything.
+    async fn catch_up(&self, until: Position) -> Result<bool, LogError> {
+        const PAGE: i64 = 2_000;
+        let mut any = false;
+        loop {
+            let tip = *self.inner.tip.borrow();
+            let limit = PAGE.min(until - tip);
+            if limit <= 0 {
+                return Ok(any);
+            }
+            let page = self.inner.log.read(tip, limit).await?;
+            if page.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            self.push(page.into_iter().map(Entry::read));
+        }
+    }
+
+    fn push(&self, entries: impl IntoIterator<Item = Entry>) {
+        let mut last = None;
+        {
+            let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+            let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+            for entry in entries {
+                let entry = Arc::new(entry);
+                last = Some(entry.position);
+                notify(&mut watchers, &entry);
+                ring.push_back(entry);
+                if ring.len() > RING {
+                    ring.pop_front();
+                }
+            }
+        }
+        if let Some(last) = last {
+            self.inner.tip.send_replace(last);
+        }
+    }
+
+    fn in_memory(&self, position: Position, max: usize) -> Option<Vec<Arc<Entry>>> {
+        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let first = ring.front()?.position;
+        let skip = usize::try_from(position + 1 - first).ok()?;
+        Some(ring.iter().skip(skip).take(max).cloned().collect())
+    }
+}
+
+fn notify(watchers: &mut HashMap<StreamId, Vec<mpsc::UnboundedSender<Arc<Entry>>>>, entry: &Arc<Entry>) {
+    let Ok(recorded) = &entry.event else { return };
+    if let Some(senders) = watchers.get_mut(&recorded.stream) {
+        senders.retain(|sender| sender.send(Arc::clone(entry)).is_ok());
+        if senders.is_empty() {
+            watchers.remove(&recorded.stream);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,13 @@
+//! Following the log: leases, checkpoints that move with the work, projections and reactors.
+
+mod checkpoint;
+mod lease;
+mod parked;
+mod projection;
+mod reactor;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use lease::Lease;
+pub use parked::{ParkedStream, release};
+pub use projection::{ApplyError, Follower, Projection};
+pub use reactor::{React, ReactError, Reactor};

@@ -1,0 +1,255 @@
+//! The log as the rest of the store sees it: streams, events with dense positions, and one door to append through.
+
+mod decode;
+mod digest;
+mod postgres;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use domain::{AggregateType, AnyEvent, value::Time};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use decode::{DecodeError, decode};
+pub use digest::{Digest, Link, digest, link};
+pub use postgres::PostgresLog;
+
+/// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
+pub type Position = i64;
+
+/// A place in a stream, from 1.
+pub type Sequence = i64;
+
+/// The stream of one aggregate; shown as `<aggregate_type>-<id>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// Which kind of aggregate.
+    pub aggregate_type: AggregateType,
+    /// Which one.
+    pub id: Box<str>,
+}
+
+impl StreamId {
+    /// The stream of an aggregate.
+    #[must_use]
+    pub fn new(aggregate_type: AggregateType, id: &str) -> Self {
+        Self { aggregate_type, id: id.into() }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.aggregate_type, self.id)
+    }
+}
+
+/// Who did it, when in business time, and because of what. Stored as JSON with text values only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Business time, RFC 3339 in UTC.
+    #[serde(with = "crate::rfc3339")]
+    pub occurred_at: Time,
+    /// Who: `customer:<id>`, `guest`, `staff:<id>`, `system:<part>`, `import:<name>`.
+    pub actor: Box<str>,
+    /// The whole business transaction that this belongs to.
+    pub correlation_id: Uuid,
+    /// The event or request that caused it.
+    pub causation_id: Uuid,
+    /// The command that it came from.
+    pub command_id: Uuid,
+}
+
+/// An event as it stands in the log, its texts untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its place in the log.
+    pub position: Position,
+    /// `aggregate_type`, as stored.
+    pub aggregate_type: Box<str>,
+    /// The aggregate's id.
+    pub aggregate_id: Box<str>,
+    /// Its place in the stream.
+    pub sequence: Sequence,
+    /// Its stored name.
+    pub event_type: Box<str>,
+    /// Its stored version.
+    pub event_version: Box<str>,
+    /// The payload's exact text.
+    pub payload: Box<str>,
+    /// The metadata's exact text.
+    pub metadata: Box<str>,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// When the log took it, in microseconds since the epoch.
+    pub recorded_at_us: i64,
+}
+
+/// An event that has been read and understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its place in the stream.
+    pub sequence: Sequence,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// When the log took it, in microseconds since the epoch.
+    pub recorded_at_us: i64,
+    /// Who, when, why.
+    pub metadata: Metadata,
+    /// What happened.
+    pub event: AnyEvent,
+}
+
+/// An event on its way into the log; its position comes with the batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its place in the stream.
+    pub sequence: Sequence,
+    /// Its stored name.
+    pub event_type: &'static str,
+    /// Its stored version.
+    pub event_version: &'static str,
+    /// The payload's exact text.
+    pub payload: String,
+    /// The metadata's exact text.
+    pub metadata: String,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// When it was decided, in microseconds since the epoch.
+    pub recorded_at_us: i64,
+    /// Over all of the above.
+    pub digest: Digest,
+}
+
+/// The first answer to a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The command's id.
+    pub command_id: Uuid,
+    /// A keyed hash of the command, to tell a repeat from another command under the same id.
+    pub fingerprint: [u8; 32],
+    /// The stream that it was for.
+    pub stream: StreamId,
+    /// The stream's version after it.
+    pub version: Sequence,
+    /// Its last event's position; without events, the head that the answer rests on.
+    pub position: Position,
+    /// How many events it caused.
+    pub events: i32,
+    /// `{"code", "values"}` when it was refused.
+    pub refusal: Option<String>,
+    /// When the row may be forgotten, in microseconds since the epoch; never for derived ids.
+    pub expires_at_us: Option<i64>,
+    /// When it was decided, in microseconds since the epoch.
+    pub recorded_at_us: i64,
+}
+
+/// What one append writes, all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Events, in the order of their positions.
+    pub events: Vec<NewEvent>,
+    /// Answers, each once.
+    pub answers: Vec<Answer>,
+}
+
+/// Where the log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last position.
+    pub position: Position,
+    /// The chain link after it.
+    pub link: Link,
+    /// Which life of the log this is; a restore changes it.
+    pub incarnation: Uuid,
+}
+
+/// Why reading failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database could not be reached or refused.
+    #[error("the log cannot be read: {0}")]
+    Database(#[from] sqlx::Error),
+    /// What is stored cannot be understood.
+    #[error("{stream} sequence {sequence}: {source}")]
+    Decode {
+        /// Where.
+        stream: Box<str>,
+        /// Where in it.
+        sequence: Sequence,
+        /// Why not.
+        source: DecodeError,
+    },
+    /// Positions or sequences are missing.
+    #[error("the log has a gap after {after}: found {found}")]
+    Gap {
+        /// The last good place.
+        after: i64,
+        /// The next one found.
+        found: i64,
+    },
+}
+
+/// Why an append did not happen, or may not have.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else appended since the head that was named; nothing was written.
+    #[error("the head has moved on")]
+    Missed,
+    /// One of the command ids has an answer already; nothing was written.
+    #[error("a command id is already answered")]
+    Answered,
+    /// The stream holds an event with that sequence already; nothing was written.
+    #[error("a stream has moved on")]
+    StreamMoved,
+    /// The connection broke: it may have been written or not.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(#[source] sqlx::Error),
+    /// The database refused; nothing was written.
+    #[error("the database refused the append: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+/// The event log.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Where it stands now.
+    async fn head(&self) -> Result<Head, LogError>;
+
+    /// The events of a stream after a sequence, in order.
+    async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// At most `limit` events after a position, in order, without a gap.
+    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// Appends behind `head` if the log still stands there.
+    async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError>;
+
+    /// Takes the head's lock, so that nobody else can append until the guard is used or dropped.
+    async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError>;
+
+    /// The answers that these commands got, in no order.
+    async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError>;
+
+    /// The chain link after the last batch that ends at or before `position`.
+    async fn link_at(&self, position: Position) -> Result<Link, LogError>;
+}
+
+/// The log while its head is locked by this process.
+#[async_trait]
+pub trait LockedLog: Send {
+    /// Where it stands.
+    fn head(&self) -> Head;
+
+    /// At most `limit` events after a position.
+    async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// Appends and gives the lock back.
+    async fn append(self: Box<Self>, batch: &Batch) -> Result<Head, AppendError>;
+}

@@ -1,0 +1,61 @@
+//! The doors to the outside that decisions about time, names and chance go through, so that a test can hold them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use domain::value::Time;
+use uuid::Uuid;
+
+/// What time it is, and waiting.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Microseconds since the epoch.
+    fn now_us(&self) -> i64;
+
+    /// Returns after `duration`.
+    async fn sleep(&self, duration: Duration);
+
+    /// The moment as the domain counts it.
+    fn now(&self) -> Time {
+        Time::from_millis(self.now_us().div_euclid(1_000))
+    }
+}
+
+/// New names and random bytes.
+pub trait Ids: Send + Sync {
+    /// A new UUIDv7.
+    fn next(&self) -> Uuid;
+
+    /// Fills `bytes` from a cryptographically secure source.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()>;
+}
+
+/// The machine's clock and randomness.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Machine;
+
+#[async_trait]
+impl Clock for Machine {
+    fn now_us(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_micros());
+        // A clock before 1970 is broken; the epoch itself is as good an answer as any.
+        since.ok().and_then(|micros| i64::try_from(micros).ok()).unwrap_or(0)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Ids for Machine {
+    fn next(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        getrandom::fill(bytes).map_err(|error| std::io::Error::other(error.to_string()))
+    }
+}

@@ -1,0 +1,124 @@
+//! Copies the log to the broker, event N only behind event N − 1, so that the broker's sequence is the position.
+//!
+//! Whatever in the broker is not the log's is deleted with the whole stream and copied anew; nothing is repaired.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use crate::{
+    broker::{Broker, BrokerError, Envelope, MessageId},
+    follow::Lease,
+    log::{Head, Log, LogError, Position},
+    ports::Clock,
+};
+
+/// Events that a stream made anew starts with; older ones stand in the log.
+const HISTORY: Position = 100_000;
+/// Events read and published at a time.
+const PAGE: i64 = 2_000;
+/// How often the broker is looked at while there is nothing to copy.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why copying stopped; it begins again from what the broker holds.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error("the lease went to another process")]
+    LeaseLost,
+}
+
+/// The relay of one process; of all that run, the one that holds the lease copies.
+pub struct Relay {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Where to copy it.
+    pub broker: Arc<dyn Broker>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who copies.
+    pub lease: Lease,
+    /// The head as this process's executor knows it: a hint to look at once.
+    pub head: watch::Receiver<Head>,
+}
+
+impl Relay {
+    /// Copies for ever.
+    pub async fn run(mut self) {
+        loop {
+            match self.copy().await {
+                Err(RelayError::LeaseLost) => tracing::info!("the relay's lease went to another process"),
+                Err(error) => tracing::warn!(%error, "the relay starts again"),
+                Ok(never) => match never {},
+            }
+            self.clock.sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
+        if !self.lease.hold().await {
+            self.clock.sleep(LOOK_EVERY).await;
+            return Err(RelayError::LeaseLost);
+        }
+        let mut last = self.agree().await?;
+        loop {
+            self.head.mark_unchanged();
+            last = self.copy_from(last).await?;
+            tokio::select! {
+                changed = self.head.changed() => if changed.is_err() {
+                    // The executor has stopped; other processes may still append.
+                    self.clock.sleep(LOOK_EVERY).await;
+                },
+                () = self.clock.sleep(LOOK_EVERY) => last = self.agree().await?,
+            }
+        }
+    }
+
+    /// Copies everything after `last` and says up to where it came.
+    async fn copy_from(&mut self, mut last: Position) -> Result<Position, RelayError> {
+        let incarnation = self.log.head().await?.incarnation;
+        loop {
+            if !self.lease.hold().await {
+                return Err(RelayError::LeaseLost);
+            }
+            let page = self.log.read(last, PAGE).await?;
+            let Some(end) = page.last().map(|event| event.position) else {
+                return Ok(last);
+            };
+            let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
+            self.broker.publish(&envelopes).await?;
+            last = end;
+        }
+    }
+
+    /// Makes sure that the broker's stream is a copy of the log, making it anew if not, and says where it ends.
+    async fn agree(&mut self) -> Result<Position, RelayError> {
+        let head = self.log.head().await?;
+        match self.broker.state().await? {
+            Some(state) => {
+                let same = state.last <= head.position && self.same_at(state.last, state.messages, &head).await?;
+                if same {
+                    return Ok(state.last);
+                }
+                tracing::warn!(last = state.last, head = head.position, "the broker's stream is not the log's: made anew");
+                self.broker.delete().await?;
+            }
+            None => tracing::info!(head = head.position, "the broker has no stream: made anew"),
+        }
+        let first = (head.position - HISTORY + 1).max(1);
+        self.broker.create(first).await?;
+        Ok(first - 1)
+    }
+
+    async fn same_at(&self, last: Position, messages: u64, head: &Head) -> Result<bool, RelayError> {
+        if messages == 0 {
+            return Ok(true);
+        }
+        let event = self.log.read(last - 1, 1).await?;
+        let wanted = event.first().map(|event| MessageId { incarnation: head.incarnation, event_id: event.event_id });
+        Ok(wanted.is_some() && self.broker.message_at(last).await? == wanted)
+    }
+}

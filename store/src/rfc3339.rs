@@ -1,0 +1,43 @@
+//! The domain's times as RFC 3339 text in UTC, for JSON.
+
+use domain::value::Time;
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// The moment as text, such as `2010-12-01T08:26:00Z`; milliseconds only where there are some.
+#[must_use]
+pub fn format(time: Time) -> String {
+    let nanos = i128::from(time.millis()) * 1_000_000;
+    // Beyond the year 9999 there is no RFC 3339; the number itself is still the truth.
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .unwrap_or_else(|| time.millis().to_string())
+}
+
+/// The moment that a text names, in whole milliseconds.
+///
+/// # Errors
+/// When it is not RFC 3339.
+pub fn parse(text: &str) -> Result<Time, time::error::Parse> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339)?.to_offset(UtcOffset::UTC);
+    let millis = moment.unix_timestamp_nanos().div_euclid(1_000_000);
+    Ok(Time::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
+/// For `#[serde(with = "store::rfc3339")]`.
+///
+/// # Errors
+/// The serialiser's.
+pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format(*time))
+}
+
+/// For `#[serde(with = "store::rfc3339")]`.
+///
+/// # Errors
+/// When the text is not RFC 3339.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(D::Error::custom)
+}

@@ -1,0 +1,153 @@
+//! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection, Executor, PgConnection, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+static LOG: Migrator = sqlx::migrate!("migrations/log");
+static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
+static KEYS: Migrator = sqlx::migrate!("migrations/keys");
+
+/// A set of tables that live in one Postgres schema, and what the serving role may do with them.
+pub struct Tables {
+    /// What the schema's name ends with, after the configured prefix.
+    pub suffix: &'static str,
+    /// What creates the tables, in order.
+    pub migrations: Vec<&'static Migrator>,
+    /// `(privileges, table)` for the serving role.
+    pub grants: &'static [(&'static str, &'static str)],
+}
+
+/// The log, the answers to commands, the timers, and the checkpoints of process managers.
+///
+/// The serving role can add to `events` and read it, and nothing else.
+#[must_use]
+pub fn log_tables() -> Tables {
+    Tables {
+        suffix: "",
+        migrations: vec![&LOG, &FOLLOWERS],
+        grants: &[
+            ("SELECT, INSERT", "events"),
+            ("SELECT, INSERT", "log_links"),
+            ("SELECT, INSERT, DELETE", "commands"),
+            ("SELECT, UPDATE (position, link)", "log_head"),
+            ("SELECT, INSERT, UPDATE, DELETE", "followers"),
+            ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
+            ("SELECT, INSERT, UPDATE, DELETE", "timers"),
+        ],
+    }
+}
+
+/// The keys of personal data: a schema of their own, so that they can be kept and backed up apart.
+#[must_use]
+pub fn key_tables() -> Tables {
+    Tables { suffix: "_keys", migrations: vec![&KEYS], grants: &[("SELECT, INSERT, DELETE", "subject_keys")] }
+}
+
+/// The tables that any follower's database needs: checkpoints and parked streams.
+#[must_use]
+pub fn follower_migrations() -> &'static Migrator {
+    &FOLLOWERS
+}
+
+/// Why tables could not be laid or reached.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The address of the database is not one.
+    #[error("not a Postgres address: {0}")]
+    Address(#[source] sqlx::Error),
+    /// A statement failed.
+    #[error("the database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed or has been changed since it ran.
+    #[error("migrating failed: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A schema or role name that would have to be quoted.
+    #[error("{0:?} is not a plain name: use a-z, 0-9 and _, starting with a letter, at most 48 characters")]
+    Name(String),
+}
+
+/// Creates `<prefix><suffix>` where absent, migrates it, and grants the serving role its rights.
+///
+/// # Errors
+/// When the owner cannot reach or change the database.
+pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables) -> Result<(), SchemaError> {
+    plain(prefix)?;
+    plain(role)?;
+    let schema = format!("{prefix}{}", tables.suffix);
+    let options = options(owner_url, &schema)?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
+    for migrator in &tables.migrations {
+        let mut migrator = Migrator {
+            migrations: migrator.migrations.clone(),
+            ignore_missing: true,
+            locking: migrator.locking,
+            no_tx: migrator.no_tx,
+        };
+        migrator.set_ignore_missing(true);
+        migrator.run(&mut connection).await?;
+    }
+    connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
+    for (privileges, table) in tables.grants {
+        connection.execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str()).await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Makes sure that the serving role exists and can log in with `password`.
+///
+/// # Errors
+/// When the owner may not create roles.
+pub async fn ensure_role(owner_url: &str, role: &str, password: &str) -> Result<(), SchemaError> {
+    plain(role)?;
+    let options = PgConnectOptions::from_str(owner_url).map_err(SchemaError::Address)?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let mut transaction = connection.begin().await?;
+    // Roles belong to the whole server: two starts at once must not both create one.
+    transaction.execute("SELECT pg_advisory_xact_lock(7165437)").await?;
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
+        .bind(role)
+        .fetch_one(&mut *transaction)
+        .await?;
+    if !exists {
+        transaction.execute(format!("CREATE ROLE {role} LOGIN").as_str()).await?;
+    }
+    let quoted: String = sqlx::query_scalar("SELECT quote_literal($1)").bind(password).fetch_one(&mut *transaction).await?;
+    transaction.execute(format!("ALTER ROLE {role} PASSWORD {quoted}").as_str()).await?;
+    transaction.commit().await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// A pool whose connections see `<prefix><suffix>` and nothing else.
+///
+/// # Errors
+/// When the address is wrong or the first connection fails.
+pub async fn connect(url: &str, prefix: &str, suffix: &str, connections_max: u32) -> Result<PgPool, SchemaError> {
+    plain(prefix)?;
+    let options = options(url, &format!("{prefix}{suffix}"))?;
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {
+    let options = PgConnectOptions::from_str(url).map_err(SchemaError::Address)?;
+    Ok(options.options([("search_path", schema)]).application_name("daybook"))
+}
+
+fn plain(name: &str) -> Result<(), SchemaError> {
+    let plain = name.len() <= 48
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    plain.then_some(()).ok_or_else(|| SchemaError::Name(name.to_owned()))
+}
