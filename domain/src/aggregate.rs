@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// A consistency boundary whose state is the fold of its own stream.
 ///
 /// Both functions are synchronous and total. `decide` never changes anything; `evolve` never judges.
-pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Aggregate:
+    Default + Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The literal stored as `aggregate_type`; it can never change.
     const TYPE: &'static str;
     /// What may be asked of it.
@@ -42,7 +44,9 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
 /// A state of affairs that forbids a command.
 ///
 /// Serialises as `{"code": …, "values": {…}}`; the code is part of the API, the message is prose.
-pub trait Refusal: std::error::Error + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Refusal:
+    std::error::Error + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The stable dotted code, equal to the serialised `code`.
     fn code(&self) -> &'static str;
 }

@@ -152,7 +152,10 @@ macro_rules! aggregates {
             impl From<$module::Event> for AnyEvent {
                 fn from(event: $module::Event) -> Self { Self::$name(event) }
             }
-            const _: () = assert!(matches!(<$module::$name as Aggregate>::TYPE.as_bytes(), bytes if same(bytes, $literal.as_bytes())));
+            impl From<$module::Refusal> for AnyRefusal {
+                fn from(refusal: $module::Refusal) -> Self { Self::$name(refusal) }
+            }
+            const _: () = assert!(same(<$module::$name as Aggregate>::TYPE.as_bytes(), $literal.as_bytes()));
         )+
     };
 }

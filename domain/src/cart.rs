@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aggregate,
     payment::Method,
-    value::{Currency, CustomerId, Money, OrderId, PaymentId, ProductId, Quantity, Sku, Sealed, Text, Time},
+    value::{Currency, CustomerId, Money, OrderId, PaymentId, ProductId, Quantity, Sealed, Sku, Text, Time},
 };
 
 /// A cart has at most this many lines.
@@ -44,9 +44,14 @@ pub struct Delivery {
 /// What may be asked of a cart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Command {
     /// Begin a cart for a customer, or for a guest.
-    Open { #[serde(default)] customer: Option<CustomerId>, currency: Currency },
+    Open {
+        #[serde(default)]
+        customer: Option<CustomerId>,
+        currency: Currency,
+    },
     /// Add units of a SKU at the price of now; a line that is there grows and takes this price.
     AddLine(Line),
     /// Make a line have so many units.
@@ -69,9 +74,14 @@ pub enum Command {
 
 /// What happened to a cart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Event {
     /// It was begun.
-    Opened { #[serde(default, skip_serializing_if = "Option::is_none")] customer: Option<CustomerId>, currency: Currency },
+    Opened {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer: Option<CustomerId>,
+        currency: Currency,
+    },
     /// Units of a SKU were added; `quantity` is what was added.
     LineAdded(Line),
     /// A line has another quantity.
@@ -95,6 +105,7 @@ pub enum Event {
 /// Why a cart may say no.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "code", content = "values")]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Refusal {
     /// There is no such cart.
     #[error("the cart was never opened")]
@@ -138,6 +149,35 @@ pub enum Refusal {
     TotalChanged { total: Money, expected: Money },
 }
 
+impl crate::Event for Event {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "Opened",
+            Self::LineAdded(_) => "LineAdded",
+            Self::QuantitySet { .. } => "QuantitySet",
+            Self::LineRemoved { .. } => "LineRemoved",
+            Self::CheckedOut { .. } => "CheckedOut",
+        }
+    }
+}
+
+impl crate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotOpen => "cart.not_open",
+            Self::AlreadyOpen => "cart.already_open",
+            Self::AlreadyCheckedOut { .. } => "cart.already_checked_out",
+            Self::Empty => "cart.empty",
+            Self::NoSuchLine { .. } => "cart.no_such_line",
+            Self::TooManyLines { .. } => "cart.too_many_lines",
+            Self::TooManyUnits { .. } => "cart.too_many_units",
+            Self::CurrencyMismatch { .. } => "cart.currency_mismatch",
+            Self::BadTotal => "cart.bad_total",
+            Self::TotalChanged { .. } => "cart.total_changed",
+        }
+    }
+}
+
 /// The state of a cart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Cart {
@@ -158,4 +198,245 @@ pub enum Cart {
         /// Which order.
         order: OrderId,
     },
+}
+
+impl Aggregate for Cart {
+    const TYPE: &'static str = "cart";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Open { customer, currency } => self.open(customer, currency),
+            Command::AddLine(line) => self.add_line(line),
+            Command::SetQuantity { sku, quantity } => self.set_quantity(sku, quantity),
+            Command::RemoveLine { sku } => self.remove_line(sku),
+            Command::CheckOut { order, .. } if self.order() == Some(&order) => Ok(vec![]),
+            Command::CheckOut {
+                order,
+                payment,
+                method,
+                delivery,
+                expected_total,
+                pay_by,
+            } => {
+                let (customer, lines, total) = self.bill(expected_total)?;
+                Ok(vec![Event::CheckedOut {
+                    customer,
+                    order,
+                    payment,
+                    method,
+                    delivery,
+                    lines,
+                    total,
+                    pay_by,
+                }])
+            }
+        }
+    }
+
+    fn evolve(self, event: Event) -> Self {
+        match (self, event) {
+            (Self::Unopened, Event::Opened { customer, currency }) => Self::Open {
+                customer,
+                currency,
+                lines: vec![],
+            },
+            (
+                Self::Open {
+                    customer,
+                    currency,
+                    lines,
+                },
+                Event::LineAdded(line),
+            ) => Self::Open {
+                customer,
+                currency,
+                lines: with(lines, line),
+            },
+            (
+                Self::Open {
+                    customer,
+                    currency,
+                    lines,
+                },
+                Event::QuantitySet { sku, quantity },
+            ) => Self::Open {
+                customer,
+                currency,
+                lines: with_quantity(lines, &sku, quantity),
+            },
+            (
+                Self::Open {
+                    customer,
+                    currency,
+                    mut lines,
+                },
+                Event::LineRemoved { sku },
+            ) => {
+                lines.retain(|line| line.sku != sku);
+                Self::Open {
+                    customer,
+                    currency,
+                    lines,
+                }
+            }
+            (Self::Open { .. }, Event::CheckedOut { order, .. }) => Self::CheckedOut { order },
+            (
+                state,
+                Event::Opened { .. }
+                | Event::LineAdded(_)
+                | Event::QuantitySet { .. }
+                | Event::LineRemoved { .. }
+                | Event::CheckedOut { .. },
+            ) => state,
+        }
+    }
+}
+
+impl Cart {
+    /// What is in it; nothing once it became an order.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        match self {
+            Self::Open { lines, .. } => lines,
+            Self::Unopened | Self::CheckedOut { .. } => &[],
+        }
+    }
+
+    /// What it costs while it is open.
+    #[must_use]
+    pub fn total(&self) -> Option<Money> {
+        match self {
+            Self::Open { currency, lines, .. } => total(*currency, lines).ok(),
+            Self::Unopened | Self::CheckedOut { .. } => None,
+        }
+    }
+
+    /// The order that it became.
+    #[must_use]
+    pub const fn order(&self) -> Option<&OrderId> {
+        match self {
+            Self::CheckedOut { order } => Some(order),
+            Self::Unopened | Self::Open { .. } => None,
+        }
+    }
+
+    fn open(&self, customer: Option<CustomerId>, currency: Currency) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unopened => Ok(vec![Event::Opened { customer, currency }]),
+            Self::Open {
+                customer: ours,
+                currency: used,
+                ..
+            } if *ours == customer && *used == currency => Ok(vec![]),
+            Self::Open { .. } => Err(Refusal::AlreadyOpen),
+            Self::CheckedOut { order } => Err(Refusal::AlreadyCheckedOut { order: order.clone() }),
+        }
+    }
+
+    fn add_line(&self, line: Line) -> Result<Vec<Event>, Refusal> {
+        let (currency, lines) = self.filling()?;
+        if line.unit_price.currency != currency {
+            return Err(Refusal::CurrencyMismatch {
+                cart: currency,
+                price: line.unit_price.currency,
+            });
+        }
+        let there = lines.iter().find(|there| there.sku == line.sku);
+        if there.is_none() && lines.len() >= LINES_MAX {
+            return Err(Refusal::TooManyLines { max: LINES_MAX });
+        }
+        let quantity = there.map_or(Some(line.quantity), |there| there.quantity.plus(line.quantity));
+        check_units(quantity)?;
+        total(currency, &with(lines.to_vec(), line.clone()))?;
+        Ok(vec![Event::LineAdded(line)])
+    }
+
+    fn set_quantity(&self, sku: Sku, quantity: Quantity) -> Result<Vec<Event>, Refusal> {
+        let (currency, lines) = self.filling()?;
+        match lines.iter().find(|line| line.sku == sku) {
+            None => Err(Refusal::NoSuchLine { sku }),
+            Some(line) if line.quantity == quantity => Ok(vec![]),
+            Some(_) => {
+                check_units(Some(quantity))?;
+                total(currency, &with_quantity(lines.to_vec(), &sku, quantity))?;
+                Ok(vec![Event::QuantitySet { sku, quantity }])
+            }
+        }
+    }
+
+    fn remove_line(&self, sku: Sku) -> Result<Vec<Event>, Refusal> {
+        let (_, lines) = self.filling()?;
+        let there = lines.iter().any(|line| line.sku == sku);
+        Ok(there.then_some(Event::LineRemoved { sku }).into_iter().collect())
+    }
+
+    fn bill(&self, expected: Option<Money>) -> Result<(Option<CustomerId>, Vec<Line>, Money), Refusal> {
+        let (currency, lines) = self.filling()?;
+        if lines.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        let total = total(currency, lines)?;
+        match expected {
+            Some(expected) if expected != total => Err(Refusal::TotalChanged { total, expected }),
+            _ => Ok((self.customer().cloned(), lines.to_vec(), total)),
+        }
+    }
+
+    /// Whose it is while it is open, unless a guest's.
+    #[must_use]
+    pub const fn customer(&self) -> Option<&CustomerId> {
+        match self {
+            Self::Open { customer, .. } => customer.as_ref(),
+            Self::Unopened | Self::CheckedOut { .. } => None,
+        }
+    }
+
+    fn filling(&self) -> Result<(Currency, &[Line]), Refusal> {
+        match self {
+            Self::Unopened => Err(Refusal::NotOpen),
+            Self::Open { currency, lines, .. } => Ok((*currency, lines)),
+            Self::CheckedOut { order } => Err(Refusal::AlreadyCheckedOut { order: order.clone() }),
+        }
+    }
+}
+
+fn check_units(quantity: Option<Quantity>) -> Result<(), Refusal> {
+    match quantity {
+        Some(quantity) if quantity.get() <= LINE_UNITS_MAX => Ok(()),
+        _ => Err(Refusal::TooManyUnits { max: LINE_UNITS_MAX }),
+    }
+}
+
+fn total(currency: Currency, lines: &[Line]) -> Result<Money, Refusal> {
+    let add = |sum: Money, line: &Line| match line.unit_price.amount {
+        0.. => sum.plus(line.unit_price.times(line.quantity)?),
+        _ => None,
+    };
+    lines
+        .iter()
+        .try_fold(Money::zero(currency), add)
+        .ok_or(Refusal::BadTotal)
+}
+
+/// The lines with one more added; one of the same SKU grows and takes the new price and name.
+fn with(mut lines: Vec<Line>, added: Line) -> Vec<Line> {
+    match lines.iter_mut().find(|line| line.sku == added.sku) {
+        None => lines.push(added),
+        Some(line) => {
+            if let Some(quantity) = line.quantity.plus(added.quantity) {
+                *line = Line { quantity, ..added };
+            }
+        }
+    }
+    lines
+}
+
+fn with_quantity(mut lines: Vec<Line>, sku: &Sku, quantity: Quantity) -> Vec<Line> {
+    for line in lines.iter_mut().filter(|line| line.sku == *sku) {
+        line.quantity = quantity;
+    }
+    lines
 }

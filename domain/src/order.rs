@@ -125,33 +125,52 @@ pub struct Credit {
 /// What may be asked of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Command {
     /// Place it.
     Place(Placement),
     /// Stock is allocated and payment is settled as far as it must be.
     Confirm {},
     /// Call it off.
-    Cancel { reason: CancelReason, #[serde(default)] note: Option<Text> },
+    Cancel {
+        reason: CancelReason,
+        #[serde(default)]
+        note: Option<Text>,
+    },
     /// Credit something, with or without an order that it belongs to.
     IssueCreditNote(Credit),
 }
 
 /// What happened to an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Event {
     /// It was placed; `total` is the sum of its lines and charges.
-    Placed { #[serde(flatten)] placement: Placement, total: Money },
+    Placed {
+        #[serde(flatten)]
+        placement: Placement,
+        total: Money,
+    },
     /// It is going to be fulfilled.
     Confirmed {},
     /// It was called off.
-    Cancelled { reason: CancelReason, #[serde(default, skip_serializing_if = "Option::is_none")] note: Option<Text> },
+    Cancelled {
+        reason: CancelReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Text>,
+    },
     /// A credit note was issued; `total` is what the buyer gets.
-    CreditNoteIssued { #[serde(flatten)] credit: Credit, total: Money },
+    CreditNoteIssued {
+        #[serde(flatten)]
+        credit: Credit,
+        total: Money,
+    },
 }
 
 /// Why an order may say no.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "code", content = "values")]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Refusal {
     /// There is no such order.
     #[error("the order was never placed")]
@@ -183,6 +202,31 @@ pub enum Refusal {
     BadTotal,
 }
 
+impl crate::Event for Event {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::Placed { .. } => "Placed",
+            Self::Confirmed { .. } => "Confirmed",
+            Self::Cancelled { .. } => "Cancelled",
+            Self::CreditNoteIssued { .. } => "CreditNoteIssued",
+        }
+    }
+}
+
+impl crate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotPlaced => "order.not_placed",
+            Self::AlreadyPlaced => "order.already_placed",
+            Self::Cancelled { .. } => "order.cancelled",
+            Self::IsCreditNote => "order.is_credit_note",
+            Self::Empty => "order.empty",
+            Self::TooManyLines { .. } => "order.too_many_lines",
+            Self::BadTotal => "order.bad_total",
+        }
+    }
+}
+
 /// The state of an order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Order {
@@ -207,6 +251,8 @@ pub enum Order {
     Cancelled {
         /// With what it was placed.
         placement: Placement,
+        /// The sum of its lines and charges.
+        total: Money,
         /// Why.
         reason: CancelReason,
     },
@@ -214,5 +260,147 @@ pub enum Order {
     CreditNote {
         /// With what it was issued.
         credit: Credit,
+        /// What the buyer gets.
+        total: Money,
     },
+}
+
+impl Aggregate for Order {
+    const TYPE: &'static str = "order";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Place(placement) => self.place(placement),
+            Command::Confirm {} => self.confirm(),
+            Command::Cancel { reason, note } => self.cancel(reason, note),
+            Command::IssueCreditNote(credit) => self.issue_credit_note(credit),
+        }
+    }
+
+    fn evolve(self, event: Event) -> Self {
+        match (self, event) {
+            (Self::Unplaced, Event::Placed { placement, total }) => Self::Placed { placement, total },
+            (Self::Unplaced, Event::CreditNoteIssued { credit, total }) => Self::CreditNote { credit, total },
+            (Self::Placed { placement, total }, Event::Confirmed {}) => Self::Confirmed { placement, total },
+            (
+                Self::Placed { placement, total } | Self::Confirmed { placement, total },
+                Event::Cancelled { reason, .. },
+            ) => Self::Cancelled {
+                placement,
+                total,
+                reason,
+            },
+            (
+                state,
+                Event::Placed { .. }
+                | Event::Confirmed {}
+                | Event::Cancelled { .. }
+                | Event::CreditNoteIssued { .. },
+            ) => state,
+        }
+    }
+}
+
+impl Order {
+    /// What it was placed with.
+    #[must_use]
+    pub const fn placement(&self) -> Option<&Placement> {
+        match self {
+            Self::Placed { placement, .. }
+            | Self::Confirmed { placement, .. }
+            | Self::Cancelled { placement, .. } => Some(placement),
+            Self::Unplaced | Self::CreditNote { .. } => None,
+        }
+    }
+
+    /// What the credit note was issued with.
+    #[must_use]
+    pub const fn credit(&self) -> Option<&Credit> {
+        match self {
+            Self::CreditNote { credit, .. } => Some(credit),
+            Self::Unplaced | Self::Placed { .. } | Self::Confirmed { .. } | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// The sum of its lines and charges.
+    #[must_use]
+    pub const fn total(&self) -> Option<Money> {
+        match self {
+            Self::Placed { total, .. }
+            | Self::Confirmed { total, .. }
+            | Self::Cancelled { total, .. }
+            | Self::CreditNote { total, .. } => Some(*total),
+            Self::Unplaced => None,
+        }
+    }
+
+    /// Why it was called off.
+    #[must_use]
+    pub const fn cancelled(&self) -> Option<CancelReason> {
+        match self {
+            Self::Cancelled { reason, .. } => Some(*reason),
+            Self::Unplaced | Self::Placed { .. } | Self::Confirmed { .. } | Self::CreditNote { .. } => None,
+        }
+    }
+
+    fn place(&self, placement: Placement) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unplaced => {
+                let total = total(&placement.lines, &placement.charges)?;
+                Ok(vec![Event::Placed { placement, total }])
+            }
+            _ if self.placement() == Some(&placement) => Ok(vec![]),
+            _ => Err(Refusal::AlreadyPlaced),
+        }
+    }
+
+    fn confirm(&self) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unplaced => Err(Refusal::NotPlaced),
+            Self::Placed { .. } => Ok(vec![Event::Confirmed {}]),
+            Self::Confirmed { .. } => Ok(vec![]),
+            Self::Cancelled { reason, .. } => Err(Refusal::Cancelled { reason: *reason }),
+            Self::CreditNote { .. } => Err(Refusal::IsCreditNote),
+        }
+    }
+
+    fn cancel(&self, reason: CancelReason, note: Option<Text>) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unplaced => Err(Refusal::NotPlaced),
+            Self::Placed { .. } | Self::Confirmed { .. } => Ok(vec![Event::Cancelled { reason, note }]),
+            Self::Cancelled { .. } => Ok(vec![]),
+            Self::CreditNote { .. } => Err(Refusal::IsCreditNote),
+        }
+    }
+
+    fn issue_credit_note(&self, credit: Credit) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unplaced => {
+                let total = total(&credit.lines, &credit.charges)?;
+                Ok(vec![Event::CreditNoteIssued { credit, total }])
+            }
+            _ if self.credit() == Some(&credit) => Ok(vec![]),
+            _ => Err(Refusal::AlreadyPlaced),
+        }
+    }
+}
+
+fn total(lines: &[Line], charges: &[Charge]) -> Result<Money, Refusal> {
+    if lines.len() > LINES_MAX || charges.len() > CHARGES_MAX {
+        return Err(Refusal::TooManyLines { max: LINES_MAX });
+    }
+    if lines.iter().any(|line| line.unit_price.amount < 0) {
+        return Err(Refusal::BadTotal);
+    }
+    let mut amounts = (lines.iter().map(|line| line.unit_price.times(line.quantity))).chain(
+        charges
+            .iter()
+            .map(|charge| charge.unit_amount.times(charge.quantity)),
+    );
+    let first = amounts.next().ok_or(Refusal::Empty)?;
+    let sum = amounts.try_fold(first.ok_or(Refusal::BadTotal)?, |sum, amount| sum.plus(amount?));
+    sum.filter(|sum| sum.amount >= 0).ok_or(Refusal::BadTotal)
 }

@@ -1,6 +1,6 @@
 //! One entry of the catalogue: what it is, and the price of each variant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,9 @@ pub const VARIANTS_MAX: usize = 200;
 pub const IMAGES_MAX: usize = 50;
 /// Levels of the category path, from the widest to the narrowest.
 pub const CATEGORY_LEVELS_MAX: usize = 8;
-/// Characters of a title.
+/// Characters of an image's address.
+pub const IMAGE_ADDRESS_CHARS_MAX: usize = 2_048;
+/// Characters of a title, a brand, a category's name.
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Characters of a description.
 pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
@@ -58,6 +60,7 @@ pub struct Listing {
 /// What may be asked of a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Command {
     /// Put it into the catalogue.
     List(Listing),
@@ -67,6 +70,7 @@ pub enum Command {
 
 /// What happened to a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Event {
     /// It is in the catalogue.
     Listed(Listing),
@@ -77,6 +81,7 @@ pub enum Event {
 /// Why a product may say no.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "code", content = "values")]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Refusal {
     /// It stands in the catalogue already, with another listing.
     #[error("the product is already listed")]
@@ -112,6 +117,30 @@ pub enum Refusal {
     BadImageAddress { address: Text },
 }
 
+impl crate::Event for Event {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::Listed(_) => "Listed",
+            Self::PriceChanged { .. } => "PriceChanged",
+        }
+    }
+}
+
+impl crate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyListed => "product.already_listed",
+            Self::NotListed => "product.not_listed",
+            Self::UnknownVariant { .. } => "product.unknown_variant",
+            Self::DuplicateSku { .. } => "product.duplicate_sku",
+            Self::NoVariants => "product.no_variants",
+            Self::NegativePrice { .. } => "product.negative_price",
+            Self::TooLarge { .. } => "product.too_large",
+            Self::BadImageAddress { .. } => "product.bad_image_address",
+        }
+    }
+}
+
 /// The state of a product.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Product {
@@ -125,4 +154,167 @@ pub enum Product {
         /// The price of each variant now.
         prices: BTreeMap<Sku, Money>,
     },
+}
+
+impl Aggregate for Product {
+    const TYPE: &'static str = "product";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::List(listing) => self.list(listing),
+            Command::ChangePrice { sku, price } => self.change_price(sku, price),
+        }
+    }
+
+    fn evolve(self, event: Event) -> Self {
+        match (self, event) {
+            (Self::Unlisted, Event::Listed(listing)) => {
+                let prices = listing
+                    .variants
+                    .iter()
+                    .map(|variant| (variant.sku.clone(), variant.price));
+                Self::Listed {
+                    prices: prices.collect(),
+                    listing,
+                }
+            }
+            (Self::Listed { listing, mut prices }, Event::PriceChanged { sku, new, .. }) => {
+                if let Some(price) = prices.get_mut(&sku) {
+                    *price = new;
+                }
+                Self::Listed { listing, prices }
+            }
+            (state, Event::Listed(_) | Event::PriceChanged { .. }) => state,
+        }
+    }
+}
+
+impl Product {
+    /// As it was listed; its variants' prices may have changed since.
+    #[must_use]
+    pub const fn listing(&self) -> Option<&Listing> {
+        match self {
+            Self::Unlisted => None,
+            Self::Listed { listing, .. } => Some(listing),
+        }
+    }
+
+    /// What a variant costs now.
+    #[must_use]
+    pub fn price(&self, sku: &Sku) -> Option<Money> {
+        match self {
+            Self::Unlisted => None,
+            Self::Listed { prices, .. } => prices.get(sku).copied(),
+        }
+    }
+
+    fn list(&self, listing: Listing) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Listed { listing: listed, .. } if *listed == listing => Ok(vec![]),
+            Self::Listed { .. } => Err(Refusal::AlreadyListed),
+            Self::Unlisted => {
+                check_sizes(&listing)?;
+                check_variants(&listing.variants)?;
+                check_images(&listing.images)?;
+                Ok(vec![Event::Listed(listing)])
+            }
+        }
+    }
+
+    fn change_price(&self, sku: Sku, price: Money) -> Result<Vec<Event>, Refusal> {
+        let Self::Listed { prices, .. } = self else {
+            return Err(Refusal::NotListed);
+        };
+        match prices.get(&sku) {
+            None => Err(Refusal::UnknownVariant { sku }),
+            Some(_) if price.amount < 0 => Err(Refusal::NegativePrice { sku }),
+            Some(old) if *old == price => Ok(vec![]),
+            Some(old) => Ok(vec![Event::PriceChanged {
+                sku,
+                old: *old,
+                new: price,
+            }]),
+        }
+    }
+}
+
+fn check_sizes(listing: &Listing) -> Result<(), Refusal> {
+    let chars = |text: &Text| text.as_str().chars().count();
+    let longest = |texts: &mut dyn Iterator<Item = &Text>| texts.map(chars).max().unwrap_or_default();
+    let sizes = [
+        ("title", chars(&listing.title), TITLE_CHARS_MAX),
+        (
+            "description",
+            longest(&mut listing.description.iter()),
+            DESCRIPTION_CHARS_MAX,
+        ),
+        ("brand", longest(&mut listing.brand.iter()), TITLE_CHARS_MAX),
+        ("category", listing.category.len(), CATEGORY_LEVELS_MAX),
+        (
+            "category name",
+            longest(&mut listing.category.iter()),
+            TITLE_CHARS_MAX,
+        ),
+        ("images", listing.images.len(), IMAGES_MAX),
+        (
+            "image address",
+            longest(&mut listing.images.iter()),
+            IMAGE_ADDRESS_CHARS_MAX,
+        ),
+        ("variants", listing.variants.len(), VARIANTS_MAX),
+        (
+            "variant title",
+            longest(
+                &mut listing
+                    .variants
+                    .iter()
+                    .filter_map(|variant| variant.title.as_ref()),
+            ),
+            TITLE_CHARS_MAX,
+        ),
+    ];
+    match sizes.into_iter().find(|(_, size, max)| size > max) {
+        Some((field, _, max)) => Err(Refusal::TooLarge {
+            field: field.into(),
+            max,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_variants(variants: &[Variant]) -> Result<(), Refusal> {
+    if variants.is_empty() {
+        return Err(Refusal::NoVariants);
+    }
+    let mut seen = BTreeSet::new();
+    for variant in variants {
+        if !seen.insert(&variant.sku) {
+            return Err(Refusal::DuplicateSku {
+                sku: variant.sku.clone(),
+            });
+        }
+        if variant.price.amount < 0 {
+            return Err(Refusal::NegativePrice {
+                sku: variant.sku.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_images(images: &[Text]) -> Result<(), Refusal> {
+    let of_the_web = |address: &Text| {
+        ["http://", "https://"]
+            .iter()
+            .any(|scheme| address.as_str().starts_with(scheme))
+    };
+    match images.iter().find(|address| !of_the_web(address)) {
+        Some(address) => Err(Refusal::BadImageAddress {
+            address: address.clone(),
+        }),
+        None => Ok(()),
+    }
 }

@@ -107,3 +107,10 @@ impl From<OrderId> for ReservationId {
         Self(order.0)
     }
 }
+
+/// What a checkout owes back is one refund, named after its order.
+impl From<OrderId> for RefundId {
+    fn from(order: OrderId) -> Self {
+        Self(order.0)
+    }
+}

@@ -1,0 +1,247 @@
+//! What a checkout wants done because of each of its own events.
+
+use std::num::NonZeroI32;
+
+use super::{Event, Issue, Plan, RESERVATION_GRACE_MS, Step};
+use crate::{
+    AnyCommand,
+    cart::Line,
+    inventory_item::{self, AdjustReason},
+    order::{self, CancelReason, Placement, Source},
+    payment::{self, CaptureWhen, Method},
+    value::{Quantity, RefundId, Sku, Text, Time},
+};
+
+/// Which step an event begins: the answers to its commands are the manager's next input.
+#[must_use]
+pub const fn step_of(event: &Event) -> Option<Step> {
+    match event {
+        Event::Started(_) => Some(Step::Reserve),
+        Event::Accepted { .. } => Some(Step::Allocate),
+        Event::GivenUp { .. }
+        | Event::AllocationFailed { .. }
+        | Event::Reversed { .. }
+        | Event::PaymentOrphaned {} => Some(Step::Undo),
+        Event::CancellationNoted { .. }
+        | Event::Reserved {}
+        | Event::ReservationFailed { .. }
+        | Event::Completed {}
+        | Event::RefundDue {} => None,
+    }
+}
+
+/// Everything to be done because of `event`, in an order that never changes.
+#[must_use]
+pub fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
+    match event {
+        Event::Started(plan) => started(plan),
+        Event::CancellationNoted { .. } => vec![],
+        Event::Reserved {} => reserved(plan),
+        Event::ReservationFailed { refusals, .. } => reservation_failed(plan, refusals),
+        Event::Accepted { at } => each_sku(plan, |_| allocate(plan, *at)),
+        Event::Completed {} => completed(plan),
+        Event::AllocationFailed { lost } => allocation_failed(plan, lost),
+        Event::GivenUp { reason } => {
+            let mut issues = each_sku(plan, |_| release(plan));
+            issues.push(cancel(plan, *reason));
+            issues.extend(void(plan));
+            issues
+        }
+        Event::Reversed { .. } => {
+            let mut issues = each_sku(plan, |quantity| restock(plan, quantity));
+            issues.extend(void(plan));
+            issues
+        }
+        Event::PaymentOrphaned {} => void(plan).into_iter().collect(),
+        Event::RefundDue {} => refund(plan).into_iter().collect(),
+    }
+}
+
+impl Plan {
+    /// Whether the buyer has to authorize a payment before the order can be fulfilled.
+    #[must_use]
+    pub const fn needs_authorization(&self) -> bool {
+        self.needs_payment() && matches!(self.method, Method::Card)
+    }
+
+    /// Whether there is anything to pay; free goods need no intent.
+    #[must_use]
+    pub const fn needs_payment(&self) -> bool {
+        self.total.amount > 0
+    }
+}
+
+/// The distinct SKUs in the order of first appearance, with all their units.
+pub(super) fn skus(plan: &Plan) -> Vec<(Sku, Quantity)> {
+    let mut skus: Vec<(Sku, Quantity)> = vec![];
+    for Line { sku, quantity, .. } in &plan.lines {
+        match skus.iter_mut().find(|(known, _)| known == sku) {
+            // A cart's limits keep the sum far below what fits.
+            Some((_, sum)) => *sum = sum.plus(*quantity).unwrap_or(*sum),
+            None => skus.push((sku.clone(), *quantity)),
+        }
+    }
+    skus
+}
+
+fn started(plan: &Plan) -> Vec<Issue> {
+    let mut issues = vec![command(
+        plan.order.as_str(),
+        order::Command::Place(placement(plan)),
+    )];
+    issues.extend(each_sku(plan, |quantity| inventory_item::Command::Reserve {
+        reservation: plan.order.clone().into(),
+        quantity,
+        expires_at: Some(plan.pay_by.plus_millis(RESERVATION_GRACE_MS)),
+        now: plan.at,
+    }));
+    issues
+}
+
+fn placement(plan: &Plan) -> Placement {
+    let line = |line: &Line| order::Line {
+        sku: line.sku.clone(),
+        title: Some(line.title.clone()),
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+    };
+    Placement {
+        customer: plan.customer.clone(),
+        source: Source::Cart(plan.cart.clone()),
+        lines: plan.lines.iter().map(line).collect(),
+        charges: vec![],
+        payment: plan.needs_payment().then(|| plan.payment.clone()),
+        delivery: Some(plan.delivery.clone()),
+        country: Some(plan.delivery.country.clone()),
+        placed_at: plan.at,
+    }
+}
+
+fn reserved(plan: &Plan) -> Vec<Issue> {
+    let mut issues = vec![];
+    if plan.needs_payment() {
+        let capture = match plan.method {
+            Method::Card => CaptureWhen::AtOnce,
+            Method::CashOnDelivery => CaptureWhen::OnShipment,
+        };
+        let (order, amount, method) = (plan.order.clone(), plan.total, plan.method);
+        let open = payment::Command::OpenIntent {
+            order,
+            amount,
+            method,
+            capture,
+        };
+        issues.push(command(plan.payment.as_str(), open));
+    }
+    if plan.needs_authorization() {
+        issues.push(Issue::Timer {
+            due: plan.pay_by,
+            input: super::Command::PayByPassed {},
+        });
+    }
+    issues
+}
+
+fn completed(plan: &Plan) -> Vec<Issue> {
+    let mut issues = vec![command(plan.order.as_str(), order::Command::Confirm {})];
+    if plan.needs_authorization() {
+        issues.push(command(
+            plan.payment.as_str(),
+            payment::Command::Capture { amount: None },
+        ));
+    }
+    issues
+}
+
+/// Only what this checkout did is undone: where its command was refused, the name may be somebody else's.
+fn reservation_failed(plan: &Plan, refusals: &[super::Refused]) -> Vec<Issue> {
+    let refused = |index: usize| {
+        refusals
+            .iter()
+            .any(|refused| usize::try_from(refused.index) == Ok(index))
+    };
+    let skus = skus(plan).into_iter().enumerate();
+    let mut issues: Vec<Issue> = skus
+        .filter(|(place, _)| !refused(place.saturating_add(1)))
+        .map(|(_, (sku, _))| command(sku.as_str(), release(plan)))
+        .collect();
+    if !refused(0) {
+        issues.push(cancel(plan, CancelReason::OutOfStock));
+    }
+    issues
+}
+
+fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
+    let lost = |place: usize| lost.iter().any(|index| usize::try_from(*index) == Ok(place));
+    let skus = skus(plan).into_iter().enumerate();
+    let mut issues: Vec<Issue> = skus
+        .filter(|(place, _)| !lost(*place))
+        .map(|(_, (sku, quantity))| command(sku.as_str(), restock(plan, quantity)))
+        .collect();
+    issues.push(cancel(plan, CancelReason::OutOfStock));
+    issues.extend(void(plan));
+    issues
+}
+
+fn each_sku(plan: &Plan, wanted: impl Fn(Quantity) -> inventory_item::Command) -> Vec<Issue> {
+    skus(plan)
+        .into_iter()
+        .map(|(sku, quantity)| command(sku.as_str(), wanted(quantity)))
+        .collect()
+}
+
+fn allocate(plan: &Plan, now: Time) -> inventory_item::Command {
+    inventory_item::Command::Allocate {
+        reservation: plan.order.clone().into(),
+        now,
+    }
+}
+
+fn release(plan: &Plan) -> inventory_item::Command {
+    inventory_item::Command::Release {
+        reservation: plan.order.clone().into(),
+    }
+}
+
+fn restock(plan: &Plan, quantity: Quantity) -> inventory_item::Command {
+    // A cart's limits keep the quantity far below what fits.
+    let delta = i32::try_from(quantity.get())
+        .ok()
+        .and_then(NonZeroI32::new)
+        .unwrap_or(NonZeroI32::MAX);
+    let reference = Text::new(plan.order.as_str()).ok();
+    inventory_item::Command::Adjust {
+        delta,
+        reason: AdjustReason::Returned,
+        reference,
+    }
+}
+
+fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
+    command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
+}
+
+fn void(plan: &Plan) -> Option<Issue> {
+    plan.needs_payment()
+        .then(|| command(plan.payment.as_str(), payment::Command::Void {}))
+}
+
+fn refund(plan: &Plan) -> Option<Issue> {
+    let refund = RefundId::from(plan.order.clone());
+    let reason = Text::new("order not fulfilled").ok()?;
+    Some(command(
+        plan.payment.as_str(),
+        payment::Command::Refund {
+            refund,
+            amount: None,
+            reason,
+        },
+    ))
+}
+
+fn command(to: &str, command: impl Into<AnyCommand>) -> Issue {
+    Issue::Command {
+        to: to.into(),
+        command: command.into(),
+    }
+}

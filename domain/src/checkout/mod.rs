@@ -1,0 +1,305 @@
+//! The process manager that turns a checked-out cart into a confirmed order, or undoes it.
+//!
+//! It is an aggregate like the others: inputs arrive as commands, what it concluded are its events, and everything
+//! it wants done derives from those events alone (`issues`), so that a replay wants exactly the same again.
+
+mod decide;
+mod issues;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AnyCommand, AnyEvent, AnyRefusal,
+    cart::{self, Delivery, Line},
+    order::{self, CancelReason},
+    payment::{self, Method},
+    value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
+};
+
+pub use issues::{issues, step_of};
+
+/// Reservations outlive the wait for payment by this, so that the manager gives up before they do.
+pub const RESERVATION_GRACE_MS: i64 = 10 * 60 * 1_000;
+
+/// What a checkout set out to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The cart it came from.
+    pub cart: CartId,
+    /// Who buys, unless a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    /// The order to be; also the checkout's own id and the name of its reservations.
+    pub order: OrderId,
+    /// The intent that will pay it.
+    pub payment: PaymentId,
+    /// How.
+    pub method: Method,
+    /// Who gets it and where.
+    pub delivery: Delivery,
+    /// What.
+    pub lines: Vec<Line>,
+    /// For how much.
+    pub total: Money,
+    /// When to give up waiting for payment.
+    pub pay_by: Time,
+    /// When the cart was checked out.
+    pub at: Time,
+}
+
+/// Which of the manager's own events a set of answers belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Placing the order and reserving every SKU.
+    Reserve,
+    /// Allocating what was reserved.
+    Allocate,
+    /// Undoing: releasing, cancelling, voiding.
+    Undo,
+}
+
+/// A command of a step that was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// Its place among the commands of the step.
+    pub index: u32,
+    /// Why.
+    pub refusal: AnyRefusal,
+}
+
+/// What the manager learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Command {
+    /// A cart was checked out.
+    Start(Plan),
+    /// All commands of a step were answered; those not named were accepted.
+    Answered { step: Step, refused: Vec<Refused> },
+    /// The payment is authorized.
+    PaymentAuthorized { at: Time },
+    /// The payment was captured.
+    PaymentCaptured {},
+    /// The payment was declined.
+    PaymentDeclined {},
+    /// The capture failed; the money is still held.
+    PaymentCaptureFailed {},
+    /// The gateway never answered.
+    PaymentTimedOut {},
+    /// The time to pay is over.
+    PayByPassed {},
+    /// Somebody cancelled the order.
+    OrderCancelled { reason: CancelReason },
+}
+
+/// A SKU of which there was not enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Which.
+    pub sku: Sku,
+    /// How many were wanted.
+    pub requested: Quantity,
+    /// How many there were.
+    pub available: i64,
+}
+
+/// What the manager concluded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Event {
+    /// The order is to be placed and every SKU reserved.
+    Started(Plan),
+    /// The order was cancelled while the answers of a step were awaited; they decide what there is to undo.
+    CancellationNoted { reason: CancelReason },
+    /// Everything is reserved; now the payment.
+    Reserved {},
+    /// Something could not be reserved or the order not placed; undo.
+    ReservationFailed {
+        shortages: Vec<Shortage>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refusals: Vec<Refused>,
+    },
+    /// The payment is secured as far as it must be; allocate.
+    Accepted { at: Time },
+    /// Everything is allocated; confirm, and capture if that is due.
+    Completed {},
+    /// What was reserved was gone when the payment came; undo. `lost` holds the indexes of the SKUs that were gone.
+    AllocationFailed { lost: Vec<u32> },
+    /// Undo, for this reason.
+    GivenUp { reason: CancelReason },
+    /// A confirmed order was cancelled; restock and give the money back.
+    Reversed { reason: CancelReason },
+    /// A payment was authorized for an order that nobody will fulfil; let go of it.
+    PaymentOrphaned {},
+    /// A payment was captured for an order that nobody will fulfil; give it back.
+    RefundDue {},
+}
+
+impl crate::Event for Event {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "Started",
+            Self::CancellationNoted { .. } => "CancellationNoted",
+            Self::Reserved { .. } => "Reserved",
+            Self::ReservationFailed { .. } => "ReservationFailed",
+            Self::Accepted { .. } => "Accepted",
+            Self::Completed { .. } => "Completed",
+            Self::AllocationFailed { .. } => "AllocationFailed",
+            Self::GivenUp { .. } => "GivenUp",
+            Self::Reversed { .. } => "Reversed",
+            Self::PaymentOrphaned { .. } => "PaymentOrphaned",
+            Self::RefundDue { .. } => "RefundDue",
+        }
+    }
+}
+
+/// A checkout refuses nothing: an input that no longer matters causes no events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {}
+
+impl crate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match *self {}
+    }
+}
+
+/// The state of a checkout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Checkout {
+    /// Not begun.
+    #[default]
+    Idle,
+    /// The order is being placed and the stock reserved.
+    Reserving {
+        /// What it set out to do.
+        plan: Plan,
+        /// Why the order was cancelled meanwhile, if it was.
+        cancelled: Option<CancelReason>,
+    },
+    /// Reserved; the buyer is to pay.
+    AwaitingPayment {
+        /// What it set out to do.
+        plan: Plan,
+    },
+    /// Paid as far as it must be; the stock is being allocated.
+    Allocating {
+        /// What it set out to do.
+        plan: Plan,
+        /// Why the order was cancelled meanwhile, if it was.
+        cancelled: Option<CancelReason>,
+    },
+    /// The order is going to be fulfilled.
+    Done {
+        /// What it set out to do.
+        plan: Plan,
+    },
+    /// Nothing will be fulfilled.
+    Closed {
+        /// What it set out to do.
+        plan: Plan,
+        /// Whether the refund was asked for.
+        refund_due: bool,
+    },
+}
+
+impl Checkout {
+    /// What it set out to do.
+    #[must_use]
+    pub const fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Idle => None,
+            Self::Reserving { plan, .. }
+            | Self::AwaitingPayment { plan }
+            | Self::Allocating { plan, .. }
+            | Self::Done { plan }
+            | Self::Closed { plan, .. } => Some(plan),
+        }
+    }
+}
+
+/// Something that the manager wants done because of one of its events.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Issue {
+    /// A command on the aggregate with this id.
+    Command {
+        /// The aggregate's id.
+        to: Box<str>,
+        /// What to do.
+        command: AnyCommand,
+    },
+    /// Wake the manager with an input at this time.
+    Timer {
+        /// When.
+        due: Time,
+        /// With what.
+        input: Command,
+    },
+}
+
+/// The checkout that an event of the log concerns, and what it learns. `id` is the id of the event's aggregate.
+#[must_use]
+pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, Command)> {
+    match event {
+        AnyEvent::Cart(event) => start(id, event, occurred_at),
+        AnyEvent::Payment(event) => payment_input(event, occurred_at),
+        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => Some((
+            OrderId::new(id).ok()?,
+            Command::OrderCancelled { reason: *reason },
+        )),
+        AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
+            None
+        }
+    }
+}
+
+fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
+    let cart::Event::CheckedOut {
+        customer,
+        order,
+        payment,
+        method,
+        delivery,
+        lines,
+        total,
+        pay_by,
+    } = event
+    else {
+        return None;
+    };
+    let plan = Plan {
+        cart: CartId::new(id).ok()?,
+        customer: customer.clone(),
+        order: order.clone(),
+        payment: payment.clone(),
+        method: *method,
+        delivery: delivery.clone(),
+        lines: lines.clone(),
+        total: *total,
+        pay_by: *pay_by,
+        at,
+    };
+    Some((order.clone(), Command::Start(plan)))
+}
+
+fn payment_input(event: &payment::Event, at: Time) -> Option<(OrderId, Command)> {
+    use payment::Event;
+    match event {
+        Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { at })),
+        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured {})),
+        Event::CaptureFailed { order, .. } => Some((order.clone(), Command::PaymentCaptureFailed {})),
+        Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined {})),
+        Event::AuthorizationTimedOut { order, .. } => Some((order.clone(), Command::PaymentTimedOut {})),
+        Event::IntentOpened { .. }
+        | Event::AuthorizationRequested { .. }
+        | Event::CaptureRequested { .. }
+        | Event::VoidRequested { .. }
+        | Event::Voided { .. }
+        | Event::VoidFailed { .. }
+        | Event::RefundRequested { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. } => None,
+    }
+}

@@ -1,0 +1,374 @@
+//! What a payment answers to each command.
+
+use super::{
+    Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, RefundStage, Refusal,
+    Settlement, TRIES_MAX,
+};
+use crate::value::{AttemptId, Money, RefundId, Text};
+
+impl Payment {
+    pub(super) fn decide_command(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::OpenIntent {
+                order,
+                amount,
+                method,
+                capture,
+            } => self.open_intent(Intent {
+                order,
+                amount,
+                method,
+                capture,
+            }),
+            Command::Authorize { attempt, token } => self.authorize(attempt, token),
+            Command::RecordAuthorization { attempt, outcome } => {
+                Ok(self.record_authorization(attempt, outcome))
+            }
+            Command::Capture { amount } => self.capture(amount),
+            Command::RecordCapture { outcome } => Ok(self.record_capture(outcome)),
+            Command::Void {} => self.void(),
+            Command::RecordVoid { outcome } => Ok(self.record_void(outcome)),
+            Command::Refund {
+                refund,
+                amount,
+                reason,
+            } => self.refund(refund, amount, reason),
+            Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
+        }
+    }
+
+    fn open_intent(&self, intent: Intent) -> Result<Vec<Event>, Refusal> {
+        if intent.amount.amount <= 0 {
+            return Err(Refusal::BadAmount);
+        }
+        match self.intent() {
+            Some(opened) if *opened == intent => Ok(vec![]),
+            Some(_) => Err(Refusal::AlreadyOpened),
+            None => {
+                let Intent {
+                    order,
+                    amount,
+                    method,
+                    capture,
+                } = intent;
+                Ok(vec![Event::IntentOpened {
+                    order,
+                    amount,
+                    method,
+                    capture,
+                }])
+            }
+        }
+    }
+
+    fn authorize(&self, attempt: AttemptId, token: Text) -> Result<Vec<Event>, Refusal> {
+        if self.attempts().iter().any(|known| known.id == attempt) {
+            return Ok(vec![]);
+        }
+        match self {
+            Self::Unopened => Err(Refusal::NotOpened),
+            Self::Open {
+                intent:
+                    Intent {
+                        method: Method::CashOnDelivery,
+                        ..
+                    },
+                ..
+            }
+            | Self::Collected { .. } => Err(Refusal::NeedsNoAuthorization),
+            Self::Open { attempts, .. } if attempts.len() >= TRIES_MAX => {
+                Err(Refusal::TooManyTries { max: TRIES_MAX })
+            }
+            Self::Open { intent, .. } => Ok(vec![Event::AuthorizationRequested {
+                order: intent.order.clone(),
+                attempt,
+                token,
+                amount: intent.amount,
+            }]),
+            Self::Authorizing { attempt, .. } => Err(Refusal::InProgress {
+                attempt: attempt.clone(),
+            }),
+            Self::Held { .. } => Err(Refusal::AlreadyAuthorized),
+            Self::Voided { .. } => Err(Refusal::Voided),
+        }
+    }
+
+    /// Approvals count whenever they come: the gateway holds the money, whatever this side had concluded.
+    fn record_authorization(&self, attempt: AttemptId, outcome: Authorization) -> Vec<Event> {
+        let Some(intent) = self.intent() else {
+            return vec![];
+        };
+        if !self
+            .attempts()
+            .iter()
+            .any(|known| known.id == attempt && !known.approved)
+        {
+            return vec![];
+        }
+        let in_progress = matches!(self, Self::Authorizing { attempt: current, .. } if *current == attempt);
+        let (order, amount) = (intent.order.clone(), intent.amount);
+        match outcome {
+            Authorization::Approved { reference } => {
+                let surplus = self.surplus(&reference);
+                let authorized = Event::Authorized {
+                    order,
+                    attempt,
+                    reference,
+                    amount,
+                };
+                [authorized].into_iter().chain(surplus).collect()
+            }
+            Authorization::Declined { reason } if in_progress => vec![Event::Declined {
+                order,
+                attempt,
+                reason,
+            }],
+            Authorization::TimedOut if in_progress => vec![Event::AuthorizationTimedOut { order, attempt }],
+            Authorization::Declined { .. } | Authorization::TimedOut => vec![],
+        }
+    }
+
+    /// When an earlier attempt turned out approved after all, the gateway holds the amount twice: one must go.
+    fn surplus(&self, approved: &Text) -> Option<Event> {
+        match self {
+            Self::Held { intent, hold, .. } if hold.reference != *approved => {
+                Some(void_requested(intent, approved.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn capture(&self, amount: Option<Money>) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unopened => Err(Refusal::NotOpened),
+            Self::Open {
+                intent:
+                    intent @ Intent {
+                        method: Method::CashOnDelivery,
+                        ..
+                    },
+                ..
+            } => {
+                let amount = to_capture(intent, &Ledger::new(Money::zero(intent.amount.currency)), amount)?;
+                Ok(collect(intent, amount))
+            }
+            Self::Collected { intent, ledger } => Ok(collect(intent, to_capture(intent, ledger, amount)?)),
+            Self::Open { .. } | Self::Authorizing { .. } => Err(Refusal::NotAuthorized),
+            Self::Held {
+                hold: Hold { pending: Some(_), .. },
+                ..
+            } => Err(Refusal::AwaitingGateway),
+            Self::Held { intent, hold, .. } => {
+                let amount = to_capture(intent, &hold.ledger, amount)?;
+                let request = amount.map(|amount| Event::CaptureRequested {
+                    order: intent.order.clone(),
+                    reference: hold.reference.clone(),
+                    amount,
+                });
+                Ok(request.into_iter().collect())
+            }
+            Self::Voided { .. } => Err(Refusal::Voided),
+        }
+    }
+
+    fn record_capture(&self, outcome: Settlement) -> Vec<Event> {
+        match self {
+            Self::Held {
+                intent,
+                hold:
+                    Hold {
+                        pending: Some(Pending::Capture { amount }),
+                        ..
+                    },
+                ..
+            } => {
+                let (order, amount) = (intent.order.clone(), *amount);
+                match outcome {
+                    Settlement::Done => vec![Event::Captured { order, amount }],
+                    Settlement::Failed { reason } => vec![Event::CaptureFailed {
+                        order,
+                        amount,
+                        reason,
+                    }],
+                }
+            }
+            _ => vec![],
+        }
+    }
+
+    fn void(&self) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unopened => Err(Refusal::NotOpened),
+            Self::Open { intent, .. } | Self::Authorizing { intent, .. } => Ok(vec![Event::Voided {
+                order: intent.order.clone(),
+            }]),
+            Self::Held { intent, hold, .. } => match hold.pending {
+                Some(Pending::Capture { .. }) => Err(Refusal::AwaitingGateway),
+                Some(Pending::Void) => Ok(vec![]),
+                None if hold.ledger.captured().amount > 0 => Err(Refusal::AlreadyCaptured),
+                None => Ok(vec![void_requested(intent, hold.reference.clone())]),
+            },
+            Self::Collected { .. } => Err(Refusal::AlreadyCaptured),
+            Self::Voided { .. } => Ok(vec![]),
+        }
+    }
+
+    fn record_void(&self, outcome: Settlement) -> Vec<Event> {
+        match self {
+            Self::Held {
+                intent,
+                hold:
+                    Hold {
+                        pending: Some(Pending::Void),
+                        ..
+                    },
+                ..
+            } => {
+                let order = intent.order.clone();
+                match outcome {
+                    Settlement::Done => vec![Event::Voided { order }],
+                    Settlement::Failed { reason } => vec![Event::VoidFailed { order, reason }],
+                }
+            }
+            _ => vec![],
+        }
+    }
+
+    fn refund(&self, refund: RefundId, amount: Option<Money>, reason: Text) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Unopened => Err(Refusal::NotOpened),
+            Self::Open { .. } | Self::Authorizing { .. } => Err(Refusal::NotAuthorized),
+            Self::Voided { .. } => Err(Refusal::Voided),
+            Self::Collected { intent, ledger } => {
+                let amount = to_refund(intent, ledger, &refund, amount)?;
+                let order = intent.order.clone();
+                Ok(amount
+                    .map(|amount| Event::Refunded {
+                        order,
+                        refund,
+                        amount,
+                    })
+                    .into_iter()
+                    .collect())
+            }
+            Self::Held { intent, hold, .. } => {
+                let amount = to_refund(intent, &hold.ledger, &refund, amount)?;
+                let (order, reference) = (intent.order.clone(), hold.reference.clone());
+                let request = |amount| Event::RefundRequested {
+                    order,
+                    refund,
+                    reference,
+                    amount,
+                    reason,
+                };
+                Ok(amount.map(request).into_iter().collect())
+            }
+        }
+    }
+
+    fn record_refund(&self, refund: RefundId, outcome: Settlement) -> Vec<Event> {
+        let Self::Held { intent, hold, .. } = self else {
+            return vec![];
+        };
+        let Some(amount) = hold.ledger.refund_pending(&refund) else {
+            return vec![];
+        };
+        let order = intent.order.clone();
+        match outcome {
+            Settlement::Done => vec![Event::Refunded {
+                order,
+                refund,
+                amount,
+            }],
+            Settlement::Failed { reason } => vec![Event::RefundFailed {
+                order,
+                refund,
+                amount,
+                reason,
+            }],
+        }
+    }
+}
+
+fn void_requested(intent: &Intent, reference: Text) -> Event {
+    Event::VoidRequested {
+        order: intent.order.clone(),
+        reference,
+        amount: intent.amount,
+    }
+}
+
+fn collect(intent: &Intent, amount: Option<Money>) -> Vec<Event> {
+    amount
+        .map(|amount| Event::Captured {
+            order: intent.order.clone(),
+            amount,
+        })
+        .into_iter()
+        .collect()
+}
+
+/// How much to capture; nothing when the rest is asked for and there is none.
+fn to_capture(intent: &Intent, ledger: &Ledger, asked: Option<Money>) -> Result<Option<Money>, Refusal> {
+    let capturable = ledger.capturable(intent.amount);
+    let amount = asked.unwrap_or(capturable);
+    if asked.is_none() && capturable.amount == 0 {
+        return Ok(None);
+    }
+    if amount.amount <= 0 {
+        return Err(Refusal::BadAmount);
+    }
+    if amount.currency != capturable.currency || amount.amount > capturable.amount {
+        return Err(Refusal::ExceedsAuthorized {
+            requested: amount,
+            capturable,
+        });
+    }
+    if ledger.captures() >= TRIES_MAX {
+        return Err(Refusal::TooManyTries { max: TRIES_MAX });
+    }
+    Ok(Some(amount))
+}
+
+/// How much to give back; nothing when this refund is under way or done. A failed one may be asked for again.
+fn to_refund(
+    intent: &Intent,
+    ledger: &Ledger,
+    refund: &RefundId,
+    asked: Option<Money>,
+) -> Result<Option<Money>, Refusal> {
+    let known = ledger.refunds().get(refund);
+    if let Some(known) = known {
+        if asked.is_some_and(|asked| asked != known.amount) {
+            return Err(Refusal::RefundExists {
+                refund: refund.clone(),
+            });
+        }
+        if known.stage != RefundStage::Failed {
+            return Ok(None);
+        }
+    }
+    let refundable = ledger.refundable();
+    let everything = if ledger.captured().amount == 0 {
+        intent.amount
+    } else {
+        refundable
+    };
+    let amount = asked.or(known.map(|known| known.amount)).unwrap_or(everything);
+    if asked.is_none() && amount.amount == 0 {
+        return Ok(None);
+    }
+    if amount.amount <= 0 {
+        return Err(Refusal::BadAmount);
+    }
+    if amount.currency != refundable.currency || amount.amount > refundable.amount {
+        return Err(Refusal::ExceedsCaptured {
+            requested: amount,
+            refundable,
+        });
+    }
+    if known.is_none() && ledger.refunds().len() >= TRIES_MAX {
+        return Err(Refusal::TooManyTries { max: TRIES_MAX });
+    }
+    Ok(Some(amount))
+}

@@ -1,0 +1,241 @@
+//! What each event makes of a payment.
+
+use super::{
+    Attempt, Event, Hold, Intent, Ledger, Method, Payment, Pending,
+    RefundStage::{self, Done, Failed},
+};
+use crate::value::{AttemptId, Money, RefundId, Text};
+
+impl Payment {
+    pub(super) fn evolve_event(self, event: Event) -> Self {
+        match event {
+            Event::IntentOpened {
+                order,
+                amount,
+                method,
+                capture,
+            } => self.opened(Intent {
+                order,
+                amount,
+                method,
+                capture,
+            }),
+            Event::AuthorizationRequested { attempt, .. } => self.authorization_requested(attempt),
+            Event::Authorized {
+                attempt, reference, ..
+            } => self.approved(&attempt, reference),
+            Event::Declined { attempt, .. } | Event::AuthorizationTimedOut { attempt, .. } => {
+                self.not_approved(&attempt)
+            }
+            Event::CaptureRequested { amount, .. } => self.capture_requested(amount),
+            Event::Captured { amount, .. } => self.captured_amount(amount),
+            Event::CaptureFailed { .. } => self.capture_failed(),
+            Event::VoidRequested { reference, .. } => self.void_requested(&reference),
+            Event::Voided { .. } => self.voided(),
+            Event::VoidFailed { .. } => self.void_failed(),
+            Event::RefundRequested { refund, amount, .. } => self.refund_requested(refund, amount),
+            Event::Refunded { refund, amount, .. } => self.refund_answered(refund, amount, Done),
+            Event::RefundFailed { refund, amount, .. } => self.refund_answered(refund, amount, Failed),
+        }
+    }
+
+    fn opened(self, intent: Intent) -> Self {
+        match self {
+            Self::Unopened => Self::Open {
+                intent,
+                attempts: vec![],
+            },
+            state => state,
+        }
+    }
+
+    fn authorization_requested(self, attempt: AttemptId) -> Self {
+        match self {
+            Self::Open { intent, mut attempts } => {
+                attempts.push(Attempt {
+                    id: attempt.clone(),
+                    approved: false,
+                });
+                Self::Authorizing {
+                    intent,
+                    attempts,
+                    attempt,
+                }
+            }
+            state => state,
+        }
+    }
+
+    fn approved(mut self, attempt: &AttemptId, reference: Text) -> Self {
+        let attempts = match &mut self {
+            Self::Open { attempts, .. }
+            | Self::Authorizing { attempts, .. }
+            | Self::Held { attempts, .. }
+            | Self::Voided { attempts, .. } => attempts,
+            Self::Unopened | Self::Collected { .. } => return self,
+        };
+        match attempts.iter_mut().find(|known| known.id == *attempt) {
+            Some(known) => known.approved = true,
+            None => return self,
+        }
+        match self {
+            Self::Open { intent, attempts }
+            | Self::Authorizing { intent, attempts, .. }
+            | Self::Voided { intent, attempts } => {
+                let ledger = Ledger::new(Money::zero(intent.amount.currency));
+                Self::Held {
+                    intent,
+                    attempts,
+                    hold: Hold {
+                        reference,
+                        pending: None,
+                        ledger,
+                    },
+                }
+            }
+            state @ (Self::Held { .. } | Self::Unopened | Self::Collected { .. }) => state,
+        }
+    }
+
+    fn not_approved(self, answered: &AttemptId) -> Self {
+        match self {
+            Self::Authorizing {
+                intent,
+                attempts,
+                attempt,
+            } if attempt == *answered => Self::Open { intent, attempts },
+            state => state,
+        }
+    }
+
+    fn capture_requested(self, amount: Money) -> Self {
+        self.with_hold(|hold| match hold {
+            Hold {
+                pending: None,
+                ledger,
+                ..
+            } => Hold {
+                pending: Some(Pending::Capture { amount }),
+                ledger: ledger.capture_asked(),
+                ..hold
+            },
+            hold => hold,
+        })
+    }
+
+    fn captured_amount(self, amount: Money) -> Self {
+        match self {
+            Self::Open {
+                intent:
+                    intent @ Intent {
+                        method: Method::CashOnDelivery,
+                        ..
+                    },
+                ..
+            } => {
+                let ledger = Ledger::new(Money::zero(intent.amount.currency))
+                    .capture_asked()
+                    .capture_done(amount);
+                Self::Collected { intent, ledger }
+            }
+            Self::Collected { intent, ledger } => Self::Collected {
+                intent,
+                ledger: ledger.capture_asked().capture_done(amount),
+            },
+            state => state.with_hold(|hold| match hold.pending {
+                Some(Pending::Capture { .. }) => Hold {
+                    pending: None,
+                    ledger: hold.ledger.capture_done(amount),
+                    ..hold
+                },
+                Some(Pending::Void) | None => hold,
+            }),
+        }
+    }
+
+    fn capture_failed(self) -> Self {
+        self.with_hold(|hold| match hold.pending {
+            Some(Pending::Capture { .. }) => Hold {
+                pending: None,
+                ..hold
+            },
+            Some(Pending::Void) | None => hold,
+        })
+    }
+
+    /// A void of another reference lets go of a surplus hold and leaves this one alone.
+    fn void_requested(self, reference: &Text) -> Self {
+        self.with_hold(|hold| match hold.pending {
+            None if hold.reference == *reference => Hold {
+                pending: Some(Pending::Void),
+                ..hold
+            },
+            _ => hold,
+        })
+    }
+
+    fn voided(self) -> Self {
+        match self {
+            Self::Open { intent, attempts }
+            | Self::Authorizing { intent, attempts, .. }
+            | Self::Held {
+                intent,
+                attempts,
+                hold:
+                    Hold {
+                        pending: Some(Pending::Void),
+                        ..
+                    },
+            } => Self::Voided { intent, attempts },
+            state => state,
+        }
+    }
+
+    fn void_failed(self) -> Self {
+        self.with_hold(|hold| match hold.pending {
+            Some(Pending::Void) => Hold {
+                pending: None,
+                ..hold
+            },
+            Some(Pending::Capture { .. }) | None => hold,
+        })
+    }
+
+    fn refund_requested(self, refund: RefundId, amount: Money) -> Self {
+        self.with_hold(|hold| Hold {
+            ledger: hold.ledger.refund_is(refund, amount, RefundStage::Pending),
+            ..hold
+        })
+    }
+
+    fn refund_answered(self, refund: RefundId, amount: Money, stage: RefundStage) -> Self {
+        match self {
+            Self::Collected { intent, ledger } => Self::Collected {
+                intent,
+                ledger: ledger.refund_is(refund, amount, stage),
+            },
+            state => state.with_hold(|hold| match hold.ledger.refund_pending(&refund) {
+                Some(amount) => Hold {
+                    ledger: hold.ledger.refund_is(refund, amount, stage),
+                    ..hold
+                },
+                None => hold,
+            }),
+        }
+    }
+
+    fn with_hold(self, change: impl FnOnce(Hold) -> Hold) -> Self {
+        match self {
+            Self::Held {
+                intent,
+                attempts,
+                hold,
+            } => Self::Held {
+                intent,
+                attempts,
+                hold: change(hold),
+            },
+            state => state,
+        }
+    }
+}

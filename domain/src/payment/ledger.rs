@@ -1,0 +1,124 @@
+//! What was captured of an intent and what of that was given back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Money, RefundId};
+
+/// How far a refund has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundStage {
+    /// The gateway has not answered.
+    Pending,
+    /// Given back.
+    Done,
+    /// The gateway refused; it may be asked again.
+    Failed,
+}
+
+/// A refund.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refund {
+    /// How much.
+    pub amount: Money,
+    /// How far it has come.
+    pub stage: RefundStage,
+}
+
+/// Captures and refunds of one intent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    captured: Money,
+    captures: usize,
+    refunds: BTreeMap<RefundId, Refund>,
+}
+
+impl Ledger {
+    pub(super) const fn new(captured: Money) -> Self {
+        Self {
+            captured,
+            captures: 0,
+            refunds: BTreeMap::new(),
+        }
+    }
+
+    /// What was captured.
+    #[must_use]
+    pub const fn captured(&self) -> Money {
+        self.captured
+    }
+
+    /// How often a capture was asked for.
+    #[must_use]
+    pub const fn captures(&self) -> usize {
+        self.captures
+    }
+
+    /// Every refund that was asked for.
+    #[must_use]
+    pub const fn refunds(&self) -> &BTreeMap<RefundId, Refund> {
+        &self.refunds
+    }
+
+    /// What was given back.
+    #[must_use]
+    pub fn refunded(&self) -> Money {
+        self.sum(RefundStage::Done)
+    }
+
+    /// What the gateway was asked to give back and has not answered.
+    #[must_use]
+    pub fn refunding(&self) -> Money {
+        self.sum(RefundStage::Pending)
+    }
+
+    /// What of `authorized` was not captured yet.
+    #[must_use]
+    pub fn capturable(&self, authorized: Money) -> Money {
+        left(authorized, self.captured)
+    }
+
+    /// What was captured and is neither given back nor about to be.
+    #[must_use]
+    pub fn refundable(&self) -> Money {
+        left(left(self.captured, self.refunded()), self.refunding())
+    }
+
+    pub(super) const fn capture_asked(mut self) -> Self {
+        self.captures = self.captures.saturating_add(1);
+        self
+    }
+
+    pub(super) fn capture_done(mut self, amount: Money) -> Self {
+        self.captured = self.captured.plus(amount).unwrap_or(self.captured);
+        self
+    }
+
+    pub(super) fn refund_is(mut self, id: RefundId, amount: Money, stage: RefundStage) -> Self {
+        self.refunds.insert(id, Refund { amount, stage });
+        self
+    }
+
+    pub(super) fn refund_pending(&self, id: &RefundId) -> Option<Money> {
+        let refund = self
+            .refunds
+            .get(id)
+            .filter(|refund| refund.stage == RefundStage::Pending);
+        refund.map(|refund| refund.amount)
+    }
+
+    fn sum(&self, stage: RefundStage) -> Money {
+        let of_stage = self.refunds.values().filter(|refund| refund.stage == stage);
+        of_stage.fold(Money::zero(self.captured.currency), |sum, refund| {
+            sum.plus(refund.amount).unwrap_or(sum)
+        })
+    }
+}
+
+fn left(whole: Money, part: Money) -> Money {
+    whole
+        .minus(part)
+        .filter(|rest| rest.amount > 0)
+        .unwrap_or(Money::zero(whole.currency))
+}

@@ -1,0 +1,462 @@
+//! A payment intent: asked for, authorized, captured, voided, refunded, in the gateways' words.
+//!
+//! Whatever needs the gateway happens in two events: what was requested, and what the gateway answered. Answers may
+//! come late, twice or never. Money is conserved: authorized ≥ captured ≥ refunded.
+
+mod decide;
+mod evolve;
+mod ledger;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Aggregate,
+    value::{AttemptId, Money, OrderId, RefundId, Text},
+};
+
+pub use ledger::{Ledger, Refund, RefundStage};
+
+/// An intent takes at most this many attempts, captures and refunds each.
+pub const TRIES_MAX: usize = 50;
+
+/// How the buyer pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A tokenised card.
+    Card,
+    /// Cash on delivery: needs no authorization.
+    CashOnDelivery,
+}
+
+/// When an authorized amount is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureWhen {
+    /// As soon as the order is confirmed.
+    AtOnce,
+    /// When it ships.
+    OnShipment,
+}
+
+/// A gateway's answer to an authorization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Authorization {
+    /// The money is held; the gateway's reference.
+    Approved { reference: Text },
+    /// It is not, and why in the gateway's word.
+    Declined { reason: Text },
+    /// The gateway did not answer in time.
+    TimedOut,
+}
+
+/// A gateway's answer to a capture, void or refund.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Settlement {
+    /// Done.
+    Done,
+    /// Not done, and why in the gateway's word.
+    Failed { reason: Text },
+}
+
+/// What may be asked of a payment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Command {
+    /// Ask for an amount for an order.
+    OpenIntent {
+        order: OrderId,
+        amount: Money,
+        method: Method,
+        capture: CaptureWhen,
+    },
+    /// Try to have the amount held, with the buyer's token.
+    Authorize { attempt: AttemptId, token: Text },
+    /// The gateway answered an attempt, or never did.
+    RecordAuthorization {
+        attempt: AttemptId,
+        outcome: Authorization,
+    },
+    /// Take so much of what is held; the rest of it when no amount is given.
+    Capture {
+        #[serde(default)]
+        amount: Option<Money>,
+    },
+    /// The gateway answered the capture in progress.
+    RecordCapture { outcome: Settlement },
+    /// Let go of what is held, or close an intent that nothing is held for.
+    Void {},
+    /// The gateway answered the void.
+    RecordVoid { outcome: Settlement },
+    /// Give so much back; everything captured when no amount is given.
+    Refund {
+        refund: RefundId,
+        #[serde(default)]
+        amount: Option<Money>,
+        reason: Text,
+    },
+    /// The gateway answered a refund.
+    RecordRefund { refund: RefundId, outcome: Settlement },
+}
+
+/// What happened to a payment. Each carries the order, so that a follower need not look it up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Event {
+    /// An amount is asked for.
+    IntentOpened {
+        order: OrderId,
+        amount: Money,
+        method: Method,
+        capture: CaptureWhen,
+    },
+    /// The gateway is to be asked to hold it.
+    AuthorizationRequested {
+        order: OrderId,
+        attempt: AttemptId,
+        token: Text,
+        amount: Money,
+    },
+    /// The gateway holds it.
+    Authorized {
+        order: OrderId,
+        attempt: AttemptId,
+        reference: Text,
+        amount: Money,
+    },
+    /// The gateway does not hold it.
+    Declined {
+        order: OrderId,
+        attempt: AttemptId,
+        reason: Text,
+    },
+    /// The gateway did not answer in time; it may still.
+    AuthorizationTimedOut { order: OrderId, attempt: AttemptId },
+    /// The gateway is to be asked to take it.
+    CaptureRequested {
+        order: OrderId,
+        reference: Text,
+        amount: Money,
+    },
+    /// The gateway took it.
+    Captured { order: OrderId, amount: Money },
+    /// The gateway did not take it.
+    CaptureFailed {
+        order: OrderId,
+        amount: Money,
+        reason: Text,
+    },
+    /// The gateway is to be asked to let go.
+    VoidRequested {
+        order: OrderId,
+        reference: Text,
+        amount: Money,
+    },
+    /// Nothing is held any more, and nothing will be.
+    Voided { order: OrderId },
+    /// The gateway did not let go.
+    VoidFailed { order: OrderId, reason: Text },
+    /// The gateway is to be asked to give back.
+    RefundRequested {
+        order: OrderId,
+        refund: RefundId,
+        reference: Text,
+        amount: Money,
+        reason: Text,
+    },
+    /// The gateway gave it back.
+    Refunded {
+        order: OrderId,
+        refund: RefundId,
+        amount: Money,
+    },
+    /// The gateway did not give it back.
+    RefundFailed {
+        order: OrderId,
+        refund: RefundId,
+        amount: Money,
+        reason: Text,
+    },
+}
+
+/// Why a payment may say no.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", content = "values")]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
+pub enum Refusal {
+    /// There is no such intent.
+    #[error("no intent was opened")]
+    #[serde(rename = "payment.not_opened")]
+    NotOpened,
+    /// The id stands for another intent.
+    #[error("the id is taken by another intent")]
+    #[serde(rename = "payment.already_opened")]
+    AlreadyOpened,
+    /// An intent asks for more than nothing.
+    #[error("the amount must be above zero")]
+    #[serde(rename = "payment.bad_amount")]
+    BadAmount,
+    /// Cash on delivery needs no authorization.
+    #[error("cash on delivery is not authorized")]
+    #[serde(rename = "payment.needs_no_authorization")]
+    NeedsNoAuthorization,
+    /// An attempt is waiting for the gateway.
+    #[error("attempt {attempt} is in progress")]
+    #[serde(rename = "payment.in_progress")]
+    InProgress { attempt: AttemptId },
+    /// The money is held already.
+    #[error("the payment is already authorized")]
+    #[serde(rename = "payment.already_authorized")]
+    AlreadyAuthorized,
+    /// Nothing is held.
+    #[error("the payment is not authorized")]
+    #[serde(rename = "payment.not_authorized")]
+    NotAuthorized,
+    /// The intent was closed.
+    #[error("the payment was voided")]
+    #[serde(rename = "payment.voided")]
+    Voided,
+    /// What was captured can be refunded, not voided.
+    #[error("the payment was captured; refund it instead")]
+    #[serde(rename = "payment.already_captured")]
+    AlreadyCaptured,
+    /// A capture or void is waiting for the gateway.
+    #[error("the gateway has not yet answered the last request")]
+    #[serde(rename = "payment.awaiting_gateway")]
+    AwaitingGateway,
+    /// More than is held and not yet captured.
+    #[error("{requested} is more than the {capturable} that can be captured")]
+    #[serde(rename = "payment.exceeds_authorized")]
+    ExceedsAuthorized { requested: Money, capturable: Money },
+    /// More than was captured and not yet refunded.
+    #[error("{requested} is more than the {refundable} that can be refunded")]
+    #[serde(rename = "payment.exceeds_captured")]
+    ExceedsCaptured { requested: Money, refundable: Money },
+    /// The refund's id stands for another amount.
+    #[error("refund {refund} exists with another amount")]
+    #[serde(rename = "payment.refund_exists")]
+    RefundExists { refund: RefundId },
+    /// Too many attempts, captures or refunds.
+    #[error("a payment takes at most {max} attempts and as many refunds")]
+    #[serde(rename = "payment.too_many_tries")]
+    TooManyTries { max: usize },
+}
+
+impl crate::Event for Event {
+    fn event_type(&self) -> &'static str {
+        match self {
+            Self::IntentOpened { .. } => "IntentOpened",
+            Self::AuthorizationRequested { .. } => "AuthorizationRequested",
+            Self::Authorized { .. } => "Authorized",
+            Self::Declined { .. } => "Declined",
+            Self::AuthorizationTimedOut { .. } => "AuthorizationTimedOut",
+            Self::CaptureRequested { .. } => "CaptureRequested",
+            Self::Captured { .. } => "Captured",
+            Self::CaptureFailed { .. } => "CaptureFailed",
+            Self::VoidRequested { .. } => "VoidRequested",
+            Self::Voided { .. } => "Voided",
+            Self::VoidFailed { .. } => "VoidFailed",
+            Self::RefundRequested { .. } => "RefundRequested",
+            Self::Refunded { .. } => "Refunded",
+            Self::RefundFailed { .. } => "RefundFailed",
+        }
+    }
+}
+
+impl crate::Refusal for Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotOpened => "payment.not_opened",
+            Self::AlreadyOpened => "payment.already_opened",
+            Self::BadAmount => "payment.bad_amount",
+            Self::NeedsNoAuthorization => "payment.needs_no_authorization",
+            Self::InProgress { .. } => "payment.in_progress",
+            Self::AlreadyAuthorized => "payment.already_authorized",
+            Self::NotAuthorized => "payment.not_authorized",
+            Self::Voided => "payment.voided",
+            Self::AlreadyCaptured => "payment.already_captured",
+            Self::AwaitingGateway => "payment.awaiting_gateway",
+            Self::ExceedsAuthorized { .. } => "payment.exceeds_authorized",
+            Self::ExceedsCaptured { .. } => "payment.exceeds_captured",
+            Self::RefundExists { .. } => "payment.refund_exists",
+            Self::TooManyTries { .. } => "payment.too_many_tries",
+        }
+    }
+}
+
+/// What an intent asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The order that it pays.
+    pub order: OrderId,
+    /// How much.
+    pub amount: Money,
+    /// How.
+    pub method: Method,
+    /// When it is to be captured.
+    pub capture: CaptureWhen,
+}
+
+/// A try at having the amount held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Whether the gateway approved it; any other answer may still be followed by that one.
+    pub approved: bool,
+}
+
+/// A request that the gateway has not answered yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Pending {
+    /// Take so much.
+    Capture {
+        /// How much.
+        amount: Money,
+    },
+    /// Let go.
+    Void,
+}
+
+/// An amount that the gateway holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The gateway's name for it.
+    pub reference: Text,
+    /// What the gateway was asked to do with it and has not answered.
+    pub pending: Option<Pending>,
+    /// What was taken of it and given back.
+    pub ledger: Ledger,
+}
+
+/// The state of a payment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Payment {
+    /// No intent was opened.
+    #[default]
+    Unopened,
+    /// Asked for; nothing is held.
+    Open {
+        /// What is asked for.
+        intent: Intent,
+        /// Attempts so far.
+        attempts: Vec<Attempt>,
+    },
+    /// The gateway is being asked to hold it.
+    Authorizing {
+        /// What is asked for.
+        intent: Intent,
+        /// Attempts so far, this one included.
+        attempts: Vec<Attempt>,
+        /// The one in progress.
+        attempt: AttemptId,
+    },
+    /// The gateway holds it, or has taken it.
+    Held {
+        /// What was asked for.
+        intent: Intent,
+        /// Attempts so far.
+        attempts: Vec<Attempt>,
+        /// What is held.
+        hold: Hold,
+    },
+    /// Cash was collected; no gateway takes part.
+    Collected {
+        /// What was asked for.
+        intent: Intent,
+        /// What was taken and given back.
+        ledger: Ledger,
+    },
+    /// Closed with nothing held. An approval that comes late leads back to `Held`.
+    Voided {
+        /// What was asked for.
+        intent: Intent,
+        /// Attempts so far.
+        attempts: Vec<Attempt>,
+    },
+}
+
+impl Aggregate for Payment {
+    const TYPE: &'static str = "payment";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        self.decide_command(command)
+    }
+
+    fn evolve(self, event: Event) -> Self {
+        self.evolve_event(event)
+    }
+}
+
+impl Payment {
+    /// What it was asked for.
+    #[must_use]
+    pub const fn intent(&self) -> Option<&Intent> {
+        match self {
+            Self::Unopened => None,
+            Self::Open { intent, .. }
+            | Self::Authorizing { intent, .. }
+            | Self::Held { intent, .. }
+            | Self::Collected { intent, .. }
+            | Self::Voided { intent, .. } => Some(intent),
+        }
+    }
+
+    /// What may be captured in all: the amount held, or the cash asked for. `None` without an intent.
+    #[must_use]
+    pub fn authorized(&self) -> Option<Money> {
+        let intent = self.intent()?;
+        Some(
+            self.ledger()
+                .map_or(Money::zero(intent.amount.currency), |_| intent.amount),
+        )
+    }
+
+    /// What was captured. `None` without an intent.
+    #[must_use]
+    pub fn captured(&self) -> Option<Money> {
+        let intent = self.intent()?;
+        Some(
+            self.ledger()
+                .map_or(Money::zero(intent.amount.currency), Ledger::captured),
+        )
+    }
+
+    /// What was given back. `None` without an intent.
+    #[must_use]
+    pub fn refunded(&self) -> Option<Money> {
+        let intent = self.intent()?;
+        Some(
+            self.ledger()
+                .map_or(Money::zero(intent.amount.currency), Ledger::refunded),
+        )
+    }
+
+    /// What was captured and given back; `None` while nothing is held or collected.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&Ledger> {
+        match self {
+            Self::Held { hold, .. } => Some(&hold.ledger),
+            Self::Collected { ledger, .. } => Some(ledger),
+            Self::Unopened | Self::Open { .. } | Self::Authorizing { .. } | Self::Voided { .. } => None,
+        }
+    }
+
+    fn attempts(&self) -> &[Attempt] {
+        match self {
+            Self::Open { attempts, .. }
+            | Self::Authorizing { attempts, .. }
+            | Self::Held { attempts, .. }
+            | Self::Voided { attempts, .. } => attempts,
+            Self::Unopened | Self::Collected { .. } => &[],
+        }
+    }
+}
