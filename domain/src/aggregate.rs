@@ -32,12 +32,20 @@ pub trait Aggregate:
 
 /// A past fact, stored under a literal name and version.
 pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Every stored name with the version that is written now.
+    const TYPES: &'static [(&'static str, &'static str)];
+
     /// The literal stored as `event_type`, equal to the payload's outer tag.
     fn event_type(&self) -> &'static str;
 
     /// The literal stored as `event_version`.
     fn event_version(&self) -> &'static str {
-        "1"
+        let name = self.event_type();
+        // Every name stands in TYPES; a test holds the two together.
+        Self::TYPES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("1", |(_, version)| version)
     }
 }
 

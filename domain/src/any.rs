@@ -22,6 +22,18 @@ macro_rules! aggregates {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $literal),+ }
             }
+
+            /// Every stored event name of this aggregate with the version that is written now.
+            #[must_use]
+            pub const fn event_types(self) -> &'static [(&'static str, &'static str)] {
+                match self { $(Self::$name => <$module::Event as Event>::TYPES),+ }
+            }
+
+            /// The version in which this program reads and writes an event; `None` when it does not know its name.
+            #[must_use]
+            pub fn event_version(self, event_type: &str) -> Option<&'static str> {
+                self.event_types().iter().find(|(name, _)| *name == event_type).map(|(_, version)| *version)
+            }
         }
 
         impl FromStr for AggregateType {

@@ -150,6 +150,14 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[
+        ("Opened", "1"),
+        ("LineAdded", "1"),
+        ("QuantitySet", "1"),
+        ("LineRemoved", "1"),
+        ("CheckedOut", "1"),
+    ];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::Opened { .. } => "Opened",

@@ -145,6 +145,15 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[
+        ("Received", "1"),
+        ("Adjusted", "1"),
+        ("Reserved", "1"),
+        ("Released", "1"),
+        ("Expired", "1"),
+        ("Allocated", "1"),
+    ];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::Received { .. } => "Received",

@@ -13,4 +13,4 @@ pub mod product;
 pub mod value;
 
 pub use aggregate::{Aggregate, Event, Refusal};
-pub use any::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState};
+pub use any::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState, UnknownAggregate};

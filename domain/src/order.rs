@@ -203,6 +203,13 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[
+        ("Placed", "1"),
+        ("Confirmed", "1"),
+        ("Cancelled", "1"),
+        ("CreditNoteIssued", "1"),
+    ];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::Placed { .. } => "Placed",

@@ -118,6 +118,8 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[("Listed", "1"), ("PriceChanged", "1")];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::Listed(_) => "Listed",

@@ -139,6 +139,20 @@ pub enum Event {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[
+        ("Started", "1"),
+        ("CancellationNoted", "1"),
+        ("Reserved", "1"),
+        ("ReservationFailed", "1"),
+        ("Accepted", "1"),
+        ("Completed", "1"),
+        ("AllocationFailed", "1"),
+        ("GivenUp", "1"),
+        ("Reversed", "1"),
+        ("PaymentOrphaned", "1"),
+        ("RefundDue", "1"),
+    ];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::Started(_) => "Started",

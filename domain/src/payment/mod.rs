@@ -248,6 +248,23 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
+    const TYPES: &'static [(&'static str, &'static str)] = &[
+        ("IntentOpened", "1"),
+        ("AuthorizationRequested", "1"),
+        ("Authorized", "1"),
+        ("Declined", "1"),
+        ("AuthorizationTimedOut", "1"),
+        ("CaptureRequested", "1"),
+        ("Captured", "1"),
+        ("CaptureFailed", "1"),
+        ("VoidRequested", "1"),
+        ("Voided", "1"),
+        ("VoidFailed", "1"),
+        ("RefundRequested", "1"),
+        ("Refunded", "1"),
+        ("RefundFailed", "1"),
+    ];
+
     fn event_type(&self) -> &'static str {
         match self {
             Self::IntentOpened { .. } => "IntentOpened",
