@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the broker may stay silent while the log moves before it is subscribed to anew.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long to wait before subscribing again to a broker that ended or sent something foreign.
+const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(300);
 
 /// An event of the log, understood or not.
 #[derive(Clone, Debug)]
@@ -41,7 +43,11 @@ pub struct Entry {
 impl Entry {
     fn read(stored: StoredEvent) -> Self {
         let event = decode(&stored);
-        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event }
+        Self {
+            position: stored.position,
+            key: (stored.aggregate_type, stored.aggregate_id),
+            event,
+        }
     }
 }
 
@@ -73,7 +79,9 @@ impl Feed {
             tip: watch::Sender::new(tip),
             watchers: Mutex::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Up to where the feed has come.
@@ -86,7 +94,12 @@ impl Feed {
     ///
     /// # Errors
     /// When they are no longer in memory and the log cannot be read.
-    pub async fn after(&self, position: Position, max: usize, wait: Duration) -> Result<Vec<Arc<Entry>>, LogError> {
+    pub async fn after(
+        &self,
+        position: Position,
+        max: usize,
+        wait: Duration,
+    ) -> Result<Vec<Arc<Entry>>, LogError> {
         let mut tip = self.inner.tip.subscribe();
         if *tip.borrow_and_update() <= position {
             tokio::select! {
@@ -99,7 +112,10 @@ impl Feed {
         }
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
         let stored = self.inner.log.read(position, limit).await?;
-        Ok(stored.into_iter().map(|stored| Arc::new(Entry::read(stored))).collect())
+        Ok(stored
+            .into_iter()
+            .map(|stored| Arc::new(Entry::read(stored)))
+            .collect())
     }
 
     /// The events of one stream from now on, as they come.
@@ -121,8 +137,14 @@ impl Feed {
             let patience = clock.sleep(PATIENCE);
             tokio::select! {
                 envelope = envelopes.next() => match envelope {
-                    Some(envelope) if self.take(envelope, head.borrow().incarnation).await => heard_us = clock.now_us(),
-                    Some(_) | None => envelopes = self.subscribe(&broker, Duration::from_millis(300)),
+                    Some(envelope) => {
+                        let incarnation = head.borrow().incarnation;
+                        heard_us = clock.now_us();
+                        if !self.take(envelope, incarnation).await {
+                            envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER);
+                        }
+                    }
+                    None => envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER),
                 },
                 () = patience => {
                     let now_us = clock.now_us();

@@ -1,1 +1,17 @@
-//! store
+//! The event log on Postgres, the executor that writes it, and everything that follows it.
+
+pub mod bridge;
+pub mod broker;
+pub mod executor;
+pub mod feed;
+pub mod follow;
+pub mod gateway;
+pub mod log;
+pub mod managers;
+pub mod ports;
+pub mod relay;
+pub mod rfc3339;
+pub mod schema;
+pub mod secrets;
+pub mod upcast;
+pub mod vault;

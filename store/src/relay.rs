@@ -88,7 +88,10 @@ impl Relay {
             let Some(end) = page.last().map(|event| event.position) else {
                 return Ok(last);
             };
-            let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
+            let envelopes: Vec<_> = page
+                .into_iter()
+                .map(|event| Envelope { incarnation, event })
+                .collect();
             self.broker.publish(&envelopes).await?;
             last = end;
         }
@@ -99,11 +102,16 @@ impl Relay {
         let head = self.log.head().await?;
         match self.broker.state().await? {
             Some(state) => {
-                let same = state.last <= head.position && self.same_at(state.last, state.messages, &head).await?;
+                let same =
+                    state.last <= head.position && self.same_at(state.last, state.messages, &head).await?;
                 if same {
                     return Ok(state.last);
                 }
-                tracing::warn!(last = state.last, head = head.position, "the broker's stream is not the log's: made anew");
+                tracing::warn!(
+                    last = state.last,
+                    head = head.position,
+                    "the broker's stream is not the log's: made anew"
+                );
                 self.broker.delete().await?;
             }
             None => tracing::info!(head = head.position, "the broker has no stream: made anew"),
@@ -118,7 +126,10 @@ impl Relay {
             return Ok(true);
         }
         let event = self.log.read(last - 1, 1).await?;
-        let wanted = event.first().map(|event| MessageId { incarnation: head.incarnation, event_id: event.event_id });
+        let wanted = event.first().map(|event| MessageId {
+            incarnation: head.incarnation,
+            event_id: event.event_id,
+        });
         Ok(wanted.is_some() && self.broker.message_at(last).await? == wanted)
     }
 }

@@ -6,7 +6,7 @@ use async_nats::{
     ConnectOptions,
     jetstream::{
         self, ErrorCode,
-        consumer::{AckPolicy, DeliverPolicy, pull::OrderedConfig},
+        consumer::{DeliverPolicy, pull::OrderedConfig},
         context::{GetStreamErrorKind, PublishErrorKind},
         message::PublishMessage,
         stream::{Config, DiscardPolicy, RawMessageErrorKind, StorageType},
@@ -76,7 +76,11 @@ impl NatsBroker {
         match self.send(envelope, body).await {
             // Followers read an event that is too large for the broker from the log; its place must be kept.
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                self.send(envelope, b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec()).await
+                self.send(
+                    envelope,
+                    b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec(),
+                )
+                .await
             }
             other => other,
         }
@@ -95,7 +99,9 @@ impl NatsBroker {
             .header("Daybook-Event", envelope.event.event_id.to_string().as_str())
             .header("Daybook-Incarnation", envelope.incarnation.to_string().as_str())
             .expected_last_sequence(before);
-        self.context.send_publish(envelope.subject(&self.prefix), message).await
+        self.context
+            .send_publish(envelope.subject(&self.prefix), message)
+            .await
     }
 }
 
@@ -105,10 +111,15 @@ impl Broker for NatsBroker {
         match self.context.get_stream(&self.name).await {
             Ok(stream) => {
                 let state = &stream.cached_info().state;
-                Ok(Some(StreamState { last: position(state.last_sequence), messages: state.messages }))
+                Ok(Some(StreamState {
+                    last: position(state.last_sequence),
+                    messages: state.messages,
+                }))
             }
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                    Ok(None)
+                }
                 _ => Err(unavailable(error)),
             },
         }
@@ -130,21 +141,40 @@ impl Broker for NatsBroker {
     }
 
     async fn delete(&self) -> Result<(), BrokerError> {
-        self.context.delete_stream(&self.name).await.map_err(unavailable)?;
+        self.context
+            .delete_stream(&self.name)
+            .await
+            .map_err(unavailable)?;
         Ok(())
     }
 
     async fn message_at(&self, at: Position) -> Result<Option<MessageId>, BrokerError> {
-        let stream = self.context.get_stream_no_info(&self.name).await.map_err(unavailable)?;
+        let stream = self
+            .context
+            .get_stream_no_info(&self.name)
+            .await
+            .map_err(unavailable)?;
         match stream.get_raw_message(u64::try_from(at).unwrap_or(0)).await {
             Ok(message) => {
-                let header = |name: &str| message.headers.get(name).and_then(|value| value.as_str().parse().ok());
+                let header = |name: &str| {
+                    message
+                        .headers
+                        .get(name)
+                        .and_then(|value| value.as_str().parse().ok())
+                };
                 let id = header("Daybook-Event").zip(header("Daybook-Incarnation"));
-                Ok(id.map(|(event_id, incarnation)| MessageId { incarnation, event_id }))
+                Ok(id.map(|(event_id, incarnation)| MessageId {
+                    incarnation,
+                    event_id,
+                }))
             }
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => Ok(None),
-                RawMessageErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+                RawMessageErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
                 _ => Err(unavailable(error)),
             },
         }
@@ -164,9 +194,15 @@ impl Broker for NatsBroker {
     }
 
     async fn subscribe(&self, from: Position) -> Result<BoxStream<'static, Envelope>, BrokerError> {
-        let stream = self.context.get_stream_no_info(&self.name).await.map_err(unavailable)?;
+        let stream = self
+            .context
+            .get_stream_no_info(&self.name)
+            .await
+            .map_err(unavailable)?;
         let config = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: u64::try_from(from).unwrap_or(1) },
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: u64::try_from(from).unwrap_or(1),
+            },
             ..OrderedConfig::default()
         };
         let consumer = stream.create_consumer(config).await.map_err(unavailable)?;
@@ -178,7 +214,10 @@ impl Broker for NatsBroker {
             let envelope = Envelope::from_json(&message.payload).ok()?;
             (position(sequence) == envelope.event.position).then_some(envelope)
         });
-        Ok(envelopes.take_while(|envelope| std::future::ready(envelope.is_some())).filter_map(std::future::ready).boxed())
+        Ok(envelopes
+            .take_while(|envelope| std::future::ready(envelope.is_some()))
+            .filter_map(std::future::ready)
+            .boxed())
     }
 }
 

@@ -16,7 +16,10 @@ pub struct Versioned {
 
 impl Versioned {
     pub fn initial(stream: &StreamId) -> Self {
-        Self { state: AnyState::initial(stream.aggregate_type), sequence: 0 }
+        Self {
+            state: AnyState::initial(stream.aggregate_type),
+            sequence: 0,
+        }
     }
 
     pub fn evolve(&mut self, event: AnyEvent) {
@@ -44,7 +47,10 @@ pub struct Ready {
 #[derive(Debug)]
 pub enum Slot {
     /// Being read. `seen` holds events that other processes appended meanwhile: the read may have missed them.
-    Loading { waiting: Vec<(Request, Reply)>, seen: Vec<Recorded> },
+    Loading {
+        waiting: Vec<(Request, Reply)>,
+        seen: Vec<Recorded>,
+    },
     /// In memory.
     Ready(Box<Ready>),
 }
@@ -61,7 +67,12 @@ pub struct Cache {
 
 impl Cache {
     pub fn new(streams_max: usize) -> Self {
-        Self { slots: HashMap::new(), uses: VecDeque::new(), clock: 0, streams_max }
+        Self {
+            slots: HashMap::new(),
+            uses: VecDeque::new(),
+            clock: 0,
+            streams_max,
+        }
     }
 
     pub fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Slot> {
@@ -76,7 +87,13 @@ impl Cache {
     }
 
     pub fn begin_loading(&mut self, stream: StreamId, first: (Request, Reply)) {
-        self.slots.insert(stream, Slot::Loading { waiting: vec![first], seen: Vec::new() });
+        self.slots.insert(
+            stream,
+            Slot::Loading {
+                waiting: vec![first],
+                seen: Vec::new(),
+            },
+        );
     }
 
     /// Puts a loaded stream into memory and returns the commands that waited for it.
@@ -89,7 +106,12 @@ impl Cache {
                 durable.evolve(recorded.event);
             }
         }
-        let ready = Ready { durable, ahead: None, undecided_or_flying: 0, used: 0 };
+        let ready = Ready {
+            durable,
+            ahead: None,
+            undecided_or_flying: 0,
+            used: 0,
+        };
         self.slots.insert(stream.clone(), Slot::Ready(Box::new(ready)));
         waiting
     }
@@ -120,8 +142,12 @@ impl Cache {
             self.uses.push_back((clock, stream.clone()));
         }
         while self.slots.len() > self.streams_max || self.uses.len() > self.streams_max.saturating_mul(4) {
-            let Some((used, stream)) = self.uses.pop_front() else { break };
-            let Some(Slot::Ready(ready)) = self.slots.get(&stream) else { continue };
+            let Some((used, stream)) = self.uses.pop_front() else {
+                break;
+            };
+            let Some(Slot::Ready(ready)) = self.slots.get(&stream) else {
+                continue;
+            };
             if ready.used != used {
                 continue;
             }

@@ -81,7 +81,13 @@ pub async fn run(
         misses: 0,
         broken_since_us: None,
     };
-    Ok((Executor { requests: sender, head: head_receiver }, core.run(requests)))
+    Ok((
+        Executor {
+            requests: sender,
+            head: head_receiver,
+        },
+        core.run(requests),
+    ))
 }
 
 struct Core {
@@ -192,7 +198,9 @@ impl Core {
         let stream = request.stream();
         let Some(ready) = self.cache.ready_mut(&stream) else {
             self.known_ids.remove(&request.command_id);
-            let _ = reply.send(Err(ExecuteError::Unavailable("the aggregate is not in memory".into())));
+            let _ = reply.send(Err(ExecuteError::Unavailable(
+                "the aggregate is not in memory".into(),
+            )));
             return;
         };
         ready.undecided_or_flying += 1;
@@ -200,7 +208,13 @@ impl Core {
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
         let version = newest.sequence;
         self.cache.touch(&stream);
-        self.queue.push(Decided { request, reply, decision, version, decided_at_us });
+        self.queue.push(Decided {
+            request,
+            reply,
+            decision,
+            version,
+            decided_at_us,
+        });
     }
 
     /// Sends off as much of the queue as one append takes.
@@ -297,7 +311,14 @@ impl Core {
     }
 
     fn recover(&self, look_up: bool, lock: bool, delay: Duration) -> BoxFuture<'static, Step> {
-        let ids = if look_up { self.flying.iter().map(|decided| decided.request.command_id).collect() } else { vec![] };
+        let ids = if look_up {
+            self.flying
+                .iter()
+                .map(|decided| decided.request.command_id)
+                .collect()
+        } else {
+            vec![]
+        };
         let (log, clock, after) = (Arc::clone(&self.log), Arc::clone(&self.clock), self.head);
         async move {
             if !delay.is_zero() {
@@ -312,7 +333,10 @@ impl Core {
     fn durable(&mut self, head: Head) {
         let mut position = self.head.position;
         self.head = head;
-        let token = Token { incarnation: head.incarnation, position: head.position };
+        let token = Token {
+            incarnation: head.incarnation,
+            position: head.position,
+        };
         for decided in std::mem::take(&mut self.flying) {
             position += decided.events() as i64;
             self.known_ids.remove(&decided.request.command_id);
@@ -336,8 +360,11 @@ impl Core {
         }
         self.head = recovery.head;
         self.head_sender.send_replace(self.head);
-        let mut answers: HashMap<Uuid, Answer> =
-            recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
+        let mut answers: HashMap<Uuid, Answer> = recovery
+            .answers
+            .into_iter()
+            .map(|answer| (answer.command_id, answer))
+            .collect();
         let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
         let mut waiting = Vec::with_capacity(pending.len());
         for decided in pending {
@@ -346,7 +373,10 @@ impl Core {
                     let stream = decided.request.stream();
                     self.settle(&stream, decided.request.command_id);
                     touched.insert(stream);
-                    let _ = decided.reply.send(first_answer(&decided.request, &answer, self.head.incarnation));
+                    let _ =
+                        decided
+                            .reply
+                            .send(first_answer(&decided.request, &answer, self.head.incarnation));
                 }
                 None => waiting.push(decided),
             }
@@ -407,19 +437,25 @@ impl Core {
             let stream = decided.request.stream();
             self.settle(&stream, decided.request.command_id);
             touched.insert(stream);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+            let _ = decided
+                .reply
+                .send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
         }
         // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew.
-        let (rest, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|decided| touched.contains(&decided.request.stream()));
+        let (rest, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(|decided| touched.contains(&decided.request.stream()));
         self.queue = kept;
         for decided in rest {
             self.known_ids.remove(&decided.request.command_id);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+            let _ = decided
+                .reply
+                .send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
         }
         for stream in &touched {
             self.cache.forget(stream);
         }
+        self.head_sender.send_replace(self.head);
     }
 }
 
@@ -445,7 +481,11 @@ fn understood(stored: &crate::log::StoredEvent) -> Result<Recorded, LogError> {
 /// Reads what others appended since `known`, up to the head, which is kept locked if asked to.
 async fn recovery(log: &dyn Log, known: Head, ids: &[Uuid], lock: bool) -> Result<Recovery, LogError> {
     const PAGE: i64 = 5_000;
-    let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
+    let answers = if ids.is_empty() {
+        Vec::new()
+    } else {
+        log.answers(ids).await?
+    };
     let mut guard = if lock { Some(log.lock().await?) } else { None };
     let head = match &guard {
         Some(guard) => guard.head(),
@@ -460,25 +500,41 @@ async fn recovery(log: &dyn Log, known: Head, ids: &[Uuid], lock: bool) -> Resul
             None => log.read(after, limit).await?,
         };
         let Some(last) = page.last() else {
-            return Err(LogError::Gap { after, found: head.position });
+            return Err(LogError::Gap {
+                after,
+                found: head.position,
+            });
         };
         after = last.position;
         for stored in &page {
             foreign.push(understood(stored)?);
         }
     }
-    Ok(Recovery { head, foreign, answers, guard })
+    Ok(Recovery {
+        head,
+        foreign,
+        answers,
+        guard,
+    })
 }
 
 fn first_answer(request: &Request, answer: &Answer, incarnation: Uuid) -> Result<Executed, ExecuteError> {
     if answer.fingerprint != request.fingerprint || answer.stream != request.stream() {
         return Err(ExecuteError::IdReused);
     }
-    let token = Token { incarnation, position: answer.position };
+    let token = Token {
+        incarnation,
+        position: answer.position,
+    };
     match &answer.refusal {
         Some(row) => match serde_json::from_str(row) {
             Ok(refusal) => {
-                let refused = Refused { refusal, version: answer.version, token, replayed: true };
+                let refused = Refused {
+                    refusal,
+                    version: answer.version,
+                    token,
+                    replayed: true,
+                };
                 Err(ExecuteError::Refused(Box::new(refused)))
             }
             Err(error) => Err(ExecuteError::Unavailable(error.to_string().into())),

@@ -1,9 +1,11 @@
 //! One command decided: the rows that will stand for it, and the answer that it gets once they are durable.
 
-use domain::{AnyEvent, AnyRefusal, Event as _};
+use domain::{AnyEvent, AnyRefusal};
 use uuid::Uuid;
 
-use super::{CLIENT_ANSWERS_KEPT_US, ExecuteError, Executed, Origin, Refused, Reply, Request, Token, cache::Versioned};
+use super::{
+    CLIENT_ANSWERS_KEPT_US, ExecuteError, Executed, Origin, Refused, Reply, Request, Token, cache::Versioned,
+};
 use crate::{
     log::{Answer, Metadata, NewEvent, Sequence, digest},
     ports::{Clock, Ids},
@@ -13,7 +15,10 @@ use crate::{
 #[derive(Debug)]
 pub enum Decision {
     /// It happened; no events when it had happened before.
-    Accepted { events: Vec<AnyEvent>, rows: Vec<NewEvent> },
+    Accepted {
+        events: Vec<AnyEvent>,
+        rows: Vec<NewEvent>,
+    },
     /// The aggregate said no.
     Refused { refusal: AnyRefusal, row: String },
     /// The caller insisted on another version. Not remembered: the same command may come again.
@@ -73,7 +78,14 @@ impl Decided {
         let result = match self.decision {
             Decision::Accepted { events, rows } => {
                 let ids = rows.iter().map(|row| row.event_id);
-                let token = if count > 0 { Token { position: last, ..token } } else { token };
+                let token = if count > 0 {
+                    Token {
+                        position: last,
+                        ..token
+                    }
+                } else {
+                    token
+                };
                 Ok(Executed {
                     version: self.version,
                     events: ids.zip(events).collect(),
@@ -83,7 +95,12 @@ impl Decided {
                 })
             }
             Decision::Refused { refusal, .. } => {
-                let refused = Refused { refusal, version: self.version, token, replayed: false };
+                let refused = Refused {
+                    refusal,
+                    version: self.version,
+                    token,
+                    replayed: false,
+                };
                 Err(ExecuteError::Refused(Box::new(refused)))
             }
             Decision::Stale => Err(ExecuteError::VersionMismatch { actual: self.version }),
@@ -95,13 +112,23 @@ impl Decided {
 }
 
 /// Decides a command on the newest state and moves that state on.
-pub fn decide(request: &Request, newest: &mut Versioned, clock: &dyn Clock, ids: &dyn Ids) -> (Decision, i64) {
+pub fn decide(
+    request: &Request,
+    newest: &mut Versioned,
+    clock: &dyn Clock,
+    ids: &dyn Ids,
+) -> (Decision, i64) {
     let now_us = clock.now_us();
-    if request.expected_version.is_some_and(|expected| expected != newest.sequence) {
+    if request
+        .expected_version
+        .is_some_and(|expected| expected != newest.sequence)
+    {
         return (Decision::Stale, now_us);
     }
     let decision = match newest.state.decide(request.command.clone()) {
-        None => Decision::Impossible(ExecuteError::Unavailable("a command met the state of another aggregate".into())),
+        None => Decision::Impossible(ExecuteError::Unavailable(
+            "a command met the state of another aggregate".into(),
+        )),
         Some(Err(refusal)) => match serde_json::to_string(&refusal) {
             Ok(row) => Decision::Refused { refusal, row },
             Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
@@ -131,7 +158,9 @@ fn rows(
     }
     let cause = &request.cause;
     let metadata = serde_json::to_string(&Metadata {
-        occurred_at: cause.occurred_at.unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
+        occurred_at: cause
+            .occurred_at
+            .unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
         actor: cause.actor.clone(),
         correlation_id: cause.correlation_id,
         causation_id: cause.causation_id,

@@ -10,7 +10,10 @@ use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use self::core::{Limits, run};
+pub use self::{
+    core::{Limits, run},
+    decided::derived_id,
+};
 use crate::log::{Head, Position, Sequence, StreamId};
 
 /// Why a command is executed and on whose behalf.
@@ -61,7 +64,10 @@ impl Request {
     /// The stream that the command is for.
     #[must_use]
     pub fn stream(&self) -> StreamId {
-        StreamId { aggregate_type: self.command.aggregate_type(), id: self.aggregate_id.clone() }
+        StreamId {
+            aggregate_type: self.command.aggregate_type(),
+            id: self.aggregate_id.clone(),
+        }
     }
 }
 
@@ -152,12 +158,42 @@ impl Executor {
     /// As [`ExecuteError`] says.
     pub async fn execute(&self, request: Request) -> Result<Executed, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send((request, reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => ExecuteError::Unavailable("the executor has stopped".into()),
-        })?;
+        self.requests
+            .try_send((request, reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => {
+                    ExecuteError::Unavailable("the executor has stopped".into())
+                }
+            })?;
         // The reply is dropped only when the executor stops in between.
-        answer.await.unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
+    }
+
+    /// Executes a command, waiting for room where [`Executor::execute`] would say that there is none; for callers that
+    /// bound their own number. While the same id is in flight, its answer is waited for too.
+    ///
+    /// # Errors
+    /// As [`ExecuteError`] says, `Overloaded` and `InFlight` excepted.
+    pub async fn execute_in_turn(&self, request: Request) -> Result<Executed, ExecuteError> {
+        let mut head = self.head.clone();
+        loop {
+            head.mark_unchanged();
+            let (reply, answer) = oneshot::channel();
+            if self.requests.send((request.clone(), reply)).await.is_err() {
+                return Err(ExecuteError::Unavailable("the executor has stopped".into()));
+            }
+            match answer.await {
+                // Whatever is in flight is answered before the head is told anew.
+                Ok(Err(ExecuteError::InFlight)) if head.changed().await.is_ok() => {}
+                Ok(Err(ExecuteError::InFlight)) | Err(_) => {
+                    return Err(ExecuteError::Unavailable("the executor has stopped".into()));
+                }
+                Ok(answer) => return answer,
+            }
+        }
     }
 
     /// The head of the log as this process knows it, for whoever waits for it to move.

@@ -35,14 +35,19 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When another process has taken over, or the database fails.
-    pub async fn lock(connection: &mut PgConnection, name: &str, fence: i64) -> Result<Self, CheckpointError> {
-        let row =
-            sqlx::query("SELECT incarnation, position, link FROM followers WHERE name = $1 AND fence = $2 FOR UPDATE")
-                .bind(name)
-                .bind(fence)
-                .fetch_optional(connection)
-                .await?
-                .ok_or(CheckpointError::Fenced)?;
+    pub async fn lock(
+        connection: &mut PgConnection,
+        name: &str,
+        fence: i64,
+    ) -> Result<Self, CheckpointError> {
+        let row = sqlx::query(
+            "SELECT incarnation, position, link FROM followers WHERE name = $1 AND fence = $2 FOR UPDATE",
+        )
+        .bind(name)
+        .bind(fence)
+        .fetch_optional(connection)
+        .await?
+        .ok_or(CheckpointError::Fenced)?;
         let link: Option<Vec<u8>> = row.try_get(2)?;
         Ok(Self {
             incarnation: row.try_get(0)?,
@@ -74,7 +79,11 @@ impl Checkpoint {
         .bind(self.link.as_ref().map(|link| &link[..]))
         .execute(connection)
         .await?;
-        if moved.rows_affected() == 1 { Ok(()) } else { Err(CheckpointError::Fenced) }
+        if moved.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(CheckpointError::Fenced)
+        }
     }
 
     /// The checkpoint at `position` of the log as it is now.
@@ -83,7 +92,11 @@ impl Checkpoint {
     /// When the log cannot be read.
     pub async fn at(log: &dyn Log, head: &Head, position: Position) -> Result<Self, LogError> {
         let link = Some(log.link_at(position).await?);
-        Ok(Self { incarnation: Some(head.incarnation), position, link })
+        Ok(Self {
+            incarnation: Some(head.incarnation),
+            position,
+            link,
+        })
     }
 
     /// Whether what was done up to here was done on this very log, and not on one that a restore has cut off since.

@@ -33,7 +33,14 @@ pub(super) async fn keys(connection: &mut PgConnection, follower: &str) -> Resul
         .bind(follower)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get::<&str, _>(0)?.into(), row.try_get::<&str, _>(1)?.into()))).collect()
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.try_get::<&str, _>(0)?.into(),
+                row.try_get::<&str, _>(1)?.into(),
+            ))
+        })
+        .collect()
 }
 
 pub(super) async fn park(
@@ -98,10 +105,11 @@ pub async fn release(
 ) -> Result<usize, ApplyError> {
     let mut transaction = pool.begin().await?;
     // The checkpoint's lock keeps the follower from moving on in the meantime.
-    let checkpoint: Position = sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 FOR UPDATE")
-        .bind(projection.name())
-        .fetch_one(&mut *transaction)
-        .await?;
+    let checkpoint: Position =
+        sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 FOR UPDATE")
+            .bind(projection.name())
+            .fetch_one(&mut *transaction)
+            .await?;
     let first: Option<Position> = sqlx::query_scalar(
         "DELETE FROM parked_streams WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3 \
          RETURNING first_position",
@@ -119,7 +127,9 @@ pub async fn release(
         .filter(|event| (first..=checkpoint).contains(&event.position))
         .map(|event| decode(&event).map_err(|error| ApplyError::poison(&error)))
         .collect::<Result<Vec<_>, _>>()?;
-    projection.apply(&mut transaction, &missed.iter().collect::<Vec<_>>()).await?;
+    projection
+        .apply(&mut transaction, &missed.iter().collect::<Vec<_>>())
+        .await?;
     transaction.commit().await?;
     Ok(missed.len())
 }

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, StoredEvent, StreamId, link,
+    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, StoredEvent,
+    StreamId, link,
 };
 
 /// The compare-and-set on the head comes first: everything else joins the row that it returns, so that nothing is
@@ -61,7 +62,9 @@ impl PostgresLog {
 #[async_trait]
 impl Log for PostgresLog {
     async fn head(&self) -> Result<Head, LogError> {
-        let row = sqlx::query("SELECT position, link, incarnation FROM log_head").fetch_one(&self.pool).await?;
+        let row = sqlx::query("SELECT position, link, incarnation FROM log_head")
+            .fetch_one(&self.pool)
+            .await?;
         Ok(head_of(&row)?)
     }
 
@@ -147,9 +150,17 @@ impl LockedLog for Locked {
     }
 }
 
-async fn read(connection: &mut PgConnection, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
+async fn read(
+    connection: &mut PgConnection,
+    after: Position,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, LogError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let rows = sqlx::query(&sql).bind(after).bind(limit).fetch_all(connection).await?;
+    let rows = sqlx::query(&sql)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
     let events = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
     dense(after, events.iter().map(|event| event.position))?;
     Ok(events)
@@ -193,7 +204,11 @@ async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -> Re
         .await
         .map_err(append_error)?;
     match row {
-        Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
+        Some(_) => Ok(Head {
+            position: last,
+            link,
+            incarnation: head.incarnation,
+        }),
         None => Err(AppendError::Missed),
     }
 }
@@ -208,12 +223,17 @@ fn append_error(error: sqlx::Error) -> AppendError {
             Some("commands_id") => AppendError::Answered,
             Some("events_stream" | "events_position" | "log_links_position") => AppendError::StreamMoved,
             // Class 57: the server is being shut down or killed this session; class 08: the connection.
-            _ if database.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08")) => {
+            _ if database
+                .code()
+                .is_some_and(|code| code.starts_with("57") || code.starts_with("08")) =>
+            {
                 AppendError::Unknown(error)
             }
             _ => AppendError::Refused(error),
         },
-        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => AppendError::Refused(error),
+        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            AppendError::Refused(error)
+        }
         _ => AppendError::Unknown(error),
     }
 }
@@ -260,7 +280,10 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
     Ok(Answer {
         command_id: row.try_get(0)?,
         fingerprint: fixed(row.try_get::<&[u8], _>(1)?)?,
-        stream: StreamId { aggregate_type, id: row.try_get::<&str, _>(3)?.into() },
+        stream: StreamId {
+            aggregate_type,
+            id: row.try_get::<&str, _>(3)?.into(),
+        },
         version: row.try_get(4)?,
         position: row.try_get(5)?,
         events: row.try_get(6)?,
@@ -271,12 +294,15 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
 }
 
 fn fixed(bytes: &[u8]) -> Result<[u8; 32], sqlx::Error> {
-    bytes.try_into().map_err(|_| sqlx::Error::Decode(format!("{} bytes where 32 belong", bytes.len()).into()))
+    bytes
+        .try_into()
+        .map_err(|_| sqlx::Error::Decode(format!("{} bytes where 32 belong", bytes.len()).into()))
 }
 
 fn moment(micros: i64) -> OffsetDateTime {
     // Any i64 of microseconds that a clock gives is within the years that OffsetDateTime holds.
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 fn micros(moment: OffsetDateTime) -> i64 {

@@ -1,0 +1,279 @@
+//! Carries payments to a gateway: what a payment requested is asked there, and the answer goes back as a command.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{
+    AnyEvent,
+    payment::{Authorization, Command, Event, Settlement},
+    value::{AttemptId, Money, PaymentId, RefundId, Text},
+};
+use uuid::Uuid;
+
+use crate::{
+    executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
+    follow::{React, ReactError},
+    log::Recorded,
+    ports::Clock,
+    secrets::Fingerprints,
+};
+
+/// How long a gateway may take to answer an authorization before the buyer is told that it did not.
+const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A gateway's answer to an authorization, as far as there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Authorized {
+    /// It answered.
+    Answered(Authorization),
+    /// It will answer later, through [`PaymentResults`].
+    Pending,
+}
+
+/// The machinery between here and the gateway failed; nothing is known, and the same request is sent again.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway could not be asked: {0}")]
+pub struct GatewayError(pub String);
+
+/// A payment gateway. Every request carries the id of its event; the gateway does it once however often it comes.
+#[async_trait]
+pub trait Gateway: Send + Sync + 'static {
+    /// Hold an amount. Dropped when it takes too long.
+    async fn authorize(
+        &self,
+        request_id: Uuid,
+        payment: &PaymentId,
+        attempt: &AttemptId,
+        token: &Text,
+        amount: Money,
+    ) -> Result<Authorized, GatewayError>;
+
+    /// Take so much of what is held.
+    async fn capture(
+        &self,
+        request_id: Uuid,
+        reference: &Text,
+        amount: Money,
+    ) -> Result<Settlement, GatewayError>;
+
+    /// Let go of what is held.
+    async fn void(&self, request_id: Uuid, reference: &Text) -> Result<Settlement, GatewayError>;
+
+    /// Give so much back.
+    async fn refund(
+        &self,
+        request_id: Uuid,
+        reference: &Text,
+        amount: Money,
+    ) -> Result<Settlement, GatewayError>;
+}
+
+/// Where answers that come by themselves go: late, twice, or from a webhook. Cheap to clone.
+#[derive(Clone)]
+pub struct PaymentResults {
+    /// Runs the commands.
+    pub executor: Executor,
+    /// Tells repeats.
+    pub fingerprints: Fingerprints,
+}
+
+impl PaymentResults {
+    /// Records an answer to an authorization that the gateway knows as `delivery_id`.
+    ///
+    /// # Errors
+    /// When the log is unavailable. A refusal is logged: the gateway can do nothing about it.
+    pub async fn authorization(
+        &self,
+        delivery_id: Uuid,
+        payment: &PaymentId,
+        attempt: &AttemptId,
+        outcome: Authorization,
+    ) -> Result<(), ReactError> {
+        let command = Command::RecordAuthorization {
+            attempt: attempt.clone(),
+            outcome,
+        };
+        self.record(delivery_id, delivery_id, payment.as_str(), command)
+            .await
+    }
+
+    async fn record(
+        &self,
+        cause_id: Uuid,
+        correlation_id: Uuid,
+        payment: &str,
+        command: Command,
+    ) -> Result<(), ReactError> {
+        let command = command.into();
+        let request = Request {
+            aggregate_id: payment.into(),
+            fingerprint: self.fingerprints.of(&command).map_err(again)?,
+            command,
+            command_id: derived_id(cause_id, "answer", 0),
+            origin: Origin::Derived,
+            expected_version: None,
+            cause: Cause {
+                actor: "system:gateway".into(),
+                correlation_id,
+                causation_id: cause_id,
+                occurred_at: None,
+            },
+        };
+        match self.executor.execute_in_turn(request).await {
+            Ok(_) => Ok(()),
+            Err(ExecuteError::Refused(refused)) => {
+                tracing::warn!(
+                    payment,
+                    code = refused.refusal.code(),
+                    "a payment refused the gateway's answer"
+                );
+                Ok(())
+            }
+            // The first answer stands: a gateway that answers one request in two ways is believed once.
+            Err(ExecuteError::IdReused) => Ok(()),
+            Err(error) => Err(again(error)),
+        }
+    }
+}
+
+/// Asks the gateway for what payments requested.
+pub struct AskGateway {
+    /// Whom to ask.
+    pub gateway: Arc<dyn Gateway>,
+    /// Where its answers go.
+    pub results: PaymentResults,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl React for AskGateway {
+    fn name(&self) -> &'static str {
+        "gateway"
+    }
+
+    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
+        let AnyEvent::Payment(event) = &recorded.event else {
+            return None;
+        };
+        match event {
+            Event::AuthorizationRequested { .. }
+            | Event::CaptureRequested { .. }
+            | Event::VoidRequested { .. }
+            | Event::RefundRequested { .. } => Some(recorded.stream.id.clone()),
+            Event::IntentOpened { .. }
+            | Event::Authorized { .. }
+            | Event::Declined { .. }
+            | Event::AuthorizationTimedOut { .. }
+            | Event::Captured { .. }
+            | Event::CaptureFailed { .. }
+            | Event::Voided { .. }
+            | Event::VoidFailed { .. }
+            | Event::Refunded { .. }
+            | Event::RefundFailed { .. } => None,
+        }
+    }
+
+    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
+        let AnyEvent::Payment(event) = &recorded.event else {
+            return Ok(());
+        };
+        let request_id = recorded.event_id;
+        let command = match event {
+            Event::AuthorizationRequested {
+                attempt,
+                token,
+                amount,
+                ..
+            } => {
+                let Some(outcome) = self.authorize(recorded, attempt, token, *amount).await? else {
+                    return Ok(());
+                };
+                Command::RecordAuthorization {
+                    attempt: attempt.clone(),
+                    outcome,
+                }
+            }
+            Event::CaptureRequested {
+                reference, amount, ..
+            } => Command::RecordCapture {
+                outcome: self
+                    .gateway
+                    .capture(request_id, reference, *amount)
+                    .await
+                    .map_err(again)?,
+            },
+            Event::VoidRequested { reference, .. } => Command::RecordVoid {
+                outcome: self.gateway.void(request_id, reference).await.map_err(again)?,
+            },
+            Event::RefundRequested {
+                refund,
+                reference,
+                amount,
+                ..
+            } => self.refund(request_id, refund, reference, *amount).await?,
+            Event::IntentOpened { .. }
+            | Event::Authorized { .. }
+            | Event::Declined { .. }
+            | Event::AuthorizationTimedOut { .. }
+            | Event::Captured { .. }
+            | Event::CaptureFailed { .. }
+            | Event::Voided { .. }
+            | Event::VoidFailed { .. }
+            | Event::Refunded { .. }
+            | Event::RefundFailed { .. } => return Ok(()),
+        };
+        self.results
+            .record(
+                request_id,
+                recorded.metadata.correlation_id,
+                &recorded.stream.id,
+                command,
+            )
+            .await
+    }
+}
+
+impl AskGateway {
+    async fn authorize(
+        &self,
+        recorded: &Recorded,
+        attempt: &AttemptId,
+        token: &Text,
+        amount: Money,
+    ) -> Result<Option<Authorization>, ReactError> {
+        let payment = PaymentId::new(&*recorded.stream.id).map_err(again)?;
+        let asked = self
+            .gateway
+            .authorize(recorded.event_id, &payment, attempt, token, amount);
+        tokio::select! {
+            answer = asked => match answer.map_err(again)? {
+                Authorized::Answered(outcome) => Ok(Some(outcome)),
+                Authorized::Pending => Ok(None),
+            },
+            () = self.clock.sleep(AUTHORIZE_TIMEOUT) => Ok(Some(Authorization::TimedOut)),
+        }
+    }
+
+    async fn refund(
+        &self,
+        request_id: Uuid,
+        refund: &RefundId,
+        reference: &Text,
+        amount: Money,
+    ) -> Result<Command, ReactError> {
+        let outcome = self
+            .gateway
+            .refund(request_id, reference, amount)
+            .await
+            .map_err(again)?;
+        Ok(Command::RecordRefund {
+            refund: refund.clone(),
+            outcome,
+        })
+    }
+}
+
+fn again(error: impl std::fmt::Display) -> ReactError {
+    ReactError(error.to_string())
+}

@@ -1,0 +1,8 @@
+//! Drives the pure process managers: what they learn from the log goes into their own stream, what they want done
+//! derives from their own events, and nothing is done twice.
+
+mod checkout;
+mod timers;
+
+pub use checkout::CheckoutManager;
+pub use timers::Timers;

@@ -1,0 +1,115 @@
+//! Wakes process managers when their timers are due. A timer is a row until it has fired.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::checkout::Command;
+use futures::{StreamExt, TryStreamExt};
+use sqlx::{PgPool, Row, postgres::PgRow};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::CheckoutManager;
+use crate::{
+    executor::derived_id,
+    follow::{Lease, ReactError},
+    ports::Clock,
+};
+
+/// How often due timers are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Timers fired at a time.
+const PAGE: i64 = 500;
+/// Timers fired at once.
+const AT_ONCE: usize = 32;
+
+/// Fires timers, in the one process that holds the lease.
+pub struct Timers {
+    /// Whom they wake.
+    pub checkouts: CheckoutManager,
+    /// Where they lie.
+    pub pool: PgPool,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who fires.
+    pub lease: Lease,
+}
+
+struct Due {
+    timer_id: Uuid,
+    instance: String,
+    input: Command,
+}
+
+impl Timers {
+    /// Fires until `stop` says so or its sender is gone, then gives up the lease.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = self.turn() => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        self.lease.give_up().await;
+    }
+
+    async fn turn(&mut self) {
+        if self.lease.hold().await {
+            match self.fire_due().await {
+                Ok(0) => {}
+                Ok(_) => return,
+                Err(error) => tracing::warn!(%error, "timers are tried again"),
+            }
+        }
+        self.clock.sleep(LOOK_EVERY).await;
+    }
+
+    async fn fire_due(&self) -> Result<usize, ReactError> {
+        let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.clock.now_us()) * 1_000)
+            .map_err(failed)?;
+        let rows = sqlx::query(
+            "SELECT timer_id, instance, input::text FROM timers \
+             WHERE fired_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
+        )
+        .bind(now)
+        .bind(PAGE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let due = rows.iter().map(due).collect::<Result<Vec<_>, _>>()?;
+        let count = due.len();
+        futures::stream::iter(due)
+            .map(|due| self.fire(due, now))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(count)
+    }
+
+    async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
+        let command_id = derived_id(due.timer_id, "fire", 0);
+        self.checkouts
+            .learn(&due.instance, due.timer_id, command_id, due.timer_id, due.input)
+            .await?;
+        sqlx::query("UPDATE timers SET fired_at = $2 WHERE timer_id = $1")
+            .bind(due.timer_id)
+            .bind(now)
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn due(row: &PgRow) -> Result<Due, ReactError> {
+    let input: String = row.try_get(2).map_err(failed)?;
+    Ok(Due {
+        timer_id: row.try_get(0).map_err(failed)?,
+        instance: row.try_get(1).map_err(failed)?,
+        input: serde_json::from_str(&input).map_err(failed)?,
+    })
+}
+
+fn failed(error: impl std::fmt::Display) -> ReactError {
+    ReactError(error.to_string())
+}

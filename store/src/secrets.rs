@@ -1,0 +1,103 @@
+//! The keys that everything else is derived from: one master key, kept outside the database.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::AnyCommand;
+use hmac::{Hmac, Mac as _, digest::KeyInit};
+use sha2::Sha256;
+use uuid::Uuid;
+
+/// 32 secret bytes. Losing them loses every sealed value; whoever has them can read those.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+/// A text that is not a master key.
+#[derive(Debug, thiserror::Error)]
+#[error("a master key is 32 bytes in base64 (44 characters), such as `openssl rand -base64 32` prints")]
+pub struct MasterKeyError;
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+impl FromStr for MasterKey {
+    type Err = MasterKeyError;
+
+    fn from_str(text: &str) -> Result<Self, MasterKeyError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| MasterKeyError)?;
+        bytes.try_into().map(Self).map_err(|_| MasterKeyError)
+    }
+}
+
+impl MasterKey {
+    /// A master key of these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key as text, for the one place that it is kept in.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        STANDARD.encode(self.0)
+    }
+
+    /// A key for one purpose: HMAC-SHA256 of the purpose's name under the master key.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        mac(&self.0, &[purpose.as_bytes()])
+    }
+}
+
+/// Tells a repeated command from another one under the same id, without storing either.
+#[derive(Clone)]
+pub struct Fingerprints([u8; 32]);
+
+impl Fingerprints {
+    /// Fingerprints under a master key.
+    #[must_use]
+    pub fn new(master: &MasterKey) -> Self {
+        Self(master.derive("fingerprint"))
+    }
+
+    /// The fingerprint of a command as it stands.
+    ///
+    /// # Errors
+    /// When the command cannot be written as JSON.
+    pub fn of(&self, command: &AnyCommand) -> Result<[u8; 32], serde_json::Error> {
+        Ok(self.of_parts(&[&serde_json::to_vec(command)?]))
+    }
+
+    /// The fingerprint of whatever makes a request this request and no other.
+    #[must_use]
+    pub fn of_parts(&self, parts: &[&[u8]]) -> [u8; 32] {
+        mac(&self.0, parts)
+    }
+}
+
+/// The command id behind a client's `Idempotency-Key`: the same key of another principal or route is another command.
+#[must_use]
+pub fn client_command_id(principal: &str, route: &str, key: &str) -> Uuid {
+    const NAMESPACE: Uuid = Uuid::from_u128(0x6461_7962_6f6f_6b00_8000_0000_0000_0001);
+    let mut name = Vec::new();
+    for part in [principal, route, key] {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part.as_bytes());
+    }
+    Uuid::new_v5(&NAMESPACE, &name)
+}
+
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC pads its key with zeros to the hash's block: done here, the constructor cannot fail.
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..32].copy_from_slice(key);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block);
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}

@@ -1,0 +1,171 @@
+//! Seals personal data under a key of its own for every subject; destroying that key forgets the subject.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chacha20poly1305::{
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead, KeyInit, Payload},
+};
+use domain::value::Sealed;
+use sqlx::PgPool;
+
+use crate::{ports::Ids, secrets::MasterKey};
+
+/// Bytes of an XChaCha20 nonce, which stands before the ciphertext.
+const NONCE: usize = 24;
+/// Keys kept in memory.
+const CACHED_MAX: usize = 10_000;
+
+/// Why a value could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The key database could not be reached or refused.
+    #[error("the key database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The operating system gave no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] std::io::Error),
+    /// The value or its key is not what was sealed: changed, or sealed under another master key.
+    #[error("a sealed value of {subject} does not open: it was changed, or the master key is another one")]
+    Broken {
+        /// Whose value.
+        subject: Box<str>,
+    },
+}
+
+/// Seals and opens; cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    pool: PgPool,
+    ids: Arc<dyn Ids>,
+    wrapping: Arc<XChaCha20Poly1305>,
+    keys: Arc<Mutex<HashMap<Box<str>, [u8; 32]>>>,
+}
+
+impl Vault {
+    /// A vault whose wrapped keys lie in the schema that `pool` sees.
+    #[must_use]
+    pub fn new(pool: PgPool, ids: Arc<dyn Ids>, master: &MasterKey) -> Self {
+        let wrapping = XChaCha20Poly1305::new(&master.derive("subject keys").into());
+        Self {
+            pool,
+            ids,
+            wrapping: Arc::new(wrapping),
+            keys: Arc::default(),
+        }
+    }
+
+    /// Seals a value of a subject, who gets a key if there is none yet.
+    ///
+    /// # Errors
+    /// As [`VaultError`] says.
+    pub async fn seal(&self, subject: &str, plain: &[u8]) -> Result<Sealed, VaultError> {
+        let key = match self.key(subject).await? {
+            Some(key) => key,
+            None => self.new_key(subject).await?,
+        };
+        let sealed = self.encrypt(&XChaCha20Poly1305::new(&key.into()), subject, plain)?;
+        Ok(Sealed {
+            subject: subject.into(),
+            sealed: STANDARD.encode(sealed).into(),
+        })
+    }
+
+    /// Opens a value; `None` when its subject was forgotten.
+    ///
+    /// # Errors
+    /// As [`VaultError`] says.
+    pub async fn open(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, VaultError> {
+        let Some(key) = self.key(&sealed.subject).await? else {
+            return Ok(None);
+        };
+        let broken = || VaultError::Broken {
+            subject: sealed.subject.clone(),
+        };
+        let bytes = STANDARD.decode(sealed.sealed.as_bytes()).map_err(|_| broken())?;
+        decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes).map(Some)
+    }
+
+    async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
+        if let Some(key) = self
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(subject)
+        {
+            return Ok(Some(*key));
+        }
+        let wrapped: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT wrapped FROM subject_keys WHERE subject = $1")
+                .bind(subject)
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some(wrapped) = wrapped else { return Ok(None) };
+        let key: [u8; 32] = decrypt(&self.wrapping, subject, &wrapped)?
+            .try_into()
+            .map_err(|_| VaultError::Broken {
+                subject: subject.into(),
+            })?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= CACHED_MAX {
+            keys.clear();
+        }
+        keys.insert(subject.into(), key);
+        Ok(Some(key))
+    }
+
+    async fn new_key(&self, subject: &str) -> Result<[u8; 32], VaultError> {
+        let mut key = [0; 32];
+        self.ids.fill(&mut key)?;
+        let wrapped = self.encrypt(&self.wrapping, subject, &key)?;
+        // Two seals at once: the first key stays, and both use it.
+        sqlx::query(
+            "INSERT INTO subject_keys (subject, wrapped) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING",
+        )
+        .bind(subject)
+        .bind(wrapped)
+        .execute(&self.pool)
+        .await?;
+        self.key(subject).await?.ok_or_else(|| VaultError::Broken {
+            subject: subject.into(),
+        })
+    }
+
+    fn encrypt(
+        &self,
+        cipher: &XChaCha20Poly1305,
+        subject: &str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, VaultError> {
+        let mut nonce = [0; NONCE];
+        self.ids.fill(&mut nonce)?;
+        let payload = Payload {
+            msg: plain,
+            aad: subject.as_bytes(),
+        };
+        let sealed = cipher
+            .encrypt(XNonce::from_slice(&nonce), payload)
+            .map_err(|_| VaultError::Broken {
+                subject: subject.into(),
+            })?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+}
+
+fn decrypt(cipher: &XChaCha20Poly1305, subject: &str, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let broken = || VaultError::Broken {
+        subject: subject.into(),
+    };
+    let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(broken)?;
+    let payload = Payload {
+        msg: sealed,
+        aad: subject.as_bytes(),
+    };
+    cipher
+        .decrypt(XNonce::from_slice(nonce), payload)
+        .map_err(|_| broken())
+}
