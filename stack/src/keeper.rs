@@ -1,0 +1,51 @@
+//! Knows the keeper: a small shell process that outlives even a killed owner, and then stops its servers.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::StackError;
+use crate::owner::Lock;
+use crate::place::Ground;
+use crate::process::Process;
+
+/// A running keeper.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    child: Child,
+}
+
+impl Keeper {
+    /// Starts it before any server, in a process group of its own, so that Ctrl-C does not reach it.
+    pub fn start(
+        owner: &Process,
+        lock: &Lock,
+        ground: &Ground,
+        data: &Path,
+        throw_away: bool,
+    ) -> Result<Keeper, StackError> {
+        let shell = Path::new("/bin/sh");
+        let child = Command::new(shell)
+            .args(["-c", include_str!("keeper.sh"), "daybook-keeper"])
+            .args([&owner.pid.to_string(), &owner.started])
+            .args([&ground.run, &ground.home, data])
+            .arg(if throw_away { "remove" } else { "keep" })
+            .current_dir("/")
+            .stdin(lock.share(&ground.run)?)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| StackError::Run {
+                program: shell.to_owned(),
+                source,
+            })?;
+        Ok(Keeper { child })
+    }
+
+    /// Its work is done: the owner has stopped the servers itself.
+    pub fn dismiss(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
