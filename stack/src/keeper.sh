@@ -16,7 +16,7 @@ look() {
         seen=${20}
     else
         # shellcheck disable=SC2046
-        seen=$(echo $(ps -o lstart= -p "$1" 2>/dev/null))
+        seen=$(echo $(LC_ALL=C TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null))
         [ -n "$seen" ]
     fi
 }

@@ -29,6 +29,7 @@ mod secrets;
 mod server;
 mod start;
 pub mod testing;
+mod url;
 
 pub use error::StackError;
 pub use start::{Log, Options, Stack};

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::StackError;
 use crate::keeper::Keeper;
 use crate::nats::Nats;
 use crate::owner::{Lock, State};
@@ -15,6 +14,7 @@ use crate::process::{self, Process};
 use crate::provision::{self, Programs};
 use crate::secrets::Secrets;
 use crate::server::{Kind, Local};
+use crate::{StackError, url};
 
 /// How long to wait for another process that is starting or stopping the servers.
 const OTHERS: Duration = Duration::from_secs(60);
@@ -116,7 +116,11 @@ impl Stack {
         // Before the lock: an installation may take longer than others would wait for the lock.
         let recorded = fs::read_to_string(run.join("home")).map_or_else(|_| data.clone(), PathBuf::from);
         let user = User::unprivileged(Some(&recorded.join("postgres")))?;
-        let servers = options.servers.clone().unwrap_or_else(|| data.join("servers"));
+        let servers = match &options.servers {
+            Some(servers) => servers.clone(),
+            // Beside the data, so that one directory holds everything wherever it must lie.
+            None => place::reachable(&data, user)?.join("servers"),
+        };
         let needed = (options.database_url.is_none(), options.nats_url.is_none());
         let programs = provision::find(&servers, needed, user, options.log)?;
         let deadline = Instant::now() + OTHERS;
@@ -156,7 +160,7 @@ impl Stack {
 
     /// The same server and database as another role.
     pub fn url_for(&self, user: &str, password: &str) -> String {
-        url_for(&self.state.database_url, user, password)
+        url::with_credentials(&self.state.database_url, user, password)
     }
 
     /// A random password for the application's role: the same on every start on this data directory.
@@ -286,35 +290,5 @@ impl Drop for Owned {
             let _ = place::remove(&self.ground.home);
             let _ = place::remove(&self.data);
         }
-    }
-}
-
-/// Puts other credentials into a URL, escaped.
-pub(crate) fn url_for(url: &str, user: &str, password: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    let server = rest[..authority].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-    format!("{scheme}://{}:{}@{server}", escaped(user), escaped(password))
-}
-
-fn escaped(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::url_for;
-
-    #[test]
-    fn other_credentials_replace_those_in_the_url() {
-        assert_eq!(
-            url_for("postgres://a:b@h:1/d?x=y@z", "app", "p@:/"),
-            "postgres://app:p%40%3A%2F@h:1/d?x=y@z"
-        );
-        assert_eq!(url_for("postgres://h/d", "app", "pw"), "postgres://app:pw@h/d");
     }
 }

@@ -8,7 +8,7 @@ use rustix::process::{geteuid, getppid};
 
 use crate::process::Process;
 use crate::start::Life;
-use crate::{Options, Stack, StackError, place, secrets};
+use crate::{Options, Stack, StackError, place, secrets, url};
 
 /// The servers that all tests of one `cargo test` run share.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct TestStack {
 impl TestStack {
     /// The same database as another role.
     pub fn url_for(&self, user: &str, password: &str) -> String {
-        crate::start::url_for(&self.owner_url, user, password)
+        url::with_credentials(&self.owner_url, user, password)
     }
 }
 

@@ -13,6 +13,8 @@ use crate::look;
 /// Another process with a stack; it stops in order when dropped.
 pub struct Holder {
     child: std::process::Child,
+    /// Kept open: a child that cannot print fails.
+    _output: Box<dyn std::io::Read>,
     pub says: HashMap<String, String>,
 }
 
@@ -49,9 +51,14 @@ impl Holder {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let says = says(child.stdout.take().unwrap());
+        let mut output = child.stdout.take().unwrap();
+        let says = says(&mut output);
         assert!(says.contains_key("owner_url"), "the child has a stack: {says:?}");
-        Holder { child, says }
+        Holder {
+            child,
+            _output: Box::new(output),
+            says,
+        }
     }
 
     pub fn pid(&self) -> u32 {
