@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::StackError;
 use crate::owner::Lock;
-use crate::place::Ground;
+use crate::place::{self, Ground};
 use crate::process::Process;
 
 /// A running keeper.
@@ -25,8 +25,10 @@ impl Keeper {
         throw_away: bool,
     ) -> Result<Keeper, StackError> {
         let shell = Path::new("/bin/sh");
+        let script = ground.run.join("daybook-keeper.sh");
+        place::write_private(&script, include_str!("keeper.sh"), None)?;
         let child = Command::new(shell)
-            .args(["-c", include_str!("keeper.sh"), "daybook-keeper"])
+            .arg(&script)
             .args([&owner.pid.to_string(), &owner.started])
             .args([&ground.run, &ground.home, data])
             .arg(if throw_away { "remove" } else { "keep" })

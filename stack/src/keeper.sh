@@ -31,7 +31,8 @@ ours() {
     else
         words=$(ps -o command= -p "$pid")
     fi
-    case $words in *"$home"*) return 0 ;; esac
+    case $1 in nats) mark="-c $home/nats.conf" ;; *) mark="-D $home/postgres" ;; esac
+    case $words in *"$mark"*) return 0 ;; esac
     return 1
 }
 

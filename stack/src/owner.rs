@@ -35,6 +35,11 @@ impl Lock {
         }
     }
 
+    /// Whether somebody holds it.
+    pub fn is_held(run: &Path) -> Result<bool, StackError> {
+        Lock::try_take(run).map(|lock| lock.is_none())
+    }
+
     /// Writes the owner's pid into the lock file, for people and for error messages.
     pub fn sign(&mut self, run: &Path, owner: &Process) -> Result<(), StackError> {
         let signed = self
@@ -95,11 +100,12 @@ impl State {
         }
     }
 
-    /// The state, if its owner lives.
-    pub fn of_live_owner(run: &Path) -> Option<(State, u32)> {
+    /// The state, if its owner lives. The lock is asked as well, since after a reboot a pid can repeat.
+    pub fn of_live_owner(run: &Path) -> Result<Option<(State, u32)>, StackError> {
         let state = State::read(run);
-        let owner = state.owner.clone().filter(Process::is_alive)?;
-        Some((state, owner.pid))
+        let owner = state.owner.clone().filter(Process::is_alive);
+        let owner = if Lock::is_held(run)? { owner } else { None };
+        Ok(owner.map(|owner| (state, owner.pid)))
     }
 
     pub fn publish(&self, run: &Path) -> Result<(), StackError> {

@@ -89,7 +89,9 @@ fn run_pip(part: &Path) -> Result<(), String> {
         .rev()
         .find(|line| line.starts_with("ERROR"))
         .or_else(|| text.lines().last());
-    Err(telling.unwrap_or("pip failed without a word").to_owned())
+    Err(telling
+        .unwrap_or("python3 -m pip failed without a word")
+        .to_owned())
 }
 
 /// Lets the servers' user read everything and run what lies in `bin`, whatever the umask was.

@@ -63,13 +63,18 @@ fn started(pid: u32) -> Option<String> {
     ask_ps("lstart=", pid)
 }
 
-/// Whether the pid belongs to a live process whose command line names this directory.
-fn is_ours(pid: u32, home: &Path) -> bool {
+/// Whether the pid belongs to a live process with the command line of that server of this home. Nothing less will
+/// do: in a container pids repeat after a restart, and our own command line may name the directory too.
+fn is_ours(pid: u32, name: &str, home: &Path) -> bool {
+    let mark = match name {
+        "nats" => format!("-c {}/nats.conf", home.display()),
+        _ => format!("-D {}/postgres", home.display()),
+    };
     let line = match fs::read(format!("/proc/{pid}/cmdline")) {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).replace('\0', " ")),
         Err(_) => ask_ps("command=", pid),
     };
-    started(pid).is_some() && line.is_some_and(|line| line.contains(&*home.to_string_lossy()))
+    started(pid).is_some() && line.is_some_and(|line| line.contains(&mark))
 }
 
 fn ask_ps(what: &str, pid: u32) -> Option<String> {
@@ -201,8 +206,8 @@ pub(crate) fn stop_left_behind(name: &str, ground: &Ground, steps: StopSteps) {
     let pid = fs::read_to_string(&pid_file)
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    if let Some(pid) = pid.filter(|pid| is_ours(*pid, &ground.home)) {
-        stop(pid, steps, || !is_ours(pid, &ground.home));
+    if let Some(pid) = pid.filter(|pid| is_ours(*pid, name, &ground.home)) {
+        stop(pid, steps, || !is_ours(pid, name, &ground.home));
     }
     let _ = fs::remove_file(&pid_file);
 }
@@ -213,7 +218,7 @@ pub(crate) fn remove_foreign_pid_file(pid_file: &Path, home: &Path) {
     let first = fs::read_to_string(pid_file)
         .ok()
         .and_then(|text| text.lines().next()?.trim().parse().ok());
-    if first.is_some_and(|pid| started(pid).is_some() && !is_ours(pid, home)) {
+    if first.is_some_and(|pid| started(pid).is_some() && !is_ours(pid, "postgres", home)) {
         let _ = fs::remove_file(pid_file);
     }
 }

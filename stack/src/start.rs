@@ -189,7 +189,7 @@ impl Stack {
 
 /// Attaches to a live owner's servers, if there is one.
 fn attach(options: &Options<'_>, data: &Path, run: &Path) -> Result<Option<Stack>, StackError> {
-    let Some((mut state, pid)) = State::of_live_owner(run) else {
+    let Some((mut state, pid)) = State::of_live_owner(run)? else {
         return Ok(None);
     };
     if options.fresh {

@@ -116,6 +116,17 @@ fn child_process() {
             let error = Stack::start_or_attach(options).unwrap_err();
             out("error", &error.to_string().replace('\n', " / "));
         }
+        "postgres_without_pip" => {
+            let options = Options {
+                nats_url: Some("nats://given".into()),
+                ..Options::new(data)
+            };
+            let stack = Stack::start_or_attach(options).unwrap();
+            out(
+                "asks_for",
+                &look::postgres_asks_for(stack.owner_url()).to_string(),
+            );
+        }
         other => panic!("no role {other}"),
     }
     writeln!(std::io::stdout(), "stack:done").unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
 use stack::{Options, Stack};
 
@@ -25,6 +26,20 @@ fn without_python_and_servers_the_error_says_what_to_install() {
     ] {
         assert!(said["error"].contains(part), "{part} in {}", said["error"]);
     }
+}
+
+/// Only where Debian's build is installed is there anything to find.
+#[test]
+fn without_pip_an_installed_postgres_is_found_off_the_path() {
+    if !Path::new("/usr/lib/postgresql").is_dir() {
+        return;
+    }
+    let temp = Temp::new("debian");
+    let output = child::command("postgres_without_pip", &temp.data())
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    assert_eq!(child::says(output.stdout.as_slice())["asks_for"], "10");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use crate::child;
 use crate::look::{eventually, listens};
@@ -27,7 +28,9 @@ fn run() -> Command {
 
 #[test]
 fn processes_of_one_run_share_a_stack_that_ends_with_the_run() {
-    let output = run().output().unwrap();
+    let run = run().spawn().unwrap();
+    let mine = format!("-{}-", run.id());
+    let output = run.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let urls: Vec<&str> = text
         .lines()
@@ -36,6 +39,17 @@ fn processes_of_one_run_share_a_stack_that_ends_with_the_run() {
     assert_eq!(urls.len(), 2, "{text}");
     assert_eq!(urls[0], urls[1]);
     eventually("the servers end with the run", || !listens(urls[0]));
+    let left = || {
+        fs::read_dir(env::temp_dir())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.file_name())
+    };
+    eventually("their data as well", || {
+        !left().any(|name| {
+            name.to_string_lossy().starts_with("daybook-test-") && name.to_string_lossy().contains(&mine)
+        })
+    });
 }
 
 #[test]
@@ -46,4 +60,16 @@ fn two_runs_side_by_side_have_a_stack_each() {
     eventually("all servers are gone", || {
         said.iter().all(|said| !listens(&said["owner_url"]))
     });
+}
+
+#[test]
+fn servers_given_by_the_environment_are_used() {
+    let mut run = run();
+    run.env("DATABASE_URL", "postgres://given/daybook")
+        .env("NATS_URL", "nats://given");
+    let said = child::says(run.output().unwrap().stdout.as_slice());
+    assert_eq!(
+        (said["owner_url"].as_str(), said["nats_url"].as_str()),
+        ("postgres://given/daybook", "nats://given")
+    );
 }
