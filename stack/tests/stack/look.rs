@@ -25,6 +25,12 @@ impl Temp {
 
 impl Drop for Temp {
     fn drop(&mut self) {
+        // Root's servers may have had to live elsewhere.
+        for data in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if let Ok(home) = fs::read_to_string(data.path().join("run/home")) {
+                let _ = fs::remove_dir_all(home);
+            }
+        }
         let _ = fs::remove_dir_all(&self.0);
     }
 }
