@@ -21,7 +21,6 @@ impl Keeper {
         owner: &Process,
         lock: &Lock,
         ground: &Ground,
-        data: &Path,
         throw_away: bool,
     ) -> Result<Keeper, StackError> {
         let shell = Path::new("/bin/sh");
@@ -30,7 +29,7 @@ impl Keeper {
         let child = Command::new(shell)
             .arg(&script)
             .args([&owner.pid.to_string(), &owner.started])
-            .args([&ground.run, &ground.home, data])
+            .args([&ground.run, &ground.home, &ground.data])
             .arg(if throw_away { "remove" } else { "keep" })
             .current_dir("/")
             .stdin(lock.share(&ground.run)?)

@@ -20,6 +20,8 @@ pub(crate) struct User {
 /// Where one stack lives, and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
+    /// What the caller named.
+    pub data: PathBuf,
     /// Lock, state, secrets, pids, logs: only for the user that started the stack.
     pub run: PathBuf,
     /// The servers' own data.

@@ -82,7 +82,6 @@ pub(crate) struct Owned {
     pub nats: Option<Local<Nats>>,
     keeper: Keeper,
     ground: Ground,
-    data: PathBuf,
     state: State,
     life: Life,
     armed: bool,
@@ -127,7 +126,18 @@ impl Stack {
         loop {
             if let Some(lock) = Lock::try_take(&run)? {
                 let home = place::home(&data, &run, user)?;
-                return own(options, programs, Ground { run, home, user }, data, life, lock);
+                return own(
+                    &options,
+                    programs,
+                    Ground {
+                        data,
+                        run,
+                        home,
+                        user,
+                    },
+                    life,
+                    lock,
+                );
             }
             if let Some(stack) = attach(&options, &data, &run)? {
                 return Ok(stack);
@@ -209,17 +219,16 @@ fn attach(options: &Options<'_>, data: &Path, run: &Path) -> Result<Option<Stack
     }))
 }
 
-/// Starts everything as the owner. Whatever fails, what was started until then is stopped.
+/// Becomes the owner, and starts everything. Whatever fails, what was started until then is stopped.
 fn own(
-    options: Options<'_>,
+    options: &Options<'_>,
     programs: Programs,
     ground: Ground,
-    data: PathBuf,
     life: Life,
     mut lock: Lock,
 ) -> Result<Stack, StackError> {
     lock.sign(&ground.run, &life.owner)?;
-    let mut state = State::read(&ground.run);
+    let state = State::read(&ground.run);
     state.withdraw(&ground.run)?;
     process::stop_left_behind("initdb", &ground, INITDB_STOP);
     process::stop_left_behind("nats", &ground, Nats::STOP);
@@ -229,47 +238,59 @@ fn own(
         place::remove(&ground.home.join("nats"))?;
     }
     let secrets = Secrets::load_or_make(&ground.run, ground.home.join("postgres").exists())?;
-    let keeper = Keeper::start(&life.owner, &lock, &ground, &data, life.throw_away)?;
+    let keeper = Keeper::start(&life.owner, &lock, &ground, life.throw_away)?;
+    let data = ground.data.clone();
     let mut owned = Owned {
         postgres: None,
         nats: None,
         keeper,
-        ground: ground.clone(),
-        data: data.clone(),
-        state: state.clone(),
-        life: life.clone(),
+        ground,
+        state,
+        life,
         armed: true,
         _lock: lock,
     };
-    if let Some(program) = programs.nats {
-        let nats = Local::start(Nats::new(program, &ground, &secrets), &ground, state.nats_port)?;
-        state.nats_port = Some(nats.port);
-        state.nats_dir = Some(nats.kind.store_dir());
-        state.nats_url = nats.kind.url(nats.port);
-        (options.log)(&format!("NATS listens on 127.0.0.1:{}", nats.port));
-        owned.nats = Some(nats);
-    }
-    if let Some(program) = programs.postgres {
-        let postgres = Postgres::new(program, &ground, &secrets);
-        postgres.create()?;
-        let postgres = Local::start(postgres, &ground, state.postgres_port)?;
-        state.postgres_port = Some(postgres.port);
-        state.database_url = postgres.kind.url(postgres.port);
-        (options.log)(&format!("Postgres listens on 127.0.0.1:{}", postgres.port));
-        owned.postgres = Some(postgres);
-    }
-    state.owner = Some(life.owner);
-    state.database_url = options.database_url.unwrap_or(state.database_url);
-    state.nats_url = options.nats_url.unwrap_or(state.nats_url);
-    state.publish(&ground.run)?;
-    owned.state = state.clone();
-    owned.armed = !life.detached;
+    owned.start_servers(programs, &secrets, options)?;
+    owned.armed = !owned.life.detached;
     Ok(Stack {
-        state,
+        state: owned.state.clone(),
         owned: Some(owned),
         app_password: secrets.app,
         data,
     })
+}
+
+impl Owned {
+    fn start_servers(
+        &mut self,
+        programs: Programs,
+        secrets: &Secrets,
+        options: &Options<'_>,
+    ) -> Result<(), StackError> {
+        let (ground, state) = (&self.ground, &mut self.state);
+        state.database_url = options.database_url.clone().unwrap_or_default();
+        state.nats_url = options.nats_url.clone().unwrap_or_default();
+        state.nats_dir = None;
+        if let Some(program) = programs.nats {
+            let nats = Local::start(Nats::new(program, ground, secrets), ground, state.nats_port)?;
+            state.nats_port = Some(nats.port);
+            state.nats_dir = Some(nats.kind.store_dir());
+            state.nats_url = nats.kind.url(nats.port);
+            (options.log)(&format!("NATS listens on 127.0.0.1:{}", nats.port));
+            self.nats = Some(nats);
+        }
+        if let Some(program) = programs.postgres {
+            let postgres = Postgres::new(program, ground, secrets);
+            postgres.create()?;
+            let postgres = Local::start(postgres, ground, state.postgres_port)?;
+            state.postgres_port = Some(postgres.port);
+            state.database_url = postgres.kind.url(postgres.port);
+            (options.log)(&format!("Postgres listens on 127.0.0.1:{}", postgres.port));
+            self.postgres = Some(postgres);
+        }
+        state.owner = Some(self.life.owner.clone());
+        state.publish(&ground.run)
+    }
 }
 
 impl Drop for Owned {
@@ -288,7 +309,7 @@ impl Drop for Owned {
         self.keeper.dismiss();
         if self.life.throw_away {
             let _ = place::remove(&self.ground.home);
-            let _ = place::remove(&self.data);
+            let _ = place::remove(&self.ground.data);
         }
     }
 }
