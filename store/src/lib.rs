@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod broker;
+pub mod engine;
 pub mod executor;
 pub mod feed;
 pub mod follow;
@@ -13,5 +14,7 @@ pub mod relay;
 pub mod rfc3339;
 pub mod schema;
 pub mod secrets;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod upcast;
 pub mod vault;

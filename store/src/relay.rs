@@ -46,23 +46,35 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Copies for ever.
-    pub async fn run(mut self) {
+    /// Copies until `stop` says so or its sender is gone, then gives up the lease.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
-            match self.copy().await {
-                Err(RelayError::LeaseLost) => tracing::info!("the relay's lease went to another process"),
-                Err(error) => tracing::warn!(%error, "the relay starts again"),
-                Ok(never) => match never {},
+            let pause = tokio::select! {
+                pause = self.turn() => pause,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
             }
-            self.clock.sleep(Duration::from_millis(100)).await;
         }
+        self.lease.give_up().await;
+    }
+
+    /// Copies until something fails, and says how long to wait before trying again.
+    async fn turn(&mut self) -> Duration {
+        if !self.lease.hold().await {
+            return LOOK_EVERY;
+        }
+        match self.copy().await {
+            Err(RelayError::LeaseLost) => self.lease.lost(),
+            Err(error) => tracing::warn!(%error, "the relay starts again"),
+            Ok(never) => match never {},
+        }
+        Duration::from_millis(100)
     }
 
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
-        if !self.lease.hold().await {
-            self.clock.sleep(LOOK_EVERY).await;
-            return Err(RelayError::LeaseLost);
-        }
         let mut last = self.agree().await?;
         loop {
             self.head.mark_unchanged();

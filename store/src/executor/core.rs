@@ -190,6 +190,7 @@ impl Core {
                     self.known_ids.remove(&request.command_id);
                     let _ = reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
                 }
+                self.head_sender.send_replace(self.head);
             }
         }
     }

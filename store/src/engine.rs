@@ -1,0 +1,197 @@
+//! One process's running store: executor, relay and feed, and whoever is added to follow.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sqlx::PgPool;
+use tokio::{sync::watch, task::JoinSet};
+use uuid::Uuid;
+
+use crate::{
+    broker::Broker,
+    executor::{self, Executor, Limits},
+    feed::Feed,
+    follow::{Follower, Lease, Projection, React, Reactor},
+    gateway::{AskGateway, Gateway, PaymentResults},
+    log::{Log, LogError, Position, PostgresLog},
+    managers::{CheckoutManager, Timers},
+    ports::{Clock, Ids, Machine},
+    relay::Relay,
+    secrets::{Fingerprints, MasterKey},
+    vault::Vault,
+};
+
+/// What an engine runs on.
+pub struct Parts {
+    /// The log's schema.
+    pub pool: PgPool,
+    /// The keys' schema.
+    pub keys: PgPool,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    /// What everything secret derives from.
+    pub master: MasterKey,
+    /// Bounds of the executor.
+    pub limits: Limits,
+}
+
+/// A running store. Dropping it stops everything at once; [`Engine::stop`] does it in order.
+pub struct Engine {
+    /// Runs commands.
+    pub executor: Executor,
+    /// The newest events.
+    pub feed: Feed,
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The log's database.
+    pub pool: PgPool,
+    /// Personal data.
+    pub vault: Vault,
+    /// Tells repeated commands.
+    pub fingerprints: Fingerprints,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// New names.
+    pub ids: Arc<dyn Ids>,
+    broker: Arc<dyn Broker>,
+    /// This process, as leases know it.
+    holder: Uuid,
+    progress: HashMap<&'static str, watch::Receiver<Position>>,
+    followers: JoinSet<()>,
+    inner: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Starts the executor and the feed.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn start(parts: Parts) -> Result<Self, LogError> {
+        let clock: Arc<dyn Clock> = Arc::new(Machine);
+        let ids: Arc<dyn Ids> = Arc::new(Machine);
+        let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
+        let (executor, run) = executor::run(
+            Arc::clone(&log),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            parts.limits,
+        )
+        .await?;
+        let feed = Feed::new(Arc::clone(&log), Arc::clone(&clock)).await?;
+        let mut inner = JoinSet::new();
+        inner.spawn(run);
+        inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
+        Ok(Self {
+            executor,
+            feed,
+            log,
+            vault: Vault::new(parts.keys, Arc::clone(&ids), &parts.master),
+            fingerprints: Fingerprints::new(&parts.master),
+            holder: ids.next(),
+            clock,
+            ids,
+            pool: parts.pool,
+            broker: parts.broker,
+            progress: HashMap::new(),
+            followers: JoinSet::new(),
+            inner,
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// Copies the log to the broker from now on.
+    pub fn relay(&mut self) {
+        let relay = Relay {
+            log: Arc::clone(&self.log),
+            broker: Arc::clone(&self.broker),
+            clock: Arc::clone(&self.clock),
+            lease: self.lease(self.pool.clone(), "relay"),
+            head: self.executor.head(),
+        };
+        self.followers.spawn(relay.run(self.stop.subscribe()));
+    }
+
+    /// Lets a projection follow, with its rows and checkpoint in the schema that `pool` sees.
+    pub fn project(&mut self, projection: Arc<dyn Projection>, pool: PgPool) {
+        let name = projection.name();
+        let progress = watch::Sender::new(0);
+        self.progress.insert(name, progress.subscribe());
+        let follower = Follower {
+            projection,
+            lease: self.lease(pool.clone(), name),
+            pool,
+            log: Arc::clone(&self.log),
+            feed: self.feed.clone(),
+            clock: Arc::clone(&self.clock),
+            progress,
+        };
+        self.followers.spawn(follower.run(self.stop.subscribe()));
+    }
+
+    /// Lets a reactor follow.
+    pub fn react(&mut self, react: Arc<dyn React>) {
+        let reactor = Reactor {
+            lease: self.lease(self.pool.clone(), react.name()),
+            react,
+            pool: self.pool.clone(),
+            log: Arc::clone(&self.log),
+            feed: self.feed.clone(),
+            clock: Arc::clone(&self.clock),
+        };
+        self.followers.spawn(reactor.run(self.stop.subscribe()));
+    }
+
+    /// Runs checkouts with their timers.
+    pub fn checkouts(&mut self) {
+        let checkouts = CheckoutManager {
+            executor: self.executor.clone(),
+            log: Arc::clone(&self.log),
+            pool: self.pool.clone(),
+            fingerprints: self.fingerprints.clone(),
+        };
+        let timers = Timers {
+            checkouts: checkouts.clone(),
+            pool: self.pool.clone(),
+            clock: Arc::clone(&self.clock),
+            lease: self.lease(self.pool.clone(), "timers"),
+        };
+        self.followers.spawn(timers.run(self.stop.subscribe()));
+        self.react(Arc::new(checkouts));
+    }
+
+    /// Carries payments to a gateway.
+    pub fn ask(&mut self, gateway: Arc<dyn Gateway>) {
+        let ask = AskGateway {
+            gateway,
+            results: self.payment_results(),
+            clock: Arc::clone(&self.clock),
+        };
+        self.react(Arc::new(ask));
+    }
+
+    /// Where answers of gateways go that come by themselves.
+    #[must_use]
+    pub fn payment_results(&self) -> PaymentResults {
+        PaymentResults {
+            executor: self.executor.clone(),
+            fingerprints: self.fingerprints.clone(),
+        }
+    }
+
+    /// How far this process's own follower of that name has come; it says nothing while another process follows.
+    #[must_use]
+    pub fn progress(&self) -> HashMap<&'static str, watch::Receiver<Position>> {
+        self.progress.clone()
+    }
+
+    /// Lets every follower give up its lease, then stops. Commands that were accepted by then are answered.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.followers.join_next().await.is_some() {}
+        self.inner.shutdown().await;
+    }
+
+    fn lease(&self, pool: PgPool, name: &'static str) -> Lease {
+        Lease::new(pool, Arc::clone(&self.clock), name, self.holder)
+    }
+}

@@ -1,0 +1,156 @@
+//! A schema and a stream of its own for each test, on the servers that all tests share.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot have its servers cannot go on"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use domain::AnyCommand;
+use sqlx::{Executor as _, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    broker::{NatsBroker, NatsOptions},
+    engine::{Engine, Parts},
+    executor::{Cause, Limits, Origin, Request},
+    schema::{self, Tables},
+    secrets::{Fingerprints, MasterKey},
+};
+
+/// The role that `serve` would use.
+pub const ROLE: &str = "daybook_test_app";
+
+/// A test's own ground: dropped schemas are left to the throw-away servers.
+pub struct Ground {
+    /// What the names of its schemas start with; its stream's prefix too.
+    pub prefix: String,
+    /// Postgres as the owner.
+    pub owner_url: String,
+    /// Postgres as the serving role.
+    pub app_url: String,
+    /// NATS.
+    pub nats_url: String,
+}
+
+impl Ground {
+    /// Lays the log's and the keys' tables in schemas of their own.
+    pub async fn new() -> Self {
+        let servers = stack::testing::shared();
+        let prefix = format!("t{}", Uuid::now_v7().simple());
+        schema::ensure_role(&servers.owner_url, ROLE, &servers.app_password)
+            .await
+            .expect("the serving role");
+        let ground = Self {
+            prefix,
+            owner_url: servers.owner_url.clone(),
+            app_url: servers.url_for(ROLE, &servers.app_password),
+            nats_url: servers.nats_url.clone(),
+        };
+        ground.lay(&schema::log_tables()).await;
+        ground.lay(&schema::key_tables()).await;
+        ground
+    }
+
+    /// Lays further tables.
+    pub async fn lay(&self, tables: &Tables) {
+        schema::migrate(&self.owner_url, &self.prefix, ROLE, tables)
+            .await
+            .expect("the test's tables");
+    }
+
+    /// A pool of the serving role on one of the test's schemas.
+    pub async fn pool(&self, suffix: &str) -> PgPool {
+        schema::connect(&self.app_url, &self.prefix, suffix, 8)
+            .await
+            .expect("the serving role connects")
+    }
+
+    /// A pool of the owner on one of the test's schemas, to break things with.
+    pub async fn owner_pool(&self, suffix: &str) -> PgPool {
+        schema::connect(&self.owner_url, &self.prefix, suffix, 2)
+            .await
+            .expect("the owner connects")
+    }
+
+    /// The test's own stream.
+    pub async fn broker(&self) -> Arc<NatsBroker> {
+        let options = NatsOptions {
+            url: self.nats_url.clone(),
+            prefix: self.prefix.clone(),
+            bytes_max: 256 << 20,
+        };
+        Arc::new(NatsBroker::connect(&options).await.expect("a broker's address"))
+    }
+
+    /// A running store, with nobody following yet.
+    pub async fn engine(&self) -> Engine {
+        let parts = Parts {
+            pool: self.pool("").await,
+            keys: self.pool("_keys").await,
+            broker: self.broker().await,
+            master: master_key(),
+            limits: Limits::default(),
+        };
+        Engine::start(parts).await.expect("the store starts")
+    }
+
+    /// Runs a statement as the owner.
+    pub async fn as_owner(&self, sql: &str) {
+        self.owner_pool("")
+            .await
+            .execute(sql)
+            .await
+            .expect("the owner's statement");
+    }
+}
+
+/// The same for every test.
+#[must_use]
+pub const fn master_key() -> MasterKey {
+    MasterKey::new([7; 32])
+}
+
+/// A client's command under a new id.
+#[must_use]
+pub fn request(aggregate_id: &str, command: impl Into<AnyCommand>) -> Request {
+    request_as(Uuid::now_v7(), aggregate_id, command)
+}
+
+/// A client's command under an id.
+#[must_use]
+pub fn request_as(command_id: Uuid, aggregate_id: &str, command: impl Into<AnyCommand>) -> Request {
+    let command = command.into();
+    Request {
+        aggregate_id: aggregate_id.into(),
+        fingerprint: Fingerprints::new(&master_key())
+            .of(&command)
+            .expect("a command is JSON"),
+        command,
+        command_id,
+        origin: Origin::Client,
+        expected_version: None,
+        cause: Cause {
+            actor: "guest".into(),
+            correlation_id: command_id,
+            causation_id: command_id,
+            occurred_at: None,
+        },
+    }
+}
+
+/// Tries until it holds; polls, because what it waits for happens elsewhere.
+///
+/// # Panics
+/// When it does not hold within 20 seconds.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
