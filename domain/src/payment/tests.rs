@@ -184,7 +184,7 @@ fn an_approval_counts_however_late_it_comes() {
     let cases: [(&[Command], &[&str]); 6] = [
         (&[], &["Authorized"]),
         (&[answer("a-1", Authorization::TimedOut)], &["Authorized"]),
-        (&[declined.clone()], &["Authorized"]),
+        (std::slice::from_ref(&declined), &["Authorized"]),
         (&[Command::Void {}], &["Authorized"]),
         (&[approve("a-1")], &[]),
         (
@@ -232,7 +232,7 @@ fn a_void_depends_on_what_the_gateway_holds() {
         requested()
     );
     assert_eq!(
-        void(&[&held[..], &[capture.clone()]].concat()),
+        void(&[&held[..], std::slice::from_ref(&capture)].concat()),
         Err(Refusal::AwaitingGateway)
     );
     assert_eq!(
