@@ -1,5 +1,8 @@
 //! A cart: lines with the prices their buyer was shown, until it is checked out.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{

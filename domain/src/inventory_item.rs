@@ -2,6 +2,9 @@
 //!
 //! Units are on hand until they are allocated to an order; available = on hand − reserved, never below zero.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroI32,

@@ -10,6 +10,8 @@ pub mod inventory_item;
 pub mod order;
 pub mod payment;
 pub mod product;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use aggregate::{Aggregate, Event, Refusal};

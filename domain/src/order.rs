@@ -1,5 +1,8 @@
 //! An order: what was bought, and how far it has come; or a credit note for what came back.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{

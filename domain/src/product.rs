@@ -1,5 +1,8 @@
 //! One entry of the catalogue: what it is, and the price of each variant.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

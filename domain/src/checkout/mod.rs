@@ -4,18 +4,22 @@
 //! it wants done derives from those events alone (`issues`), so that a replay wants exactly the same again.
 
 mod decide;
+mod input;
 mod issues;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AnyCommand, AnyEvent, AnyRefusal,
-    cart::{self, Delivery, Line},
-    order::{self, CancelReason},
-    payment::{self, Method},
+    AnyCommand, AnyRefusal,
+    cart::{Delivery, Line},
+    order::CancelReason,
+    payment::Method,
     value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
 };
 
+pub use input::input;
 pub use issues::{issues, step_of};
 
 /// Reservations outlive the wait for payment by this, so that the manager gives up before they do.
@@ -251,69 +255,4 @@ pub enum Issue {
         /// With what.
         input: Command,
     },
-}
-
-/// The checkout that an event of the log concerns, and what it learns. `id` is the id of the event's aggregate.
-#[must_use]
-pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, Command)> {
-    match event {
-        AnyEvent::Cart(event) => start(id, event, occurred_at),
-        AnyEvent::Payment(event) => payment_input(event, occurred_at),
-        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => Some((
-            OrderId::new(id).ok()?,
-            Command::OrderCancelled { reason: *reason },
-        )),
-        AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
-            None
-        }
-    }
-}
-
-fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
-    let cart::Event::CheckedOut {
-        customer,
-        order,
-        payment,
-        method,
-        delivery,
-        lines,
-        total,
-        pay_by,
-    } = event
-    else {
-        return None;
-    };
-    let plan = Plan {
-        cart: CartId::new(id).ok()?,
-        customer: customer.clone(),
-        order: order.clone(),
-        payment: payment.clone(),
-        method: *method,
-        delivery: delivery.clone(),
-        lines: lines.clone(),
-        total: *total,
-        pay_by: *pay_by,
-        at,
-    };
-    Some((order.clone(), Command::Start(plan)))
-}
-
-fn payment_input(event: &payment::Event, at: Time) -> Option<(OrderId, Command)> {
-    use payment::Event;
-    match event {
-        Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { at })),
-        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured {})),
-        Event::CaptureFailed { order, .. } => Some((order.clone(), Command::PaymentCaptureFailed {})),
-        Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined {})),
-        Event::AuthorizationTimedOut { order, .. } => Some((order.clone(), Command::PaymentTimedOut {})),
-        Event::IntentOpened { .. }
-        | Event::AuthorizationRequested { .. }
-        | Event::CaptureRequested { .. }
-        | Event::VoidRequested { .. }
-        | Event::Voided { .. }
-        | Event::VoidFailed { .. }
-        | Event::RefundRequested { .. }
-        | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => None,
-    }
 }

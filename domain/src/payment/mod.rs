@@ -6,6 +6,8 @@
 mod decide;
 mod evolve;
 mod ledger;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,72 @@
+//! What a checkout learns from the events of the log.
+
+use super::{Command, Plan};
+use crate::{
+    AnyEvent, cart, order, payment,
+    value::{CartId, OrderId, Time},
+};
+
+/// The checkout that an event of the log concerns, and what it learns. `id` is the id of the event's aggregate.
+#[must_use]
+pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, Command)> {
+    match event {
+        AnyEvent::Cart(event) => start(id, event, occurred_at),
+        AnyEvent::Payment(event) => payment_input(event, occurred_at),
+        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => Some((
+            OrderId::new(id).ok()?,
+            Command::OrderCancelled { reason: *reason },
+        )),
+        AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
+            None
+        }
+    }
+}
+
+fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
+    let cart::Event::CheckedOut {
+        customer,
+        order,
+        payment,
+        method,
+        delivery,
+        lines,
+        total,
+        pay_by,
+    } = event
+    else {
+        return None;
+    };
+    let plan = Plan {
+        cart: CartId::new(id).ok()?,
+        customer: customer.clone(),
+        order: order.clone(),
+        payment: payment.clone(),
+        method: *method,
+        delivery: delivery.clone(),
+        lines: lines.clone(),
+        total: *total,
+        pay_by: *pay_by,
+        at,
+    };
+    Some((order.clone(), Command::Start(plan)))
+}
+
+fn payment_input(event: &payment::Event, at: Time) -> Option<(OrderId, Command)> {
+    use payment::Event;
+    match event {
+        Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { at })),
+        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured {})),
+        Event::CaptureFailed { order, .. } => Some((order.clone(), Command::PaymentCaptureFailed {})),
+        Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined {})),
+        Event::AuthorizationTimedOut { order, .. } => Some((order.clone(), Command::PaymentTimedOut {})),
+        Event::IntentOpened { .. }
+        | Event::AuthorizationRequested { .. }
+        | Event::CaptureRequested { .. }
+        | Event::VoidRequested { .. }
+        | Event::Voided { .. }
+        | Event::VoidFailed { .. }
+        | Event::RefundRequested { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. } => None,
+    }
+}
