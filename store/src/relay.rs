@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::StreamExt as _;
 use tokio::sync::watch;
 
 use crate::{
@@ -75,7 +76,8 @@ impl Relay {
     }
 
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
-        let mut last = self.agree().await?;
+        // Publishes are pipelined: behind one that failed others may have gone in, so the whole tail is looked at.
+        let mut last = self.agree(PAGE).await?;
         loop {
             self.head.mark_unchanged();
             last = self.copy_from(last).await?;
@@ -84,7 +86,7 @@ impl Relay {
                     // The executor has stopped; other processes may still append.
                     self.clock.sleep(LOOK_EVERY).await;
                 },
-                () = self.clock.sleep(LOOK_EVERY) => last = self.agree().await?,
+                () = self.clock.sleep(LOOK_EVERY) => last = self.agree(1).await?,
             }
         }
     }
@@ -109,14 +111,14 @@ impl Relay {
         }
     }
 
-    /// Makes sure that the broker's stream is a copy of the log, making it anew if not, and says where it ends.
-    async fn agree(&mut self) -> Result<Position, RelayError> {
+    /// Makes sure that the broker's stream is a copy of the log, as far as its last `tail` messages tell, making it
+    /// anew if not, and says where it ends.
+    async fn agree(&mut self, tail: i64) -> Result<Position, RelayError> {
         let head = self.log.head().await?;
         match self.broker.state().await? {
             Some(state) => {
-                let same =
-                    state.last <= head.position && self.same_at(state.last, state.messages, &head).await?;
-                if same {
+                let tail = tail.min(i64::try_from(state.messages).unwrap_or(i64::MAX));
+                if state.last <= head.position && self.same(state.last - tail, state.last, &head).await? {
                     return Ok(state.last);
                 }
                 tracing::warn!(
@@ -133,15 +135,24 @@ impl Relay {
         Ok(first - 1)
     }
 
-    async fn same_at(&self, last: Position, messages: u64, head: &Head) -> Result<bool, RelayError> {
-        if messages == 0 {
-            return Ok(true);
+    /// Whether the broker holds the log's events after `after` up to `last`.
+    async fn same(&self, after: Position, last: Position, head: &Head) -> Result<bool, RelayError> {
+        let events = self.log.read(after, last - after).await?;
+        let complete = events.last().map_or(after, |event| event.position) == last;
+        let mut messages = futures::stream::iter(events)
+            .map(|event| async move {
+                let wanted = MessageId {
+                    incarnation: head.incarnation,
+                    event_id: event.event_id,
+                };
+                Ok::<_, BrokerError>(self.broker.message_at(event.position).await? == Some(wanted))
+            })
+            .buffered(64);
+        while let Some(same) = messages.next().await {
+            if !same? {
+                return Ok(false);
+            }
         }
-        let event = self.log.read(last - 1, 1).await?;
-        let wanted = event.first().map(|event| MessageId {
-            incarnation: head.incarnation,
-            event_id: event.event_id,
-        });
-        Ok(wanted.is_some() && self.broker.message_at(last).await? == wanted)
+        Ok(complete)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{
-    ConnectOptions,
+    ConnectOptions, ServerAddr,
     jetstream::{
         self, ErrorCode,
         consumer::{DeliverPolicy, pull::OrderedConfig},
@@ -47,14 +47,7 @@ impl NatsBroker {
     /// # Errors
     /// When the address is not one.
     pub async fn connect(options: &NatsOptions) -> Result<Self, BrokerError> {
-        let client = ConnectOptions::new()
-            .name("daybook")
-            .retry_on_initial_connect()
-            .connection_timeout(Duration::from_secs(2))
-            .reconnect_delay_callback(|attempts| Duration::from_millis(50 * (attempts as u64).clamp(1, 20)))
-            .connect(options.url.as_str())
-            .await
-            .map_err(unavailable)?;
+        let client = client(&options.url).await?;
         let context = jetstream::context::ContextBuilder::new()
             .timeout(Duration::from_secs(2))
             .ack_timeout(Duration::from_secs(5))
@@ -103,6 +96,34 @@ impl NatsBroker {
             .send_publish(envelope.subject(&self.prefix), message)
             .await
     }
+}
+
+/// A client that keeps trying. The library takes no credentials out of an address, so that is done here: a user
+/// without a password is a token.
+///
+/// # Errors
+/// When the address is not one.
+pub async fn client(url: &str) -> Result<async_nats::Client, BrokerError> {
+    let servers = url
+        .split(',')
+        .map(str::parse)
+        .collect::<Result<Vec<ServerAddr>, _>>()
+        .map_err(unavailable)?;
+    let mut options = ConnectOptions::new()
+        .name("daybook")
+        .retry_on_initial_connect()
+        .connection_timeout(Duration::from_secs(2))
+        .reconnect_delay_callback(|attempts| Duration::from_millis(50 * (attempts as u64).clamp(1, 20)));
+    if let Some((user, password)) = servers
+        .iter()
+        .find_map(|server| Some((server.username()?, server.password())))
+    {
+        options = match password {
+            Some(password) => options.user_and_password(user.to_owned(), password.to_owned()),
+            None => options.token(user.to_owned()),
+        };
+    }
+    options.connect(servers).await.map_err(unavailable)
 }
 
 #[async_trait]

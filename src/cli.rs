@@ -1,0 +1,56 @@
+//! The command line: subcommands and flags. What a flag leaves open, the environment and then the file decide.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// An event-sourced order and inventory engine.
+#[derive(Debug, Parser)]
+#[command(name = "daybook", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// Which servers and which file.
+    #[command(flatten)]
+    pub ground: GroundArgs,
+    /// Print one JSON object instead of text, where there is a result.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every subcommand stands on.
+#[derive(Args, Clone, Debug)]
+pub struct GroundArgs {
+    /// Where the local servers keep their data, used when no DATABASE_URL is given.
+    #[arg(long, global = true, value_name = "DIR", env = "DAYBOOK_DATA", default_value = ".daybook")]
+    pub data: PathBuf,
+    /// Settings as NAME=value lines, overridden by the environment.
+    #[arg(long, global = true, value_name = "FILE", env = "DAYBOOK_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start local servers, migrate, load the sample catalogue and serve.
+    Up {
+        /// Throw the local data away first.
+        #[arg(long)]
+        fresh: bool,
+        /// Where to listen.
+        #[arg(long, value_name = "ADDRESS", env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Leave the catalogue empty.
+        #[arg(long)]
+        no_sample: bool,
+    },
+    /// Serve the HTTP API on servers that are running already.
+    Serve {
+        /// Where to listen.
+        #[arg(long, value_name = "ADDRESS", env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Lay or update the tables, as their owner.
+    Migrate,
+}

@@ -1,0 +1,210 @@
+//! What the program stands on: given servers, or local ones that it starts, migrated and ready to be used.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+};
+
+use sqlx::PgPool;
+use stack::{Options, Stack, StackError};
+use store::{
+    broker::{BrokerError, NatsBroker, NatsOptions},
+    engine::{Engine, Parts},
+    executor::Limits,
+    log::LogError,
+    ports::{Ids as _, Machine},
+    schema::{self, SchemaError},
+    secrets::{MasterKey, MasterKeyError},
+};
+
+use crate::settings::Settings;
+
+/// Connections of the command path.
+const LOG_CONNECTIONS: u32 = 16;
+/// Connections of keys.
+const KEY_CONNECTIONS: u32 = 4;
+/// Connections of projections.
+const PROJECTION_CONNECTIONS: u32 = 8;
+/// Connections of queries.
+const READ_CONNECTIONS: u32 = 16;
+/// Bytes of events that JetStream keeps; older ones are read from the log.
+const BROKER_BYTES_MAX: i64 = 4 << 30;
+
+/// Why there is nothing to stand on.
+#[derive(Debug, thiserror::Error)]
+pub enum GroundError {
+    /// Local servers did not start.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// Tables could not be laid or reached.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The broker's address is not one.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file of the data directory could not be used.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The local master key is not one.
+    #[error("the master key in the data directory: {0}")]
+    MasterKey(#[from] MasterKeyError),
+    /// Something must be set.
+    #[error("{0} is not set: it is needed when DATABASE_URL is; without both, local servers are started")]
+    Unset(&'static str),
+}
+
+/// Servers to use.
+pub struct Ground {
+    /// Local servers, if they are; dropping them stops what this process started.
+    pub stack: Option<Stack>,
+    /// Settings with every address filled in.
+    pub settings: Settings,
+    owner_url: String,
+    app_url: String,
+    nats_url: String,
+    master: MasterKey,
+}
+
+impl Ground {
+    /// Uses the given servers, or brings local ones up in `data`, migrated.
+    ///
+    /// # Errors
+    /// When servers are missing or do not start, or a setting is.
+    pub async fn prepare(
+        settings: Settings,
+        data: &Path,
+        fresh: bool,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, GroundError> {
+        match settings.database_url.clone() {
+            Some(url) => Self::given(settings, url),
+            None => Self::local(settings, data, fresh, tell).await,
+        }
+    }
+
+    fn given(settings: Settings, app_url: String) -> Result<Self, GroundError> {
+        let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
+        let master = settings.master_key.clone().ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
+        let owner_url = settings.owner_database_url.clone().unwrap_or_else(|| app_url.clone());
+        Ok(Self { stack: None, owner_url, app_url, nats_url, master, settings })
+    }
+
+    async fn local(
+        settings: Settings,
+        data: &Path,
+        fresh: bool,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, GroundError> {
+        let options = Options {
+            fresh,
+            servers: settings.servers.clone(),
+            nats_url: settings.nats_url.clone(),
+            log: tell,
+            ..Options::new(data)
+        };
+        let stack = Stack::start_or_attach(options)?;
+        let master = match settings.master_key.clone() {
+            Some(key) => key,
+            None => local_master_key(data)?,
+        };
+        let ground = Self {
+            owner_url: stack.owner_url().to_owned(),
+            app_url: stack.url_for(&settings.app_role, stack.app_password()),
+            nats_url: stack.nats_url().to_owned(),
+            master,
+            settings,
+            stack: Some(stack),
+        };
+        ground.migrate().await?;
+        Ok(ground)
+    }
+
+    /// Lays or updates all tables. On local servers the serving role is created too.
+    ///
+    /// # Errors
+    /// When the owner may not, or a migration fails.
+    pub async fn migrate(&self) -> Result<(), GroundError> {
+        let Settings { app_role, schema, .. } = &self.settings;
+        if let Some(stack) = &self.stack {
+            schema::ensure_role(&self.owner_url, app_role, stack.app_password()).await?;
+        }
+        schema::migrate(&self.owner_url, schema, app_role, &schema::log_tables()).await?;
+        schema::migrate(&self.owner_url, schema, app_role, &schema::key_tables()).await?;
+        let projections = self.settings.projection_database_url.as_ref().unwrap_or(&self.owner_url);
+        schema::migrate(projections, schema, app_role, &projections::tables()).await?;
+        Ok(())
+    }
+
+    /// Starts this process's store.
+    ///
+    /// # Errors
+    /// When the log or the keys cannot be reached.
+    pub async fn engine(&self) -> Result<Engine, GroundError> {
+        let options = NatsOptions {
+            url: self.nats_url.clone(),
+            prefix: self.settings.nats_prefix.clone(),
+            bytes_max: BROKER_BYTES_MAX,
+        };
+        let schema = &self.settings.schema;
+        let parts = Parts {
+            pool: schema::connect(&self.app_url, schema, "", LOG_CONNECTIONS).await?,
+            keys: schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?,
+            broker: Arc::new(NatsBroker::connect(&options).await?),
+            master: self.master.clone(),
+            limits: Limits::default(),
+        };
+        Ok(Engine::start(parts).await?)
+    }
+
+    /// Where read models are written.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn projection_pool(&self) -> Result<PgPool, GroundError> {
+        let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.app_url);
+        Ok(schema::connect(url, &self.settings.schema, "_read", PROJECTION_CONNECTIONS).await?)
+    }
+
+    /// Where queries read.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn read_pool(&self) -> Result<PgPool, GroundError> {
+        let projections = self.settings.projection_database_url.as_ref();
+        let url = self.settings.read_database_url.as_ref().or(projections).unwrap_or(&self.app_url);
+        Ok(schema::connect(url, &self.settings.schema, "_read", READ_CONNECTIONS).await?)
+    }
+}
+
+/// The key that the local stack's data is sealed under: made once, readable by its owner only.
+fn local_master_key(data: &Path) -> Result<MasterKey, GroundError> {
+    let path = data.join("master.key");
+    let failed = |source| GroundError::File { path: path.clone(), source };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.parse()?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut bytes = [0; 32];
+            Machine.fill(&mut bytes).map_err(failed)?;
+            let key = MasterKey::new(bytes);
+            // Written beside and renamed: a half-written key would lose every sealed value.
+            let beside = data.join(format!("master.key.{}", std::process::id()));
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(failed)?;
+            file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+            fs::rename(&beside, &path).map_err(failed)?;
+            Ok(key)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,125 @@
+//! Settings that are not flags: from the environment, and where it is silent from a file of NAME=value lines.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use store::secrets::{MasterKey, MasterKeyError};
+
+/// Every name that a settings file may hold, and what it means. The environment knows the same names.
+pub const NAMES: &[(&str, &str)] = &[
+    ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
+    ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
+    ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),
+    ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),
+    ("DAYBOOK_PROJECTION_DATABASE_URL", "where read models are written; default: DATABASE_URL"),
+    ("DAYBOOK_READ_DATABASE_URL", "where queries read, perhaps a standby; default: where read models are written"),
+    ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
+    ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
+    ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
+    ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
+];
+
+/// The serving role's name where nothing else is said.
+const APP_ROLE: &str = "daybook_app";
+
+/// Settings, checked for form.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Postgres as the serving role.
+    pub database_url: Option<String>,
+    /// Postgres as the owner.
+    pub owner_database_url: Option<String>,
+    /// The serving role.
+    pub app_role: String,
+    /// What the schemas' names start with.
+    pub schema: String,
+    /// Where read models are written, if elsewhere.
+    pub projection_database_url: Option<String>,
+    /// Where queries read, if elsewhere.
+    pub read_database_url: Option<String>,
+    /// NATS.
+    pub nats_url: Option<String>,
+    /// The first token of every subject.
+    pub nats_prefix: String,
+    /// The master key.
+    pub master_key: Option<MasterKey>,
+    /// Where local servers' programs are kept.
+    pub servers: Option<PathBuf>,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings file {path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A line of the file is not `NAME=value`, or its name is unknown.
+    #[error("{path}:{line}: {reason}")]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The master key is not one.
+    #[error("DAYBOOK_MASTER_KEY: {0}")]
+    MasterKey(#[from] MasterKeyError),
+}
+
+impl Settings {
+    /// Reads the environment and the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a value cannot be used.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let file = file.map(read).transpose()?.unwrap_or_default();
+        let get = |name: &str| {
+            env::var(name).ok().or_else(|| file.get(name).cloned()).filter(|value| !value.trim().is_empty())
+        };
+        Ok(Self {
+            database_url: get("DATABASE_URL"),
+            owner_database_url: get("DAYBOOK_OWNER_DATABASE_URL"),
+            app_role: get("DAYBOOK_APP_ROLE").unwrap_or_else(|| APP_ROLE.to_owned()),
+            schema: get("DAYBOOK_SCHEMA").unwrap_or_else(|| "daybook".to_owned()),
+            projection_database_url: get("DAYBOOK_PROJECTION_DATABASE_URL"),
+            read_database_url: get("DAYBOOK_READ_DATABASE_URL"),
+            nats_url: get("NATS_URL"),
+            nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
+            master_key: get("DAYBOOK_MASTER_KEY").map(|text| text.parse()).transpose()?,
+            servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
+    let text =
+        fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })?;
+    let wrong = |line: usize, reason: String| SettingsError::Line { path: path.to_owned(), line, reason };
+    let mut values = BTreeMap::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(wrong(line, format!("{text:?} is not NAME=value")));
+        };
+        let name = name.trim();
+        if !NAMES.iter().any(|(known, _)| *known == name) {
+            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+            return Err(wrong(line, format!("there is no setting {name}; there are {}", known.join(", "))));
+        }
+        values.insert(name.to_owned(), value.trim().to_owned());
+    }
+    Ok(values)
+}

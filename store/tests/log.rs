@@ -1,0 +1,154 @@
+//! What the database itself guarantees, and that other programs can read it.
+
+use cqrs_es::persist::PersistedEventRepository;
+use domain::{
+    AggregateType,
+    inventory_item::{Command, InventoryItem},
+    value::{Quantity, ReservationId, Sku, Time},
+};
+use postgres_es::PostgresEventRepository;
+use sha2::{Digest as _, Sha256};
+use sqlx::{Executor as _, Row};
+use store::{
+    bridge::{Bridge, BridgedEvent},
+    log::StreamId,
+    testing::{Ground, request},
+};
+
+fn receive() -> Command {
+    Command::Receive {
+        quantity: Quantity::new(5).unwrap(),
+        reference: None,
+    }
+}
+
+fn reserve(name: &str) -> Command {
+    Command::Reserve {
+        reservation: ReservationId::new(name).unwrap(),
+        quantity: Quantity::new(2).unwrap(),
+        expires_at: None,
+        now: Time::from_millis(0),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unmodified_postgres_es_reads_the_same_events() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let sku = Sku::new("BANK CHARGES.a").unwrap();
+    for command in [receive(), reserve("a"), reserve("b")] {
+        engine
+            .executor
+            .execute(request(sku.as_str(), command))
+            .await
+            .unwrap();
+    }
+    let repository = PostgresEventRepository::new(engine.pool.clone());
+    let theirs = repository
+        .get_events::<Bridge<InventoryItem>>(sku.as_str())
+        .await
+        .unwrap();
+    let ours = engine
+        .log
+        .load(&StreamId::new(AggregateType::InventoryItem, sku.as_str()), 0)
+        .await
+        .unwrap();
+    assert_eq!(theirs.len(), 3);
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        assert_eq!(theirs.sequence as i64, ours.sequence);
+        assert_eq!(
+            (theirs.event_type.as_str(), theirs.event_version.as_str()),
+            (&*ours.event_type, &*ours.event_version)
+        );
+        let event: BridgedEvent<domain::inventory_item::Event> =
+            serde_json::from_value(theirs.payload.clone()).unwrap();
+        let read = store::log::decode(ours).unwrap().event;
+        assert_eq!(domain::AnyEvent::from(event.0), read);
+        let metadata: std::collections::HashMap<String, String> =
+            serde_json::from_value(theirs.metadata.clone()).unwrap();
+        assert_eq!(metadata["actor"], "guest");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_serving_role_can_only_add_to_the_log() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    engine.executor.execute(request("A", receive())).await.unwrap();
+    let forbidden = [
+        "UPDATE events SET payload = '{}'",
+        "UPDATE log_links SET link = ''",
+        "UPDATE log_head SET incarnation = gen_random_uuid()",
+        "DELETE FROM events",
+        "DELETE FROM log_links",
+        "DELETE FROM log_head",
+        "TRUNCATE events",
+        "ALTER TABLE events DROP COLUMN digest",
+        "ALTER TABLE events DISABLE TRIGGER ALL",
+        "CREATE TRIGGER t BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE RULE r AS ON INSERT TO events DO INSTEAD NOTHING",
+        "DROP TABLE events",
+        "SET session_replication_role = replica",
+        "INSERT INTO events SELECT * FROM events ON CONFLICT (position) DO UPDATE SET payload = '{}'",
+        "MERGE INTO events e USING events s ON e.position = s.position WHEN MATCHED THEN DELETE",
+        "CREATE TABLE evil (x int)",
+    ];
+    for statement in forbidden {
+        let result = engine.pool.execute(statement).await;
+        let error = result.err().unwrap_or_else(|| panic!("{statement} was allowed"));
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code().map(|code| code.into_owned()));
+        assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_and_links_follow_from_the_stored_texts_alone() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    for name in ["a", "b", "c"] {
+        let commands = [("A", receive()), ("B", reserve(name)), ("A", reserve(name))];
+        let requests = commands.map(|(sku, command)| engine.executor.execute(request(sku, command)));
+        futures::future::join_all(requests).await;
+    }
+    let rows = sqlx::query(
+        "SELECT aggregate_type, aggregate_id, sequence::text, event_type, event_version, payload::text, \
+                metadata::text, event_id, (extract(epoch FROM recorded_at) * 1000000)::bigint::text, digest, position \
+         FROM events ORDER BY position",
+    )
+    .fetch_all(&engine.pool)
+    .await
+    .unwrap();
+    let mut digests = Vec::new();
+    for row in &rows {
+        let mut hash = Sha256::new();
+        for column in 0..9 {
+            let field: Vec<u8> = match column {
+                7 => row.get::<uuid::Uuid, _>(7).as_bytes().to_vec(),
+                column => row.get::<String, _>(column).into_bytes(),
+            };
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        assert_eq!(row.get::<Vec<u8>, _>("digest"), digest);
+        digests.push(digest);
+    }
+    let links: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT last_position, link FROM log_links ORDER BY 1")
+        .fetch_all(&engine.pool)
+        .await
+        .unwrap();
+    let (mut previous, mut begin) = ([0; 32], 0);
+    for (last, link) in &links {
+        let mut hash = Sha256::new();
+        hash.update(previous);
+        hash.update(last.to_be_bytes());
+        let end = usize::try_from(*last).unwrap();
+        digests[begin..end].iter().for_each(|digest| hash.update(digest));
+        (previous, begin) = (hash.finalize().into(), end);
+        assert_eq!(link[..], previous);
+    }
+    assert_eq!(begin, rows.len());
+    assert_eq!(engine.log.head().await.unwrap().link, previous);
+}

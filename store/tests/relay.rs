@@ -1,0 +1,142 @@
+//! The broker as a copy of the log: dense, single, and made anew when it is not.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use domain::{inventory_item::Command, value::Quantity};
+use futures::StreamExt;
+use store::{
+    broker::Broker,
+    engine::Engine,
+    testing::{Ground, eventually, request},
+};
+
+async fn receive(engine: &Engine, times: usize) {
+    let requests = (0..times).map(|nth| {
+        let command = Command::Receive {
+            quantity: Quantity::new(1).unwrap(),
+            reference: None,
+        };
+        engine
+            .executor
+            .execute(request(&format!("S {}", nth % 7), command))
+    });
+    for answer in futures::future::join_all(requests).await {
+        answer.unwrap();
+    }
+}
+
+async fn copied(engine: &Engine, broker: &dyn Broker) {
+    eventually("the broker holds the whole log", || async {
+        let head = engine.log.head().await.unwrap();
+        let state = broker.state().await.ok().flatten()?;
+        (state.last == head.position).then_some(())
+    })
+    .await;
+}
+
+/// Every event stands in the broker under its own position, once.
+async fn is_the_log(engine: &Engine, broker: &dyn Broker) {
+    copied(engine, broker).await;
+    let head = engine.log.head().await.unwrap();
+    let log = engine.log.read(0, 100_000).await.unwrap();
+    let mut envelopes = broker.subscribe(1).await.unwrap();
+    for event in log {
+        let envelope = tokio::time::timeout(Duration::from_secs(10), envelopes.next())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((envelope.incarnation, envelope.event), (head.incarnation, event));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_racing_relays_leave_one_copy_of_each_event() {
+    let ground = Ground::new().await;
+    let (mut left, mut right) = (ground.engine().await, ground.engine().await);
+    left.relay();
+    right.relay();
+    for _ in 0..5 {
+        tokio::join!(receive(&left, 50), receive(&right, 50));
+    }
+    is_the_log(&left, &*ground.broker().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_stream_is_made_anew_under_load() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 100).await;
+    copied(&engine, &*broker).await;
+    broker.delete().await.unwrap();
+    receive(&engine, 100).await;
+    is_the_log(&engine, &*broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_message_makes_the_stream_anew() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 10).await;
+    copied(&engine, &*broker).await;
+    let client = store::broker::client(&ground.nats_url).await.unwrap();
+    let subject = format!("{}.events.order.x.Placed", ground.prefix);
+    async_nats::jetstream::new(client)
+        .publish(subject, "junk".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    receive(&engine, 10).await;
+    is_the_log(&engine, &*broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_makes_the_stream_anew() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 10).await;
+    copied(&engine, &*broker).await;
+    engine.stop().await;
+    ground
+        .as_owner("UPDATE log_head SET incarnation = gen_random_uuid()")
+        .await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    let log = Arc::clone(&engine.log);
+    eventually("the stream carries the new incarnation", || async {
+        let head = log.head().await.unwrap();
+        let message = broker.message_at(head.position).await.ok().flatten()?;
+        (message.incarnation == head.incarnation).then_some(())
+    })
+    .await;
+    is_the_log(&engine, &*broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_is_complete_and_in_order_with_and_without_a_broker() {
+    let ground = Ground::new().await;
+    let mut engine = ground.engine().await;
+    receive(&engine, 50).await;
+    engine.relay();
+    receive(&engine, 50).await;
+    let mut position = 0;
+    let mut seen = BTreeSet::new();
+    while position < 100 {
+        for entry in engine
+            .feed
+            .after(position, 7, Duration::from_secs(5))
+            .await
+            .unwrap()
+        {
+            assert_eq!(entry.position, position + 1);
+            position = entry.position;
+            assert!(seen.insert(entry.event.clone().unwrap().event_id));
+        }
+    }
+}
