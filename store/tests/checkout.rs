@@ -1,0 +1,297 @@
+//! Checkouts on a real log: reserved, paid and confirmed, or undone without a trace; and nothing done twice.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    AggregateType, AnyEvent, cart, inventory_item,
+    order::CancelReason,
+    payment::{self, Authorization, Method, Settlement},
+    value::{AttemptId, Currency, Money, OrderId, PaymentId, ProductId, Quantity, Sealed, Sku, Text, Time},
+};
+use store::{
+    engine::Engine,
+    gateway::{Authorized, Gateway, GatewayError},
+    log::StreamId,
+    ports::{Clock as _, Machine},
+    testing::{Ground, eventually, request},
+};
+use uuid::Uuid;
+
+/// Approves every token but `no`.
+struct Approving;
+
+#[async_trait]
+impl Gateway for Approving {
+    async fn authorize(
+        &self,
+        request_id: Uuid,
+        _: &PaymentId,
+        _: &AttemptId,
+        token: &Text,
+        _: Money,
+    ) -> Result<Authorized, GatewayError> {
+        Ok(Authorized::Answered(if token.as_str() == "no" {
+            Authorization::Declined {
+                reason: Text::new("do_not_honor").unwrap(),
+            }
+        } else {
+            Authorization::Approved {
+                reference: Text::new(request_id.to_string()).unwrap(),
+            }
+        }))
+    }
+    async fn capture(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
+        Ok(Settlement::Done)
+    }
+    async fn void(&self, _: Uuid, _: &Text) -> Result<Settlement, GatewayError> {
+        Ok(Settlement::Done)
+    }
+    async fn refund(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
+        Ok(Settlement::Done)
+    }
+}
+
+async fn shop(ground: &Ground) -> Engine {
+    let mut engine = ground.engine().await;
+    engine.relay();
+    engine.checkouts();
+    engine.ask(Arc::new(Approving));
+    engine
+}
+
+async fn stock(engine: &Engine, sku: &str, units: u32) {
+    let command = inventory_item::Command::Receive {
+        quantity: Quantity::new(units).unwrap(),
+        reference: None,
+    };
+    engine.executor.execute(request(sku, command)).await.unwrap();
+}
+
+/// Checks out a cart of one unit of each SKU; the order is called `<name>`, its payment `pay-<name>`.
+async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, pay_by: Time) {
+    let currency = Currency::GBP;
+    let mut commands = vec![cart::Command::Open {
+        customer: None,
+        currency,
+    }];
+    commands.extend(skus.iter().map(|sku| {
+        cart::Command::AddLine(cart::Line {
+            sku: Sku::new(*sku).unwrap(),
+            product: ProductId::new("p").unwrap(),
+            title: Text::new("Thing").unwrap(),
+            quantity: Quantity::new(1).unwrap(),
+            unit_price: Money::new(250, currency),
+        })
+    }));
+    let sealed = Sealed {
+        subject: "cart:c".into(),
+        sealed: "AAAA".into(),
+    };
+    commands.push(cart::Command::CheckOut {
+        order: OrderId::new(name).unwrap(),
+        payment: PaymentId::new(format!("pay-{name}")).unwrap(),
+        method,
+        delivery: cart::Delivery {
+            contact: sealed.clone(),
+            address: sealed,
+            country: Text::new("GB").unwrap(),
+        },
+        expected_total: None,
+        pay_by,
+    });
+    for command in commands {
+        engine
+            .executor
+            .execute(request(&format!("cart-{name}"), command))
+            .await
+            .unwrap();
+    }
+}
+
+async fn authorize(engine: &Engine, name: &str, token: &str) {
+    let command = payment::Command::Authorize {
+        attempt: AttemptId::new("a1").unwrap(),
+        token: Text::new(token).unwrap(),
+    };
+    engine
+        .executor
+        .execute(request(&format!("pay-{name}"), command))
+        .await
+        .unwrap();
+}
+
+async fn events(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<AnyEvent> {
+    let stored = engine
+        .log
+        .load(&StreamId::new(aggregate_type, id), 0)
+        .await
+        .unwrap();
+    stored
+        .iter()
+        .map(|stored| store::log::decode(stored).unwrap().event)
+        .collect()
+}
+
+async fn names(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<&'static str> {
+    events(engine, aggregate_type, id)
+        .await
+        .iter()
+        .map(AnyEvent::event_type)
+        .collect()
+}
+
+async fn until(engine: &Engine, aggregate_type: AggregateType, id: &str, wanted: &[&str]) {
+    eventually(&format!("{aggregate_type}-{id}: {wanted:?}"), || async {
+        (names(engine, aggregate_type, id).await == wanted).then_some(())
+    })
+    .await;
+}
+
+fn later() -> Time {
+    Machine.now().plus_millis(3_600_000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_checkout_is_confirmed_allocated_and_captured() {
+    let ground = Ground::new().await;
+    let engine = shop(&ground).await;
+    stock(&engine, "A", 5).await;
+    stock(&engine, "B", 5).await;
+    check_out(&engine, "o1", &["A", "B"], Method::Card, later()).await;
+    until(&engine, AggregateType::Checkout, "o1", &["Started", "Reserved"]).await;
+    until(&engine, AggregateType::Payment, "pay-o1", &["IntentOpened"]).await;
+    authorize(&engine, "o1", "yes").await;
+    until(&engine, AggregateType::Order, "o1", &["Placed", "Confirmed"]).await;
+    until(
+        &engine,
+        AggregateType::InventoryItem,
+        "A",
+        &["Received", "Reserved", "Allocated"],
+    )
+    .await;
+    let paid = [
+        "IntentOpened",
+        "AuthorizationRequested",
+        "Authorized",
+        "CaptureRequested",
+        "Captured",
+    ];
+    until(&engine, AggregateType::Payment, "pay-o1", &paid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shortage_releases_what_was_reserved_and_cancels() {
+    let ground = Ground::new().await;
+    let engine = shop(&ground).await;
+    stock(&engine, "A", 5).await;
+    check_out(&engine, "o1", &["A", "NONE"], Method::Card, later()).await;
+    until(
+        &engine,
+        AggregateType::Checkout,
+        "o1",
+        &["Started", "ReservationFailed"],
+    )
+    .await;
+    until(
+        &engine,
+        AggregateType::InventoryItem,
+        "A",
+        &["Received", "Reserved", "Released"],
+    )
+    .await;
+    until(&engine, AggregateType::Order, "o1", &["Placed", "Cancelled"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_payment_releases_and_cancels() {
+    let ground = Ground::new().await;
+    let engine = shop(&ground).await;
+    stock(&engine, "A", 5).await;
+    check_out(&engine, "o1", &["A"], Method::Card, later()).await;
+    until(&engine, AggregateType::Payment, "pay-o1", &["IntentOpened"]).await;
+    authorize(&engine, "o1", "no").await;
+    until(
+        &engine,
+        AggregateType::Checkout,
+        "o1",
+        &["Started", "Reserved", "GivenUp"],
+    )
+    .await;
+    until(
+        &engine,
+        AggregateType::InventoryItem,
+        "A",
+        &["Received", "Reserved", "Released"],
+    )
+    .await;
+    until(
+        &engine,
+        AggregateType::Payment,
+        "pay-o1",
+        &["IntentOpened", "AuthorizationRequested", "Declined", "Voided"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_checkout_is_given_up_by_its_timer() {
+    let ground = Ground::new().await;
+    let engine = shop(&ground).await;
+    stock(&engine, "A", 1).await;
+    check_out(
+        &engine,
+        "o1",
+        &["A"],
+        Method::Card,
+        Machine.now().plus_millis(300),
+    )
+    .await;
+    until(&engine, AggregateType::Order, "o1", &["Placed", "Cancelled"]).await;
+    let order = events(&engine, AggregateType::Order, "o1").await;
+    let cancelled = AnyEvent::Order(domain::order::Event::Cancelled {
+        reason: CancelReason::PaymentTimedOut,
+        note: None,
+    });
+    assert_eq!(order[1], cancelled);
+    until(
+        &engine,
+        AggregateType::InventoryItem,
+        "A",
+        &["Received", "Reserved", "Released"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_through_the_whole_log_again_does_nothing_twice() {
+    let ground = Ground::new().await;
+    let engine = shop(&ground).await;
+    stock(&engine, "A", 5).await;
+    for (name, skus) in [("o1", &["A"][..]), ("o2", &["A", "NONE"])] {
+        check_out(&engine, name, skus, Method::CashOnDelivery, later()).await;
+    }
+    until(&engine, AggregateType::Order, "o1", &["Placed", "Confirmed"]).await;
+    until(&engine, AggregateType::Order, "o2", &["Placed", "Cancelled"]).await;
+    let wanted = ["Received", "Reserved", "Reserved", "Allocated", "Released"].len();
+    eventually("everything is settled", || async {
+        (names(&engine, AggregateType::InventoryItem, "A").await.len() == wanted).then_some(())
+    })
+    .await;
+    engine.stop().await;
+    ground
+        .as_owner("UPDATE followers SET position = 0 WHERE name IN ('checkout', 'gateway')")
+        .await;
+    ground.as_owner("UPDATE timers SET fired_at = NULL").await;
+    let engine = shop(&ground).await;
+    let head = engine.log.head().await.unwrap().position;
+    eventually("the manager has gone through the log", || async {
+        let position: i64 = sqlx::query_scalar("SELECT position FROM followers WHERE name = 'checkout'")
+            .fetch_one(&engine.pool)
+            .await
+            .unwrap();
+        (position >= head).then_some(())
+    })
+    .await;
+    assert_eq!(engine.log.head().await.unwrap().position, head);
+}
