@@ -188,7 +188,7 @@ fn an_approval_counts_however_late_it_comes() {
         (&[Command::Void {}], &["Authorized"]),
         (&[approve("a-1")], &[]),
         (
-            &[declined, authorize("a-2"), approve("a-2")],
+            &[declined.clone(), authorize("a-2"), approve("a-2")],
             &["Authorized", "VoidRequested"],
         ),
     ];
