@@ -171,6 +171,9 @@ fn no_money_kept(world: &World) {
 }
 
 proptest! {
+    // The rare interleavings need more runs than a single aggregate's history does.
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_happens_no_unit_and_no_money_gets_lost(
         plans in plans(),
@@ -345,6 +348,18 @@ fn each_input_leads_to_its_conclusion() {
             vec![
                 Event::Reserved {},
                 given_up(CancelReason::PaymentDeclined),
+                Event::PaymentOrphaned {},
+            ],
+        ),
+        (
+            vec![
+                reserved.clone(),
+                Command::PayByPassed {},
+                Command::PaymentCaptureFailed {},
+            ],
+            vec![
+                Event::Reserved {},
+                given_up(CancelReason::PaymentTimedOut),
                 Event::PaymentOrphaned {},
             ],
         ),
