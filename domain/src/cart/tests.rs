@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{
-    check_refusal, currency, delivery, fold, id, money, named, play, pounds, quantity, sku, text, time, units,
+    Again, caused, check_refusal, currency, delivery, fold, id, money, named, play, pounds, quantity, sku,
+    text, time, units,
 };
 
 fn line() -> impl Strategy<Value = Line> {
@@ -83,12 +84,15 @@ fn sound(cart: &Cart, events: &[Event]) {
 proptest! {
     #[test]
     fn a_cart_adds_up_and_repeats_change_nothing(commands in history()) {
-        let repeatable = |command: &Command| !matches!(command, Command::AddLine(_));
-        play::<Cart>(commands, repeatable, sound);
+        let again = |command: &Command| match command {
+            Command::AddLine(_) => Again::Anything,
+            _ => Again::Nothing,
+        };
+        play::<Cart>(commands, again, sound);
     }
 
     #[test]
-    fn any_order_of_events_folds(events in history().prop_map(|commands| play::<Cart>(commands, |_| false, |_, _| {}))
+    fn any_order_of_events_folds(events in history().prop_map(caused::<Cart>)
         .prop_shuffle())
     {
         let cart: Cart = fold(events);

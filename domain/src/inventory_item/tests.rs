@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{check_refusal, fold, id, named, play, quantity, text, time, units};
+use crate::testing::{Again, caused, check_refusal, fold, id, named, play, quantity, text, time, units};
 
 fn command() -> impl Strategy<Value = Command> {
     let delta = prop_oneof![9 => -10..10, 1 => any::<i32>()].prop_filter_map("zero", NonZeroI32::new);
@@ -59,15 +59,19 @@ fn never_oversold(item: &InventoryItem, events: &[Event]) {
 proptest! {
     #[test]
     fn stock_is_never_oversold_and_no_unit_gets_lost(commands in history()) {
-        let repeatable = |command: &Command| !matches!(command, Command::Receive { .. } | Command::Adjust { .. });
-        play::<InventoryItem>(commands, repeatable, never_oversold);
+        let again = |command: &Command| match command {
+            Command::Receive { .. } | Command::Adjust { .. } => Again::Anything,
+            Command::Reserve { .. } | Command::Release { .. } => Again::Nothing,
+            Command::Allocate { .. } => Again::NothingOrRefused,
+        };
+        play::<InventoryItem>(commands, again, never_oversold);
     }
 
     #[test]
     fn any_order_of_events_folds(
         events in (history(), history())
             .prop_map(|(one, other)| {
-                let events = |commands| play::<InventoryItem>(commands, |_| false, |_, _| {});
+                let events = caused::<InventoryItem>;
                 [events(one), events(other)].concat()
             })
             .prop_shuffle()
@@ -86,7 +90,7 @@ fn reserve(reservation: &str, quantity: u32, expires_at: Option<i64>, now: i64) 
 }
 
 fn after(commands: Vec<Command>) -> InventoryItem {
-    fold(play::<InventoryItem>(commands, |_| false, |_, _| {}))
+    fold(caused::<InventoryItem>(commands))
 }
 
 #[test]

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{
-    check_refusal, delivery, fold, id, money, named, play, pounds, quantity, sku, text, time, units,
+    Again, caused, check_refusal, delivery, fold, id, money, named, play, pounds, quantity, sku, text, time,
+    units,
 };
 
 fn line() -> impl Strategy<Value = Line> {
@@ -97,7 +98,7 @@ fn history() -> impl Strategy<Value = Vec<Command>> {
 proptest! {
     #[test]
     fn an_order_keeps_its_bill_and_repeats_change_nothing(commands in history()) {
-        play::<Order>(commands, |_| true, |order, events| {
+        play::<Order>(commands, |_| Again::Nothing, |order, events| {
             let bill = match events.first() {
                 None => None,
                 Some(Event::Placed { placement, total: billed }) => {
@@ -117,7 +118,7 @@ proptest! {
     fn any_order_of_events_folds(
         events in (history(), history())
             .prop_map(|(one, other)| {
-                let events = |commands| play::<Order>(commands, |_| false, |_, _| {});
+                let events = caused::<Order>;
                 [events(one), events(other)].concat()
             })
             .prop_shuffle()

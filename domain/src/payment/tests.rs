@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{check_refusal, fold, id, named, play, pounds, text};
+use crate::testing::{Again, caused, check_refusal, fold, id, named, play, pounds, text};
 
 const ATTEMPTS: &[&str] = &["a-1", "a-2", "a-3"];
 const REFUNDS: &[&str] = &["r-1", "r-2"];
@@ -120,8 +120,12 @@ fn at_most_one_hold_stands(payment: &Payment, events: &[Event]) {
 proptest! {
     #[test]
     fn money_is_conserved_and_repeats_change_nothing(commands in history()) {
-        let repeatable = |command: &Command| !matches!(command, Command::Capture { amount: Some(_) });
-        play::<Payment>(commands, repeatable, |payment, events| {
+        let again = |command: &Command| match command {
+            Command::Capture { amount: Some(_) } => Again::Anything,
+            Command::Capture { amount: None } => Again::NothingOrRefused,
+            _ => Again::Nothing,
+        };
+        play::<Payment>(commands, again, |payment, events| {
             money_is_conserved(payment, events);
             at_most_one_hold_stands(payment, events);
         });
@@ -131,7 +135,7 @@ proptest! {
     fn any_order_of_events_folds(
         events in (history(), history())
             .prop_map(|(one, other)| {
-                let events = |commands| play::<Payment>(commands, |_| false, |_, _| {});
+                let events = caused::<Payment>;
                 [events(one), events(other)].concat()
             })
             .prop_shuffle()
@@ -142,7 +146,7 @@ proptest! {
 }
 
 fn after(commands: Vec<Command>) -> Payment {
-    fold(play::<Payment>(commands, |_| false, |_, _| {}))
+    fold(caused::<Payment>(commands))
 }
 
 fn authorize(attempt: &str) -> Command {
@@ -188,7 +192,7 @@ fn an_approval_counts_however_late_it_comes() {
         (&[Command::Void {}], &["Authorized"]),
         (&[approve("a-1")], &[]),
         (
-            &[declined, authorize("a-2"), approve("a-2")],
+            &[declined.clone(), authorize("a-2"), approve("a-2")],
             &["Authorized", "VoidRequested"],
         ),
     ];

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{check_refusal, fold, money, named, play, pounds, sku, text};
+use crate::testing::{Again, caused, check_refusal, fold, money, named, play, pounds, sku, text};
 
 fn variant() -> impl Strategy<Value = Variant> {
     (sku(), prop::option::of(text()), money()).prop_map(|(sku, title, price)| Variant { sku, title, price })
@@ -33,7 +33,7 @@ fn history() -> impl Strategy<Value = Vec<Command>> {
 proptest! {
     #[test]
     fn prices_stay_sound_and_repeats_change_nothing(commands in history()) {
-        play::<Product>(commands, |_| true, |product, _| {
+        play::<Product>(commands, |_| Again::Nothing, |product, _| {
             for variant in product.listing().map_or(&[][..], |listing| &listing.variants) {
                 assert!(product.price(&variant.sku).unwrap().amount >= 0);
             }
@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn any_order_of_events_folds(
-        events in history().prop_map(|commands| play::<Product>(commands, |_| false, |_, _| {})).prop_shuffle()
+        events in history().prop_map(caused::<Product>).prop_shuffle()
     ) {
         let product: Product = fold(events);
         prop_assert_eq!(product.listing().is_some(), product != Product::Unlisted);
