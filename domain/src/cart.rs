@@ -325,6 +325,15 @@ impl Cart {
         }
     }
 
+    /// Whose it is while it is open, unless a guest's.
+    #[must_use]
+    pub const fn customer(&self) -> Option<&CustomerId> {
+        match self {
+            Self::Open { customer, .. } => customer.as_ref(),
+            Self::Unopened | Self::CheckedOut { .. } => None,
+        }
+    }
+
     /// The order that it became.
     #[must_use]
     pub const fn order(&self) -> Option<&OrderId> {
@@ -393,15 +402,6 @@ impl Cart {
         match expected {
             Some(expected) if expected != total => Err(Refusal::TotalChanged { total, expected }),
             _ => Ok((self.customer().cloned(), lines.to_vec(), total)),
-        }
-    }
-
-    /// Whose it is while it is open, unless a guest's.
-    #[must_use]
-    pub const fn customer(&self) -> Option<&CustomerId> {
-        match self {
-            Self::Open { customer, .. } => customer.as_ref(),
-            Self::Unopened | Self::CheckedOut { .. } => None,
         }
     }
 
