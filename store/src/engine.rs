@@ -13,7 +13,7 @@ use crate::{
     follow::{Follower, Lease, Projection, React, Reactor},
     gateway::{AskGateway, Gateway, PaymentResults},
     log::{Log, LogError, Position, PostgresLog},
-    managers::{CheckoutManager, Timers},
+    managers::{Checkouts, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
     secrets::{Fingerprints, MasterKey},
@@ -143,7 +143,7 @@ impl Engine {
 
     /// Runs checkouts with their timers.
     pub fn checkouts(&mut self) {
-        let checkouts = CheckoutManager {
+        let checkouts = Checkouts {
             executor: self.executor.clone(),
             log: Arc::clone(&self.log),
             pool: self.pool.clone(),

@@ -64,7 +64,7 @@ impl Log for Lossy {
     async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
         self.log.answers(command_ids).await
     }
-    async fn link_at(&self, position: Position) -> Result<Link, LogError> {
+    async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError> {
         self.log.link_at(position).await
     }
 }

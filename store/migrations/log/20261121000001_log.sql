@@ -49,11 +49,12 @@ CREATE INDEX commands_expiry ON commands (expires_at) WHERE expires_at IS NOT NU
 
 -- Wake-up calls of process managers.
 CREATE TABLE timers (
-    timer_id uuid        NOT NULL PRIMARY KEY,
-    manager  text        NOT NULL,
-    instance text        NOT NULL,
-    input    json        NOT NULL,
-    due_at   timestamptz NOT NULL,
-    fired_at timestamptz
+    timer_id       uuid        NOT NULL PRIMARY KEY,
+    manager        text        NOT NULL,
+    instance       text        NOT NULL,
+    correlation_id uuid        NOT NULL,
+    input          json        NOT NULL,
+    due_at         timestamptz NOT NULL,
+    fired_at       timestamptz
 );
 CREATE INDEX timers_due ON timers (due_at) WHERE fired_at IS NULL;

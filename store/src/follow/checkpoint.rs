@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use crate::log::{Head, Link, Log, LogError, Position};
 
-/// Everything up to `position` is done; `link` is the log's chain there.
+/// Everything up to `position` is done; `link` is the log's chain there, if a batch ends there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Which life of the log; `None` before the first event.
     pub incarnation: Option<Uuid>,
     /// The last position whose work is done.
     pub position: Position,
-    /// The chain link after the last batch that ends there or before.
+    /// The chain link there; `None` in the middle of a batch, where there is none.
     pub link: Option<Link>,
 }
 
@@ -91,7 +91,8 @@ impl Checkpoint {
     /// # Errors
     /// When the log cannot be read.
     pub async fn at(log: &dyn Log, head: &Head, position: Position) -> Result<Self, LogError> {
-        let link = Some(log.link_at(position).await?);
+        let (end, link) = log.link_at(position).await?;
+        let link = (end == position).then_some(link);
         Ok(Self {
             incarnation: Some(head.incarnation),
             position,
@@ -100,13 +101,15 @@ impl Checkpoint {
     }
 
     /// Whether what was done up to here was done on this very log, and not on one that a restore has cut off since.
+    /// In another life of the log, only a link can prove it.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn is_of(&self, log: &dyn Log, head: &Head) -> Result<bool, LogError> {
-        if self.position == 0 || self.incarnation == Some(head.incarnation) {
+        if self.position == 0 || self.position > head.position || self.incarnation == Some(head.incarnation) {
             return Ok(self.position <= head.position);
         }
-        Ok(self.position <= head.position && self.link == Some(log.link_at(self.position).await?))
+        let here = log.link_at(self.position).await?;
+        Ok(self.link.is_some_and(|link| here == (self.position, link)))
     }
 }

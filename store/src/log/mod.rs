@@ -240,8 +240,8 @@ pub trait Log: Send + Sync {
     /// The answers that these commands got, in no order.
     async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError>;
 
-    /// The chain link after the last batch that ends at or before `position`.
-    async fn link_at(&self, position: Position) -> Result<Link, LogError>;
+    /// Where the last batch ends that ends at or before `position`, and the chain link there.
+    async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError>;
 }
 
 /// The log while its head is locked by this process.

@@ -114,16 +114,16 @@ impl Log for PostgresLog {
         Ok(rows.iter().map(answer).collect::<Result<_, _>>()?)
     }
 
-    async fn link_at(&self, position: Position) -> Result<Link, LogError> {
-        let found: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT link FROM log_links WHERE last_position <= $1 ORDER BY last_position DESC LIMIT 1",
+    async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError> {
+        let row = sqlx::query(
+            "SELECT last_position, link FROM log_links WHERE last_position <= $1 ORDER BY last_position DESC LIMIT 1",
         )
         .bind(position)
         .fetch_optional(&self.pool)
         .await?;
-        match found {
-            Some(bytes) => Ok(fixed(&bytes)?),
-            None => Ok([0; 32]),
+        match row {
+            Some(row) => Ok((row.try_get(0)?, fixed(row.try_get::<&[u8], _>(1)?)?)),
+            None => Ok((0, [0; 32])),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) const NAME: &str = "checkout";
 
 /// Feeds checkouts and does what they want done; cheap to clone.
 #[derive(Clone)]
-pub struct CheckoutManager {
+pub struct Checkouts {
     /// Runs its commands.
     pub executor: Executor,
     /// Where a repeated input's events are read again.
@@ -35,15 +35,22 @@ pub struct CheckoutManager {
     pub fingerprints: Fingerprints,
 }
 
+/// Which checkout, and the business transaction that it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Instance<'a> {
+    pub id: &'a str,
+    pub correlation_id: Uuid,
+}
+
 /// Something that a checkout learns, under the id that makes learning it twice the same as once.
-struct Input {
-    command_id: Uuid,
-    causation_id: Uuid,
-    command: Command,
+pub(super) struct Input {
+    pub command_id: Uuid,
+    pub causation_id: Uuid,
+    pub command: Command,
 }
 
 #[async_trait]
-impl React for CheckoutManager {
+impl React for Checkouts {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -66,46 +73,33 @@ impl React for CheckoutManager {
         let Some((order, command)) = input else {
             return Ok(());
         };
+        let instance = Instance {
+            id: order.as_str(),
+            correlation_id: recorded.metadata.correlation_id,
+        };
         let command_id = derived_id(recorded.event_id, NAME, 0);
-        let correlation_id = recorded.metadata.correlation_id;
         self.learn(
-            order.as_str(),
-            correlation_id,
-            command_id,
-            recorded.event_id,
-            command,
+            instance,
+            Input {
+                command_id,
+                causation_id: recorded.event_id,
+                command,
+            },
         )
         .await
     }
 }
 
-impl CheckoutManager {
+impl Checkouts {
     /// Lets a checkout learn something, and does everything that it concludes from it, answers included.
-    pub(super) async fn learn(
-        &self,
-        instance: &str,
-        correlation_id: Uuid,
-        command_id: Uuid,
-        causation_id: Uuid,
-        command: Command,
-    ) -> Result<(), ReactError> {
-        let mut inputs = VecDeque::from([Input {
-            command_id,
-            causation_id,
-            command,
-        }]);
+    pub(super) async fn learn(&self, instance: Instance<'_>, input: Input) -> Result<(), ReactError> {
+        let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let cause = cause(correlation_id, input.causation_id);
-            let request = self.request(instance, input.command.into(), input.command_id, cause)?;
+            let cause = cause(instance, input.causation_id);
+            let request = self.request(instance.id, input.command.into(), input.command_id, cause)?;
             let executed = self.executor.execute_in_turn(request).await.map_err(again)?;
-            for (event_id, event) in self.concluded(instance, &executed).await? {
-                let plan = self.plan(instance, &event).await?;
-                if let Some(answers) = self
-                    .carry_out(instance, correlation_id, event_id, &plan, &event)
-                    .await?
-                {
-                    inputs.push_back(answers);
-                }
+            for (event_id, event) in self.concluded(instance.id, &executed).await? {
+                inputs.extend(self.carry_out(instance, event_id, &event).await?);
             }
         }
         Ok(())
@@ -163,18 +157,17 @@ impl CheckoutManager {
     /// Does what one of the manager's events asks for; `Some` when the manager wants to hear how that went.
     async fn carry_out(
         &self,
-        instance: &str,
-        correlation_id: Uuid,
+        instance: Instance<'_>,
         event_id: Uuid,
-        plan: &Plan,
         event: &Event,
     ) -> Result<Option<Input>, ReactError> {
+        let plan = self.plan(instance.id, event).await?;
         let mut requests = Vec::new();
-        for (issue, nth) in checkout::issues(plan, event).into_iter().zip(0_i64..) {
+        for (issue, nth) in checkout::issues(&plan, event).into_iter().zip(0_i64..) {
             match issue {
                 Issue::Command { to, command } => {
                     let id = derived_id(event_id, "command", nth);
-                    requests.push(self.request(&to, command, id, cause(correlation_id, event_id))?);
+                    requests.push(self.request(&to, command, id, cause(instance, event_id))?);
                 }
                 Issue::Timer { due, input } => {
                     self.set_timer(derived_id(event_id, "timer", nth), instance, due, &input)
@@ -208,19 +201,20 @@ impl CheckoutManager {
     async fn set_timer(
         &self,
         timer_id: Uuid,
-        instance: &str,
+        instance: Instance<'_>,
         due: domain::value::Time,
         input: &Command,
     ) -> Result<(), ReactError> {
         let due =
             OffsetDateTime::from_unix_timestamp_nanos(i128::from(due.millis()) * 1_000_000).map_err(again)?;
         sqlx::query(
-            "INSERT INTO timers (timer_id, manager, instance, input, due_at) VALUES ($1, $2, $3, $4::json, $5) \
-             ON CONFLICT (timer_id) DO NOTHING",
+            "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
+             VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT (timer_id) DO NOTHING",
         )
         .bind(timer_id)
         .bind(NAME)
-        .bind(instance)
+        .bind(instance.id)
+        .bind(instance.correlation_id)
         .bind(serde_json::to_string(input).map_err(again)?)
         .bind(due)
         .execute(&self.pool)
@@ -248,10 +242,10 @@ impl CheckoutManager {
     }
 }
 
-fn cause(correlation_id: Uuid, causation_id: Uuid) -> Cause {
+fn cause(instance: Instance<'_>, causation_id: Uuid) -> Cause {
     Cause {
         actor: "system:checkout".into(),
-        correlation_id,
+        correlation_id: instance.correlation_id,
         causation_id,
         occurred_at: None,
     }

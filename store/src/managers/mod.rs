@@ -4,5 +4,5 @@
 mod checkout;
 mod timers;
 
-pub use checkout::CheckoutManager;
+pub use checkout::Checkouts;
 pub use timers::Timers;

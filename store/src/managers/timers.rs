@@ -9,7 +9,10 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::CheckoutManager;
+use super::{
+    Checkouts,
+    checkout::{Input, Instance},
+};
 use crate::{
     executor::derived_id,
     follow::{Lease, ReactError},
@@ -26,7 +29,7 @@ const AT_ONCE: usize = 32;
 /// Fires timers, in the one process that holds the lease.
 pub struct Timers {
     /// Whom they wake.
-    pub checkouts: CheckoutManager,
+    pub checkouts: Checkouts,
     /// Where they lie.
     pub pool: PgPool,
     /// What time it is.
@@ -38,6 +41,7 @@ pub struct Timers {
 struct Due {
     timer_id: Uuid,
     instance: String,
+    correlation_id: Uuid,
     input: Command,
 }
 
@@ -68,7 +72,7 @@ impl Timers {
         let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.clock.now_us()) * 1_000)
             .map_err(failed)?;
         let rows = sqlx::query(
-            "SELECT timer_id, instance, input::text FROM timers \
+            "SELECT timer_id, instance, correlation_id, input::text FROM timers \
              WHERE fired_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
         )
         .bind(now)
@@ -87,9 +91,20 @@ impl Timers {
     }
 
     async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
+        let instance = Instance {
+            id: &due.instance,
+            correlation_id: due.correlation_id,
+        };
         let command_id = derived_id(due.timer_id, "fire", 0);
         self.checkouts
-            .learn(&due.instance, due.timer_id, command_id, due.timer_id, due.input)
+            .learn(
+                instance,
+                Input {
+                    command_id,
+                    causation_id: due.timer_id,
+                    command: due.input,
+                },
+            )
             .await?;
         sqlx::query("UPDATE timers SET fired_at = $2 WHERE timer_id = $1")
             .bind(due.timer_id)
@@ -102,10 +117,11 @@ impl Timers {
 }
 
 fn due(row: &PgRow) -> Result<Due, ReactError> {
-    let input: String = row.try_get(2).map_err(failed)?;
+    let input: String = row.try_get(3).map_err(failed)?;
     Ok(Due {
         timer_id: row.try_get(0).map_err(failed)?,
         instance: row.try_get(1).map_err(failed)?,
+        correlation_id: row.try_get(2).map_err(failed)?,
         input: serde_json::from_str(&input).map_err(failed)?,
     })
 }

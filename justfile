@@ -1,0 +1,18 @@
+# One recipe a habit; each is a thin line over cargo.
+
+# Everything that runs: servers, tables, sample catalogue, API on 127.0.0.1:8080.
+up *ARGS:
+    cargo run --release -- up {{ARGS}}
+
+# What must be clean before a commit.
+check:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests, on throw-away servers of their own.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# A retailer's invoices through the command path, reconciled.
+import FILE *ARGS:
+    cargo run --release -- import retail {{FILE}} {{ARGS}}
