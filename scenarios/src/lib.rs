@@ -1,1 +1,1 @@
-//! scenarios
+//! Whole flows and faults, told against the running system; the tests are beside this crate.

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::AnyCommand;
 use sqlx::{Executor as _, PgPool};
+use stack::Stack;
 use uuid::Uuid;
 
 use crate::{
@@ -35,18 +36,26 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Lays the log's and the keys' tables in schemas of their own.
+    /// Lays the log's and the keys' tables in schemas of their own, on the servers that all tests share.
     pub async fn new() -> Self {
         let servers = stack::testing::shared();
-        let prefix = format!("t{}", Uuid::now_v7().simple());
-        schema::ensure_role(&servers.owner_url, ROLE, &servers.app_password)
-            .await
-            .expect("the serving role");
+        let app_url = servers.url_for(ROLE, &servers.app_password);
+        Self::on(&servers.owner_url, &servers.app_password, app_url, &servers.nats_url).await
+    }
+
+    /// The same on servers that the test may break.
+    pub async fn alone(servers: &Stack) -> Self {
+        let app_url = servers.url_for(ROLE, servers.app_password());
+        Self::on(servers.owner_url(), servers.app_password(), app_url, servers.nats_url()).await
+    }
+
+    async fn on(owner_url: &str, password: &str, app_url: String, nats_url: &str) -> Self {
+        schema::ensure_role(owner_url, ROLE, password).await.expect("the serving role");
         let ground = Self {
-            prefix,
-            owner_url: servers.owner_url.clone(),
-            app_url: servers.url_for(ROLE, &servers.app_password),
-            nats_url: servers.nats_url.clone(),
+            prefix: format!("t{}", Uuid::now_v7().simple()),
+            owner_url: owner_url.to_owned(),
+            app_url,
+            nats_url: nats_url.to_owned(),
         };
         ground.lay(&schema::log_tables()).await;
         ground.lay(&schema::key_tables()).await;
