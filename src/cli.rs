@@ -53,4 +53,25 @@ pub enum Command {
     },
     /// Lay or update the tables, as their owner.
     Migrate,
+    /// Bring another system's books in.
+    Import {
+        /// Whose.
+        #[command(subcommand)]
+        source: ImportCommand,
+    },
+    /// List every setting of the environment and the settings file.
+    Settings,
+}
+
+/// What can be imported.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// A retailer's invoices (CSV, plain or gzip), reconciled with the read models at the end.
+    Retail {
+        /// The file.
+        file: PathBuf,
+        /// Where the rejected lines go; default: <file name>.rejects.csv in the working directory.
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
+    },
 }

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod ground;
+pub mod import;
 pub mod run;
 pub mod sample;
 pub mod settings;

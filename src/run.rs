@@ -1,0 +1,153 @@
+//! Runs a subcommand: who is started with what, what is printed, and the exit status.
+
+mod import;
+mod serve;
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use clap::CommandFactory as _;
+
+use crate::{
+    cli::{Cli, Command, ImportCommand},
+    ground::{Ground, GroundError},
+    import::ImportError,
+    sample::SampleError,
+    settings::{Settings, SettingsError},
+};
+
+/// Everything fine.
+const FINE: u8 = 0;
+/// A difference was found, or something failed.
+const FAILED: u8 = 1;
+/// The command line, a setting or an input file is wrong.
+const WRONG_INPUT: u8 = 2;
+
+/// Why a subcommand failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There are no servers to stand on.
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    /// The sample catalogue was not loaded.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// The import did not happen, or stopped.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The file cannot be summed up.
+    #[error(transparent)]
+    Ledger(#[from] crate::import::ledger::LedgerError),
+    /// The read models did not answer.
+    #[error("the read models: {0}")]
+    Query(#[from] projections::QueryError),
+    /// The address cannot be listened on.
+    #[error("listening on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The process itself.
+    #[error("{0}")]
+    Process(#[from] io::Error),
+    /// A result cannot be written as JSON.
+    #[error("writing JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Failure {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Ground(GroundError::Unset(_)) => WRONG_INPUT,
+            Self::Import(error) => error.exit_code(),
+            Self::Ledger(_) => WRONG_INPUT,
+            Self::Ground(_)
+            | Self::Sample(_)
+            | Self::Query(_)
+            | Self::Listen { .. }
+            | Self::Process(_)
+            | Self::Json(_) => FAILED,
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    log_to_stderr();
+    let json = cli.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(json, &error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(status) => ExitCode::from(status),
+        Err(failure) => told(json, &failure),
+    }
+}
+
+async fn run(cli: Cli) -> Result<u8, Failure> {
+    let settings = Settings::load(cli.ground.config.as_deref())?;
+    let data = cli.ground.data;
+    let tell: &(dyn Fn(&str) + Sync) = &|line| eprintln!("{line}");
+    match cli.command {
+        Command::Up { fresh, listen, no_sample } => {
+            // Taken before anything is started, so that a second `up` says so instead of disturbing the first.
+            let listener = serve::listener(listen).await?;
+            let ground = Ground::prepare(settings, &data, fresh, tell).await?;
+            serve::up(ground, listener, !no_sample).await?;
+        }
+        Command::Serve { listen } => {
+            let listener = serve::listener(listen).await?;
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            serve::serve(ground, listener).await?;
+        }
+        Command::Migrate => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            ground.migrate().await?;
+            if cli.json {
+                println!("{}", serde_json::json!({"ok": true}));
+            } else {
+                println!("The tables are up to date.");
+            }
+        }
+        Command::Import { source: ImportCommand::Retail { file, rejects } } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return import::retail(ground, &file, rejects, cli.json).await;
+        }
+        Command::Settings => {
+            for (name, meaning) in crate::settings::NAMES {
+                println!("{name:32} {meaning}");
+            }
+        }
+    }
+    Ok(FINE)
+}
+
+/// Prints the failure where people and scripts look for it.
+fn told(json: bool, failure: &Failure) -> ExitCode {
+    if json {
+        println!("{}", serde_json::json!({"ok": false, "error": failure.to_string()}));
+    }
+    eprintln!("{}: {failure}", Cli::command().get_name());
+    ExitCode::from(failure.status())
+}
+
+/// `DAYBOOK_LOG` chooses what is logged, as `RUST_LOG` does elsewhere; JSON when nobody is watching.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DAYBOOK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,daybook=info,store=info,api=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if io::stderr().is_terminal() {
+        builder.with_target(false).init();
+    } else {
+        builder.json().init();
+    }
+}
