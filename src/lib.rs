@@ -1,0 +1,3 @@
+//! The parts of the composition root that tests reach too.
+
+pub mod import;
