@@ -61,7 +61,8 @@ pub fn classify(line: &Line, cancels: bool) -> Result<Class, InputError> {
         return if line.price.is_nothing(line.quantity) {
             Ok(Class::Rejected(Reason::LessThanAPenny))
         } else {
-            let wanted = "a price in whole pence (less is taken only where the line is worth less than half a penny)";
+            let wanted =
+                "a price in whole pence (less is taken only where the line is worth less than half a penny)";
             Err(Problem::wrong("a part of a penny", wanted).at(line.number, Some(COLUMNS[5])))
         };
     };
@@ -100,7 +101,9 @@ fn is_product(code: &str) -> bool {
 pub fn adjust_reason(description: &str) -> AdjustReason {
     let words = description.to_lowercase();
     let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
-    if says(&["damag", "broken", "faulty", "smashed", "crushed", "thrown", "rusty", "mouldy", "wet"]) {
+    if says(&[
+        "damag", "broken", "faulty", "smashed", "crushed", "thrown", "rusty", "mouldy",
+    ]) {
         AdjustReason::Damaged
     } else if says(&["lost", "missing", "stolen"]) {
         AdjustReason::Lost
@@ -118,7 +121,17 @@ mod tests {
         for code in ["85123A", "15056bl", "22423", "DCGS0076", "DCGSSBOY"] {
             assert!(is_product(code), "{code}");
         }
-        for code in ["POST", "m", "BANK CHARGES", "gift_0001_40", "C2", "2242", "224231", "DCGS", ""] {
+        for code in [
+            "POST",
+            "m",
+            "BANK CHARGES",
+            "gift_0001_40",
+            "C2",
+            "2242",
+            "224231",
+            "DCGS",
+            "",
+        ] {
             assert!(!is_product(code), "{code}");
         }
     }

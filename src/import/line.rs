@@ -4,9 +4,7 @@ use std::{ops::Range, str::FromStr};
 
 use csv::{ByteRecord, ReaderBuilder};
 use domain::value::{CustomerId, OrderId, Text, Time};
-use time::{
-    Date, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description,
-};
+use time::{Date, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::error::{InputError, Problem};
 
@@ -22,8 +20,7 @@ pub const COLUMNS: [&str; 8] = [
     "Country",
 ];
 
-const DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
 /// One record of the file.
 #[derive(Clone, Debug)]
@@ -59,7 +56,11 @@ pub struct Price(i64);
 impl Price {
     /// The price in pence; `None` when it is not a whole number of them.
     pub const fn pence(self) -> Option<i64> {
-        if self.0 % 100 == 0 { Some(self.0 / 100) } else { None }
+        if self.0 % 100 == 0 {
+            Some(self.0 / 100)
+        } else {
+            None
+        }
     }
 
     /// Whether so many are worth less than half a penny.
@@ -123,7 +124,8 @@ pub fn lines(file: &[u8]) -> Result<Vec<Line>, InputError> {
     }
 }
 
-const HEADER: &str = "the header InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
+const HEADER: &str =
+    "the header InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
 
 fn header(record: &ByteRecord, number: u64) -> Result<(), InputError> {
     if record.len() != COLUMNS.len() {
@@ -187,7 +189,11 @@ fn text<'a>(bytes: &'a [u8], column: &str) -> Result<&'a str, Problem> {
 
 fn whole(text: &str) -> Option<i32> {
     // A leading plus is no number here.
-    if text.starts_with('+') { None } else { text.parse().ok() }
+    if text.starts_with('+') {
+        None
+    } else {
+        text.parse().ok()
+    }
 }
 
 /// Customers' numbers went through a spreadsheet that made them `17850.0`.
