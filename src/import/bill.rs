@@ -38,10 +38,6 @@ pub struct Bill {
 
 /// What an invoice becomes.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are few, and most are the large one"
-)]
 pub enum Document {
     /// Nothing.
     None,

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufRead, BufReader, Read as _},
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -242,7 +242,10 @@ fn decimal(text: &[u8]) -> Option<i64> {
     let mut digits = text[..point].to_vec();
     digits.extend_from_slice(part);
     digits.extend_from_slice(&b"0000"[part.len().min(4)..]);
-    if part.len() > 4 { None } else { integer(&digits) }
+    if point == 0 || part.len() > 4 {
+        return None;
+    }
+    integer(&digits)
 }
 
 /// Ten-thousandths of a pound as whole pennies, to the nearest.
