@@ -1,1 +1,142 @@
-//! api
+//! The HTTP edge: it reads requests into commands and queries, and tells what came of them. It knows no rules.
+
+pub mod answer;
+mod awaiting;
+mod carts;
+mod checkouts;
+pub mod codes;
+mod events;
+mod extract;
+mod freshness;
+mod health;
+mod idempotency;
+mod inventory;
+mod orders;
+pub mod outbound;
+mod payments;
+mod principal;
+mod problem;
+mod products;
+mod text;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{delete, get, post, put},
+};
+use projections::ReadModels;
+use store::{
+    engine::Engine,
+    executor::Executor,
+    feed::Feed,
+    log::Log,
+    ports::{Clock, Ids},
+    secrets::Fingerprints,
+    vault::Vault,
+};
+
+pub use principal::Principal;
+pub use problem::Problem;
+
+/// Bytes of a request's body.
+const BODY_MAX: usize = 1 << 20;
+
+/// What may be set about the edge.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long a buyer may take to authorize the payment.
+    pub payment_window_ms: i64,
+    /// Events that a read model may be behind before this process calls itself not ready.
+    pub lag_max: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            payment_window_ms: 30 * 60 * 1_000,
+            lag_max: 10_000,
+        }
+    }
+}
+
+/// Everything that the routes reach; cheap to clone.
+#[derive(Clone)]
+pub struct Shop {
+    /// Runs commands.
+    pub executor: Executor,
+    /// The newest events.
+    pub feed: Feed,
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Personal data.
+    pub vault: Vault,
+    /// Tells repeated requests.
+    pub fingerprints: Fingerprints,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// New names.
+    pub ids: Arc<dyn Ids>,
+    /// Answers queries.
+    pub read: ReadModels,
+    /// What may be set.
+    pub settings: Settings,
+}
+
+impl Shop {
+    /// The doors of a running engine, with its read models.
+    #[must_use]
+    pub fn new(engine: &Engine, read: ReadModels, settings: Settings) -> Self {
+        Self {
+            executor: engine.executor.clone(),
+            feed: engine.feed.clone(),
+            log: Arc::clone(&engine.log),
+            vault: engine.vault.clone(),
+            fingerprints: engine.fingerprints.clone(),
+            clock: Arc::clone(&engine.clock),
+            ids: Arc::clone(&engine.ids),
+            read,
+            settings,
+        }
+    }
+}
+
+/// Every route.
+pub fn router(shop: Shop) -> Router {
+    let shop = Arc::new(shop);
+    Router::new()
+        .route("/v1/products", post(products::list).get(products::search))
+        .route("/v1/products/{id}", get(products::show))
+        .route("/v1/products/{id}/prices/{sku}", put(products::change_price))
+        .route("/v1/carts", post(carts::open))
+        .route("/v1/carts/{id}", get(carts::show))
+        .route("/v1/carts/{id}/items", post(carts::add))
+        .route("/v1/carts/{id}/items/{sku}", put(carts::set).delete(carts::remove))
+        .route("/v1/checkouts", post(checkouts::create))
+        .route("/v1/orders", get(orders::history))
+        .route("/v1/orders/{id}", get(orders::show))
+        .route("/v1/orders/{id}/events", get(orders::events))
+        .route("/v1/orders/{id}/cancel", post(orders::cancel))
+        .route("/v1/payments/{id}", get(payments::show))
+        .route("/v1/payments/{id}/authorize", post(payments::authorize))
+        .route("/v1/payments/{id}/capture", post(payments::capture))
+        .route("/v1/payments/{id}/void", post(payments::void))
+        .route("/v1/payments/{id}/refund", post(payments::refund))
+        .route("/v1/inventory", get(inventory::list))
+        .route("/v1/inventory/{sku}", get(inventory::show))
+        .route("/v1/inventory/{sku}/receive", post(inventory::receive))
+        .route("/v1/inventory/{sku}/adjust", post(inventory::adjust))
+        .route("/v1/inventory/{sku}/reservations", post(inventory::reserve))
+        .route("/v1/inventory/{sku}/reservations/{id}", delete(inventory::release))
+        .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(inventory::allocate))
+        .route("/v1/events", get(events::list))
+        .route("/healthz", get(health::up))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(problem::unknown_route)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))
+        .with_state(shop)
+}

@@ -1,0 +1,105 @@
+//! Waits for what follows from a command elsewhere: events of one stream, as they come.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::AggregateType;
+use store::{
+    feed::Entry,
+    log::{LogError, Recorded, Sequence, StreamId, decode},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::{Shop, problem::Problem};
+
+/// When a wait is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at_us: i64,
+}
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn after(shop: &Shop, wait: Duration) -> Self {
+        let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            at_us: shop.clock.now_us().saturating_add(wait_us),
+        }
+    }
+
+    fn left(self, shop: &Shop) -> Duration {
+        Duration::from_micros(u64::try_from(self.at_us - shop.clock.now_us()).unwrap_or(0))
+    }
+}
+
+/// A stream that is watched from before the command that makes it move.
+#[derive(Debug)]
+pub struct Watch {
+    stream: StreamId,
+    entries: UnboundedReceiver<Arc<Entry>>,
+}
+
+impl Watch {
+    /// Watches a stream from now on.
+    #[must_use]
+    pub fn new(shop: &Shop, aggregate_type: AggregateType, id: &str) -> Self {
+        let stream = StreamId::new(aggregate_type, id);
+        Self {
+            entries: shop.feed.watch(stream.clone()),
+            stream,
+        }
+    }
+
+    /// The first event after a sequence in which `look` finds something; `None` when none came in time.
+    ///
+    /// A repeat looks into the log first: what it waits for has probably happened.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn first<T>(
+        &mut self,
+        shop: &Shop,
+        (after, replayed): (Sequence, bool),
+        deadline: Deadline,
+        mut look: impl FnMut(&Recorded) -> Option<T>,
+    ) -> Result<Option<(Recorded, T)>, Problem> {
+        if replayed {
+            for recorded in read(shop, &self.stream, after).await? {
+                if let Some(found) = look(&recorded) {
+                    return Ok(Some((recorded, found)));
+                }
+            }
+        }
+        let mut over = shop.clock.sleep(deadline.left(shop));
+        loop {
+            let entry = tokio::select! {
+                biased;
+                entry = self.entries.recv() => entry,
+                () = &mut over => None,
+            };
+            let Some(entry) = entry else { return Ok(None) };
+            if let Ok(recorded) = &entry.event
+                && recorded.sequence > after
+                && let Some(found) = look(recorded)
+            {
+                return Ok(Some((recorded.clone(), found)));
+            }
+        }
+    }
+}
+
+/// The events of a stream after a sequence.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn read(shop: &Shop, stream: &StreamId, after: Sequence) -> Result<Vec<Recorded>, Problem> {
+    let stored = shop.log.load(stream, after).await?;
+    let decoded = stored.iter().map(|stored| {
+        decode(stored).map_err(|source| LogError::Decode {
+            stream: stream.to_string().into(),
+            sequence: stored.sequence,
+            source,
+        })
+    });
+    Ok(decoded.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,267 @@
+//! Checkouts: a cart becomes an order once everything on it is reserved.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use domain::{
+    AggregateType, AnyEvent,
+    cart::{self, Delivery},
+    checkout::{self, Plan},
+    payment::{self, Method},
+    value::{CartId, Money, OrderId, PaymentId, Sealed, Text},
+};
+use serde::{Deserialize, Serialize};
+use store::{executor::ExecuteError, log::{Recorded, StreamId}};
+
+use crate::{
+    Shop,
+    answer::{Done, located},
+    awaiting::{Deadline, Watch, read},
+    extract::Json,
+    freshness::Wait,
+    idempotency::Call,
+    problem::Problem,
+    text::{Country, Email, Short},
+};
+
+/// Lines of an address.
+const ADDRESS_LINES_MAX: usize = 6;
+
+/// What a cart is checked out with.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckOut {
+    cart: CartId,
+    contact: Contact,
+    address: Address,
+    method: Method,
+    /// The total that the buyer was shown: compared, never used.
+    #[serde(default)]
+    expected_total: Option<Money>,
+}
+
+/// Who buys. Reaches the log sealed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contact {
+    name: Short,
+    email: Email,
+    #[serde(default)]
+    phone: Option<Short>,
+}
+
+/// Where it goes. Reaches the log sealed, the country excepted.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Address {
+    lines: AddressLines,
+    city: Short,
+    #[serde(default)]
+    postcode: Option<Short>,
+    country: Country,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Short>", into = "Vec<Short>")]
+struct AddressLines(Vec<Short>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("an address has 1 to {ADDRESS_LINES_MAX} lines")]
+struct WrongAddressLines;
+
+impl TryFrom<Vec<Short>> for AddressLines {
+    type Error = WrongAddressLines;
+
+    fn try_from(lines: Vec<Short>) -> Result<Self, WrongAddressLines> {
+        if (1..=ADDRESS_LINES_MAX).contains(&lines.len()) {
+            Ok(Self(lines))
+        } else {
+            Err(WrongAddressLines)
+        }
+    }
+}
+
+impl From<AddressLines> for Vec<Short> {
+    fn from(lines: AddressLines) -> Self {
+        lines.0
+    }
+}
+
+/// How far a checkout has come.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// Not decided yet; the order's page tells.
+    Pending,
+    /// Reserved; the buyer is to authorize the payment.
+    AwaitingPayment,
+    /// Reserved, and nothing is to be authorized.
+    Accepted,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    order: OrderId,
+    /// `None` when there is nothing to pay.
+    payment: Option<PaymentId>,
+    status: Status,
+    total: Money,
+    #[serde(with = "store::rfc3339")]
+    pay_by: domain::value::Time,
+}
+
+/// `POST /v1/checkouts`
+pub async fn create(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Wait(wait): Wait,
+    Json(body): Json<CheckOut>,
+) -> Result<Response, Problem> {
+    let run = call.keyed(&shop, &body)?;
+    let order = OrderId::from(run.new_id(&shop, "order"));
+    let payment = PaymentId::from(run.new_id(&shop, "payment"));
+    let command = cart::Command::CheckOut {
+        order: order.clone(),
+        payment: payment.clone(),
+        method: body.method,
+        delivery: seal(&shop, &body).await?,
+        expected_total: body.expected_total,
+        pay_by: shop.clock.now().plus_millis(shop.settings.payment_window_ms),
+    };
+    let mut watches = Watches {
+        checkout: Watch::new(&shop, AggregateType::Checkout, order.as_str()),
+        payment: Watch::new(&shop, AggregateType::Payment, payment.as_str()),
+    };
+    let deadline = Deadline::after(&shop, wait);
+    let done = run.execute(&shop, body.cart.as_str(), command).await?;
+    watches.answer(&shop, deadline, done).await
+}
+
+/// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
+async fn seal(shop: &Shop, body: &CheckOut) -> Result<Delivery, Problem> {
+    let stream = StreamId::new(AggregateType::Cart, body.cart.as_str());
+    let subject = read(shop, &stream, 0).await?.into_iter().find_map(|recorded| match recorded.event {
+        AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
+            Some(customer) => format!("customer:{customer}"),
+            None => format!("cart:{}", body.cart),
+        }),
+        _ => None,
+    });
+    let subject = subject.ok_or_else(|| Problem::refused(&cart::Refusal::NotOpen.into()))?;
+    Ok(Delivery {
+        contact: sealed(shop, &subject, &body.contact).await?,
+        address: sealed(shop, &subject, &body.address).await?,
+        country: Text::from(body.address.country.clone()),
+    })
+}
+
+async fn sealed(shop: &Shop, subject: &str, personal: &impl Serialize) -> Result<Sealed, Problem> {
+    let json = serde_json::to_vec(personal).map_err(|error| Problem::internal(&error))?;
+    Ok(shop.vault.seal(subject, &json).await?)
+}
+
+/// The streams that tell how a checkout ends.
+struct Watches {
+    checkout: Watch,
+    payment: Watch,
+}
+
+impl Watches {
+    /// Waits until the stock is reserved and the payment can be authorized, or until it is clear that it will not be.
+    async fn answer(&mut self, shop: &Shop, deadline: Deadline, mut done: Done) -> Result<Response, Problem> {
+        let Some(mut answer) = done.events.iter().find_map(pending) else {
+            let error = ExecuteError::Unavailable("a checkout without its event".into());
+            return Err(error.into());
+        };
+        let since = (0, done.replayed);
+        let mut plan = None;
+        let decided = self.checkout.first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
+        let (Some((recorded, verdict)), plan) = (decided.await?, plan) else {
+            return Ok(respond(&done, answer));
+        };
+        done.token.position = recorded.position;
+        verdict.map_err(|problem| done.problem(problem))?;
+        let Some(plan) = plan else {
+            return Ok(respond(&done, answer));
+        };
+        if plan.needs_payment() {
+            // Reserved is concluded before the intent is opened: who is told of the payment must be able to use it.
+            let opened = self.payment.first(shop, since, deadline, |recorded| opened(recorded)).await?;
+            let Some((recorded, ())) = opened else {
+                return Ok(respond(&done, answer));
+            };
+            done.token.position = done.token.position.max(recorded.position);
+        } else {
+            answer.payment = None;
+        }
+        answer.status = if plan.needs_authorization() {
+            Status::AwaitingPayment
+        } else {
+            Status::Accepted
+        };
+        Ok(respond(&done, answer))
+    }
+}
+
+fn pending(event: &AnyEvent) -> Option<Answer> {
+    let AnyEvent::Cart(cart::Event::CheckedOut {
+        order,
+        payment,
+        total,
+        pay_by,
+        ..
+    }) = event
+    else {
+        return None;
+    };
+    Some(Answer {
+        order: order.clone(),
+        payment: Some(payment.clone()),
+        status: Status::Pending,
+        total: *total,
+        pay_by: *pay_by,
+    })
+}
+
+fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), Problem>> {
+    use checkout::Event;
+    let AnyEvent::Checkout(event) = &recorded.event else {
+        return None;
+    };
+    match event {
+        Event::Started(started) => {
+            *plan = Some(started.clone());
+            None
+        }
+        Event::Reserved {} => Some(Ok(())),
+        Event::ReservationFailed { shortages, refusals } if shortages.is_empty() => Some(Err(Problem::new(
+            "checkout.failed",
+            "the order could not be placed; nothing is reserved",
+        )
+        .with("refusals", refusals))),
+        Event::ReservationFailed { shortages, .. } => Some(Err(Problem::new(
+            "inventory.insufficient",
+            "fewer units are available than the cart holds; nothing is reserved",
+        )
+        .with("shortages", shortages))),
+        Event::GivenUp { reason } => Some(Err(Problem::new(
+            "order.cancelled",
+            "the order was cancelled before everything was reserved",
+        )
+        .with("reason", reason))),
+        _ => None,
+    }
+}
+
+fn opened(recorded: &Recorded) -> Option<()> {
+    matches!(recorded.event, AnyEvent::Payment(payment::Event::IntentOpened { .. })).then_some(())
+}
+
+fn respond(done: &Done, answer: Answer) -> Response {
+    let location = format!("/v1/orders/{}", answer.order);
+    let status = match answer.status {
+        Status::Pending => StatusCode::ACCEPTED,
+        Status::AwaitingPayment | Status::Accepted => StatusCode::CREATED,
+    };
+    located(done.respond(status, answer), &location)
+}

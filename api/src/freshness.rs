@@ -1,0 +1,124 @@
+//! How new an answer has to be, how long to wait for it, and how new it is.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use projections::{Fresh, QueryError};
+use serde::Serialize;
+use store::{executor::Token, log::Sequence};
+
+use crate::problem::Problem;
+
+/// The position that an answer reflects, or that a command has reached.
+pub const POSITION: HeaderName = HeaderName::from_static("daybook-position");
+
+const MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// How long is waited for what a client did not say how long to wait for.
+const WAIT: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long the client prefers to wait: `Prefer: wait=<seconds>`, two seconds unless it says so, thirty at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait(pub Duration);
+
+/// What a query has to reflect: `Daybook-Min-Position`, and how long to wait for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshness(pub projections::Freshness);
+
+impl<S: Send + Sync> FromRequestParts<S> for Wait {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(wait(&parts.headers)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Freshness {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let at_least = match parts.headers.get(MIN_POSITION) {
+            None => None,
+            Some(text) => Some(text.to_str().ok().and_then(token).ok_or_else(|| {
+                Problem::new(
+                    "position.malformed",
+                    "send what a Daybook-Position said: <incarnation>:<position>",
+                )
+            })?),
+        };
+        Ok(Self(projections::Freshness {
+            at_least,
+            wait: wait(&parts.headers),
+        }))
+    }
+}
+
+/// Preferences are wishes: one that cannot be read is as if it were not there (RFC 7240).
+fn wait(headers: &HeaderMap) -> Duration {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut waits = preferences
+        .flat_map(|value| value.split(','))
+        .filter_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse().ok());
+    waits.next().map_or(WAIT, |seconds| Duration::from_secs(seconds).min(WAIT_MAX))
+}
+
+fn token(text: &str) -> Option<Token> {
+    let (incarnation, position) = text.trim().split_once(':')?;
+    Some(Token {
+        incarnation: incarnation.parse().ok()?,
+        position: position.parse().ok().filter(|position| *position >= 0)?,
+    })
+}
+
+/// 200 with what a read model says, and what that reflects.
+pub fn answer<T: Serialize>(fresh: Fresh<T>) -> Response {
+    let mut response = (StatusCode::OK, Json(fresh.value)).into_response();
+    if let Ok(token) = HeaderValue::from_str(&fresh.reflects.to_string()) {
+        response.headers_mut().insert(POSITION, token);
+    }
+    response
+}
+
+/// 200 with one thing and its version, or the problem that there is none.
+///
+/// # Errors
+/// `missing`, when there is nothing; it too says what it reflects.
+pub fn found<T: Serialize>(
+    fresh: Fresh<Option<T>>,
+    version: impl Fn(&T) -> Sequence,
+    missing: &'static str,
+) -> Result<Response, Problem> {
+    let reflects = fresh.reflects;
+    let Some(value) = fresh.value else {
+        return Err(Problem::new(missing, "nothing has this id, as far as the read model has come")
+            .with_header(POSITION, &reflects.to_string()));
+    };
+    let tag = HeaderValue::from_str(&format!("\"{}\"", version(&value)));
+    let mut response = answer(Fresh { value, reflects });
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Behind { reflects } => {
+                Self::new("read_model.behind", error.to_string()).with("reflects", reflects)
+            }
+            QueryError::Parked { first_position } => {
+                Self::new("read_model.parked", error.to_string()).with("first_position", first_position)
+            }
+            QueryError::WrongIncarnation => Self::new("position.other_log", error.to_string()),
+            QueryError::BadCursor => Self::new("request.invalid", error.to_string()),
+            QueryError::Database(error) => Self::unavailable(&error),
+        }
+    }
+}

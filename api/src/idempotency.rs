@@ -1,0 +1,226 @@
+//! Executes a client's command once, however often the request comes.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, MatchedPath, RawPathParams},
+    http::{HeaderMap, HeaderName, header, request::Parts},
+};
+use domain::{AnyCommand, AnyEvent};
+use serde::Serialize;
+use store::{
+    executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id},
+    log::{LogError, Sequence, decode},
+    secrets::client_command_id,
+};
+use uuid::Uuid;
+
+use crate::{Shop, answer::Done, principal::Principal, problem::Problem};
+
+/// Tells that an answer is the first one again.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Characters of a key.
+const KEY_MAX: usize = 255;
+
+/// Everything about a request that a command needs beside its body.
+#[derive(Clone, Debug)]
+pub struct Call {
+    principal: Principal,
+    /// Method, route and path parameters: what a key is good for.
+    scope: String,
+    key: Option<Box<str>>,
+    expected_version: Option<Sequence>,
+}
+
+impl FromRequestParts<Arc<Shop>> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
+        let Ok(principal) = Principal::from_request_parts(parts, shop).await;
+        let route = MatchedPath::from_request_parts(parts, shop)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
+        let params = RawPathParams::from_request_parts(parts, shop)
+            .await
+            .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+        let params: Vec<_> = params.iter().collect();
+        let scope = serde_json::to_string(&(parts.method.as_str(), route.as_str(), params))
+            .map_err(|error| Problem::internal(&error))?;
+        Ok(Self {
+            principal,
+            scope,
+            key: key(&parts.headers)?,
+            expected_version: expected_version(&parts.headers)?,
+        })
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
+    let Some(key) = headers.get(KEY) else {
+        return Ok(None);
+    };
+    match key.to_str() {
+        Ok(key) if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(key.into()))
+        }
+        _ => Err(Problem::new(
+            "idempotency.key_invalid",
+            "a key is 1 to 255 visible ASCII characters without spaces",
+        )),
+    }
+}
+
+fn expected_version(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let version = tag
+        .to_str()
+        .ok()
+        .and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    version.map(Some).ok_or_else(|| {
+        Problem::new("precondition.malformed", "If-Match takes one ETag of ours, such as \"3\"")
+    })
+}
+
+impl Call {
+    /// A run of a command that must not happen twice: without a key there is none.
+    ///
+    /// # Errors
+    /// `idempotency.key_missing`.
+    pub fn keyed(&self, shop: &Shop, body: &impl Serialize) -> Result<Run, Problem> {
+        if self.key.is_none() {
+            return Err(Problem::new(
+                "idempotency.key_missing",
+                "send an Idempotency-Key of your own, the same again when you repeat the request",
+            ));
+        }
+        self.run(shop, body)
+    }
+
+    /// A run of a command; without a key every request is another command.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON.
+    pub fn run(&self, shop: &Shop, body: &impl Serialize) -> Result<Run, Problem> {
+        let actor = self.principal.actor();
+        let body = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
+        Ok(Run {
+            command_id: match &self.key {
+                Some(key) => client_command_id(&actor, &self.scope, key),
+                None => shop.ids.next(),
+            },
+            keyed: self.key.is_some(),
+            fingerprint: shop.fingerprints.of_parts(&[self.scope.as_bytes(), &body]),
+            expected_version: self.expected_version,
+            actor,
+        })
+    }
+}
+
+/// A command on its way, under the id that its key stands for.
+#[derive(Clone, Debug)]
+pub struct Run {
+    command_id: Uuid,
+    keyed: bool,
+    /// Over the body as the client meant it: what is sealed or priced on the way may differ between repeats.
+    fingerprint: [u8; 32],
+    expected_version: Option<Sequence>,
+    actor: Box<str>,
+}
+
+impl Run {
+    /// A new name for what the command makes; under a key a repeat makes the same.
+    #[must_use]
+    pub fn new_id(&self, shop: &Shop, kind: &str) -> Uuid {
+        if self.keyed {
+            derived_id(self.command_id, kind, 0)
+        } else {
+            shop.ids.next()
+        }
+    }
+
+    /// The run of the `nth` further command of the same request, on a version that the request has found.
+    #[must_use]
+    pub fn further(&self, nth: i64, expected_version: Option<Sequence>) -> Self {
+        Self {
+            command_id: derived_id(self.command_id, "further", nth),
+            expected_version,
+            ..self.clone()
+        }
+    }
+
+    /// The version that the client insists on.
+    #[must_use]
+    pub const fn expected_version(&self) -> Option<Sequence> {
+        self.expected_version
+    }
+
+    /// Executes a command on an aggregate.
+    ///
+    /// # Errors
+    /// As the executor says.
+    pub async fn execute(
+        &self,
+        shop: &Shop,
+        id: &str,
+        command: impl Into<AnyCommand>,
+    ) -> Result<Done, ExecuteError> {
+        let request = Request {
+            aggregate_id: id.into(),
+            command: command.into(),
+            command_id: self.command_id,
+            fingerprint: self.fingerprint,
+            origin: Origin::Client,
+            expected_version: self.expected_version,
+            cause: Cause {
+                actor: self.actor.clone(),
+                correlation_id: self.command_id,
+                causation_id: self.command_id,
+                occurred_at: None,
+            },
+        };
+        let executed = match shop.executor.execute(request.clone()).await {
+            // A repeat finds the version that it made itself: its first answer counts, not the version.
+            Err(stale @ ExecuteError::VersionMismatch { .. }) if self.keyed => {
+                let answers = shop.log.answers(&[self.command_id]).await.map_err(unread)?;
+                if answers.is_empty() {
+                    return Err(stale);
+                }
+                let again = Request {
+                    expected_version: None,
+                    ..request
+                };
+                shop.executor.execute(again).await?
+            }
+            executed => executed?,
+        };
+        done(shop, executed).await
+    }
+}
+
+/// A first answer given again has its events in the log.
+async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
+    let events: Vec<AnyEvent> = match executed.positions {
+        Some((first, last)) if executed.replayed => {
+            let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
+            let events = stored.iter().map(|stored| decode(stored).map(|recorded| recorded.event));
+            events
+                .collect::<Result<_, _>>()
+                .map_err(|error| ExecuteError::Unavailable(error.to_string().into()))?
+        }
+        _ => executed.events.into_iter().map(|(_, event)| event).collect(),
+    };
+    Ok(Done {
+        version: executed.version,
+        events,
+        token: executed.token,
+        replayed: executed.replayed,
+    })
+}
+
+fn unread(error: LogError) -> ExecuteError {
+    ExecuteError::Unavailable(error.to_string().into())
+}

@@ -1,0 +1,3 @@
+//! Doors to other parties' systems.
+
+pub mod simulator;

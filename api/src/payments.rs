@@ -1,0 +1,259 @@
+//! Payments: authorized with the buyer's token, captured, voided, refunded.
+//!
+//! The gateway answers elsewhere. A request waits for that answer and says 202 when the wait is over before it came.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    Aggregate, AggregateType, AnyEvent,
+    payment::{Command, Event, Payment},
+    value::{AttemptId, Money, PaymentId, RefundId, Text},
+};
+use serde::{Deserialize, Serialize};
+use store::log::StreamId;
+
+use crate::{
+    Shop,
+    answer::{Done, Receipt, located},
+    awaiting::{Deadline, Watch, read},
+    extract::{Json, OptionalJson, Path},
+    freshness::{self, Freshness, Wait},
+    idempotency::Call,
+    problem::Problem,
+    text::Short,
+};
+
+/// The buyer's token for this payment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorize {
+    token: Short,
+}
+
+/// How much to capture; the rest when it does not say.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    #[serde(default)]
+    amount: Option<Money>,
+}
+
+/// How much to give back, everything when it does not say, and why.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refund {
+    #[serde(default)]
+    amount: Option<Money>,
+    reason: Short,
+}
+
+/// A void takes no values.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Void {}
+
+/// How far the payment has come by this request.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Pending,
+    Authorized,
+    Captured,
+    Voided,
+    Refunded,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    receipt: Receipt,
+    status: Status,
+}
+
+/// What the gateway said: done, or why not.
+type Verdict = Result<Status, Problem>;
+
+/// `GET /v1/payments/{id}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<PaymentId>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let payment = shop.read.payment(&id, &freshness).await?;
+    freshness::found(payment, |payment| payment.version, "payment.not_found")
+}
+
+/// `POST /v1/payments/{id}/authorize`
+pub async fn authorize(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<PaymentId>,
+    Wait(wait): Wait,
+    Json(body): Json<Authorize>,
+) -> Result<Response, Problem> {
+    let run = call.keyed(&shop, &body)?;
+    let attempt = AttemptId::from(run.new_id(&shop, "attempt"));
+    let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
+    let command = Command::Authorize {
+        attempt: attempt.clone(),
+        token: body.token.into(),
+    };
+    let done = run.execute(&shop, id.as_str(), command).await?;
+    settle(&shop, &mut watch, &id, done, wait, |event| authorization(event, &attempt)).await
+}
+
+/// `POST /v1/payments/{id}/capture`
+pub async fn capture(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<PaymentId>,
+    Wait(wait): Wait,
+    OptionalJson(body): OptionalJson<Capture>,
+) -> Result<Response, Problem> {
+    let run = call.keyed(&shop, &body)?;
+    let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
+    let command = Command::Capture { amount: body.amount };
+    let done = run.execute(&shop, id.as_str(), command).await?;
+    if done.events.is_empty() {
+        return Ok(answer(&id, &done, Status::Captured));
+    }
+    settle(&shop, &mut watch, &id, done, wait, |event| match event {
+        Event::Captured { .. } => Some(Ok(Status::Captured)),
+        Event::CaptureFailed { reason, .. } => Some(Err(failed("capture", reason))),
+        _ => None,
+    })
+    .await
+}
+
+/// `POST /v1/payments/{id}/void`
+pub async fn void(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<PaymentId>,
+    Wait(wait): Wait,
+    OptionalJson(body): OptionalJson<Void>,
+) -> Result<Response, Problem> {
+    let run = call.keyed(&shop, &body)?;
+    let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
+    let done = run.execute(&shop, id.as_str(), Command::Void {}).await?;
+    if done.events.is_empty() && is_voided(&shop, &id).await? {
+        return Ok(answer(&id, &done, Status::Voided));
+    }
+    settle(&shop, &mut watch, &id, done, wait, |event| match event {
+        Event::Voided { .. } => Some(Ok(Status::Voided)),
+        Event::VoidFailed { reason, .. } => Some(Err(failed("void", reason))),
+        _ => None,
+    })
+    .await
+}
+
+/// `POST /v1/payments/{id}/refund`
+pub async fn refund(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<PaymentId>,
+    Wait(wait): Wait,
+    Json(body): Json<Refund>,
+) -> Result<Response, Problem> {
+    let run = call.keyed(&shop, &body)?;
+    let ours = RefundId::from(run.new_id(&shop, "refund"));
+    let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
+    let command = Command::Refund {
+        refund: ours.clone(),
+        amount: body.amount,
+        reason: body.reason.into(),
+    };
+    let done = run.execute(&shop, id.as_str(), command).await?;
+    if done.events.is_empty() {
+        return Ok(answer(&id, &done, Status::Refunded));
+    }
+    settle(&shop, &mut watch, &id, done, wait, |event| match event {
+        Event::Refunded { refund, .. } if *refund == ours => Some(Ok(Status::Refunded)),
+        Event::RefundFailed { refund, reason, .. } if *refund == ours => Some(Err(failed("refund", reason))),
+        _ => None,
+    })
+    .await
+}
+
+fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
+    match event {
+        Event::Authorized { attempt, .. } if attempt == ours => Some(Ok(Status::Authorized)),
+        Event::Declined { attempt, reason, .. } if attempt == ours => Some(Err(Problem::new(
+            "payment.declined",
+            "the gateway does not hold the amount",
+        )
+        .with("reason", reason))),
+        Event::AuthorizationTimedOut { attempt, .. } if attempt == ours => Some(Err(Problem::new(
+            "payment.timed_out",
+            "the amount is released should the gateway approve it after all",
+        ))),
+        _ => None,
+    }
+}
+
+fn failed(request: &'static str, reason: &Text) -> Problem {
+    Problem::new("payment.gateway_failed", format!("the gateway refused the {request}"))
+        .with("request", request)
+        .with("reason", reason)
+}
+
+/// A no-op void leaves open whether the gateway has let go already.
+async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
+    let stream = StreamId::new(AggregateType::Payment, id.as_str());
+    let recorded = read(shop, &stream, 0).await?;
+    let payment = recorded
+        .into_iter()
+        .fold(Payment::default(), |payment, recorded| match recorded.event {
+            AnyEvent::Payment(event) => payment.evolve(event),
+            _ => payment,
+        });
+    Ok(matches!(payment, Payment::Voided { .. }))
+}
+
+/// Answers once `look` finds the gateway's answer, in the command's own events or in what follows them.
+async fn settle(
+    shop: &Shop,
+    watch: &mut Watch,
+    id: &PaymentId,
+    done: Done,
+    wait: Duration,
+    look: impl Fn(&Event) -> Option<Verdict>,
+) -> Result<Response, Problem> {
+    let look = |event: &AnyEvent| match event {
+        AnyEvent::Payment(event) => look(event),
+        _ => None,
+    };
+    if let Some(verdict) = done.events.iter().find_map(&look) {
+        return verdict.map(|status| answer(id, &done, status));
+    }
+    let since = (done.version, done.replayed);
+    let deadline = Deadline::after(shop, wait);
+    let found = watch
+        .first(shop, since, deadline, |recorded| look(&recorded.event))
+        .await?;
+    let Some((recorded, verdict)) = found else {
+        return Ok(answer(id, &done, Status::Pending));
+    };
+    let done = done.then(&recorded);
+    verdict
+        .map(|status| answer(id, &done, status))
+        .map_err(|problem| done.problem(problem))
+}
+
+fn answer(id: &PaymentId, done: &Done, status: Status) -> Response {
+    let receipt = done.receipt(id.as_str());
+    match status {
+        Status::Pending => located(
+            done.respond(StatusCode::ACCEPTED, Answer { receipt, status }),
+            &format!("/v1/payments/{id}"),
+        ),
+        Status::Authorized | Status::Captured | Status::Voided | Status::Refunded => {
+            done.respond(StatusCode::OK, Answer { receipt, status }).into_response()
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What went wrong, told as RFC 9457 problem details.
+
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use domain::AnyRefusal;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::{executor::ExecuteError, log::LogError, vault::VaultError};
+
+use crate::{Shop, codes, freshness::POSITION, idempotency::REPLAYED};
+
+/// Seconds after which it is worth trying again what the store could not do.
+const RETRY_AFTER_S: &str = "1";
+
+/// An answer that is not what was asked for.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Details>);
+
+#[derive(Clone, Debug)]
+struct Details {
+    code: &'static str,
+    detail: Cow<'static, str>,
+    values: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// A problem of the table's code; `detail` is prose.
+    #[must_use]
+    pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut headers = HeaderMap::new();
+        if codes::of(code).status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        Self(Box::new(Details {
+            code,
+            detail: detail.into(),
+            values: Map::new(),
+            headers,
+        }))
+    }
+
+    /// Adds a value that explains it, as a member of the answer.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.0.values.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Something that must not happen; its cause is logged and not told.
+    #[must_use]
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new("internal", "the cause is in the log under this trace_id")
+    }
+
+    /// What a refusal says, its values included.
+    #[must_use]
+    pub fn refused(refusal: &AnyRefusal) -> Self {
+        let mut problem = Self::new(refusal.code(), refusal.to_string());
+        if let Ok(Value::Object(mut parts)) = serde_json::to_value(refusal)
+            && let Some(Value::Object(values)) = parts.remove("values")
+        {
+            problem.0.values = values;
+        }
+        problem
+    }
+
+    fn render(self, instance: &str, trace_id: &str) -> Response {
+        let Details {
+            code,
+            detail,
+            values: mut body,
+            headers,
+        } = *self.0;
+        let row = codes::of(code);
+        let members = [
+            ("type", format!("urn:daybook:error:{code}").into()),
+            ("title", row.title.into()),
+            ("status", row.status.as_u16().into()),
+            ("detail", detail.into()),
+            ("instance", instance.into()),
+            ("code", code.into()),
+            ("trace_id", trace_id.into()),
+        ];
+        body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
+        let json = [(header::CONTENT_TYPE, "application/problem+json")];
+        (row.status, headers, json, Value::Object(body).to_string()).into_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The status alone; [`complete`] writes the body, because only it knows the request.
+    fn into_response(self) -> Response {
+        let mut response = codes::of(self.0.code).status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<ExecuteError> for Problem {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Refused(refused) => {
+                let problem = Self::refused(&refused.refusal)
+                    .with_header(POSITION, &refused.token.to_string())
+                    .with_header(header::ETAG, &format!("\"{}\"", refused.version));
+                if refused.replayed {
+                    problem.with_header(REPLAYED, "true")
+                } else {
+                    problem
+                }
+            }
+            ExecuteError::IdReused => Self::new(
+                "idempotency.key_reused",
+                "the key was used for a request with another body or path",
+            ),
+            ExecuteError::InFlight => Self::new(
+                "idempotency.in_flight",
+                "the first request with this key has no answer yet",
+            ),
+            ExecuteError::VersionMismatch { actual } => {
+                Self::new("precondition.failed", format!("the version is {actual} now"))
+                    .with("version", actual)
+                    .with_header(header::ETAG, &format!("\"{actual}\""))
+            }
+            ExecuteError::Overloaded => Self::new("store.overloaded", "try again in a moment"),
+            ExecuteError::Unavailable(cause) => Self::unavailable(&cause),
+        }
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Database(error) => Self::unavailable(&error),
+            LogError::Decode { .. } | LogError::Gap { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) => Self::unavailable(&error),
+            VaultError::Randomness(_) | VaultError::Broken { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<domain::value::Invalid> for Problem {
+    fn from(error: domain::value::Invalid) -> Self {
+        Self::new("request.invalid", error.to_string()).with("wanted", error.wanted)
+    }
+}
+
+impl Problem {
+    pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "the store is unavailable");
+        Self::new(
+            "store.unavailable",
+            "it may have taken effect: repeat it under the same Idempotency-Key",
+        )
+    }
+}
+
+/// Writes the body of every problem, whoever answered with it, and logs the request.
+pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+    let trace_id = trace_id(request.headers()).unwrap_or_else(|| shop.ids.next().simple().to_string());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun_us = shop.clock.now_us();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    // The path of a query holds ids and SKUs only; what follows the question mark may be personal.
+    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.now_us() - begun_us);
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.render(&path, &trace_id);
+    }
+    if status != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
+    Problem::new("route.method_not_allowed", format!("{method} means nothing here"))
+        .with_header(header::ALLOW, allowed.unwrap_or_default())
+        .render(&path, &trace_id)
+}
+
+/// The answer where no route is.
+pub async fn unknown_route() -> Problem {
+    Problem::new("route.unknown", "no resource has this path")
+}
+
+/// The trace that the request belongs to, as W3C Trace Context names it.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    let valid = trace_id.len() == 32
+        && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        && trace_id.bytes().any(|byte| byte != b'0');
+    valid.then(|| trace_id.to_owned())
+}
