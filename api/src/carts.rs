@@ -56,7 +56,9 @@ pub async fn open(
     let run = call.run(&shop, &body)?;
     let id = CartId::from(run.new_id(&shop, "cart"));
     let Open { currency, customer } = body;
-    let done = run.execute(&shop, id.as_str(), Command::Open { customer, currency }).await?;
+    let done = run
+        .execute(&shop, id.as_str(), Command::Open { customer, currency })
+        .await?;
     Ok(done.created(id.as_str(), &format!("/v1/carts/{id}")))
 }
 
@@ -66,7 +68,7 @@ pub async fn show(
     Path(id): Path<CartId>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let cart = shop.read.cart(&id, &freshness).await?;
+    let cart = shop.read.cart(&id, freshness).await?;
     freshness::found(cart, |cart| cart.version, "cart.not_found")
 }
 
@@ -79,7 +81,10 @@ pub async fn add(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let line = priced(&shop, body.sku, body.quantity).await?;
-    Ok(run.execute(&shop, id.as_str(), Command::AddLine(line)).await?.ok(id.as_str()))
+    Ok(run
+        .execute(&shop, id.as_str(), Command::AddLine(line))
+        .await?
+        .ok(id.as_str()))
 }
 
 /// `PUT /v1/carts/{id}/items/{sku}`
@@ -101,7 +106,10 @@ pub async fn remove(
     Path((id, sku)): Path<(CartId, Sku)>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &())?;
-    Ok(run.execute(&shop, id.as_str(), Command::RemoveLine { sku }).await?.ok(id.as_str()))
+    Ok(run
+        .execute(&shop, id.as_str(), Command::RemoveLine { sku })
+        .await?
+        .ok(id.as_str()))
 }
 
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.
@@ -150,7 +158,7 @@ fn without_line(error: ExecuteError) -> Result<Sequence, Problem> {
 
 /// A line at the catalogue's price of now.
 async fn priced(shop: &Shop, sku: Sku, quantity: Quantity) -> Result<Line, Problem> {
-    let variant = shop.read.variant(&sku, &projections::Freshness::default()).await?;
+    let variant = shop.read.variant(&sku, projections::Freshness::default()).await?;
     let Some(variant) = variant.value else {
         return Err(Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", sku));
     };

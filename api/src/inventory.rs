@@ -7,14 +7,17 @@ use domain::{
     inventory_item::{AdjustReason, Command},
     value::{Quantity, ReservationId, Sku, Text},
 };
+use projections::Cursor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Shop,
     answer::segment,
-    extract::{Json, Path},
+    extract::{Json, Path, Query},
+    freshness::{self, Freshness},
     idempotency::Call,
     problem::Problem,
+    products::LIMIT,
 };
 
 /// Goods that came in.
@@ -46,6 +49,55 @@ pub struct Reserve {
     /// Without it the hold lasts until it is released or allocated.
     #[serde(default)]
     ttl_seconds: Option<u32>,
+}
+
+/// Which page of the stock list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    #[serde(default)]
+    cursor: Option<String>,
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// `GET /v1/inventory`
+pub async fn list(
+    State(shop): State<Arc<Shop>>,
+    Query(page): Query<Page>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let cursor = page.cursor.map(Cursor::new);
+    let limit = page.limit.unwrap_or(LIMIT);
+    Ok(freshness::answer(
+        shop.read.stock_list(cursor.as_ref(), limit, freshness).await?,
+    ))
+}
+
+/// `GET /v1/inventory/{sku}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(sku): Path<Sku>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let stock = shop.read.stock(&sku, freshness).await?;
+    freshness::found(stock, |stock| stock.version, "inventory.not_found")
+}
+
+/// `GET /v1/inventory/{sku}/reservations`
+pub async fn reservations(
+    State(shop): State<Arc<Shop>>,
+    Path(sku): Path<Sku>,
+    Query(page): Query<Page>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let cursor = page.cursor.map(Cursor::new);
+    let limit = page.limit.unwrap_or(LIMIT);
+    Ok(freshness::answer(
+        shop.read
+            .reservations(&sku, cursor.as_ref(), limit, freshness)
+            .await?,
+    ))
 }
 
 /// `POST /v1/inventory/{sku}/receive`
@@ -97,11 +149,16 @@ pub async fn reserve(
     let command = Command::Reserve {
         reservation: reservation.clone(),
         quantity: body.quantity,
-        expires_at: body.ttl_seconds.map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
+        expires_at: body
+            .ttl_seconds
+            .map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
         now,
     };
     let done = run.execute(&shop, sku.as_str(), command).await?;
-    let location = format!("/v1/inventory/{}/reservations/{reservation}", segment(sku.as_str()));
+    let location = format!(
+        "/v1/inventory/{}/reservations/{reservation}",
+        segment(sku.as_str())
+    );
     Ok(done.created(reservation.as_str(), &location))
 }
 

@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use store::{executor::Token, log::Position, ports::Clock};
+use store::{executor::Token, follow::ParkedStream, log::Position, ports::Clock};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -47,6 +47,23 @@ impl ReadModels {
             search: Arc::new(PostgresSearch::new(asker.clone())),
             asker,
         }
+    }
+
+    /// How far each follower has come, by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn checkpoints(&self) -> Result<Vec<(String, Position)>, QueryError> {
+        let rows = sqlx::query_as("SELECT name, position FROM followers ORDER BY name");
+        Ok(rows.fetch_all(&self.asker.pool).await?)
+    }
+
+    /// The streams that followers have set aside.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn parked(&self) -> Result<Vec<ParkedStream>, QueryError> {
+        Ok(ParkedStream::list(&self.asker.pool).await?)
     }
 
     /// The same with another search over products.
@@ -106,7 +123,9 @@ impl Asker {
             let token = match (seen.meets(freshness.at_least), freshness.at_least) {
                 (Ok(()), _) => return found(rows, &seen),
                 // A restore leaves the old rows until the follower has begun again: the token may be the newer one.
-                (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => token,
+                (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => {
+                    token
+                }
                 (Err(error), _) => return Err(error),
             };
             tokio::select! {
@@ -124,7 +143,10 @@ impl Asker {
         let mut looks = wait.looks.subscribe();
         let enough = async {
             while looks.changed().await.is_ok() {
-                if looks.borrow_and_update().is_some_and(|seen| seen.meets(Some(token)).is_ok()) {
+                if looks
+                    .borrow_and_update()
+                    .is_some_and(|seen| seen.meets(Some(token)).is_ok())
+                {
                     return;
                 }
             }

@@ -19,15 +19,36 @@ const SOURCE: &str = "retail:";
 const CATCH_UP: Duration = Duration::from_secs(120);
 
 /// Imports a file and compares it with the read models; 1 when they differ.
-pub async fn retail(ground: Ground, file: &Path, rejects: Option<PathBuf>, json: bool) -> Result<u8, Failure> {
+pub async fn retail(
+    ground: Ground,
+    file: &Path,
+    rejects: Option<PathBuf>,
+    json: bool,
+) -> Result<u8, Failure> {
     let running = Running::start(&ground).await?;
     let engine = &running.engine;
     let progress = Progress::stderr();
-    let imported =
-        import::retail(&engine.executor, &engine.fingerprints, file, &Options { rejects }, &progress).await?;
+    let imported = import::retail(
+        &engine.executor,
+        &engine.fingerprints,
+        file,
+        &Options { rejects },
+        &progress,
+    )
+    .await?;
     let in_file = ledger::sum(file)?;
-    let freshness = Freshness { at_least: imported.token, wait: CATCH_UP };
-    let in_read_model: Vec<Day> = running.read.days(SOURCE, freshness).await?.value.iter().map(day).collect();
+    let freshness = Freshness {
+        at_least: imported.token,
+        wait: CATCH_UP,
+    };
+    let in_read_model: Vec<Day> = running
+        .read
+        .days(SOURCE, freshness)
+        .await?
+        .value
+        .iter()
+        .map(day)
+        .collect();
     let report = import::reconcile(&in_file, &in_read_model, &imported);
     if json {
         println!("{}", serde_json::to_string(&report)?);

@@ -24,7 +24,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Takes the address, or says who has it.
 pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Failure::Listen { address, source })
 }
 
 /// Serves, with the sample catalogue loaded first.
@@ -34,7 +36,10 @@ pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(
         sample::load(&running.engine).await?;
     }
     let address = listener.local_addr()?;
-    println!("{}", welcome(address, ground.stack.as_ref().map(stack::Stack::owner_url)));
+    println!(
+        "{}",
+        welcome(address, ground.stack.as_ref().map(stack::Stack::owner_url))
+    );
     running.until_stopped(listener).await?;
     println!("Stopped. The data is kept; the next start finds it.");
     Ok(())
@@ -67,7 +72,11 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock));
+        let read = ReadModels::new(
+            ground.read_pool().await?,
+            &engine.progress(),
+            Arc::clone(&engine.clock),
+        );
         Ok(Self { engine, read, tasks })
     }
 
@@ -110,7 +119,9 @@ fn answer_late(late: Late, engine: &Engine) -> impl Future<Output = ()> + Send +
 /// Addresses, and an order to try: each line can be pasted as it stands.
 fn welcome(address: SocketAddr, postgres: Option<&str>) -> String {
     let api = format!("http://{address}");
-    let postgres = postgres.map(|url| format!("Postgres  {url}\n")).unwrap_or_default();
+    let postgres = postgres
+        .map(|url| format!("Postgres  {url}\n"))
+        .unwrap_or_default();
     format!(
         "\nDaybook is up.\n\n\
          API       {api}\n\

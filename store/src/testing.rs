@@ -40,17 +40,31 @@ impl Ground {
     pub async fn new() -> Self {
         let servers = stack::testing::shared();
         let app_url = servers.url_for(ROLE, &servers.app_password);
-        Self::on(&servers.owner_url, &servers.app_password, app_url, &servers.nats_url).await
+        Self::on(
+            &servers.owner_url,
+            &servers.app_password,
+            app_url,
+            &servers.nats_url,
+        )
+        .await
     }
 
     /// The same on servers that the test may break.
     pub async fn alone(servers: &Stack) -> Self {
         let app_url = servers.url_for(ROLE, servers.app_password());
-        Self::on(servers.owner_url(), servers.app_password(), app_url, servers.nats_url()).await
+        Self::on(
+            servers.owner_url(),
+            servers.app_password(),
+            app_url,
+            servers.nats_url(),
+        )
+        .await
     }
 
     async fn on(owner_url: &str, password: &str, app_url: String, nats_url: &str) -> Self {
-        schema::ensure_role(owner_url, ROLE, password).await.expect("the serving role");
+        schema::ensure_role(owner_url, ROLE, password)
+            .await
+            .expect("the serving role");
         let ground = Self {
             prefix: format!("t{}", Uuid::now_v7().simple()),
             owner_url: owner_url.to_owned(),

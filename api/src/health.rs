@@ -1,0 +1,108 @@
+//! Whether this process is up, whether it should be sent requests, and how far everything has come.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use store::log::Position;
+
+use crate::{Shop, problem::Problem};
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    position: Position,
+    followers: Vec<Follower>,
+    reasons: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Follower {
+    name: String,
+    position: Position,
+    behind: Position,
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn up() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "up"}))
+}
+
+/// `GET /readyz`: the log can be read and the read models are not too far behind.
+pub async fn ready(State(shop): State<Arc<Shop>>) -> Response {
+    let readiness = readiness(&shop).await;
+    let status = if readiness.reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(readiness)).into_response()
+}
+
+/// `GET /metrics`, in Prometheus' text format.
+pub async fn metrics(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
+    let head = shop.log.head().await?.position;
+    let followers = shop.read.checkpoints().await?;
+    let mut text = format!(
+        "# HELP daybook_log_position The last position of the log.\n# TYPE daybook_log_position gauge\n\
+         daybook_log_position {head}\n\
+         # HELP daybook_follower_position The position up to which a read model has come.\n\
+         # TYPE daybook_follower_position gauge\n"
+    );
+    for (name, position) in &followers {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "daybook_follower_position{{follower=\"{name}\"}} {position}"
+        );
+    }
+    let parked = shop.read.parked().await?;
+    let _ = write!(
+        text,
+        "# HELP daybook_parked_streams Streams that a read model has set aside.\n\
+         # TYPE daybook_parked_streams gauge\ndaybook_parked_streams {}\n",
+        parked.len()
+    );
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+async fn readiness(shop: &Shop) -> Readiness {
+    let mut reasons = Vec::new();
+    let position = match shop.log.head().await {
+        Ok(head) => head.position,
+        Err(error) => {
+            reasons.push(error.to_string());
+            0
+        }
+    };
+    let followers: Vec<_> = match shop.read.checkpoints().await {
+        Ok(checkpoints) => checkpoints
+            .into_iter()
+            .map(|(name, at)| Follower {
+                name,
+                position: at,
+                behind: (position - at).max(0),
+            })
+            .collect(),
+        Err(error) => {
+            reasons.push(error.to_string());
+            Vec::new()
+        }
+    };
+    let late = followers
+        .iter()
+        .filter(|follower| follower.behind > shop.settings.lag_max);
+    reasons.extend(late.map(|follower| format!("{} is {} events behind", follower.name, follower.behind)));
+    let status = if reasons.is_empty() { "ready" } else { "not_ready" };
+    Readiness {
+        status,
+        position,
+        followers,
+        reasons,
+    }
+}
