@@ -35,11 +35,7 @@ pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(
     if sample {
         sample::load(&running.engine).await?;
     }
-    let address = listener.local_addr()?;
-    println!(
-        "{}",
-        welcome(address, ground.stack.as_ref().map(stack::Stack::owner_url))
-    );
+    println!("{}", welcome(listener.local_addr()?));
     running.until_stopped(listener).await?;
     println!("Stopped. The data is kept; the next start finds it.");
     Ok(())
@@ -116,26 +112,27 @@ fn answer_late(late: Late, engine: &Engine) -> impl Future<Output = ()> + Send +
     late.run(engine.payment_results(), Arc::clone(&engine.clock), LATE_AFTER)
 }
 
-/// Addresses, and an order to try: each line can be pasted as it stands.
-fn welcome(address: SocketAddr, postgres: Option<&str>) -> String {
+/// The address, and an order to try: each line can be pasted as it stands.
+fn welcome(address: SocketAddr) -> String {
     let api = format!("http://{address}");
-    let postgres = postgres
-        .map(|url| format!("Postgres  {url}\n"))
-        .unwrap_or_default();
+    let json = "-H 'content-type: application/json'";
     format!(
-        "\nDaybook is up.\n\n\
-         API       {api}\n\
-         {postgres}\n\
-         Place an order:\n\n\
-         curl -s {api}/v1/products?q=mug\n\
-         CART=$(curl -s -X POST {api}/v1/carts -H 'content-type: application/json' \
-         -d '{{\"currency\":\"GBP\"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"id\"])')\n\
-         curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA -H 'content-type: application/json' -d '{{\"quantity\":2}}'\n\
-         curl -s -X POST {api}/v1/checkouts -H 'content-type: application/json' -H \"Idempotency-Key: $CART\" -d '{{\
-         \"cart\":\"'$CART'\",\"method\":\"cash_on_delivery\",\
-         \"contact\":{{\"name\":\"Ada\",\"email\":\"ada@example.com\",\"phone\":\"+44 20 7946 0000\"}},\
-         \"address\":{{\"lines\":[\"12 Ledger Lane\"],\"city\":\"London\",\"postcode\":\"E1 6AN\",\"country\":\"GB\"}}}}'\n\
-         curl -s {api}/v1/inventory/MUG-SEA\n\n\
-         Ctrl-C stops everything; the data is kept.\n"
+        r#"
+Daybook is up on {api}
+
+Place an order, line by line:
+
+curl -s "{api}/v1/products?q=mug"
+CART=$(curl -s -X POST {api}/v1/carts {json} -d '{{"currency":"GBP"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
+curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA {json} -d '{{"quantity":2}}'
+curl -s -X POST {api}/v1/checkouts {json} -H "Idempotency-Key: $CART" -d '{{"cart":"'$CART'","method":"card","contact":{{"name":"Ada","email":"ada@example.com"}},"address":{{"lines":["12 Ledger Lane"],"city":"London","postcode":"E1 6AN","country":"GB"}}}}' | tee /tmp/daybook-order.json
+ORDER=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["order"])')
+PAYMENT=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["payment"])')
+curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
+curl -s {api}/v1/orders/$ORDER
+curl -s {api}/v1/orders/$ORDER/events
+
+Ctrl-C stops everything; the data is kept.
+"#
     )
 }
