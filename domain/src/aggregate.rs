@@ -42,10 +42,7 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
     fn event_version(&self) -> &'static str {
         let name = self.event_type();
         // Every name stands in TYPES; a test holds the two together.
-        Self::TYPES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or("1", |(_, version)| version)
+        Self::TYPES.iter().find(|(known, _)| *known == name).map_or("1", |(_, version)| version)
     }
 }
 

@@ -97,20 +97,11 @@ pub enum Event {
         expires_at: Option<Time>,
     },
     /// Held units were given back.
-    Released {
-        reservation: ReservationId,
-        quantity: Quantity,
-    },
+    Released { reservation: ReservationId, quantity: Quantity },
     /// A hold ran out before it was used.
-    Expired {
-        reservation: ReservationId,
-        quantity: Quantity,
-    },
+    Expired { reservation: ReservationId, quantity: Quantity },
     /// Held units left for their order.
-    Allocated {
-        reservation: ReservationId,
-        quantity: Quantity,
-    },
+    Allocated { reservation: ReservationId, quantity: Quantity },
 }
 
 /// Why stock may say no.
@@ -125,18 +116,11 @@ pub enum Refusal {
     /// The correction would leave less on hand than is reserved.
     #[error("a correction by {delta} would leave less than the {reserved} reserved of {on_hand} on hand")]
     #[serde(rename = "inventory.below_reserved")]
-    BelowReserved {
-        delta: NonZeroI32,
-        on_hand: i64,
-        reserved: i64,
-    },
+    BelowReserved { delta: NonZeroI32, on_hand: i64, reserved: i64 },
     /// The reservation's name is taken by another quantity.
     #[error("reservation {reservation} already holds {quantity}")]
     #[serde(rename = "inventory.reservation_exists")]
-    ReservationExists {
-        reservation: ReservationId,
-        quantity: Quantity,
-    },
+    ReservationExists { reservation: ReservationId, quantity: Quantity },
     /// Nothing is held under that name: it was never reserved, was released, or ran out.
     #[error("reservation {reservation} holds nothing")]
     #[serde(rename = "inventory.reservation_missing")]
@@ -209,17 +193,10 @@ impl Aggregate for InventoryItem {
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Receive { quantity, reference } => self.receive(quantity, reference),
-            Command::Adjust {
-                delta,
-                reason,
-                reference,
-            } => self.adjust(delta, reason, reference),
-            Command::Reserve {
-                reservation,
-                quantity,
-                expires_at,
-                now,
-            } => self.reserve(reservation, quantity, expires_at, now),
+            Command::Adjust { delta, reason, reference } => self.adjust(delta, reason, reference),
+            Command::Reserve { reservation, quantity, expires_at, now } => {
+                self.reserve(reservation, quantity, expires_at, now)
+            }
             Command::Release { reservation } => Ok(self.release(reservation)),
             Command::Allocate { reservation, now: _ } => self.allocate(reservation),
         }
@@ -229,11 +206,9 @@ impl Aggregate for InventoryItem {
         match event {
             Event::Received { quantity, .. } => self.counted(i64::from(quantity.get())),
             Event::Adjusted { delta, .. } => self.counted(i64::from(delta.get())),
-            Event::Reserved {
-                reservation,
-                quantity,
-                expires_at,
-            } => self.held(reservation, Reservation { quantity, expires_at }),
+            Event::Reserved { reservation, quantity, expires_at } => {
+                self.held(reservation, Reservation { quantity, expires_at })
+            }
             Event::Released { reservation, .. } | Event::Expired { reservation, .. } => {
                 self.let_go(&reservation).0
             }
@@ -287,17 +262,9 @@ impl InventoryItem {
         reference: Option<Text>,
     ) -> Result<Vec<Event>, Refusal> {
         if self.count_after(i64::from(delta.get()))? < self.reserved {
-            return Err(Refusal::BelowReserved {
-                delta,
-                on_hand: self.on_hand,
-                reserved: self.reserved,
-            });
+            return Err(Refusal::BelowReserved { delta, on_hand: self.on_hand, reserved: self.reserved });
         }
-        Ok(vec![Event::Adjusted {
-            delta,
-            reason,
-            reference,
-        }])
+        Ok(vec![Event::Adjusted { delta, reason, reference }])
     }
 
     fn reserve(
@@ -311,10 +278,7 @@ impl InventoryItem {
             return if held.quantity == quantity {
                 Ok(vec![])
             } else {
-                Err(Refusal::ReservationExists {
-                    reservation,
-                    quantity: held.quantity,
-                })
+                Err(Refusal::ReservationExists { reservation, quantity: held.quantity })
             };
         }
         let mut available = self.available();
@@ -322,43 +286,25 @@ impl InventoryItem {
         if available < i64::from(quantity.get()) {
             for (id, due) in self.due(now) {
                 available = available.saturating_add(i64::from(due.quantity.get()));
-                events.push(Event::Expired {
-                    reservation: id.clone(),
-                    quantity: due.quantity,
-                });
+                events.push(Event::Expired { reservation: id.clone(), quantity: due.quantity });
             }
         }
         if available < i64::from(quantity.get()) {
-            return Err(Refusal::Insufficient {
-                requested: quantity,
-                available,
-            });
+            return Err(Refusal::Insufficient { requested: quantity, available });
         }
-        events.push(Event::Reserved {
-            reservation,
-            quantity,
-            expires_at,
-        });
+        events.push(Event::Reserved { reservation, quantity, expires_at });
         Ok(events)
     }
 
     fn release(&self, reservation: ReservationId) -> Vec<Event> {
         let held = self.reservations.get(&reservation).map(|held| held.quantity);
-        held.map(|quantity| Event::Released {
-            reservation,
-            quantity,
-        })
-        .into_iter()
-        .collect()
+        held.map(|quantity| Event::Released { reservation, quantity }).into_iter().collect()
     }
 
     /// A hold past its time still counts as long as nobody else took the units.
     fn allocate(&self, reservation: ReservationId) -> Result<Vec<Event>, Refusal> {
         match self.reservations.get(&reservation) {
-            Some(held) => Ok(vec![Event::Allocated {
-                quantity: held.quantity,
-                reservation,
-            }]),
+            Some(held) => Ok(vec![Event::Allocated { quantity: held.quantity, reservation }]),
             None => Err(Refusal::ReservationMissing { reservation }),
         }
     }
@@ -371,10 +317,7 @@ impl InventoryItem {
     }
 
     fn due(&self, now: Time) -> impl Iterator<Item = (&ReservationId, &Reservation)> {
-        let due = self
-            .expiring
-            .iter()
-            .take_while(move |(expires_at, _)| *expires_at <= now);
+        let due = self.expiring.iter().take_while(move |(expires_at, _)| *expires_at <= now);
         due.filter_map(|(_, id)| self.reservations.get_key_value(id))
     }
 

@@ -206,12 +206,8 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
-    const TYPES: &'static [(&'static str, &'static str)] = &[
-        ("Placed", "1"),
-        ("Confirmed", "1"),
-        ("Cancelled", "1"),
-        ("CreditNoteIssued", "1"),
-    ];
+    const TYPES: &'static [(&'static str, &'static str)] =
+        &[("Placed", "1"), ("Confirmed", "1"), ("Cancelled", "1"), ("CreditNoteIssued", "1")];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -298,11 +294,7 @@ impl Aggregate for Order {
             (
                 Self::Placed { placement, total } | Self::Confirmed { placement, total },
                 Event::Cancelled { reason, .. },
-            ) => Self::Cancelled {
-                placement,
-                total,
-                reason,
-            },
+            ) => Self::Cancelled { placement, total, reason },
             (
                 state,
                 Event::Placed { .. }
@@ -405,11 +397,8 @@ fn total(lines: &[Line], charges: &[Charge]) -> Result<Money, Refusal> {
     if lines.iter().any(|line| line.unit_price.amount < 0) {
         return Err(Refusal::BadTotal);
     }
-    let mut amounts = (lines.iter().map(|line| line.unit_price.times(line.quantity))).chain(
-        charges
-            .iter()
-            .map(|charge| charge.unit_amount.times(charge.quantity)),
-    );
+    let mut amounts = (lines.iter().map(|line| line.unit_price.times(line.quantity)))
+        .chain(charges.iter().map(|charge| charge.unit_amount.times(charge.quantity)));
     let first = amounts.next().ok_or(Refusal::Empty)?;
     let sum = amounts.try_fold(first.ok_or(Refusal::BadTotal)?, |sum, amount| sum.plus(amount?));
     sum.filter(|sum| sum.amount >= 0).ok_or(Refusal::BadTotal)

@@ -177,14 +177,8 @@ impl Aggregate for Product {
     fn evolve(self, event: Event) -> Self {
         match (self, event) {
             (Self::Unlisted, Event::Listed(listing)) => {
-                let prices = listing
-                    .variants
-                    .iter()
-                    .map(|variant| (variant.sku.clone(), variant.price));
-                Self::Listed {
-                    prices: prices.collect(),
-                    listing,
-                }
+                let prices = listing.variants.iter().map(|variant| (variant.sku.clone(), variant.price));
+                Self::Listed { prices: prices.collect(), listing }
             }
             (Self::Listed { listing, mut prices }, Event::PriceChanged { sku, new, .. }) => {
                 if let Some(price) = prices.get_mut(&sku) {
@@ -237,11 +231,7 @@ impl Product {
             None => Err(Refusal::UnknownVariant { sku }),
             Some(_) if price.amount < 0 => Err(Refusal::NegativePrice { sku }),
             Some(old) if *old == price => Ok(vec![]),
-            Some(old) => Ok(vec![Event::PriceChanged {
-                sku,
-                old: *old,
-                new: price,
-            }]),
+            Some(old) => Ok(vec![Event::PriceChanged { sku, old: *old, new: price }]),
         }
     }
 }
@@ -251,41 +241,21 @@ fn check_sizes(listing: &Listing) -> Result<(), Refusal> {
     let longest = |texts: &mut dyn Iterator<Item = &Text>| texts.map(chars).max().unwrap_or_default();
     let sizes = [
         ("title", chars(&listing.title), TITLE_CHARS_MAX),
-        (
-            "description",
-            longest(&mut listing.description.iter()),
-            DESCRIPTION_CHARS_MAX,
-        ),
+        ("description", longest(&mut listing.description.iter()), DESCRIPTION_CHARS_MAX),
         ("brand", longest(&mut listing.brand.iter()), TITLE_CHARS_MAX),
         ("category", listing.category.len(), CATEGORY_LEVELS_MAX),
-        (
-            "category name",
-            longest(&mut listing.category.iter()),
-            TITLE_CHARS_MAX,
-        ),
+        ("category name", longest(&mut listing.category.iter()), TITLE_CHARS_MAX),
         ("images", listing.images.len(), IMAGES_MAX),
-        (
-            "image address",
-            longest(&mut listing.images.iter()),
-            IMAGE_ADDRESS_CHARS_MAX,
-        ),
+        ("image address", longest(&mut listing.images.iter()), IMAGE_ADDRESS_CHARS_MAX),
         ("variants", listing.variants.len(), VARIANTS_MAX),
         (
             "variant title",
-            longest(
-                &mut listing
-                    .variants
-                    .iter()
-                    .filter_map(|variant| variant.title.as_ref()),
-            ),
+            longest(&mut listing.variants.iter().filter_map(|variant| variant.title.as_ref())),
             TITLE_CHARS_MAX,
         ),
     ];
     match sizes.into_iter().find(|(_, size, max)| size > max) {
-        Some((field, _, max)) => Err(Refusal::TooLarge {
-            field: field.into(),
-            max,
-        }),
+        Some((field, _, max)) => Err(Refusal::TooLarge { field: field.into(), max }),
         None => Ok(()),
     }
 }
@@ -297,29 +267,20 @@ fn check_variants(variants: &[Variant]) -> Result<(), Refusal> {
     let mut seen = BTreeSet::new();
     for variant in variants {
         if !seen.insert(&variant.sku) {
-            return Err(Refusal::DuplicateSku {
-                sku: variant.sku.clone(),
-            });
+            return Err(Refusal::DuplicateSku { sku: variant.sku.clone() });
         }
         if variant.price.amount < 0 {
-            return Err(Refusal::NegativePrice {
-                sku: variant.sku.clone(),
-            });
+            return Err(Refusal::NegativePrice { sku: variant.sku.clone() });
         }
     }
     Ok(())
 }
 
 fn check_images(images: &[Text]) -> Result<(), Refusal> {
-    let of_the_web = |address: &Text| {
-        ["http://", "https://"]
-            .iter()
-            .any(|scheme| address.as_str().starts_with(scheme))
-    };
+    let of_the_web =
+        |address: &Text| ["http://", "https://"].iter().any(|scheme| address.as_str().starts_with(scheme));
     match images.iter().find(|address| !of_the_web(address)) {
-        Some(address) => Err(Refusal::BadImageAddress {
-            address: address.clone(),
-        }),
+        Some(address) => Err(Refusal::BadImageAddress { address: address.clone() }),
         None => Ok(()),
     }
 }

@@ -113,12 +113,7 @@ where
     assert_eq!(json.get("code").and_then(Value::as_str), Some(refusal.code()));
     assert_eq!(any.code(), refusal.code());
     let prefix = A::TYPE.split('_').next().unwrap();
-    assert!(
-        refusal.code().starts_with(&format!("{prefix}.")),
-        "{} of {}",
-        refusal.code(),
-        A::TYPE
-    );
+    assert!(refusal.code().starts_with(&format!("{prefix}.")), "{} of {}", refusal.code(), A::TYPE);
 }
 
 pub fn id<T: FromStr<Err: Debug> + Debug>(names: &'static [&'static str]) -> impl Strategy<Value = T> {
@@ -163,13 +158,6 @@ pub fn named<T: FromStr<Err: Debug>>(name: &str) -> T {
 }
 
 pub fn delivery() -> crate::cart::Delivery {
-    let sealed = |text: &str| Sealed {
-        subject: "customer".into(),
-        sealed: text.into(),
-    };
-    crate::cart::Delivery {
-        contact: sealed("bmFtZQ=="),
-        address: sealed("c3RyZWV0"),
-        country: named("GB"),
-    }
+    let sealed = |text: &str| Sealed { subject: "customer".into(), sealed: text.into() };
+    crate::cart::Delivery { contact: sealed("bmFtZQ=="), address: sealed("c3RyZWV0"), country: named("GB") }
 }

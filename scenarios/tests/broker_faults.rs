@@ -32,11 +32,7 @@ impl Shop {
         let mut engine = ground.engine().await;
         engine.relay();
         projections::start(&mut engine, read.clone());
-        Self {
-            ground,
-            engine: Arc::new(engine),
-            read,
-        }
+        Self { ground, engine: Arc::new(engine), read }
     }
 
     /// Receives and reserves until told to stop, and counts what was accepted.
@@ -55,16 +51,7 @@ impl Shop {
                         expires_at: None,
                         now: Time::from_millis(0),
                     };
-                    [
-                        (
-                            sku,
-                            Command::Receive {
-                                quantity,
-                                reference: None,
-                            },
-                        ),
-                        (sku, reserve),
-                    ]
+                    [(sku, Command::Receive { quantity, reference: None }), (sku, reserve)]
                 });
                 let executed = commands
                     .map(|(sku, command)| engine.executor.execute(request(&format!("SKU {sku}"), command)));
@@ -90,10 +77,7 @@ impl Shop {
             (position == head).then_some(())
         })
         .await;
-        let rows = sqlx::query("SELECT on_hand, reserved FROM stock")
-            .fetch_all(&self.read)
-            .await
-            .unwrap();
+        let rows = sqlx::query("SELECT on_hand, reserved FROM stock").fetch_all(&self.read).await.unwrap();
         assert_eq!(rows.len(), SKUS as usize);
         for row in rows {
             let (on_hand, reserved): (i64, i64) = (row.get(0), row.get(1));

@@ -81,19 +81,12 @@ impl Stack {
     }
 
     fn nats(&self) -> Result<&Local<Nats>, StackError> {
-        let owned = self.owned.as_ref().ok_or(StackError::NotOwner {
-            pid: self.owner_pid(),
-        })?;
+        let owned = self.owned.as_ref().ok_or(StackError::NotOwner { pid: self.owner_pid() })?;
         owned.nats.as_ref().ok_or(StackError::NotLocal { server: "nats" })
     }
 
     fn postgres(&self) -> Result<&Local<Postgres>, StackError> {
-        let owned = self.owned.as_ref().ok_or(StackError::NotOwner {
-            pid: self.owner_pid(),
-        })?;
-        owned
-            .postgres
-            .as_ref()
-            .ok_or(StackError::NotLocal { server: "postgres" })
+        let owned = self.owned.as_ref().ok_or(StackError::NotOwner { pid: self.owner_pid() })?;
+        owned.postgres.as_ref().ok_or(StackError::NotLocal { server: "postgres" })
     }
 }

@@ -37,10 +37,7 @@ impl Keeper {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map_err(|source| StackError::Run {
-                program: shell.to_owned(),
-                source,
-            })?;
+            .map_err(|source| StackError::Run { program: shell.to_owned(), source })?;
         Ok(Keeper { child })
     }
 

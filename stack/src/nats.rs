@@ -24,11 +24,7 @@ pub(crate) struct Nats {
 
 impl Nats {
     pub fn new(program: PathBuf, ground: &Ground, secrets: &Secrets) -> Nats {
-        Nats {
-            program,
-            ground: ground.clone(),
-            token: secrets.nats.clone(),
-        }
+        Nats { program, ground: ground.clone(), token: secrets.nats.clone() }
     }
 
     /// JetStream's store.

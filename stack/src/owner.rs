@@ -21,12 +21,7 @@ impl Lock {
     /// The lock, unless somebody holds it.
     pub fn try_take(run: &Path) -> Result<Option<Lock>, StackError> {
         let path = run.join("lock");
-        let open = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let lock = open.map_err(file("open", &path))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock { file: lock })),
@@ -42,19 +37,13 @@ impl Lock {
 
     /// Writes the owner's pid into the lock file, for people and for error messages.
     pub fn sign(&mut self, run: &Path, owner: &Process) -> Result<(), StackError> {
-        let signed = self
-            .file
-            .set_len(0)
-            .and_then(|()| writeln!(self.file, "{}", owner.pid));
+        let signed = self.file.set_len(0).and_then(|()| writeln!(self.file, "{}", owner.pid));
         signed.map_err(file("write", &run.join("lock")))
     }
 
     /// The pid in the lock file, 0 when there is none.
     pub fn holder(run: &Path) -> u32 {
-        fs::read_to_string(run.join("lock"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0)
+        fs::read_to_string(run.join("lock")).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// The same open file for the keeper.
@@ -79,16 +68,10 @@ impl State {
     /// What was published last; an unreadable state is none.
     pub fn read(run: &Path) -> State {
         let text = fs::read_to_string(run.join("state")).unwrap_or_default();
-        let of = |key: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-        };
+        let of = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         let owner = of("owner").and_then(|owner| {
             let (pid, started) = owner.split_once(' ')?;
-            Some(Process {
-                pid: pid.parse().ok()?,
-                started: started.to_owned(),
-            })
+            Some(Process { pid: pid.parse().ok()?, started: started.to_owned() })
         });
         State {
             owner,
@@ -110,20 +93,14 @@ impl State {
 
     pub fn publish(&self, run: &Path) -> Result<(), StackError> {
         let mut lines = vec![
-            self.owner
-                .as_ref()
-                .map(|owner| format!("owner={} {}", owner.pid, owner.started)),
+            self.owner.as_ref().map(|owner| format!("owner={} {}", owner.pid, owner.started)),
             self.postgres_port.map(|port| format!("postgres_port={port}")),
             self.nats_port.map(|port| format!("nats_port={port}")),
         ];
         if self.owner.is_some() {
             lines.push(Some(format!("database_url={}", self.database_url)));
             lines.push(Some(format!("nats_url={}", self.nats_url)));
-            lines.push(
-                self.nats_dir
-                    .as_ref()
-                    .map(|dir| format!("nats_dir={}", dir.display())),
-            );
+            lines.push(self.nats_dir.as_ref().map(|dir| format!("nats_dir={}", dir.display())));
         }
         let lines: Vec<String> = lines.into_iter().flatten().collect();
         place::write_private(&run.join("state"), &(lines.join("\n") + "\n"), None)
@@ -131,10 +108,6 @@ impl State {
 
     /// Keeps the ports for the next start and tells everybody that there are no servers.
     pub fn withdraw(&self, run: &Path) -> Result<(), StackError> {
-        State {
-            owner: None,
-            ..self.clone()
-        }
-        .publish(run)
+        State { owner: None, ..self.clone() }.publish(run)
     }
 }

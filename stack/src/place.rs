@@ -57,26 +57,17 @@ impl User {
         }
         let owner = existing.and_then(|path| fs::metadata(path).ok());
         if let Some(owner) = owner.filter(|meta| meta.uid() != 0) {
-            return Ok(Some(User {
-                uid: owner.uid(),
-                gid: owner.gid(),
-            }));
+            return Ok(Some(User { uid: owner.uid(), gid: owner.gid() }));
         }
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let find = |name: &str| {
             let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
             let mut named = fields.filter(|fields| fields.first() == Some(&name));
             named.find_map(|fields| {
-                Some(User {
-                    uid: fields.get(2)?.parse().ok()?,
-                    gid: fields.get(3)?.parse().ok()?,
-                })
+                Some(User { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
             })
         };
-        find("postgres")
-            .or_else(|| find("nobody"))
-            .map(Some)
-            .ok_or(StackError::NoUser)
+        find("postgres").or_else(|| find("nobody")).map(Some).ok_or(StackError::NoUser)
     }
 
     fn reaches(self, dir: &Path) -> bool {
@@ -99,10 +90,7 @@ pub(crate) fn reachable(dir: &Path, user: Option<User>) -> Result<PathBuf, Stack
     if user.reaches(&stand_in) {
         Ok(stand_in)
     } else {
-        Err(StackError::Unreachable {
-            uid: user.uid,
-            path: dir.into(),
-        })
+        Err(StackError::Unreachable { uid: user.uid, path: dir.into() })
     }
 }
 
@@ -110,10 +98,7 @@ pub(crate) fn reachable(dir: &Path, user: Option<User>) -> Result<PathBuf, Stack
 /// not make the data seem lost; without a record, whatever the stand-in holds belongs to a removed directory.
 pub(crate) fn home(data: &Path, run: &Path, user: Option<User>) -> Result<PathBuf, StackError> {
     let record = run.join("home");
-    let recorded = fs::read_to_string(&record)
-        .ok()
-        .map(PathBuf::from)
-        .filter(|home| home.is_dir());
+    let recorded = fs::read_to_string(&record).ok().map(PathBuf::from).filter(|home| home.is_dir());
     if let Some(home) = recorded {
         return Ok(home);
     }
@@ -151,9 +136,7 @@ pub(crate) fn own_dir(path: &Path) -> Result<(), StackError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let meta = fs::symlink_metadata(path).map_err(file("look at", path))?;
             if !meta.is_dir() || meta.uid() != geteuid().as_raw() {
-                return Err(StackError::Foreign {
-                    path: path.to_owned(),
-                });
+                return Err(StackError::Foreign { path: path.to_owned() });
             }
         }
         Err(error) => return Err(file("create", path)(error)),
@@ -168,12 +151,7 @@ pub(crate) fn write_private(path: &Path, text: &str, user: Option<User>) -> Resu
     let new = PathBuf::from(name);
     let _ = fs::remove_file(&new);
     let mut open = OpenOptions::new();
-    let mut out = open
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(file("write", &new))?;
+    let mut out = open.write(true).create_new(true).mode(0o600).open(&new).map_err(file("write", &new))?;
     out.write_all(text.as_bytes()).map_err(file("write", &new))?;
     give(&new, user)?;
     fs::rename(&new, path).map_err(file("write", path))
@@ -198,7 +176,7 @@ pub(crate) fn remove(dir: &Path) -> Result<(), StackError> {
 /// FNV-1a: the standard library's hash may change between releases, and the name must not.
 fn fnv1a(path: &Path) -> u64 {
     let bytes = path.as_os_str().as_encoded_bytes();
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -28,8 +28,5 @@ pub(crate) fn pick(wanted: Option<u16>) -> Result<u16, StackError> {
             return Ok(port);
         }
     }
-    Err(StackError::NoPort {
-        first: FIRST,
-        last: LAST,
-    })
+    Err(StackError::NoPort { first: FIRST, last: LAST })
 }

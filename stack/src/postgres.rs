@@ -49,11 +49,7 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub fn new(program: PathBuf, ground: &Ground, secrets: &Secrets) -> Postgres {
-        Postgres {
-            program,
-            ground: ground.clone(),
-            password: secrets.owner.clone(),
-        }
+        Postgres { program, ground: ground.clone(), password: secrets.owner.clone() }
     }
 
     pub fn url(&self, port: u16) -> String {
@@ -83,21 +79,12 @@ impl Postgres {
     }
 
     fn initdb(&self, cluster: &Path, password_file: &Path) -> Result<(), StackError> {
-        let mut args: Vec<OsString> = vec![
-            "-D".into(),
-            cluster.into(),
-            "--pwfile".into(),
-            password_file.into(),
-        ];
+        let mut args: Vec<OsString> =
+            vec!["-D".into(), cluster.into(), "--pwfile".into(), password_file.into()];
         // The pinned build has no ICU, and the C collation is the same on every system.
         args.extend(["--encoding=UTF8", "--locale=C", "--locale-provider=libc"].map(OsString::from));
         args.extend(["--auth=scram-sha-256", "--username", OWNER].map(OsString::from));
-        let mut initdb = Server::spawn(
-            "initdb",
-            &self.program.with_file_name("initdb"),
-            args,
-            &self.ground,
-        )?;
+        let mut initdb = Server::spawn("initdb", &self.program.with_file_name("initdb"), args, &self.ground)?;
         let succeeded = loop {
             match initdb.ended() {
                 Some(succeeded) => break succeeded,
@@ -105,24 +92,14 @@ impl Postgres {
             }
         };
         initdb.stop(INITDB_STOP);
-        if succeeded {
-            Ok(())
-        } else {
-            Err(self.failed("initdb"))
-        }
+        if succeeded { Ok(()) } else { Err(self.failed("initdb")) }
     }
 
     /// In single-user mode, which needs no client program and no port.
     fn create_database(&self, cluster: &Path) -> Result<(), StackError> {
-        let run = |source| StackError::Run {
-            program: self.program.clone(),
-            source,
-        };
+        let run = |source| StackError::Run { program: self.program.clone(), source };
         let log = self.ground.log("initdb");
-        let sink = fs::File::options()
-            .append(true)
-            .open(&log)
-            .map_err(file("open", &log))?;
+        let sink = fs::File::options().append(true).open(&log).map_err(file("open", &log))?;
         let mut single = process::command(&self.program, self.ground.user)
             .args(["--single", "-j", "-D"])
             .arg(cluster)
@@ -133,25 +110,15 @@ impl Postgres {
             .spawn()
             .map_err(run)?;
         if let Some(mut input) = single.stdin.take() {
-            input
-                .write_all(format!("CREATE DATABASE {DATABASE} OWNER {OWNER}").as_bytes())
-                .map_err(run)?;
+            input.write_all(format!("CREATE DATABASE {DATABASE} OWNER {OWNER}").as_bytes()).map_err(run)?;
         }
         let status = single.wait().map_err(run)?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.failed("initdb"))
-        }
+        if status.success() { Ok(()) } else { Err(self.failed("initdb")) }
     }
 
     fn failed(&self, server: &'static str) -> StackError {
         let log = self.ground.log(server);
-        StackError::Exited {
-            server,
-            tail: process::tail(&log),
-            log,
-        }
+        StackError::Exited { server, tail: process::tail(&log), log }
     }
 }
 
@@ -169,10 +136,7 @@ fn remove_incomplete(home: &Path) -> Result<(), StackError> {
 impl Kind for Postgres {
     const NAME: &'static str = "postgres";
     /// Fast, then immediate shutdown.
-    const STOP: StopSteps = &[
-        (Signal::INT, Duration::from_secs(20)),
-        (Signal::QUIT, Duration::from_secs(5)),
-    ];
+    const STOP: StopSteps = &[(Signal::INT, Duration::from_secs(20)), (Signal::QUIT, Duration::from_secs(5))];
 
     fn prepare(&self, port: u16) -> Result<(PathBuf, Vec<OsString>), StackError> {
         let cluster = self.cluster();
@@ -191,9 +155,6 @@ impl Kind for Postgres {
 
     /// After `kill -9` of the postmaster its backends need a moment to notice.
     fn is_passing(tail: &str) -> bool {
-        tail.lines()
-            .rev()
-            .take(3)
-            .any(|line| line.contains("pre-existing shared memory block"))
+        tail.lines().rev().take(3).any(|line| line.contains("pre-existing shared memory block"))
     }
 }

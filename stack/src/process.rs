@@ -36,10 +36,7 @@ impl Process {
 
     /// The process that has this pid now.
     pub fn named(pid: u32) -> Process {
-        Process {
-            pid,
-            started: started(pid).unwrap_or_default(),
-        }
+        Process { pid, started: started(pid).unwrap_or_default() }
     }
 
     pub fn is_alive(&self) -> bool {
@@ -54,11 +51,7 @@ fn started(pid: u32) -> Option<String> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let dead = matches!(fields.first(), Some(&"Z" | &"X"));
-        return if dead {
-            None
-        } else {
-            fields.get(19).map(|field| (*field).to_owned())
-        };
+        return if dead { None } else { fields.get(19).map(|field| (*field).to_owned()) };
     }
     ask_ps("lstart=", pid)
 }
@@ -78,19 +71,9 @@ fn is_ours(pid: u32, name: &str, home: &Path) -> bool {
 }
 
 fn ask_ps(what: &str, pid: u32) -> Option<String> {
-    let output = Command::new("ps")
-        .args(["-o", what, "-p", &pid.to_string()])
-        .output()
-        .ok()?;
-    let words: Vec<_> = std::str::from_utf8(&output.stdout)
-        .ok()?
-        .split_whitespace()
-        .collect();
-    if words.is_empty() {
-        None
-    } else {
-        Some(words.join(" "))
-    }
+    let output = Command::new("ps").args(["-o", what, "-p", &pid.to_string()]).output().ok()?;
+    let words: Vec<_> = std::str::from_utf8(&output.stdout).ok()?.split_whitespace().collect();
+    if words.is_empty() { None } else { Some(words.join(" ")) }
 }
 
 fn signal(pid: u32, signal: Signal) {
@@ -166,10 +149,7 @@ impl Server {
             .stderr(log_too)
             .process_group(0)
             .spawn()
-            .map_err(|source| StackError::Run {
-                program: program.to_owned(),
-                source,
-            })?;
+            .map_err(|source| StackError::Run { program: program.to_owned(), source })?;
         Ok(Server { child, pid_file })
     }
 
@@ -179,11 +159,7 @@ impl Server {
 
     /// Whether it succeeded, once it has ended.
     pub fn ended(&mut self) -> Option<bool> {
-        self.child
-            .try_wait()
-            .ok()
-            .flatten()
-            .map(|status| status.success())
+        self.child.try_wait().ok().flatten().map(|status| status.success())
     }
 
     pub fn signal(&self, which: Signal) {
@@ -192,9 +168,7 @@ impl Server {
 
     pub fn stop(&mut self, steps: StopSteps) {
         if self.ended().is_none() {
-            stop(self.pid(), steps, || {
-                self.child.try_wait().is_ok_and(|status| status.is_some())
-            });
+            stop(self.pid(), steps, || self.child.try_wait().is_ok_and(|status| status.is_some()));
         }
         let _ = fs::remove_file(&self.pid_file);
     }
@@ -203,9 +177,7 @@ impl Server {
 /// Stops a server that an earlier owner left behind: only if its recorded pid is still a process of this home.
 pub(crate) fn stop_left_behind(name: &str, ground: &Ground, steps: StopSteps) {
     let pid_file = ground.run.join(format!("{name}.pid"));
-    let pid = fs::read_to_string(&pid_file)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+    let pid = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok());
     if let Some(pid) = pid.filter(|pid| is_ours(*pid, name, &ground.home)) {
         stop(pid, steps, || !is_ours(pid, name, &ground.home));
     }
@@ -215,9 +187,7 @@ pub(crate) fn stop_left_behind(name: &str, ground: &Ground, steps: StopSteps) {
 /// Postgres refuses to start while its own pid file names a live process of the same user, which after a crash
 /// may be anybody; it is removed only then, since it also guards against surviving backends.
 pub(crate) fn remove_foreign_pid_file(pid_file: &Path, home: &Path) {
-    let first = fs::read_to_string(pid_file)
-        .ok()
-        .and_then(|text| text.lines().next()?.trim().parse().ok());
+    let first = fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.trim().parse().ok());
     if first.is_some_and(|pid| started(pid).is_some() && !is_ours(pid, "postgres", home)) {
         let _ = fs::remove_file(pid_file);
     }
@@ -227,11 +197,7 @@ fn open_log(path: &Path) -> Result<File, StackError> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX) {
         let _ = fs::rename(path, path.with_extension("log.1"));
     }
-    File::options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(file("open", path))
+    File::options().append(true).create(true).open(path).map_err(file("open", path))
 }
 
 /// The end of a log file.

@@ -71,16 +71,9 @@ pub(crate) fn find(
 ) -> Result<Programs, StackError> {
     thread::scope(|scope| {
         let other = scope.spawn(|| nats.then(|| find_one(&NATS, servers, user, log)).transpose());
-        let postgres = postgres
-            .then(|| find_one(&POSTGRES, servers, user, log))
-            .transpose();
-        let nats = other
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(Programs {
-            postgres: postgres?,
-            nats: nats?,
-        })
+        let postgres = postgres.then(|| find_one(&POSTGRES, servers, user, log)).transpose();
+        let nats = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(Programs { postgres: postgres?, nats: nats? })
     })
 }
 
@@ -94,10 +87,7 @@ fn find_one(
         Ok(program) => return Ok(program),
         Err(reason) => reason,
     };
-    log(&format!(
-        "{}: no wheel ({pip}); looking for an installed one",
-        wanted.name
-    ));
+    log(&format!("{}: no wheel ({pip}); looking for an installed one", wanted.name));
     search::installed(wanted, user).map_err(|installed| StackError::NoServer {
         server: wanted.name,
         pip,

@@ -21,11 +21,7 @@ pub(crate) fn installed(wanted: &Wanted, user: Option<User>) -> Result<PathBuf, 
         }
     }
     refused.dedup();
-    Err(if refused.is_empty() {
-        format!("no {} on PATH", wanted.program)
-    } else {
-        refused.join("; ")
-    })
+    Err(if refused.is_empty() { format!("no {} on PATH", wanted.program) } else { refused.join("; ") })
 }
 
 fn dirs(wanted: &Wanted) -> Vec<PathBuf> {
@@ -33,10 +29,7 @@ fn dirs(wanted: &Wanted) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = env::split_paths(&path).filter(|dir| dir.is_absolute()).collect();
     if wanted.program == "postgres" {
         // Debian keeps them off PATH, one directory a major version; the newest comes first.
-        let versions = fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .flatten();
+        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut versions: Vec<_> = versions.map(|entry| entry.path().join("bin")).collect();
         versions.sort_by_key(|dir| std::cmp::Reverse(major(dir)));
         dirs.extend(versions);
@@ -45,10 +38,7 @@ fn dirs(wanted: &Wanted) -> Vec<PathBuf> {
 }
 
 fn major(bin: &Path) -> u32 {
-    let name = bin
-        .parent()
-        .and_then(Path::file_name)
-        .and_then(|name| name.to_str());
+    let name = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     name.and_then(|name| name.parse().ok()).unwrap_or(0)
 }
 
@@ -62,18 +52,10 @@ pub(crate) fn check(wanted: &Wanted, program: &Path, user: Option<User>) -> Resu
     };
     if found < wanted.oldest {
         let (major, minor) = wanted.oldest;
-        return Err(format!(
-            "{} is older than {major}.{minor} ({text})",
-            program.display()
-        ));
+        return Err(format!("{} is older than {major}.{minor} ({text})", program.display()));
     }
-    let missing = wanted
-        .beside
-        .iter()
-        .find(|name| !program.with_file_name(name).is_file());
-    missing.map_or(Ok(()), |name| {
-        Err(format!("{} has no {name} beside it", program.display()))
-    })
+    let missing = wanted.beside.iter().find(|name| !program.with_file_name(name).is_file());
+    missing.map_or(Ok(()), |name| Err(format!("{} has no {name} beside it", program.display())))
 }
 
 /// `postgres (PostgreSQL) 15.14 (Debian …)`, `nats-server: v2.15.1`, `postgres (PostgreSQL) 19beta1`.
@@ -81,10 +63,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
     let word = text.split_whitespace().map(|word| word.trim_start_matches('v'));
     let mut word = word.filter(|word| word.starts_with(|first: char| first.is_ascii_digit()));
     let mut numbers = word.next()?.split(|c: char| !c.is_ascii_digit());
-    Some((
-        numbers.next()?.parse().ok()?,
-        numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0),
-    ))
+    Some((numbers.next()?.parse().ok()?, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -93,10 +72,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_the_servers_print_them() {
-        assert_eq!(
-            version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"),
-            Some((15, 14))
-        );
+        assert_eq!(version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some((15, 14)));
         assert_eq!(version("postgres (PostgreSQL) 19beta1"), Some((19, 0)));
         assert_eq!(version("nats-server: v2.15.1"), Some((2, 15)));
         assert_eq!(version("command not found"), None);

@@ -23,15 +23,8 @@ impl Secrets {
             Some(secrets) => Ok(secrets),
             None if data_exists => Err(StackError::SecretsLost { path }),
             None => {
-                let secrets = Secrets {
-                    owner: password()?,
-                    app: password()?,
-                    nats: password()?,
-                };
-                let text = format!(
-                    "owner={}\napp={}\nnats={}\n",
-                    secrets.owner, secrets.app, secrets.nats
-                );
+                let secrets = Secrets { owner: password()?, app: password()?, nats: password()? };
+                let text = format!("owner={}\napp={}\nnats={}\n", secrets.owner, secrets.app, secrets.nats);
                 place::write_private(&path, &text, None)?;
                 Ok(secrets)
             }
@@ -47,17 +40,10 @@ impl Secrets {
             Err(error) => return Err(file("read", &path)(error)),
         };
         let of = |role: &str| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(role)?.strip_prefix('='));
-            line.map(str::to_owned)
-                .ok_or_else(|| StackError::SecretsLost { path: path.clone() })
+            let line = text.lines().find_map(|line| line.strip_prefix(role)?.strip_prefix('='));
+            line.map(str::to_owned).ok_or_else(|| StackError::SecretsLost { path: path.clone() })
         };
-        Ok(Some(Secrets {
-            owner: of("owner")?,
-            app: of("app")?,
-            nats: of("nats")?,
-        }))
+        Ok(Some(Secrets { owner: of("owner")?, app: of("app")?, nats: of("nats")? }))
     }
 }
 
@@ -65,9 +51,7 @@ impl Secrets {
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StackError> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; N];
-    File::open(source)
-        .and_then(|mut f| f.read_exact(&mut bytes))
-        .map_err(file("read", source))?;
+    File::open(source).and_then(|mut f| f.read_exact(&mut bytes)).map_err(file("read", source))?;
     Ok(bytes)
 }
 

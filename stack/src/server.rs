@@ -56,12 +56,7 @@ impl<K: Kind> Local<K> {
                 other => break other?,
             }
         };
-        Ok(Local {
-            kind,
-            port,
-            ground: ground.clone(),
-            server: Mutex::new(Some(server)),
-        })
+        Ok(Local { kind, port, ground: ground.clone(), server: Mutex::new(Some(server)) })
     }
 
     /// Starts again on the same port, which clients know; does nothing when it runs.
@@ -115,23 +110,14 @@ fn launch<K: Kind>(kind: &K, ground: &Ground, port: u16) -> Result<Server, Stack
         if server.ended().is_some() {
             let tail = process::tail(&log);
             if late || !K::is_passing(&tail) {
-                return Err(StackError::Exited {
-                    server: K::NAME,
-                    log,
-                    tail,
-                });
+                return Err(StackError::Exited { server: K::NAME, log, tail });
             }
             thread::sleep(RETRY);
             server = spawn(kind, ground, port)?;
         } else if late {
             server.stop(K::STOP);
             let tail = process::tail(&log);
-            return Err(StackError::NotReady {
-                server: K::NAME,
-                log,
-                waited_s: READY.as_secs(),
-                tail,
-            });
+            return Err(StackError::NotReady { server: K::NAME, log, waited_s: READY.as_secs(), tail });
         }
         thread::sleep(TICK);
     }

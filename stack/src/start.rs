@@ -44,14 +44,7 @@ impl Options<'_> {
     /// Both servers, their data kept, nothing said.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         let data = data.into();
-        Options {
-            data,
-            servers: None,
-            fresh: false,
-            database_url: None,
-            nats_url: None,
-            log: &|_| {},
-        }
+        Options { data, servers: None, fresh: false, database_url: None, nats_url: None, log: &|_| {} }
     }
 }
 
@@ -96,11 +89,7 @@ impl Stack {
     /// When no server program can be found or started, when `fresh` is asked for while another process owns the
     /// data, or when that process does not become ready within a minute.
     pub fn start_or_attach(options: Options<'_>) -> Result<Stack, StackError> {
-        let life = Life {
-            owner: Process::current(),
-            throw_away: false,
-            detached: false,
-        };
+        let life = Life { owner: Process::current(), throw_away: false, detached: false };
         Stack::start(options, life)
     }
 
@@ -126,28 +115,13 @@ impl Stack {
         loop {
             if let Some(lock) = Lock::try_take(&run)? {
                 let home = place::home(&data, &run, user)?;
-                return own(
-                    &options,
-                    programs,
-                    Ground {
-                        data,
-                        run,
-                        home,
-                        user,
-                    },
-                    life,
-                    lock,
-                );
+                return own(&options, programs, Ground { data, run, home, user }, life, lock);
             }
             if let Some(stack) = attach(&options, &data, &run)? {
                 return Ok(stack);
             }
             if Instant::now() >= deadline {
-                return Err(StackError::Busy {
-                    pid: Lock::holder(&run),
-                    data,
-                    waited_s: OTHERS.as_secs(),
-                });
+                return Err(StackError::Busy { pid: Lock::holder(&run), data, waited_s: OTHERS.as_secs() });
             }
             thread::sleep(POLL);
         }
@@ -203,20 +177,12 @@ fn attach(options: &Options<'_>, data: &Path, run: &Path) -> Result<Option<Stack
         return Ok(None);
     };
     if options.fresh {
-        return Err(StackError::Owned {
-            pid,
-            data: data.to_owned(),
-        });
+        return Err(StackError::Owned { pid, data: data.to_owned() });
     }
     let secrets = Secrets::load_or_make(run, true)?;
     state.database_url = options.database_url.clone().unwrap_or(state.database_url);
     state.nats_url = options.nats_url.clone().unwrap_or(state.nats_url);
-    Ok(Some(Stack {
-        state,
-        owned: None,
-        app_password: secrets.app,
-        data: data.to_owned(),
-    }))
+    Ok(Some(Stack { state, owned: None, app_password: secrets.app, data: data.to_owned() }))
 }
 
 /// Becomes the owner, and starts everything. Whatever fails, what was started until then is stopped.
@@ -240,24 +206,11 @@ fn own(
     let secrets = Secrets::load_or_make(&ground.run, ground.home.join("postgres").exists())?;
     let keeper = Keeper::start(&life.owner, &lock, &ground, life.throw_away)?;
     let data = ground.data.clone();
-    let mut owned = Owned {
-        postgres: None,
-        nats: None,
-        keeper,
-        ground,
-        state,
-        life,
-        armed: true,
-        _lock: lock,
-    };
+    let mut owned =
+        Owned { postgres: None, nats: None, keeper, ground, state, life, armed: true, _lock: lock };
     owned.start_servers(programs, &secrets, options)?;
     owned.armed = !owned.life.detached;
-    Ok(Stack {
-        state: owned.state.clone(),
-        owned: Some(owned),
-        app_password: secrets.app,
-        data,
-    })
+    Ok(Stack { state: owned.state.clone(), owned: Some(owned), app_password: secrets.app, data })
 }
 
 impl Owned {

@@ -51,24 +51,13 @@ fn start_shared() -> Result<TestStack, StackError> {
     let given = |name| env::var(name).ok().filter(|url| !url.is_empty());
     let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let owner = Process::named(parent);
-    let started: String = owner
-        .started
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
+    let started: String = owner.started.chars().filter(char::is_ascii_alphanumeric).collect();
     let options = Options {
         database_url: given("DATABASE_URL"),
         nats_url: given("NATS_URL"),
         ..options(&format!("test-{}-{parent}-{started}", geteuid().as_raw()))?
     };
-    let stack = Stack::start(
-        options,
-        Life {
-            owner,
-            throw_away: true,
-            detached: true,
-        },
-    )?;
+    let stack = Stack::start(options, Life { owner, throw_away: true, detached: true })?;
     Ok(TestStack {
         owner_url: stack.owner_url().to_owned(),
         nats_url: stack.nats_url().to_owned(),
@@ -77,37 +66,20 @@ fn start_shared() -> Result<TestStack, StackError> {
 }
 
 fn start_private() -> Result<Stack, StackError> {
-    let options = options(&format!(
-        "private-{}-{}",
-        std::process::id(),
-        secrets::password()?
-    ))?;
-    Stack::start(
-        options,
-        Life {
-            owner: Process::current(),
-            throw_away: true,
-            detached: false,
-        },
-    )
+    let options = options(&format!("private-{}-{}", std::process::id(), secrets::password()?))?;
+    Stack::start(options, Life { owner: Process::current(), throw_away: true, detached: false })
 }
 
 fn options(name: &str) -> Result<Options<'static>, StackError> {
     let data = env::temp_dir().join(format!("daybook-{name}"));
     // The name can be guessed and the directory is everybody's, so it may have been made by somebody else.
     place::own_dir(&data)?;
-    Ok(Options {
-        servers: Some(servers()),
-        log: &|line| eprintln!("stack: {line}"),
-        ..Options::new(data)
-    })
+    Ok(Options { servers: Some(servers()), log: &|line| eprintln!("stack: {line}"), ..Options::new(data) })
 }
 
 /// The workspace's own servers, so that they are installed once and not per run.
 fn servers() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .filter(|root| root.is_dir());
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().filter(|root| root.is_dir());
     match workspace {
         Some(root) => root.join(".daybook/servers"),
         None => env::temp_dir().join(format!("daybook-servers-{}", geteuid().as_raw())),

@@ -26,9 +26,6 @@ mod tests {
             with_credentials("postgres://a:b@h:1/d?x=y@z", "app", "p@:/"),
             "postgres://app:p%40%3A%2F@h:1/d?x=y@z"
         );
-        assert_eq!(
-            with_credentials("postgres://h/d", "app", "pw"),
-            "postgres://app:pw@h/d"
-        );
+        assert_eq!(with_credentials("postgres://h/d", "app", "pw"), "postgres://app:pw@h/d");
     }
 }

@@ -19,14 +19,11 @@ use store::{
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, prefix, name, tasks] = &arguments[..] else {
-        panic!("contender APP_URL PREFIX NAME TASKS")
-    };
+    let [_, url, prefix, name, tasks] = &arguments[..] else { panic!("contender APP_URL PREFIX NAME TASKS") };
     let pool = schema::connect(url, prefix, "", 4).await.expect("the database");
     let log = Arc::new(PostgresLog::new(pool));
-    let (executor, run) = executor::run(log, Arc::new(Machine), Arc::new(Machine), Limits::default())
-        .await
-        .expect("the log");
+    let (executor, run) =
+        executor::run(log, Arc::new(Machine), Arc::new(Machine), Limits::default()).await.expect("the log");
     tokio::spawn(run);
     println!("ready");
     std::io::stdout().flush().expect("standard output");

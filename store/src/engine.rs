@@ -70,13 +70,8 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(Machine);
         let ids: Arc<dyn Ids> = Arc::new(Machine);
         let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
-        let (executor, run) = executor::run(
-            Arc::clone(&log),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            parts.limits,
-        )
-        .await?;
+        let (executor, run) =
+            executor::run(Arc::clone(&log), Arc::clone(&clock), Arc::clone(&ids), parts.limits).await?;
         let feed = Feed::new(Arc::clone(&log), Arc::clone(&clock)).await?;
         let mut inner = JoinSet::new();
         inner.spawn(run);
@@ -161,21 +156,14 @@ impl Engine {
 
     /// Carries payments to a gateway.
     pub fn ask(&mut self, gateway: Arc<dyn Gateway>) {
-        let ask = AskGateway {
-            gateway,
-            results: self.payment_results(),
-            clock: Arc::clone(&self.clock),
-        };
+        let ask = AskGateway { gateway, results: self.payment_results(), clock: Arc::clone(&self.clock) };
         self.react(Arc::new(ask));
     }
 
     /// Where answers of gateways go that come by themselves.
     #[must_use]
     pub fn payment_results(&self) -> PaymentResults {
-        PaymentResults {
-            executor: self.executor.clone(),
-            fingerprints: self.fingerprints.clone(),
-        }
+        PaymentResults { executor: self.executor.clone(), fingerprints: self.fingerprints.clone() }
     }
 
     /// How far this process's own follower of that name has come; it says nothing while another process follows.

@@ -43,11 +43,7 @@ pub struct Entry {
 impl Entry {
     fn read(stored: StoredEvent) -> Self {
         let event = decode(&stored);
-        Self {
-            position: stored.position,
-            key: (stored.aggregate_type, stored.aggregate_id),
-            event,
-        }
+        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event }
     }
 }
 
@@ -79,9 +75,7 @@ impl Feed {
             tip: watch::Sender::new(tip),
             watchers: Mutex::default(),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Up to where the feed has come.
@@ -112,10 +106,7 @@ impl Feed {
         }
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
         let stored = self.inner.log.read(position, limit).await?;
-        Ok(stored
-            .into_iter()
-            .map(|stored| Arc::new(Entry::read(stored)))
-            .collect())
+        Ok(stored.into_iter().map(|stored| Arc::new(Entry::read(stored))).collect())
     }
 
     /// The events of one stream from now on, as they come.

@@ -89,12 +89,8 @@ impl PaymentResults {
         attempt: &AttemptId,
         outcome: Authorization,
     ) -> Result<(), ReactError> {
-        let command = Command::RecordAuthorization {
-            attempt: attempt.clone(),
-            outcome,
-        };
-        self.record(delivery_id, delivery_id, payment.as_str(), command)
-            .await
+        let command = Command::RecordAuthorization { attempt: attempt.clone(), outcome };
+        self.record(delivery_id, delivery_id, payment.as_str(), command).await
     }
 
     async fn record(
@@ -180,38 +176,21 @@ impl React for AskGateway {
         };
         let request_id = recorded.event_id;
         let command = match event {
-            Event::AuthorizationRequested {
-                attempt,
-                token,
-                amount,
-                ..
-            } => {
+            Event::AuthorizationRequested { attempt, token, amount, .. } => {
                 let Some(outcome) = self.authorize(recorded, attempt, token, *amount).await? else {
                     return Ok(());
                 };
-                Command::RecordAuthorization {
-                    attempt: attempt.clone(),
-                    outcome,
-                }
+                Command::RecordAuthorization { attempt: attempt.clone(), outcome }
             }
-            Event::CaptureRequested {
-                reference, amount, ..
-            } => Command::RecordCapture {
-                outcome: self
-                    .gateway
-                    .capture(request_id, reference, *amount)
-                    .await
-                    .map_err(again)?,
+            Event::CaptureRequested { reference, amount, .. } => Command::RecordCapture {
+                outcome: self.gateway.capture(request_id, reference, *amount).await.map_err(again)?,
             },
             Event::VoidRequested { reference, .. } => Command::RecordVoid {
                 outcome: self.gateway.void(request_id, reference).await.map_err(again)?,
             },
-            Event::RefundRequested {
-                refund,
-                reference,
-                amount,
-                ..
-            } => self.refund(request_id, refund, reference, *amount).await?,
+            Event::RefundRequested { refund, reference, amount, .. } => {
+                self.refund(request_id, refund, reference, *amount).await?
+            }
             Event::IntentOpened { .. }
             | Event::Authorized { .. }
             | Event::Declined { .. }
@@ -223,14 +202,7 @@ impl React for AskGateway {
             | Event::Refunded { .. }
             | Event::RefundFailed { .. } => return Ok(()),
         };
-        self.results
-            .record(
-                request_id,
-                recorded.metadata.correlation_id,
-                &recorded.stream.id,
-                command,
-            )
-            .await
+        self.results.record(request_id, recorded.metadata.correlation_id, &recorded.stream.id, command).await
     }
 }
 
@@ -243,9 +215,7 @@ impl AskGateway {
         amount: Money,
     ) -> Result<Option<Authorization>, ReactError> {
         let payment = PaymentId::new(&*recorded.stream.id).map_err(again)?;
-        let asked = self
-            .gateway
-            .authorize(recorded.event_id, &payment, attempt, token, amount);
+        let asked = self.gateway.authorize(recorded.event_id, &payment, attempt, token, amount);
         tokio::select! {
             answer = asked => match answer.map_err(again)? {
                 Authorized::Answered(outcome) => Ok(Some(outcome)),
@@ -262,15 +232,8 @@ impl AskGateway {
         reference: &Text,
         amount: Money,
     ) -> Result<Command, ReactError> {
-        let outcome = self
-            .gateway
-            .refund(request_id, reference, amount)
-            .await
-            .map_err(again)?;
-        Ok(Command::RecordRefund {
-            refund: refund.clone(),
-            outcome,
-        })
+        let outcome = self.gateway.refund(request_id, reference, amount).await.map_err(again)?;
+        Ok(Command::RecordRefund { refund: refund.clone(), outcome })
     }
 }
 

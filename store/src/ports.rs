@@ -40,14 +40,9 @@ pub struct Machine;
 #[async_trait]
 impl Clock for Machine {
     fn now_us(&self) -> i64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map(|since| since.as_micros());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_micros());
         // A clock before 1970 is broken; the epoch itself is as good an answer as any.
-        since
-            .ok()
-            .and_then(|micros| i64::try_from(micros).ok())
-            .unwrap_or(0)
+        since.ok().and_then(|micros| i64::try_from(micros).ok()).unwrap_or(0)
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -102,10 +102,7 @@ impl Relay {
             let Some(end) = page.last().map(|event| event.position) else {
                 return Ok(last);
             };
-            let envelopes: Vec<_> = page
-                .into_iter()
-                .map(|event| Envelope { incarnation, event })
-                .collect();
+            let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
             self.broker.publish(&envelopes).await?;
             last = end;
         }
@@ -141,10 +138,7 @@ impl Relay {
         let complete = events.last().map_or(after, |event| event.position) == last;
         let mut messages = futures::stream::iter(events)
             .map(|event| async move {
-                let wanted = MessageId {
-                    incarnation: head.incarnation,
-                    event_id: event.event_id,
-                };
+                let wanted = MessageId { incarnation: head.incarnation, event_id: event.event_id };
                 Ok::<_, BrokerError>(self.broker.message_at(event.position).await? == Some(wanted))
             })
             .buffered(64);

@@ -45,11 +45,7 @@ pub fn log_tables() -> Tables {
 /// The keys of personal data: a schema of their own, so that they can be kept and backed up apart.
 #[must_use]
 pub fn key_tables() -> Tables {
-    Tables {
-        suffix: "_keys",
-        migrations: vec![&KEYS],
-        grants: &[("SELECT, INSERT, DELETE", "subject_keys")],
-    }
+    Tables { suffix: "_keys", migrations: vec![&KEYS], grants: &[("SELECT, INSERT, DELETE", "subject_keys")] }
 }
 
 /// The tables that any follower's database needs: checkpoints and parked streams.
@@ -85,9 +81,7 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
     let schema = format!("{prefix}{}", tables.suffix);
     let options = options(owner_url, &schema)?;
     let mut connection = PgConnection::connect_with(&options).await?;
-    connection
-        .execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str())
-        .await?;
+    connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
     for migrator in &tables.migrations {
         let mut migrator = Migrator {
             migrations: migrator.migrations.clone(),
@@ -98,13 +92,9 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
         migrator.set_ignore_missing(true);
         migrator.run(&mut connection).await?;
     }
-    connection
-        .execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str())
-        .await?;
+    connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
     for (privileges, table) in tables.grants {
-        connection
-            .execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str())
-            .await?;
+        connection.execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str()).await?;
     }
     connection.close().await?;
     Ok(())
@@ -120,25 +110,17 @@ pub async fn ensure_role(owner_url: &str, role: &str, password: &str) -> Result<
     let mut connection = PgConnection::connect_with(&options).await?;
     let mut transaction = connection.begin().await?;
     // Roles belong to the whole server: two starts at once must not both create one.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock(7165437)")
-        .await?;
+    transaction.execute("SELECT pg_advisory_xact_lock(7165437)").await?;
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
         .bind(role)
         .fetch_one(&mut *transaction)
         .await?;
     if !exists {
-        transaction
-            .execute(format!("CREATE ROLE {role} LOGIN").as_str())
-            .await?;
+        transaction.execute(format!("CREATE ROLE {role} LOGIN").as_str()).await?;
     }
-    let quoted: String = sqlx::query_scalar("SELECT quote_literal($1)")
-        .bind(password)
-        .fetch_one(&mut *transaction)
-        .await?;
-    transaction
-        .execute(format!("ALTER ROLE {role} PASSWORD {quoted}").as_str())
-        .await?;
+    let quoted: String =
+        sqlx::query_scalar("SELECT quote_literal($1)").bind(password).fetch_one(&mut *transaction).await?;
+    transaction.execute(format!("ALTER ROLE {role} PASSWORD {quoted}").as_str()).await?;
     transaction.commit().await?;
     connection.close().await?;
     Ok(())
@@ -166,18 +148,12 @@ pub async fn connect(
 
 fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {
     let options = PgConnectOptions::from_str(url).map_err(SchemaError::Address)?;
-    Ok(options
-        .options([("search_path", schema)])
-        .application_name("daybook"))
+    Ok(options.options([("search_path", schema)]).application_name("daybook"))
 }
 
 fn plain(name: &str) -> Result<(), SchemaError> {
     let plain = name.len() <= 48
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    plain
-        .then_some(())
-        .ok_or_else(|| SchemaError::Name(name.to_owned()))
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    plain.then_some(()).ok_or_else(|| SchemaError::Name(name.to_owned()))
 }

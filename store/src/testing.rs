@@ -1,9 +1,6 @@
 //! A schema and a stream of its own for each test, on the servers that all tests share.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test that cannot have its servers cannot go on"
-)]
+#![expect(clippy::expect_used, reason = "a test that cannot have its servers cannot go on")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,31 +37,17 @@ impl Ground {
     pub async fn new() -> Self {
         let servers = stack::testing::shared();
         let app_url = servers.url_for(ROLE, &servers.app_password);
-        Self::on(
-            &servers.owner_url,
-            &servers.app_password,
-            app_url,
-            &servers.nats_url,
-        )
-        .await
+        Self::on(&servers.owner_url, &servers.app_password, app_url, &servers.nats_url).await
     }
 
     /// The same on servers that the test may break.
     pub async fn alone(servers: &Stack) -> Self {
         let app_url = servers.url_for(ROLE, servers.app_password());
-        Self::on(
-            servers.owner_url(),
-            servers.app_password(),
-            app_url,
-            servers.nats_url(),
-        )
-        .await
+        Self::on(servers.owner_url(), servers.app_password(), app_url, servers.nats_url()).await
     }
 
     async fn on(owner_url: &str, password: &str, app_url: String, nats_url: &str) -> Self {
-        schema::ensure_role(owner_url, ROLE, password)
-            .await
-            .expect("the serving role");
+        schema::ensure_role(owner_url, ROLE, password).await.expect("the serving role");
         let ground = Self {
             prefix: format!("t{}", Uuid::now_v7().simple()),
             owner_url: owner_url.to_owned(),
@@ -78,32 +61,23 @@ impl Ground {
 
     /// Lays further tables.
     pub async fn lay(&self, tables: &Tables) {
-        schema::migrate(&self.owner_url, &self.prefix, ROLE, tables)
-            .await
-            .expect("the test's tables");
+        schema::migrate(&self.owner_url, &self.prefix, ROLE, tables).await.expect("the test's tables");
     }
 
     /// A pool of the serving role on one of the test's schemas.
     pub async fn pool(&self, suffix: &str) -> PgPool {
-        schema::connect(&self.app_url, &self.prefix, suffix, 8)
-            .await
-            .expect("the serving role connects")
+        schema::connect(&self.app_url, &self.prefix, suffix, 8).await.expect("the serving role connects")
     }
 
     /// A pool of the owner on one of the test's schemas, to break things with.
     pub async fn owner_pool(&self, suffix: &str) -> PgPool {
-        schema::connect(&self.owner_url, &self.prefix, suffix, 2)
-            .await
-            .expect("the owner connects")
+        schema::connect(&self.owner_url, &self.prefix, suffix, 2).await.expect("the owner connects")
     }
 
     /// The test's own stream.
     pub async fn broker(&self) -> Arc<NatsBroker> {
-        let options = NatsOptions {
-            url: self.nats_url.clone(),
-            prefix: self.prefix.clone(),
-            bytes_max: 256 << 20,
-        };
+        let options =
+            NatsOptions { url: self.nats_url.clone(), prefix: self.prefix.clone(), bytes_max: 256 << 20 };
         Arc::new(NatsBroker::connect(&options).await.expect("a broker's address"))
     }
 
@@ -121,11 +95,7 @@ impl Ground {
 
     /// Runs a statement as the owner.
     pub async fn as_owner(&self, sql: &str) {
-        self.owner_pool("")
-            .await
-            .execute(sql)
-            .await
-            .expect("the owner's statement");
+        self.owner_pool("").await.execute(sql).await.expect("the owner's statement");
     }
 }
 
@@ -147,9 +117,7 @@ pub fn request_as(command_id: Uuid, aggregate_id: &str, command: impl Into<AnyCo
     let command = command.into();
     Request {
         aggregate_id: aggregate_id.into(),
-        fingerprint: Fingerprints::new(&master_key())
-            .of(&command)
-            .expect("a command is JSON"),
+        fingerprint: Fingerprints::new(&master_key()).of(&command).expect("a command is JSON"),
         command,
         command_id,
         origin: Origin::Client,

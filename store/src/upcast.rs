@@ -73,13 +73,7 @@ mod tests {
 
     #[test]
     fn an_old_version_becomes_the_current_one() {
-        let payload = through(
-            &[RENAMED],
-            AggregateType::Order,
-            "Confirmed",
-            "0",
-            r#"{"Agreed":{}}"#,
-        );
+        let payload = through(&[RENAMED], AggregateType::Order, "Confirmed", "0", r#"{"Agreed":{}}"#);
         assert_eq!(payload.unwrap().as_deref(), Some(r#"{"Confirmed":{}}"#));
     }
 

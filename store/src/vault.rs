@@ -51,12 +51,7 @@ impl Vault {
     #[must_use]
     pub fn new(pool: PgPool, ids: Arc<dyn Ids>, master: &MasterKey) -> Self {
         let wrapping = XChaCha20Poly1305::new(&master.derive("subject keys").into());
-        Self {
-            pool,
-            ids,
-            wrapping: Arc::new(wrapping),
-            keys: Arc::default(),
-        }
+        Self { pool, ids, wrapping: Arc::new(wrapping), keys: Arc::default() }
     }
 
     /// Seals a value of a subject, who gets a key if there is none yet.
@@ -69,10 +64,7 @@ impl Vault {
             None => self.new_key(subject).await?,
         };
         let sealed = self.encrypt(&XChaCha20Poly1305::new(&key.into()), subject, plain)?;
-        Ok(Sealed {
-            subject: subject.into(),
-            sealed: STANDARD.encode(sealed).into(),
-        })
+        Ok(Sealed { subject: subject.into(), sealed: STANDARD.encode(sealed).into() })
     }
 
     /// Opens a value; `None` when its subject was forgotten.
@@ -83,20 +75,13 @@ impl Vault {
         let Some(key) = self.key(&sealed.subject).await? else {
             return Ok(None);
         };
-        let broken = || VaultError::Broken {
-            subject: sealed.subject.clone(),
-        };
+        let broken = || VaultError::Broken { subject: sealed.subject.clone() };
         let bytes = STANDARD.decode(sealed.sealed.as_bytes()).map_err(|_| broken())?;
         decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes).map(Some)
     }
 
     async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
-        if let Some(key) = self
-            .keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(subject)
-        {
+        if let Some(key) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(subject) {
             return Ok(Some(*key));
         }
         let wrapped: Option<Vec<u8>> =
@@ -107,9 +92,7 @@ impl Vault {
         let Some(wrapped) = wrapped else { return Ok(None) };
         let key: [u8; 32] = decrypt(&self.wrapping, subject, &wrapped)?
             .try_into()
-            .map_err(|_| VaultError::Broken {
-                subject: subject.into(),
-            })?;
+            .map_err(|_| VaultError::Broken { subject: subject.into() })?;
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= CACHED_MAX {
             keys.clear();
@@ -130,9 +113,7 @@ impl Vault {
         .bind(wrapped)
         .execute(&self.pool)
         .await?;
-        self.key(subject).await?.ok_or_else(|| VaultError::Broken {
-            subject: subject.into(),
-        })
+        self.key(subject).await?.ok_or_else(|| VaultError::Broken { subject: subject.into() })
     }
 
     fn encrypt(
@@ -143,29 +124,17 @@ impl Vault {
     ) -> Result<Vec<u8>, VaultError> {
         let mut nonce = [0; NONCE];
         self.ids.fill(&mut nonce)?;
-        let payload = Payload {
-            msg: plain,
-            aad: subject.as_bytes(),
-        };
+        let payload = Payload { msg: plain, aad: subject.as_bytes() };
         let sealed = cipher
             .encrypt(XNonce::from_slice(&nonce), payload)
-            .map_err(|_| VaultError::Broken {
-                subject: subject.into(),
-            })?;
+            .map_err(|_| VaultError::Broken { subject: subject.into() })?;
         Ok([&nonce[..], &sealed].concat())
     }
 }
 
 fn decrypt(cipher: &XChaCha20Poly1305, subject: &str, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let broken = || VaultError::Broken {
-        subject: subject.into(),
-    };
+    let broken = || VaultError::Broken { subject: subject.into() };
     let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(broken)?;
-    let payload = Payload {
-        msg: sealed,
-        aad: subject.as_bytes(),
-    };
-    cipher
-        .decrypt(XNonce::from_slice(nonce), payload)
-        .map_err(|_| broken())
+    let payload = Payload { msg: sealed, aad: subject.as_bytes() };
+    cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| broken())
 }

@@ -32,13 +32,9 @@ impl Gateway for Approving {
         _: Money,
     ) -> Result<Authorized, GatewayError> {
         Ok(Authorized::Answered(if token.as_str() == "no" {
-            Authorization::Declined {
-                reason: Text::new("do_not_honor").unwrap(),
-            }
+            Authorization::Declined { reason: Text::new("do_not_honor").unwrap() }
         } else {
-            Authorization::Approved {
-                reference: Text::new(request_id.to_string()).unwrap(),
-            }
+            Authorization::Approved { reference: Text::new(request_id.to_string()).unwrap() }
         }))
     }
     async fn capture(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
@@ -61,20 +57,15 @@ async fn shop(ground: &Ground) -> Engine {
 }
 
 async fn stock(engine: &Engine, sku: &str, units: u32) {
-    let command = inventory_item::Command::Receive {
-        quantity: Quantity::new(units).unwrap(),
-        reference: None,
-    };
+    let command =
+        inventory_item::Command::Receive { quantity: Quantity::new(units).unwrap(), reference: None };
     engine.executor.execute(request(sku, command)).await.unwrap();
 }
 
 /// Checks out a cart of one unit of each SKU; the order is called `<name>`, its payment `pay-<name>`.
 async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, pay_by: Time) {
     let currency = Currency::GBP;
-    let mut commands = vec![cart::Command::Open {
-        customer: None,
-        currency,
-    }];
+    let mut commands = vec![cart::Command::Open { customer: None, currency }];
     commands.extend(skus.iter().map(|sku| {
         cart::Command::AddLine(cart::Line {
             sku: Sku::new(*sku).unwrap(),
@@ -84,10 +75,7 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
             unit_price: Money::new(250, currency),
         })
     }));
-    let sealed = Sealed {
-        subject: "cart:c".into(),
-        sealed: "AAAA".into(),
-    };
+    let sealed = Sealed { subject: "cart:c".into(), sealed: "AAAA".into() };
     commands.push(cart::Command::CheckOut {
         order: OrderId::new(name).unwrap(),
         payment: PaymentId::new(format!("pay-{name}")).unwrap(),
@@ -101,11 +89,7 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
         pay_by,
     });
     for command in commands {
-        engine
-            .executor
-            .execute(request(&format!("cart-{name}"), command))
-            .await
-            .unwrap();
+        engine.executor.execute(request(&format!("cart-{name}"), command)).await.unwrap();
     }
 }
 
@@ -114,31 +98,16 @@ async fn authorize(engine: &Engine, name: &str, token: &str) {
         attempt: AttemptId::new("a1").unwrap(),
         token: Text::new(token).unwrap(),
     };
-    engine
-        .executor
-        .execute(request(&format!("pay-{name}"), command))
-        .await
-        .unwrap();
+    engine.executor.execute(request(&format!("pay-{name}"), command)).await.unwrap();
 }
 
 async fn events(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<AnyEvent> {
-    let stored = engine
-        .log
-        .load(&StreamId::new(aggregate_type, id), 0)
-        .await
-        .unwrap();
-    stored
-        .iter()
-        .map(|stored| store::log::decode(stored).unwrap().event)
-        .collect()
+    let stored = engine.log.load(&StreamId::new(aggregate_type, id), 0).await.unwrap();
+    stored.iter().map(|stored| store::log::decode(stored).unwrap().event).collect()
 }
 
 async fn names(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<&'static str> {
-    events(engine, aggregate_type, id)
-        .await
-        .iter()
-        .map(AnyEvent::event_type)
-        .collect()
+    events(engine, aggregate_type, id).await.iter().map(AnyEvent::event_type).collect()
 }
 
 async fn until(engine: &Engine, aggregate_type: AggregateType, id: &str, wanted: &[&str]) {
@@ -163,20 +132,8 @@ async fn a_paid_checkout_is_confirmed_allocated_and_captured() {
     until(&engine, AggregateType::Payment, "pay-o1", &["IntentOpened"]).await;
     authorize(&engine, "o1", "yes").await;
     until(&engine, AggregateType::Order, "o1", &["Placed", "Confirmed"]).await;
-    until(
-        &engine,
-        AggregateType::InventoryItem,
-        "A",
-        &["Received", "Reserved", "Allocated"],
-    )
-    .await;
-    let paid = [
-        "IntentOpened",
-        "AuthorizationRequested",
-        "Authorized",
-        "CaptureRequested",
-        "Captured",
-    ];
+    until(&engine, AggregateType::InventoryItem, "A", &["Received", "Reserved", "Allocated"]).await;
+    let paid = ["IntentOpened", "AuthorizationRequested", "Authorized", "CaptureRequested", "Captured"];
     until(&engine, AggregateType::Payment, "pay-o1", &paid).await;
 }
 
@@ -186,20 +143,8 @@ async fn a_shortage_releases_what_was_reserved_and_cancels() {
     let engine = shop(&ground).await;
     stock(&engine, "A", 5).await;
     check_out(&engine, "o1", &["A", "NONE"], Method::Card, later()).await;
-    until(
-        &engine,
-        AggregateType::Checkout,
-        "o1",
-        &["Started", "ReservationFailed"],
-    )
-    .await;
-    until(
-        &engine,
-        AggregateType::InventoryItem,
-        "A",
-        &["Received", "Reserved", "Released"],
-    )
-    .await;
+    until(&engine, AggregateType::Checkout, "o1", &["Started", "ReservationFailed"]).await;
+    until(&engine, AggregateType::InventoryItem, "A", &["Received", "Reserved", "Released"]).await;
     until(&engine, AggregateType::Order, "o1", &["Placed", "Cancelled"]).await;
 }
 
@@ -211,20 +156,8 @@ async fn a_declined_payment_releases_and_cancels() {
     check_out(&engine, "o1", &["A"], Method::Card, later()).await;
     until(&engine, AggregateType::Payment, "pay-o1", &["IntentOpened"]).await;
     authorize(&engine, "o1", "no").await;
-    until(
-        &engine,
-        AggregateType::Checkout,
-        "o1",
-        &["Started", "Reserved", "GivenUp"],
-    )
-    .await;
-    until(
-        &engine,
-        AggregateType::InventoryItem,
-        "A",
-        &["Received", "Reserved", "Released"],
-    )
-    .await;
+    until(&engine, AggregateType::Checkout, "o1", &["Started", "Reserved", "GivenUp"]).await;
+    until(&engine, AggregateType::InventoryItem, "A", &["Received", "Reserved", "Released"]).await;
     until(
         &engine,
         AggregateType::Payment,
@@ -239,14 +172,7 @@ async fn an_unpaid_checkout_is_given_up_by_its_timer() {
     let ground = Ground::new().await;
     let engine = shop(&ground).await;
     stock(&engine, "A", 1).await;
-    check_out(
-        &engine,
-        "o1",
-        &["A"],
-        Method::Card,
-        Machine.now().plus_millis(300),
-    )
-    .await;
+    check_out(&engine, "o1", &["A"], Method::Card, Machine.now().plus_millis(300)).await;
     until(&engine, AggregateType::Order, "o1", &["Placed", "Cancelled"]).await;
     let order = events(&engine, AggregateType::Order, "o1").await;
     let cancelled = AnyEvent::Order(domain::order::Event::Cancelled {
@@ -254,13 +180,7 @@ async fn an_unpaid_checkout_is_given_up_by_its_timer() {
         note: None,
     });
     assert_eq!(order[1], cancelled);
-    until(
-        &engine,
-        AggregateType::InventoryItem,
-        "A",
-        &["Received", "Reserved", "Released"],
-    )
-    .await;
+    until(&engine, AggregateType::InventoryItem, "A", &["Received", "Reserved", "Released"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,9 +199,7 @@ async fn going_through_the_whole_log_again_does_nothing_twice() {
     })
     .await;
     engine.stop().await;
-    ground
-        .as_owner("UPDATE followers SET position = 0 WHERE name IN ('checkout', 'gateway')")
-        .await;
+    ground.as_owner("UPDATE followers SET position = 0 WHERE name IN ('checkout', 'gateway')").await;
     ground.as_owner("UPDATE timers SET fired_at = NULL").await;
     let engine = shop(&ground).await;
     let head = engine.log.head().await.unwrap().position;

@@ -13,10 +13,7 @@ use store::{
 use uuid::Uuid;
 
 fn receive(units: u32) -> Command {
-    Command::Receive {
-        quantity: Quantity::new(units).unwrap(),
-        reference: None,
-    }
+    Command::Receive { quantity: Quantity::new(units).unwrap(), reference: None }
 }
 
 fn reserve(name: &str, units: u32) -> Command {
@@ -42,17 +39,9 @@ async fn accepted_commands_take_dense_positions() {
 async fn a_repeat_gets_the_first_answer_and_changes_nothing() {
     let engine = Ground::new().await.engine().await;
     let id = Uuid::now_v7();
-    let first = engine
-        .executor
-        .execute(request_as(id, "A", receive(5)))
-        .await
-        .unwrap();
+    let first = engine.executor.execute(request_as(id, "A", receive(5))).await.unwrap();
     engine.executor.execute(request("A", receive(1))).await.unwrap();
-    let again = engine
-        .executor
-        .execute(request_as(id, "A", receive(5)))
-        .await
-        .unwrap();
+    let again = engine.executor.execute(request_as(id, "A", receive(5))).await.unwrap();
     assert!(!first.replayed && again.replayed);
     assert_eq!((again.positions, again.version), (first.positions, first.version));
     assert_eq!(engine.log.head().await.unwrap().position, 2);
@@ -62,17 +51,9 @@ async fn a_repeat_gets_the_first_answer_and_changes_nothing() {
 async fn a_refusal_is_remembered_even_when_it_would_be_accepted_now() {
     let engine = Ground::new().await.engine().await;
     let id = Uuid::now_v7();
-    let first = engine
-        .executor
-        .execute(request_as(id, "A", reserve("r", 1)))
-        .await
-        .unwrap_err();
+    let first = engine.executor.execute(request_as(id, "A", reserve("r", 1))).await.unwrap_err();
     engine.executor.execute(request("A", receive(5))).await.unwrap();
-    let again = engine
-        .executor
-        .execute(request_as(id, "A", reserve("r", 1)))
-        .await
-        .unwrap_err();
+    let again = engine.executor.execute(request_as(id, "A", reserve("r", 1))).await.unwrap_err();
     let (ExecuteError::Refused(first), ExecuteError::Refused(again)) = (first, again) else {
         panic!("both are refused");
     };
@@ -85,11 +66,7 @@ async fn a_refusal_is_remembered_even_when_it_would_be_accepted_now() {
 async fn another_command_under_a_used_id_is_refused() {
     let engine = Ground::new().await.engine().await;
     let id = Uuid::now_v7();
-    engine
-        .executor
-        .execute(request_as(id, "A", receive(5)))
-        .await
-        .unwrap();
+    engine.executor.execute(request_as(id, "A", receive(5))).await.unwrap();
     let other = engine.executor.execute(request_as(id, "A", receive(6))).await;
     assert!(matches!(other, Err(ExecuteError::IdReused)), "{other:?}");
 }
@@ -101,10 +78,7 @@ async fn a_stale_version_is_told_and_may_be_tried_again_under_the_same_id() {
     let mut stale = request("A", receive(1));
     stale.expected_version = Some(0);
     let answer = engine.executor.execute(stale.clone()).await;
-    assert!(
-        matches!(answer, Err(ExecuteError::VersionMismatch { actual: 1 })),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(ExecuteError::VersionMismatch { actual: 1 })), "{answer:?}");
     stale.expected_version = Some(1);
     assert_eq!(engine.executor.execute(stale).await.unwrap().version, 2);
 }
@@ -112,28 +86,14 @@ async fn a_stale_version_is_told_and_may_be_tried_again_under_the_same_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_of_one_sku_never_oversell_it() {
     let engine = Ground::new().await.engine().await;
-    engine
-        .executor
-        .execute(request("HOT", receive(100)))
-        .await
-        .unwrap();
+    engine.executor.execute(request("HOT", receive(100))).await.unwrap();
     let buyers = (0..500).map(|buyer| {
         let executor = engine.executor.clone();
-        tokio::spawn(async move {
-            executor
-                .execute(request("HOT", reserve(&format!("b{buyer}"), 1)))
-                .await
-        })
+        tokio::spawn(async move { executor.execute(request("HOT", reserve(&format!("b{buyer}"), 1))).await })
     });
     let answers = futures::future::join_all(buyers).await;
-    let sold = answers
-        .iter()
-        .filter(|answer| matches!(answer, Ok(Ok(_))))
-        .count();
-    let refused = answers
-        .iter()
-        .filter(|answer| matches!(answer, Ok(Err(ExecuteError::Refused(_)))))
-        .count();
+    let sold = answers.iter().filter(|answer| matches!(answer, Ok(Ok(_)))).count();
+    let refused = answers.iter().filter(|answer| matches!(answer, Ok(Err(ExecuteError::Refused(_))))).count();
     assert_eq!((sold, refused), (100, 400));
 }
 
@@ -145,13 +105,7 @@ async fn two_executors_on_one_log_see_each_other() {
         left.executor.execute(request("A", receive(1))).await.unwrap();
         right.executor.execute(request("A", receive(1))).await.unwrap();
     }
-    let all = Command::Adjust {
-        delta: NonZeroI32::new(-40).unwrap(),
-        reason: AdjustReason::Lost,
-        reference: None,
-    };
-    assert_eq!(
-        left.executor.execute(request("A", all)).await.unwrap().version,
-        41
-    );
+    let all =
+        Command::Adjust { delta: NonZeroI32::new(-40).unwrap(), reason: AdjustReason::Lost, reference: None };
+    assert_eq!(left.executor.execute(request("A", all)).await.unwrap().version, 41);
 }

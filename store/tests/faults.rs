@@ -52,11 +52,7 @@ impl Log for Lossy {
             return Err(self.gone());
         }
         let appended = self.log.append(head, batch).await?;
-        if nth % 3 == 2 {
-            Err(self.gone())
-        } else {
-            Ok(appended)
-        }
+        if nth % 3 == 2 { Err(self.gone()) } else { Ok(appended) }
     }
     async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError> {
         self.log.lock().await
@@ -70,9 +66,8 @@ impl Log for Lossy {
 }
 
 async fn executor(log: Arc<dyn Log>) -> Executor {
-    let (executor, run) = executor::run(log, Arc::new(Machine), Arc::new(Machine), Limits::default())
-        .await
-        .unwrap();
+    let (executor, run) =
+        executor::run(log, Arc::new(Machine), Arc::new(Machine), Limits::default()).await.unwrap();
     tokio::spawn(run);
     executor
 }
@@ -81,23 +76,10 @@ async fn executor(log: Arc<dyn Log>) -> Executor {
 async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
     let ground = Ground::new().await;
     let log = PostgresLog::new(ground.pool("").await);
-    let lossy = Arc::new(Lossy {
-        log: log.clone(),
-        appends: AtomicU32::new(0),
-        lost: AtomicU32::new(0),
-    });
+    let lossy = Arc::new(Lossy { log: log.clone(), appends: AtomicU32::new(0), lost: AtomicU32::new(0) });
     let executor = executor(Arc::clone(&lossy) as Arc<dyn Log>).await;
     let units = Quantity::new(40).unwrap();
-    executor
-        .execute(request(
-            "A",
-            Command::Receive {
-                quantity: units,
-                reference: None,
-            },
-        ))
-        .await
-        .unwrap();
+    executor.execute(request("A", Command::Receive { quantity: units, reference: None })).await.unwrap();
     let mut sold = 0;
     for round in 0..30 {
         let buyers = (0..2).map(|buyer| {
@@ -124,10 +106,7 @@ async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
     }
     assert_eq!(sold, 40);
     assert!(lossy.lost.load(Ordering::Relaxed) > 5, "the log lost something");
-    let events = log
-        .load(&StreamId::new(domain::AggregateType::InventoryItem, "A"), 0)
-        .await
-        .unwrap();
+    let events = log.load(&StreamId::new(domain::AggregateType::InventoryItem, "A"), 0).await.unwrap();
     assert_eq!(events.len(), 41);
 }
 
@@ -135,19 +114,12 @@ async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
 async fn a_database_that_refuses_fails_the_command_and_keeps_the_log_whole() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;
-    let receive = || Command::Receive {
-        quantity: Quantity::new(1).unwrap(),
-        reference: None,
-    };
+    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
     engine.executor.execute(request("A", receive())).await.unwrap();
-    ground
-        .as_owner("ALTER TABLE events ADD CONSTRAINT full_disk CHECK (position < 2) NOT VALID")
-        .await;
+    ground.as_owner("ALTER TABLE events ADD CONSTRAINT full_disk CHECK (position < 2) NOT VALID").await;
     let failed = engine.executor.execute(request("A", receive())).await;
     assert!(matches!(failed, Err(ExecuteError::Unavailable(_))), "{failed:?}");
-    ground
-        .as_owner("ALTER TABLE events DROP CONSTRAINT full_disk")
-        .await;
+    ground.as_owner("ALTER TABLE events DROP CONSTRAINT full_disk").await;
     let again = engine.executor.execute(request("A", receive())).await.unwrap();
     assert_eq!((again.positions, again.version), (Some((2, 2)), 2));
 }

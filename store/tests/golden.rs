@@ -17,12 +17,7 @@ fn samples() -> Vec<(String, String, String, String)> {
                 panic!("{name} is not <aggregate_type>.<EventType>.v<version>.json");
             };
             let version = version.strip_prefix('v').unwrap().to_owned();
-            (
-                aggregate_type.into(),
-                event_type.into(),
-                version,
-                std::fs::read_to_string(&path).unwrap(),
-            )
+            (aggregate_type.into(), event_type.into(), version, std::fs::read_to_string(&path).unwrap())
         })
         .collect()
 }
@@ -49,38 +44,24 @@ fn every_stored_sample_is_read_and_none_of_it_is_lost() {
             event_id: uuid::Uuid::nil(),
             recorded_at_us: 0,
         };
-        let event = decode(&stored)
-            .unwrap_or_else(|error| panic!("{aggregate_type} {event_type}: {error}"))
-            .event;
+        let event =
+            decode(&stored).unwrap_or_else(|error| panic!("{aggregate_type} {event_type}: {error}")).event;
         assert_eq!(event.event_type(), event_type);
         if Some(event_version.as_str()) == event.aggregate_type().event_version(&event_type) {
             let stored: serde_json::Value = serde_json::from_str(&payload).unwrap();
-            assert_eq!(
-                serde_json::to_value(&event).unwrap(),
-                stored,
-                "{aggregate_type} {event_type}"
-            );
+            assert_eq!(serde_json::to_value(&event).unwrap(), stored, "{aggregate_type} {event_type}");
         }
     }
 }
 
 #[test]
 fn every_event_type_of_today_has_a_sample() {
-    let sampled: BTreeSet<_> = samples()
-        .into_iter()
-        .map(|(aggregate, event, version, _)| (aggregate, event, version))
-        .collect();
+    let sampled: BTreeSet<_> =
+        samples().into_iter().map(|(aggregate, event, version, _)| (aggregate, event, version)).collect();
     for aggregate_type in AggregateType::ALL {
         for (event_type, version) in aggregate_type.event_types() {
-            let key = (
-                aggregate_type.to_string(),
-                (*event_type).to_owned(),
-                (*version).to_owned(),
-            );
-            assert!(
-                sampled.contains(&key),
-                "store/tests/golden lacks a sample of {key:?}"
-            );
+            let key = (aggregate_type.to_string(), (*event_type).to_owned(), (*version).to_owned());
+            assert!(sampled.contains(&key), "store/tests/golden lacks a sample of {key:?}");
         }
     }
 }

@@ -16,10 +16,7 @@ use store::{
 };
 
 fn receive() -> Command {
-    Command::Receive {
-        quantity: Quantity::new(5).unwrap(),
-        reference: None,
-    }
+    Command::Receive { quantity: Quantity::new(5).unwrap(), reference: None }
 }
 
 fn reserve(name: &str) -> Command {
@@ -37,22 +34,11 @@ async fn an_unmodified_postgres_es_reads_the_same_events() {
     let engine = ground.engine().await;
     let sku = Sku::new("BANK CHARGES.a").unwrap();
     for command in [receive(), reserve("a"), reserve("b")] {
-        engine
-            .executor
-            .execute(request(sku.as_str(), command))
-            .await
-            .unwrap();
+        engine.executor.execute(request(sku.as_str(), command)).await.unwrap();
     }
     let repository = PostgresEventRepository::new(engine.pool.clone());
-    let theirs = repository
-        .get_events::<Bridge<InventoryItem>>(sku.as_str())
-        .await
-        .unwrap();
-    let ours = engine
-        .log
-        .load(&StreamId::new(AggregateType::InventoryItem, sku.as_str()), 0)
-        .await
-        .unwrap();
+    let theirs = repository.get_events::<Bridge<InventoryItem>>(sku.as_str()).await.unwrap();
+    let ours = engine.log.load(&StreamId::new(AggregateType::InventoryItem, sku.as_str()), 0).await.unwrap();
     assert_eq!(theirs.len(), 3);
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs.sequence as i64, ours.sequence);
@@ -96,9 +82,7 @@ async fn the_serving_role_can_only_add_to_the_log() {
     for statement in forbidden {
         let result = engine.pool.execute(statement).await;
         let error = result.err().unwrap_or_else(|| panic!("{statement} was allowed"));
-        let code = error
-            .as_database_error()
-            .and_then(|error| error.code().map(|code| code.into_owned()));
+        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
     }
 }

@@ -43,44 +43,24 @@ impl Contender {
 /// The example stands beside the tests that cargo built together with it.
 fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/contender")
+    tests.parent().unwrap().parent().unwrap().join("examples/contender")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_64_tasks_in_two_processes_exactly_one_gets_the_last_unit() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;
-    let one = inventory_item::Command::Receive {
-        quantity: Quantity::new(1).unwrap(),
-        reference: None,
-    };
+    let one = inventory_item::Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
     engine.executor.execute(request("LAST ONE", one)).await.unwrap();
-    let mut contenders = [
-        Contender::start(&ground, "left"),
-        Contender::start(&ground, "right"),
-    ];
-    contenders
-        .iter_mut()
-        .for_each(|contender| assert_eq!(contender.line(), "ready"));
+    let mut contenders = [Contender::start(&ground, "left"), Contender::start(&ground, "right")];
+    contenders.iter_mut().for_each(|contender| assert_eq!(contender.line(), "ready"));
     contenders.iter_mut().for_each(Contender::go);
-    let won: u32 = contenders
-        .iter_mut()
-        .map(|contender| contender.line().parse::<u32>().unwrap())
-        .sum();
+    let won: u32 = contenders.iter_mut().map(|contender| contender.line().parse::<u32>().unwrap()).sum();
     assert_eq!(won, 1);
-    contenders
-        .iter_mut()
-        .for_each(|contender| assert!(contender.child.wait().unwrap().success()));
+    contenders.iter_mut().for_each(|contender| assert!(contender.child.wait().unwrap().success()));
     let stream = StreamId::new(AggregateType::InventoryItem, "LAST ONE");
     assert_eq!(engine.log.load(&stream, 0).await.unwrap().len(), 2);
-    let answered: i64 = sqlx::query_scalar("SELECT count(*) FROM commands")
-        .fetch_one(&engine.pool)
-        .await
-        .unwrap();
+    let answered: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM commands").fetch_one(&engine.pool).await.unwrap();
     assert_eq!(answered, 65);
 }

@@ -12,13 +12,8 @@ use store::{
 
 async fn receive(engine: &Engine, times: usize) {
     let requests = (0..times).map(|nth| {
-        let command = Command::Receive {
-            quantity: Quantity::new(1).unwrap(),
-            reference: None,
-        };
-        engine
-            .executor
-            .execute(request(&format!("S {}", nth % 7), command))
+        let command = Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+        engine.executor.execute(request(&format!("S {}", nth % 7), command))
     });
     for answer in futures::future::join_all(requests).await {
         answer.unwrap();
@@ -43,23 +38,13 @@ async fn is_the_log(engine: &Engine, broker: &dyn Broker) {
         .await
         .unwrap()
         .into_iter()
-        .map(|event| Envelope {
-            incarnation: head.incarnation,
-            event,
-        })
+        .map(|event| Envelope { incarnation: head.incarnation, event })
         .collect();
     // While a stream is made anew, a subscription may end early or hold what is going to be deleted.
     eventually("the broker's stream is the log", || async {
         let state = broker.state().await.ok().flatten()?;
-        let envelopes = broker
-            .subscribe(1)
-            .await
-            .ok()?
-            .take(log.len())
-            .collect::<Vec<_>>();
-        let envelopes = tokio::time::timeout(Duration::from_secs(2), envelopes)
-            .await
-            .ok()?;
+        let envelopes = broker.subscribe(1).await.ok()?.take(log.len()).collect::<Vec<_>>();
+        let envelopes = tokio::time::timeout(Duration::from_secs(2), envelopes).await.ok()?;
         (state.last == head.position && envelopes == log).then_some(())
     })
     .await;
@@ -100,12 +85,7 @@ async fn a_foreign_message_makes_the_stream_anew() {
     copied(&engine, &*broker).await;
     let client = store::broker::client(&ground.nats_url).await.unwrap();
     let subject = format!("{}.events.order.x.Placed", ground.prefix);
-    async_nats::jetstream::new(client)
-        .publish(subject, "junk".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    async_nats::jetstream::new(client).publish(subject, "junk".into()).await.unwrap().await.unwrap();
     receive(&engine, 10).await;
     is_the_log(&engine, &*broker).await;
 }
@@ -119,9 +99,7 @@ async fn a_restored_log_makes_the_stream_anew() {
     receive(&engine, 10).await;
     copied(&engine, &*broker).await;
     engine.stop().await;
-    ground
-        .as_owner("UPDATE log_head SET incarnation = gen_random_uuid()")
-        .await;
+    ground.as_owner("UPDATE log_head SET incarnation = gen_random_uuid()").await;
     let mut engine = ground.engine().await;
     engine.relay();
     let log = Arc::clone(&engine.log);
@@ -144,12 +122,7 @@ async fn the_feed_is_complete_and_in_order_with_and_without_a_broker() {
     let mut position = 0;
     let mut seen = BTreeSet::new();
     while position < 100 {
-        for entry in engine
-            .feed
-            .after(position, 7, Duration::from_secs(5))
-            .await
-            .unwrap()
-        {
+        for entry in engine.feed.after(position, 7, Duration::from_secs(5)).await.unwrap() {
             assert_eq!(entry.position, position + 1);
             position = entry.position;
             assert!(seen.insert(entry.event.clone().unwrap().event_id));

@@ -22,35 +22,23 @@ impl Aggregate for Checkout {
 
     fn evolve(self, event: Event) -> Self {
         match (self, event) {
-            (Self::Idle, Event::Started(plan)) => Self::Reserving {
-                plan,
-                cancelled: None,
-            },
-            (Self::Reserving { plan, .. }, Event::CancellationNoted { reason }) => Self::Reserving {
-                plan,
-                cancelled: Some(reason),
-            },
+            (Self::Idle, Event::Started(plan)) => Self::Reserving { plan, cancelled: None },
+            (Self::Reserving { plan, .. }, Event::CancellationNoted { reason }) => {
+                Self::Reserving { plan, cancelled: Some(reason) }
+            }
             (Self::Reserving { plan, .. }, Event::Reserved {}) => Self::AwaitingPayment { plan },
-            (Self::AwaitingPayment { plan }, Event::Accepted { .. }) => Self::Allocating {
-                plan,
-                cancelled: None,
-            },
-            (Self::Allocating { plan, .. }, Event::CancellationNoted { reason }) => Self::Allocating {
-                plan,
-                cancelled: Some(reason),
-            },
+            (Self::AwaitingPayment { plan }, Event::Accepted { .. }) => {
+                Self::Allocating { plan, cancelled: None }
+            }
+            (Self::Allocating { plan, .. }, Event::CancellationNoted { reason }) => {
+                Self::Allocating { plan, cancelled: Some(reason) }
+            }
             (Self::Allocating { plan, .. }, Event::Completed {}) => Self::Done { plan },
             (Self::Reserving { plan, .. }, Event::ReservationFailed { .. } | Event::GivenUp { .. })
             | (Self::AwaitingPayment { plan }, Event::GivenUp { .. })
             | (Self::Allocating { plan, .. }, Event::AllocationFailed { .. } | Event::Reversed { .. })
-            | (Self::Done { plan }, Event::Reversed { .. }) => Self::Closed {
-                plan,
-                refund_due: false,
-            },
-            (Self::Closed { plan, .. }, Event::RefundDue {}) => Self::Closed {
-                plan,
-                refund_due: true,
-            },
+            | (Self::Done { plan }, Event::Reversed { .. }) => Self::Closed { plan, refund_due: false },
+            (Self::Closed { plan, .. }, Event::RefundDue {}) => Self::Closed { plan, refund_due: true },
             (
                 state,
                 Event::Started(_)
@@ -79,35 +67,14 @@ fn idle(command: Command) -> Vec<Event> {
 fn reserving(plan: &Plan, cancelled: Option<CancelReason>, command: Command) -> Vec<Event> {
     match (command, cancelled) {
         (Command::OrderCancelled { reason }, None) => vec![Event::CancellationNoted { reason }],
-        (
-            Command::Answered {
-                step: Step::Reserve,
-                refused,
-            },
-            _,
-        ) if !refused.is_empty() => {
+        (Command::Answered { step: Step::Reserve, refused }, _) if !refused.is_empty() => {
             vec![reservation_failed(plan, refused)]
         }
-        (
-            Command::Answered {
-                step: Step::Reserve, ..
-            },
-            Some(reason),
-        ) => vec![Event::GivenUp { reason }],
-        (
-            Command::Answered {
-                step: Step::Reserve, ..
-            },
-            None,
-        ) if plan.needs_authorization() => {
+        (Command::Answered { step: Step::Reserve, .. }, Some(reason)) => vec![Event::GivenUp { reason }],
+        (Command::Answered { step: Step::Reserve, .. }, None) if plan.needs_authorization() => {
             vec![Event::Reserved {}]
         }
-        (
-            Command::Answered {
-                step: Step::Reserve, ..
-            },
-            None,
-        ) => {
+        (Command::Answered { step: Step::Reserve, .. }, None) => {
             vec![Event::Reserved {}, Event::Accepted { at: plan.at }]
         }
         _ => vec![],
@@ -119,18 +86,12 @@ fn reservation_failed(plan: &Plan, refused: Vec<Refused>) -> Event {
     let skus = skus(plan);
     let (mut shortages, mut refusals) = (vec![], vec![]);
     for refused in refused {
-        let place = usize::try_from(refused.index)
-            .ok()
-            .and_then(|index| index.checked_sub(1));
+        let place = usize::try_from(refused.index).ok().and_then(|index| index.checked_sub(1));
         match (&refused.refusal, place.and_then(|place| skus.get(place))) {
             (
                 AnyRefusal::InventoryItem(inventory_item::Refusal::Insufficient { requested, available }),
                 Some((sku, _)),
-            ) => shortages.push(Shortage {
-                sku: sku.clone(),
-                requested: *requested,
-                available: *available,
-            }),
+            ) => shortages.push(Shortage { sku: sku.clone(), requested: *requested, available: *available }),
             _ => refusals.push(refused),
         }
     }
@@ -151,30 +112,12 @@ fn awaiting_payment(command: &Command) -> Vec<Event> {
 fn allocating(cancelled: Option<CancelReason>, command: Command) -> Vec<Event> {
     match (command, cancelled) {
         (Command::OrderCancelled { reason }, None) => vec![Event::CancellationNoted { reason }],
-        (
-            Command::Answered {
-                step: Step::Allocate,
-                refused,
-            },
-            _,
-        ) if !refused.is_empty() => {
-            vec![Event::AllocationFailed {
-                lost: refused.iter().map(|refused| refused.index).collect(),
-            }]
+        (Command::Answered { step: Step::Allocate, refused }, _) if !refused.is_empty() => {
+            vec![Event::AllocationFailed { lost: refused.iter().map(|refused| refused.index).collect() }]
         }
         // Never completed: confirming would be refused, and a capture would only have to be given back.
-        (
-            Command::Answered {
-                step: Step::Allocate, ..
-            },
-            Some(reason),
-        ) => vec![Event::Reversed { reason }],
-        (
-            Command::Answered {
-                step: Step::Allocate, ..
-            },
-            None,
-        ) => vec![Event::Completed {}],
+        (Command::Answered { step: Step::Allocate, .. }, Some(reason)) => vec![Event::Reversed { reason }],
+        (Command::Answered { step: Step::Allocate, .. }, None) => vec![Event::Completed {}],
         _ => vec![],
     }
 }
@@ -192,10 +135,7 @@ fn closed(refund_due: bool, command: &Command) -> Vec<Event> {
             vec![Event::PaymentOrphaned {}]
         }
         Command::PaymentCaptured {} if !refund_due => vec![Event::RefundDue {}],
-        Command::Answered {
-            step: Step::Undo,
-            refused,
-        } if !refund_due && any_captured(refused) => {
+        Command::Answered { step: Step::Undo, refused } if !refund_due && any_captured(refused) => {
             vec![Event::RefundDue {}]
         }
         _ => vec![],

@@ -12,10 +12,9 @@ pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, 
     match event {
         AnyEvent::Cart(event) => start(id, event, occurred_at),
         AnyEvent::Payment(event) => payment_input(event, occurred_at),
-        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => Some((
-            OrderId::new(id).ok()?,
-            Command::OrderCancelled { reason: *reason },
-        )),
+        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => {
+            Some((OrderId::new(id).ok()?, Command::OrderCancelled { reason: *reason }))
+        }
         AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
             None
         }
@@ -23,16 +22,7 @@ pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, 
 }
 
 fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
-    let cart::Event::CheckedOut {
-        customer,
-        order,
-        payment,
-        method,
-        delivery,
-        lines,
-        total,
-        pay_by,
-    } = event
+    let cart::Event::CheckedOut { customer, order, payment, method, delivery, lines, total, pay_by } = event
     else {
         return None;
     };

@@ -85,10 +85,7 @@ pub(super) fn skus(plan: &Plan) -> Vec<(Sku, Quantity)> {
 }
 
 fn started(plan: &Plan) -> Vec<Issue> {
-    let mut issues = vec![command(
-        plan.order.as_str(),
-        order::Command::Place(placement(plan)),
-    )];
+    let mut issues = vec![command(plan.order.as_str(), order::Command::Place(placement(plan)))];
     issues.extend(each_sku(plan, |quantity| inventory_item::Command::Reserve {
         reservation: plan.order.clone().into(),
         quantity,
@@ -125,19 +122,11 @@ fn reserved(plan: &Plan) -> Vec<Issue> {
             Method::CashOnDelivery => CaptureWhen::OnShipment,
         };
         let (order, amount, method) = (plan.order.clone(), plan.total, plan.method);
-        let open = payment::Command::OpenIntent {
-            order,
-            amount,
-            method,
-            capture,
-        };
+        let open = payment::Command::OpenIntent { order, amount, method, capture };
         issues.push(command(plan.payment.as_str(), open));
     }
     if plan.needs_authorization() {
-        issues.push(Issue::Timer {
-            due: plan.pay_by,
-            input: super::Command::PayByPassed {},
-        });
+        issues.push(Issue::Timer { due: plan.pay_by, input: super::Command::PayByPassed {} });
     }
     issues
 }
@@ -145,21 +134,14 @@ fn reserved(plan: &Plan) -> Vec<Issue> {
 fn completed(plan: &Plan) -> Vec<Issue> {
     let mut issues = vec![command(plan.order.as_str(), order::Command::Confirm {})];
     if plan.needs_authorization() {
-        issues.push(command(
-            plan.payment.as_str(),
-            payment::Command::Capture { amount: None },
-        ));
+        issues.push(command(plan.payment.as_str(), payment::Command::Capture { amount: None }));
     }
     issues
 }
 
 /// Only what this checkout did is undone: where its command was refused, the name may be somebody else's.
 fn reservation_failed(plan: &Plan, refusals: &[super::Refused]) -> Vec<Issue> {
-    let refused = |index: usize| {
-        refusals
-            .iter()
-            .any(|refused| usize::try_from(refused.index) == Ok(index))
-    };
+    let refused = |index: usize| refusals.iter().any(|refused| usize::try_from(refused.index) == Ok(index));
     let skus = skus(plan).into_iter().enumerate();
     let mut issues: Vec<Issue> = skus
         .filter(|(place, _)| !refused(place.saturating_add(1)))
@@ -184,37 +166,22 @@ fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
 }
 
 fn each_sku(plan: &Plan, wanted: impl Fn(Quantity) -> inventory_item::Command) -> Vec<Issue> {
-    skus(plan)
-        .into_iter()
-        .map(|(sku, quantity)| command(sku.as_str(), wanted(quantity)))
-        .collect()
+    skus(plan).into_iter().map(|(sku, quantity)| command(sku.as_str(), wanted(quantity))).collect()
 }
 
 fn allocate(plan: &Plan, now: Time) -> inventory_item::Command {
-    inventory_item::Command::Allocate {
-        reservation: plan.order.clone().into(),
-        now,
-    }
+    inventory_item::Command::Allocate { reservation: plan.order.clone().into(), now }
 }
 
 fn release(plan: &Plan) -> inventory_item::Command {
-    inventory_item::Command::Release {
-        reservation: plan.order.clone().into(),
-    }
+    inventory_item::Command::Release { reservation: plan.order.clone().into() }
 }
 
 fn restock(plan: &Plan, quantity: Quantity) -> inventory_item::Command {
     // A cart's limits keep the quantity far below what fits.
-    let delta = i32::try_from(quantity.get())
-        .ok()
-        .and_then(NonZeroI32::new)
-        .unwrap_or(NonZeroI32::MAX);
+    let delta = i32::try_from(quantity.get()).ok().and_then(NonZeroI32::new).unwrap_or(NonZeroI32::MAX);
     let reference = Text::new(plan.order.as_str()).ok();
-    inventory_item::Command::Adjust {
-        delta,
-        reason: AdjustReason::Returned,
-        reference,
-    }
+    inventory_item::Command::Adjust { delta, reason: AdjustReason::Returned, reference }
 }
 
 fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
@@ -222,26 +189,15 @@ fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
 }
 
 fn void(plan: &Plan) -> Option<Issue> {
-    plan.needs_payment()
-        .then(|| command(plan.payment.as_str(), payment::Command::Void {}))
+    plan.needs_payment().then(|| command(plan.payment.as_str(), payment::Command::Void {}))
 }
 
 fn refund(plan: &Plan) -> Option<Issue> {
     let refund = RefundId::from(plan.order.clone());
     let reason = Text::new("order not fulfilled").ok()?;
-    Some(command(
-        plan.payment.as_str(),
-        payment::Command::Refund {
-            refund,
-            amount: None,
-            reason,
-        },
-    ))
+    Some(command(plan.payment.as_str(), payment::Command::Refund { refund, amount: None, reason }))
 }
 
 fn command(to: &str, command: impl Into<AnyCommand>) -> Issue {
-    Issue::Command {
-        to: to.into(),
-        command: command.into(),
-    }
+    Issue::Command { to: to.into(), command: command.into() }
 }

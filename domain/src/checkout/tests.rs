@@ -1,3 +1,5 @@
+//! Random histories of checkouts, driven together with real aggregates: nothing leaks.
+
 mod world;
 
 use proptest::prelude::*;
@@ -30,12 +32,7 @@ fn plan(number: usize, method: Method, lines: &[(usize, u32, i64)]) -> Plan {
         method,
         delivery: delivery(),
         lines: lines.iter().map(line).collect(),
-        total: pounds(
-            lines
-                .iter()
-                .map(|(_, quantity, price)| i64::from(*quantity) * price)
-                .sum(),
-        ),
+        total: pounds(lines.iter().map(|(_, quantity, price)| i64::from(*quantity) * price).sum()),
         pay_by: Time::from_millis(1_000),
         at: Time::from_millis(0),
     }
@@ -80,9 +77,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
     let lines = prop::collection::vec((0..SKUS.len(), 1..3_u32, price), 1..4);
     prop::collection::vec((method, lines), CHECKOUTS).prop_map(|plans| {
         let plans = plans.into_iter().enumerate();
-        plans
-            .map(|(number, (method, lines))| plan(number, method, &lines))
-            .collect()
+        plans.map(|(number, (method, lines))| plan(number, method, &lines)).collect()
     })
 }
 
@@ -110,10 +105,7 @@ fn take(world: &mut World, turn: Turn) {
 fn nothing_oversold(world: &World) {
     for sku in world.skus() {
         let item = world.item(&sku);
-        assert!(
-            0 <= item.reserved() && item.reserved() <= item.on_hand(),
-            "{sku}: {item:?}"
-        );
+        assert!(0 <= item.reserved() && item.reserved() <= item.on_hand(), "{sku}: {item:?}");
     }
 }
 
@@ -147,13 +139,8 @@ fn no_unit_leaked(world: &World, stock: &[(&str, u32)]) {
 fn no_money_kept(world: &World) {
     for plan in &world.plans {
         let payment = world.payment(plan);
-        let holds = || {
-            world
-                .holds
-                .iter()
-                .filter(|((id, _), _)| id == plan.payment.as_str())
-                .map(|(_, hold)| *hold)
-        };
+        let holds =
+            || world.holds.iter().filter(|((id, _), _)| id == plan.payment.as_str()).map(|(_, hold)| *hold);
         let count = |wanted: &[Hold]| holds().filter(|hold| wanted.contains(hold)).count();
         if matches!(world.order(plan), Order::Confirmed { .. }) {
             let owed = usize::from(plan.needs_authorization());
@@ -162,10 +149,7 @@ fn no_money_kept(world: &World) {
         } else {
             assert_eq!(count(&[Hold::Taken, Hold::Standing]), 0, "{payment:?}");
             assert_eq!(payment.captured(), payment.refunded(), "{payment:?}");
-            assert!(!matches!(
-                payment,
-                payment::Payment::Open { .. } | payment::Payment::Authorizing { .. }
-            ));
+            assert!(!matches!(payment, payment::Payment::Open { .. } | payment::Payment::Authorizing { .. }));
         }
     }
 }
@@ -196,13 +180,8 @@ proptest! {
 
 fn refused() -> impl Strategy<Value = Vec<Refused>> {
     let refusal = prop::sample::select(vec![
-        AnyRefusal::from(inventory_item::Refusal::Insufficient {
-            requested: units(2),
-            available: 1,
-        }),
-        AnyRefusal::from(inventory_item::Refusal::ReservationMissing {
-            reservation: named("order-0"),
-        }),
+        AnyRefusal::from(inventory_item::Refusal::Insufficient { requested: units(2), available: 1 }),
+        AnyRefusal::from(inventory_item::Refusal::ReservationMissing { reservation: named("order-0") }),
         AnyRefusal::from(order::Refusal::AlreadyPlaced),
         AnyRefusal::from(payment::Refusal::AlreadyCaptured),
     ]);
@@ -262,14 +241,8 @@ fn mixed(method: Method) -> Plan {
 }
 
 fn answered(step: Step, refused: &[(u32, AnyRefusal)]) -> Command {
-    let refused = refused
-        .iter()
-        .cloned()
-        .map(|(index, refusal)| Refused { index, refusal });
-    Command::Answered {
-        step,
-        refused: refused.collect(),
-    }
+    let refused = refused.iter().cloned().map(|(index, refusal)| Refused { index, refusal });
+    Command::Answered { step, refused: refused.collect() }
 }
 
 fn after(method: Method, inputs: &[Command]) -> Vec<Event> {
@@ -280,88 +253,36 @@ fn after(method: Method, inputs: &[Command]) -> Vec<Event> {
 #[test]
 fn each_input_leads_to_its_conclusion() {
     let reserved = answered(Step::Reserve, &[]);
-    let authorized = Command::PaymentAuthorized {
-        at: Time::from_millis(7),
-    };
+    let authorized = Command::PaymentAuthorized { at: Time::from_millis(7) };
     let allocated = answered(Step::Allocate, &[]);
-    let cancelled = Command::OrderCancelled {
-        reason: CancelReason::Staff,
-    };
-    let insufficient = inventory_item::Refusal::Insufficient {
-        requested: units(5),
-        available: 4,
-    };
-    let missing = inventory_item::Refusal::ReservationMissing {
-        reservation: named("order-0"),
-    };
+    let cancelled = Command::OrderCancelled { reason: CancelReason::Staff };
+    let insufficient = inventory_item::Refusal::Insufficient { requested: units(5), available: 4 };
+    let missing = inventory_item::Refusal::ReservationMissing { reservation: named("order-0") };
     let placed_before = order::Refusal::AlreadyPlaced;
     let captured = payment::Refusal::AlreadyCaptured;
 
     let given_up = |reason| Event::GivenUp { reason };
-    let noted = Event::CancellationNoted {
-        reason: CancelReason::Staff,
-    };
-    let reversed = Event::Reversed {
-        reason: CancelReason::Staff,
-    };
-    let accepted = Event::Accepted {
-        at: Time::from_millis(7),
-    };
-    let shortage = Shortage {
-        sku: named("MUG"),
-        requested: units(5),
-        available: 4,
-    };
-    let short = Event::ReservationFailed {
-        shortages: vec![shortage],
-        refusals: vec![],
-    };
-    let not_placed = Refused {
-        index: 0,
-        refusal: placed_before.clone().into(),
-    };
-    let misplaced = Event::ReservationFailed {
-        shortages: vec![],
-        refusals: vec![not_placed],
-    };
+    let noted = Event::CancellationNoted { reason: CancelReason::Staff };
+    let reversed = Event::Reversed { reason: CancelReason::Staff };
+    let accepted = Event::Accepted { at: Time::from_millis(7) };
+    let shortage = Shortage { sku: named("MUG"), requested: units(5), available: 4 };
+    let short = Event::ReservationFailed { shortages: vec![shortage], refusals: vec![] };
+    let not_placed = Refused { index: 0, refusal: placed_before.clone().into() };
+    let misplaced = Event::ReservationFailed { shortages: vec![], refusals: vec![not_placed] };
 
     let cases: Vec<(Vec<Command>, Vec<Event>)> = vec![
         (vec![authorized.clone()], vec![]),
-        (
-            vec![answered(Step::Reserve, &[(1, insufficient.into())])],
-            vec![short],
-        ),
-        (
-            vec![answered(Step::Reserve, &[(0, placed_before.into())])],
-            vec![misplaced],
-        ),
-        (
-            vec![cancelled.clone(), reserved.clone()],
-            vec![noted.clone(), given_up(CancelReason::Staff)],
-        ),
-        (
-            vec![reserved.clone(), cancelled.clone()],
-            vec![Event::Reserved {}, given_up(CancelReason::Staff)],
-        ),
+        (vec![answered(Step::Reserve, &[(1, insufficient.into())])], vec![short]),
+        (vec![answered(Step::Reserve, &[(0, placed_before.into())])], vec![misplaced]),
+        (vec![cancelled.clone(), reserved.clone()], vec![noted.clone(), given_up(CancelReason::Staff)]),
+        (vec![reserved.clone(), cancelled.clone()], vec![Event::Reserved {}, given_up(CancelReason::Staff)]),
         (
             vec![reserved.clone(), Command::PaymentDeclined {}, authorized.clone()],
-            vec![
-                Event::Reserved {},
-                given_up(CancelReason::PaymentDeclined),
-                Event::PaymentOrphaned {},
-            ],
+            vec![Event::Reserved {}, given_up(CancelReason::PaymentDeclined), Event::PaymentOrphaned {}],
         ),
         (
-            vec![
-                reserved.clone(),
-                Command::PayByPassed {},
-                Command::PaymentCaptureFailed {},
-            ],
-            vec![
-                Event::Reserved {},
-                given_up(CancelReason::PaymentTimedOut),
-                Event::PaymentOrphaned {},
-            ],
+            vec![reserved.clone(), Command::PayByPassed {}, Command::PaymentCaptureFailed {}],
+            vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), Event::PaymentOrphaned {}],
         ),
         (
             vec![
@@ -370,48 +291,19 @@ fn each_input_leads_to_its_conclusion() {
                 Command::PaymentCaptured {},
                 Command::PaymentCaptured {},
             ],
-            vec![
-                Event::Reserved {},
-                given_up(CancelReason::PaymentTimedOut),
-                Event::RefundDue {},
-            ],
+            vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), Event::RefundDue {}],
         ),
         (
-            vec![
-                reserved.clone(),
-                authorized.clone(),
-                answered(Step::Allocate, &[(1, missing.into())]),
-            ],
-            vec![
-                Event::Reserved {},
-                accepted.clone(),
-                Event::AllocationFailed { lost: vec![1] },
-            ],
+            vec![reserved.clone(), authorized.clone(), answered(Step::Allocate, &[(1, missing.into())])],
+            vec![Event::Reserved {}, accepted.clone(), Event::AllocationFailed { lost: vec![1] }],
         ),
         (
-            vec![
-                reserved.clone(),
-                authorized.clone(),
-                cancelled.clone(),
-                allocated.clone(),
-            ],
+            vec![reserved.clone(), authorized.clone(), cancelled.clone(), allocated.clone()],
             vec![Event::Reserved {}, accepted.clone(), noted, reversed.clone()],
         ),
         (
-            vec![
-                reserved,
-                authorized,
-                allocated,
-                cancelled,
-                answered(Step::Undo, &[(2, captured.into())]),
-            ],
-            vec![
-                Event::Reserved {},
-                accepted,
-                Event::Completed {},
-                reversed,
-                Event::RefundDue {},
-            ],
+            vec![reserved, authorized, allocated, cancelled, answered(Step::Undo, &[(2, captured.into())])],
+            vec![Event::Reserved {}, accepted, Event::Completed {}, reversed, Event::RefundDue {}],
         ),
     ];
     for (inputs, conclusions) in cases {
@@ -421,16 +313,8 @@ fn each_input_leads_to_its_conclusion() {
 
 #[test]
 fn cash_and_free_goods_wait_for_no_payment() {
-    let accepted = [
-        Event::Reserved {},
-        Event::Accepted {
-            at: Time::from_millis(0),
-        },
-    ];
-    assert_eq!(
-        after(Method::CashOnDelivery, &[answered(Step::Reserve, &[])])[1..],
-        accepted
-    );
+    let accepted = [Event::Reserved {}, Event::Accepted { at: Time::from_millis(0) }];
+    assert_eq!(after(Method::CashOnDelivery, &[answered(Step::Reserve, &[])])[1..], accepted);
 
     let free = plan(0, Method::Card, &[(0, 1, 0)]);
     let inputs = vec![Command::Start(free.clone()), answered(Step::Reserve, &[])];
@@ -445,18 +329,8 @@ fn wanted(event: &Event) -> Vec<(String, String)> {
         Issue::Timer { due, .. } => (due.millis().to_string(), "Timer".to_owned()),
         Issue::Command { to, command } => {
             let command = serde_json::to_value(command).unwrap();
-            let command = command
-                .as_object()
-                .and_then(|command| command.values().next())
-                .unwrap();
-            (
-                to.into(),
-                command
-                    .as_object()
-                    .and_then(|command| command.keys().next())
-                    .unwrap()
-                    .clone(),
-            )
+            let command = command.as_object().and_then(|command| command.values().next()).unwrap();
+            (to.into(), command.as_object().and_then(|command| command.keys().next()).unwrap().clone())
         }
     });
     wanted.collect()
@@ -464,63 +338,35 @@ fn wanted(event: &Event) -> Vec<(String, String)> {
 
 #[test]
 fn each_conclusion_wants_its_commands_done() {
-    let refused = |index| Refused {
-        index,
-        refusal: order::Refusal::AlreadyPlaced.into(),
-    };
+    let refused = |index| Refused { index, refusal: order::Refusal::AlreadyPlaced.into() };
     let at = Time::from_millis(0);
     let reason = CancelReason::Staff;
-    let failed = |refusals| Event::ReservationFailed {
-        shortages: vec![],
-        refusals,
-    };
+    let failed = |refusals| Event::ReservationFailed { shortages: vec![], refusals };
     let cases: [(Event, &[(&str, &str)]); 11] = [
         (
             Event::Started(mixed(Method::Card)),
             &[("order-0", "Place"), ("MUG", "Reserve"), ("85123A", "Reserve")],
         ),
         (Event::CancellationNoted { reason }, &[]),
-        (
-            Event::Reserved {},
-            &[("payment-0", "OpenIntent"), ("1000", "Timer")],
-        ),
-        (
-            failed(vec![refused(2)]),
-            &[("MUG", "Release"), ("order-0", "Cancel")],
-        ),
+        (Event::Reserved {}, &[("payment-0", "OpenIntent"), ("1000", "Timer")]),
+        (failed(vec![refused(2)]), &[("MUG", "Release"), ("order-0", "Cancel")]),
         (failed(vec![refused(0), refused(1)]), &[("85123A", "Release")]),
-        (
-            Event::Accepted { at },
-            &[("MUG", "Allocate"), ("85123A", "Allocate")],
-        ),
-        (
-            Event::Completed {},
-            &[("order-0", "Confirm"), ("payment-0", "Capture")],
-        ),
+        (Event::Accepted { at }, &[("MUG", "Allocate"), ("85123A", "Allocate")]),
+        (Event::Completed {}, &[("order-0", "Confirm"), ("payment-0", "Capture")]),
         (
             Event::AllocationFailed { lost: vec![0] },
             &[("85123A", "Adjust"), ("order-0", "Cancel"), ("payment-0", "Void")],
         ),
         (
             Event::GivenUp { reason },
-            &[
-                ("MUG", "Release"),
-                ("85123A", "Release"),
-                ("order-0", "Cancel"),
-                ("payment-0", "Void"),
-            ],
+            &[("MUG", "Release"), ("85123A", "Release"), ("order-0", "Cancel"), ("payment-0", "Void")],
         ),
-        (
-            Event::Reversed { reason },
-            &[("MUG", "Adjust"), ("85123A", "Adjust"), ("payment-0", "Void")],
-        ),
+        (Event::Reversed { reason }, &[("MUG", "Adjust"), ("85123A", "Adjust"), ("payment-0", "Void")]),
         (Event::RefundDue {}, &[("payment-0", "Refund")]),
     ];
     for (event, commands) in cases {
-        let commands: Vec<_> = commands
-            .iter()
-            .map(|(to, name)| ((*to).to_owned(), (*name).to_owned()))
-            .collect();
+        let commands: Vec<_> =
+            commands.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned())).collect();
         assert_eq!(wanted(&event), commands, "{event:?}");
     }
 }
@@ -535,13 +381,7 @@ fn a_hold_covers_all_lines_of_its_sku_and_outlives_the_wait() {
         now: plan.at,
     };
     let issue = issues(&plan, &Event::Started(plan.clone())).into_iter().nth(1);
-    assert_eq!(
-        issue,
-        Some(Issue::Command {
-            to: "MUG".into(),
-            command: reserve.into()
-        })
-    );
+    assert_eq!(issue, Some(Issue::Command { to: "MUG".into(), command: reserve.into() }));
 }
 
 #[test]
@@ -551,37 +391,17 @@ fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
     let concerned = |id: &str, event: AnyEvent| input(id, &event, at);
     let learned = |command| Some((order.clone(), command));
 
-    let cancelled = order::Event::Cancelled {
-        reason: CancelReason::Staff,
-        note: None,
-    };
-    let expected = learned(Command::OrderCancelled {
-        reason: CancelReason::Staff,
-    });
+    let cancelled = order::Event::Cancelled { reason: CancelReason::Staff, note: None };
+    let expected = learned(Command::OrderCancelled { reason: CancelReason::Staff });
     assert_eq!(concerned("order-0", cancelled.into()), expected);
     assert_eq!(concerned("order-0", order::Event::Confirmed {}.into()), None);
 
-    let declined = payment::Event::Declined {
-        order: order.clone(),
-        attempt: named("a"),
-        reason: named("no"),
-    };
-    assert_eq!(
-        concerned("payment-0", declined.into()),
-        learned(Command::PaymentDeclined {})
-    );
+    let declined =
+        payment::Event::Declined { order: order.clone(), attempt: named("a"), reason: named("no") };
+    assert_eq!(concerned("payment-0", declined.into()), learned(Command::PaymentDeclined {}));
 
-    let Plan {
-        cart: id,
-        customer,
-        payment,
-        method,
-        delivery,
-        lines,
-        total,
-        pay_by,
-        ..
-    } = mixed(Method::Card);
+    let Plan { cart: id, customer, payment, method, delivery, lines, total, pay_by, .. } =
+        mixed(Method::Card);
     let checked_out = cart::Event::CheckedOut {
         customer,
         order: order.clone(),
@@ -592,9 +412,6 @@ fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
         total,
         pay_by,
     };
-    let started = learned(Command::Start(Plan {
-        at,
-        ..mixed(Method::Card)
-    }));
+    let started = learned(Command::Start(Plan { at, ..mixed(Method::Card) }));
     assert_eq!(concerned(id.as_str(), checked_out.into()), started);
 }

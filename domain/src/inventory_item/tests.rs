@@ -1,3 +1,5 @@
+//! Random histories of stock: it is never oversold.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -26,24 +28,15 @@ fn history() -> impl Strategy<Value = Vec<Command>> {
 }
 
 fn reserved_is_the_sum_of_holds(item: &InventoryItem) {
-    let held: i64 = item
-        .reservations()
-        .map(|(_, held)| i64::from(held.quantity.get()))
-        .sum();
+    let held: i64 = item.reservations().map(|(_, held)| i64::from(held.quantity.get())).sum();
     assert_eq!(item.reserved(), held);
-    let expiring = item
-        .reservations()
-        .filter(|(_, held)| held.expires_at.is_some())
-        .count();
+    let expiring = item.reservations().filter(|(_, held)| held.expires_at.is_some()).count();
     assert_eq!(item.expiring.len(), expiring);
 }
 
 fn never_oversold(item: &InventoryItem, events: &[Event]) {
     reserved_is_the_sum_of_holds(item);
-    assert!(
-        0 <= item.reserved() && item.reserved() <= item.on_hand(),
-        "{item:?}"
-    );
+    assert!(0 <= item.reserved() && item.reserved() <= item.on_hand(), "{item:?}");
     let moved: i64 = events
         .iter()
         .map(|event| match event {
@@ -95,104 +88,40 @@ fn after(commands: Vec<Command>) -> InventoryItem {
 
 #[test]
 fn holds_expire_only_when_their_units_are_wanted() {
-    let received = Command::Receive {
-        quantity: units(10),
-        reference: None,
-    };
-    let item = after(vec![
-        received,
-        reserve("r-1", 3, Some(5), 0),
-        reserve("r-2", 3, Some(50), 0),
-    ]);
-    let expired = Event::Expired {
-        reservation: named("r-1"),
-        quantity: units(3),
-    };
-    let reserved = |quantity| Event::Reserved {
-        reservation: named("r-3"),
-        quantity: units(quantity),
-        expires_at: None,
-    };
+    let received = Command::Receive { quantity: units(10), reference: None };
+    let item = after(vec![received, reserve("r-1", 3, Some(5), 0), reserve("r-2", 3, Some(50), 0)]);
+    let expired = Event::Expired { reservation: named("r-1"), quantity: units(3) };
+    let reserved =
+        |quantity| Event::Reserved { reservation: named("r-3"), quantity: units(quantity), expires_at: None };
 
     let cases = [
         (4, 5, Ok(vec![reserved(4)])),
-        (
-            5,
-            4,
-            Err(Refusal::Insufficient {
-                requested: units(5),
-                available: 4,
-            }),
-        ),
+        (5, 4, Err(Refusal::Insufficient { requested: units(5), available: 4 })),
         (5, 5, Ok(vec![expired.clone(), reserved(5)])),
         (7, 49, Ok(vec![expired, reserved(7)])),
-        (
-            8,
-            49,
-            Err(Refusal::Insufficient {
-                requested: units(8),
-                available: 7,
-            }),
-        ),
+        (8, 49, Err(Refusal::Insufficient { requested: units(8), available: 7 })),
     ];
     for (quantity, now, outcome) in cases {
-        assert_eq!(
-            item.decide(reserve("r-3", quantity, None, now)),
-            outcome,
-            "{quantity} at {now}"
-        );
+        assert_eq!(item.decide(reserve("r-3", quantity, None, now)), outcome, "{quantity} at {now}");
     }
-    assert!(
-        item.decide(Command::Allocate {
-            reservation: named("r-1"),
-            now: Time::from_millis(99)
-        })
-        .is_ok()
-    );
+    assert!(item.decide(Command::Allocate { reservation: named("r-1"), now: Time::from_millis(99) }).is_ok());
 }
 
 #[test]
 fn limits_hold_at_the_edge() {
-    let item = InventoryItem {
-        on_hand: ON_HAND_MAX - 1,
-        ..InventoryItem::default()
-    };
-    assert!(
-        item.decide(Command::Receive {
-            quantity: units(1),
-            reference: None
-        })
-        .is_ok()
-    );
+    let item = InventoryItem { on_hand: ON_HAND_MAX - 1, ..InventoryItem::default() };
+    assert!(item.decide(Command::Receive { quantity: units(1), reference: None }).is_ok());
     let too_much = Err(Refusal::TooMuch { max: ON_HAND_MAX });
-    assert_eq!(
-        item.decide(Command::Receive {
-            quantity: units(2),
-            reference: None
-        }),
-        too_much
-    );
+    assert_eq!(item.decide(Command::Receive { quantity: units(2), reference: None }), too_much);
 }
 
 #[test]
 fn every_refusal_serialises_its_code() {
     let refusals = [
-        Refusal::Insufficient {
-            requested: units(2),
-            available: 1,
-        },
-        Refusal::BelowReserved {
-            delta: NonZeroI32::MIN,
-            on_hand: 2,
-            reserved: 1,
-        },
-        Refusal::ReservationExists {
-            reservation: named("r-1"),
-            quantity: units(1),
-        },
-        Refusal::ReservationMissing {
-            reservation: named("r-1"),
-        },
+        Refusal::Insufficient { requested: units(2), available: 1 },
+        Refusal::BelowReserved { delta: NonZeroI32::MIN, on_hand: 2, reserved: 1 },
+        Refusal::ReservationExists { reservation: named("r-1"), quantity: units(1) },
+        Refusal::ReservationMissing { reservation: named("r-1") },
         Refusal::TooMuch { max: ON_HAND_MAX },
     ];
     refusals.iter().for_each(check_refusal::<InventoryItem>);

@@ -1,3 +1,5 @@
+//! Random histories of orders.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,14 +9,8 @@ use crate::testing::{
 };
 
 fn line() -> impl Strategy<Value = Line> {
-    (sku(), prop::option::of(text()), quantity(), money()).prop_map(|(sku, title, quantity, unit_price)| {
-        Line {
-            sku,
-            title,
-            quantity,
-            unit_price,
-        }
-    })
+    (sku(), prop::option::of(text()), quantity(), money())
+        .prop_map(|(sku, title, quantity, unit_price)| Line { sku, title, quantity, unit_price })
 }
 
 fn charge() -> impl Strategy<Value = Charge> {
@@ -28,49 +24,26 @@ fn charge() -> impl Strategy<Value = Charge> {
 }
 
 fn source() -> impl Strategy<Value = Source> {
-    prop_oneof![
-        id(&["cart-1"]).prop_map(Source::Cart),
-        text().prop_map(Source::Import)
-    ]
+    prop_oneof![id(&["cart-1"]).prop_map(Source::Cart), text().prop_map(Source::Import)]
 }
 
 fn placement() -> impl Strategy<Value = Placement> {
-    let goods = (
-        prop::collection::vec(line(), 0..3),
-        prop::collection::vec(charge(), 0..3),
-    );
-    (
-        prop::option::of(id(&["c-1"])),
-        source(),
-        goods,
-        prop::option::of(id(&["pay-1"])),
-        any::<bool>(),
-        time(),
-    )
-        .prop_map(
-            |(customer, source, (lines, charges), payment, delivered, placed_at)| Placement {
-                customer,
-                source,
-                lines,
-                charges,
-                payment,
-                delivery: delivered.then(delivery),
-                country: delivered.then(|| named("GB")),
-                placed_at,
-            },
-        )
+    let goods = (prop::collection::vec(line(), 0..3), prop::collection::vec(charge(), 0..3));
+    (prop::option::of(id(&["c-1"])), source(), goods, prop::option::of(id(&["pay-1"])), any::<bool>(), time())
+        .prop_map(|(customer, source, (lines, charges), payment, delivered, placed_at)| Placement {
+            customer,
+            source,
+            lines,
+            charges,
+            payment,
+            delivery: delivered.then(delivery),
+            country: delivered.then(|| named("GB")),
+            placed_at,
+        })
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let credit = |Placement {
-                      customer,
-                      source,
-                      lines,
-                      charges,
-                      country,
-                      placed_at,
-                      ..
-                  }: Placement| Credit {
+    let credit = |Placement { customer, source, lines, charges, country, placed_at, .. }: Placement| Credit {
         customer,
         source,
         order: Some(named("o-1")),
@@ -79,10 +52,7 @@ fn command() -> impl Strategy<Value = Command> {
         country,
         issued_at: placed_at,
     };
-    let reason = prop_oneof![
-        Just(CancelReason::CustomerRequest),
-        Just(CancelReason::OutOfStock)
-    ];
+    let reason = prop_oneof![Just(CancelReason::CustomerRequest), Just(CancelReason::OutOfStock)];
     prop_oneof![
         3 => placement().prop_map(Command::Place),
         2 => Just(Command::Confirm {}),
@@ -141,10 +111,8 @@ fn bill(lines: &[(u32, i64)], charges: &[i64]) -> Result<Money, Refusal> {
         quantity: units(1),
         unit_amount: pounds(amount),
     };
-    let (lines, charges): (Vec<_>, Vec<_>) = (
-        lines.iter().map(line).collect(),
-        charges.iter().map(charge).collect(),
-    );
+    let (lines, charges): (Vec<_>, Vec<_>) =
+        (lines.iter().map(line).collect(), charges.iter().map(charge).collect());
     total(&lines, &charges)
 }
 
@@ -157,10 +125,7 @@ fn a_bill_adds_up_or_is_refused() {
     assert_eq!(bill(&[(1, -1)], &[300]), Err(Refusal::BadTotal));
     assert_eq!(bill(&[(1, 100)], &[-101]), Err(Refusal::BadTotal));
     assert_eq!(bill(&[(2, i64::MAX)], &[]), Err(Refusal::BadTotal));
-    assert_eq!(
-        bill(&vec![(1, 1); LINES_MAX + 1], &[]),
-        Err(Refusal::TooManyLines { max: LINES_MAX })
-    );
+    assert_eq!(bill(&vec![(1, 1); LINES_MAX + 1], &[]), Err(Refusal::TooManyLines { max: LINES_MAX }));
 }
 
 #[test]
@@ -179,9 +144,7 @@ fn every_refusal_serialises_its_code() {
     let refusals = [
         Refusal::NotPlaced,
         Refusal::AlreadyPlaced,
-        Refusal::Cancelled {
-            reason: CancelReason::OutOfStock,
-        },
+        Refusal::Cancelled { reason: CancelReason::OutOfStock },
         Refusal::IsCreditNote,
         Refusal::Empty,
         Refusal::TooManyLines { max: LINES_MAX },

@@ -9,17 +9,9 @@ use crate::value::{AttemptId, Money, RefundId, Text};
 impl Payment {
     pub(super) fn decide_command(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         match command {
-            Command::OpenIntent {
-                order,
-                amount,
-                method,
-                capture,
-            } => self.open_intent(Intent {
-                order,
-                amount,
-                method,
-                capture,
-            }),
+            Command::OpenIntent { order, amount, method, capture } => {
+                self.open_intent(Intent { order, amount, method, capture })
+            }
             Command::Authorize { attempt, token } => self.authorize(attempt, token),
             Command::RecordAuthorization { attempt, outcome } => {
                 Ok(self.record_authorization(attempt, outcome))
@@ -28,11 +20,7 @@ impl Payment {
             Command::RecordCapture { outcome } => Ok(self.record_capture(outcome)),
             Command::Void {} => self.void(),
             Command::RecordVoid { outcome } => Ok(self.record_void(outcome)),
-            Command::Refund {
-                refund,
-                amount,
-                reason,
-            } => self.refund(refund, amount, reason),
+            Command::Refund { refund, amount, reason } => self.refund(refund, amount, reason),
             Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
         }
     }
@@ -45,18 +33,8 @@ impl Payment {
             Some(opened) if *opened == intent => Ok(vec![]),
             Some(_) => Err(Refusal::AlreadyOpened),
             None => {
-                let Intent {
-                    order,
-                    amount,
-                    method,
-                    capture,
-                } = intent;
-                Ok(vec![Event::IntentOpened {
-                    order,
-                    amount,
-                    method,
-                    capture,
-                }])
+                let Intent { order, amount, method, capture } = intent;
+                Ok(vec![Event::IntentOpened { order, amount, method, capture }])
             }
         }
     }
@@ -67,14 +45,7 @@ impl Payment {
         }
         match self {
             Self::Unopened => Err(Refusal::NotOpened),
-            Self::Open {
-                intent:
-                    Intent {
-                        method: Method::CashOnDelivery,
-                        ..
-                    },
-                ..
-            }
+            Self::Open { intent: Intent { method: Method::CashOnDelivery, .. }, .. }
             | Self::Collected { .. } => Err(Refusal::NeedsNoAuthorization),
             Self::Open { attempts, .. } if attempts.len() >= TRIES_MAX => {
                 Err(Refusal::TooManyTries { max: TRIES_MAX })
@@ -85,9 +56,7 @@ impl Payment {
                 token,
                 amount: intent.amount,
             }]),
-            Self::Authorizing { attempt, .. } => Err(Refusal::InProgress {
-                attempt: attempt.clone(),
-            }),
+            Self::Authorizing { attempt, .. } => Err(Refusal::InProgress { attempt: attempt.clone() }),
             Self::Held { .. } => Err(Refusal::AlreadyAuthorized),
             Self::Voided { .. } => Err(Refusal::Voided),
         }
@@ -98,11 +67,7 @@ impl Payment {
         let Some(intent) = self.intent() else {
             return vec![];
         };
-        if !self
-            .attempts()
-            .iter()
-            .any(|known| known.id == attempt && !known.approved)
-        {
+        if !self.attempts().iter().any(|known| known.id == attempt && !known.approved) {
             return vec![];
         }
         let in_progress = matches!(self, Self::Authorizing { attempt: current, .. } if *current == attempt);
@@ -110,19 +75,12 @@ impl Payment {
         match outcome {
             Authorization::Approved { reference } => {
                 let surplus = self.surplus(&reference);
-                let authorized = Event::Authorized {
-                    order,
-                    attempt,
-                    reference,
-                    amount,
-                };
+                let authorized = Event::Authorized { order, attempt, reference, amount };
                 [authorized].into_iter().chain(surplus).collect()
             }
-            Authorization::Declined { reason } if in_progress => vec![Event::Declined {
-                order,
-                attempt,
-                reason,
-            }],
+            Authorization::Declined { reason } if in_progress => {
+                vec![Event::Declined { order, attempt, reason }]
+            }
             Authorization::TimedOut if in_progress => vec![Event::AuthorizationTimedOut { order, attempt }],
             Authorization::Declined { .. } | Authorization::TimedOut => vec![],
         }
@@ -141,23 +99,13 @@ impl Payment {
     fn capture(&self, amount: Option<Money>) -> Result<Vec<Event>, Refusal> {
         match self {
             Self::Unopened => Err(Refusal::NotOpened),
-            Self::Open {
-                intent:
-                    intent @ Intent {
-                        method: Method::CashOnDelivery,
-                        ..
-                    },
-                ..
-            } => {
+            Self::Open { intent: intent @ Intent { method: Method::CashOnDelivery, .. }, .. } => {
                 let amount = to_capture(intent, &Ledger::new(Money::zero(intent.amount.currency)), amount)?;
                 Ok(collect(intent, amount))
             }
             Self::Collected { intent, ledger } => Ok(collect(intent, to_capture(intent, ledger, amount)?)),
             Self::Open { .. } | Self::Authorizing { .. } => Err(Refusal::NotAuthorized),
-            Self::Held {
-                hold: Hold { pending: Some(_), .. },
-                ..
-            } => Err(Refusal::AwaitingGateway),
+            Self::Held { hold: Hold { pending: Some(_), .. }, .. } => Err(Refusal::AwaitingGateway),
             Self::Held { intent, hold, .. } => {
                 let amount = to_capture(intent, &hold.ledger, amount)?;
                 let request = amount.map(|amount| Event::CaptureRequested {
@@ -173,23 +121,11 @@ impl Payment {
 
     fn record_capture(&self, outcome: Settlement) -> Vec<Event> {
         match self {
-            Self::Held {
-                intent,
-                hold:
-                    Hold {
-                        pending: Some(Pending::Capture { amount }),
-                        ..
-                    },
-                ..
-            } => {
+            Self::Held { intent, hold: Hold { pending: Some(Pending::Capture { amount }), .. }, .. } => {
                 let (order, amount) = (intent.order.clone(), *amount);
                 match outcome {
                     Settlement::Done => vec![Event::Captured { order, amount }],
-                    Settlement::Failed { reason } => vec![Event::CaptureFailed {
-                        order,
-                        amount,
-                        reason,
-                    }],
+                    Settlement::Failed { reason } => vec![Event::CaptureFailed { order, amount, reason }],
                 }
             }
             _ => vec![],
@@ -199,9 +135,9 @@ impl Payment {
     fn void(&self) -> Result<Vec<Event>, Refusal> {
         match self {
             Self::Unopened => Err(Refusal::NotOpened),
-            Self::Open { intent, .. } | Self::Authorizing { intent, .. } => Ok(vec![Event::Voided {
-                order: intent.order.clone(),
-            }]),
+            Self::Open { intent, .. } | Self::Authorizing { intent, .. } => {
+                Ok(vec![Event::Voided { order: intent.order.clone() }])
+            }
             Self::Held { intent, hold, .. } => match hold.pending {
                 Some(Pending::Capture { .. }) => Err(Refusal::AwaitingGateway),
                 Some(Pending::Void) => Ok(vec![]),
@@ -215,15 +151,7 @@ impl Payment {
 
     fn record_void(&self, outcome: Settlement) -> Vec<Event> {
         match self {
-            Self::Held {
-                intent,
-                hold:
-                    Hold {
-                        pending: Some(Pending::Void),
-                        ..
-                    },
-                ..
-            } => {
+            Self::Held { intent, hold: Hold { pending: Some(Pending::Void), .. }, .. } => {
                 let order = intent.order.clone();
                 match outcome {
                     Settlement::Done => vec![Event::Voided { order }],
@@ -242,25 +170,12 @@ impl Payment {
             Self::Collected { intent, ledger } => {
                 let amount = to_refund(intent, ledger, &refund, amount)?;
                 let order = intent.order.clone();
-                Ok(amount
-                    .map(|amount| Event::Refunded {
-                        order,
-                        refund,
-                        amount,
-                    })
-                    .into_iter()
-                    .collect())
+                Ok(amount.map(|amount| Event::Refunded { order, refund, amount }).into_iter().collect())
             }
             Self::Held { intent, hold, .. } => {
                 let amount = to_refund(intent, &hold.ledger, &refund, amount)?;
                 let (order, reference) = (intent.order.clone(), hold.reference.clone());
-                let request = |amount| Event::RefundRequested {
-                    order,
-                    refund,
-                    reference,
-                    amount,
-                    reason,
-                };
+                let request = |amount| Event::RefundRequested { order, refund, reference, amount, reason };
                 Ok(amount.map(request).into_iter().collect())
             }
         }
@@ -275,37 +190,18 @@ impl Payment {
         };
         let order = intent.order.clone();
         match outcome {
-            Settlement::Done => vec![Event::Refunded {
-                order,
-                refund,
-                amount,
-            }],
-            Settlement::Failed { reason } => vec![Event::RefundFailed {
-                order,
-                refund,
-                amount,
-                reason,
-            }],
+            Settlement::Done => vec![Event::Refunded { order, refund, amount }],
+            Settlement::Failed { reason } => vec![Event::RefundFailed { order, refund, amount, reason }],
         }
     }
 }
 
 fn void_requested(intent: &Intent, reference: Text) -> Event {
-    Event::VoidRequested {
-        order: intent.order.clone(),
-        reference,
-        amount: intent.amount,
-    }
+    Event::VoidRequested { order: intent.order.clone(), reference, amount: intent.amount }
 }
 
 fn collect(intent: &Intent, amount: Option<Money>) -> Vec<Event> {
-    amount
-        .map(|amount| Event::Captured {
-            order: intent.order.clone(),
-            amount,
-        })
-        .into_iter()
-        .collect()
+    amount.map(|amount| Event::Captured { order: intent.order.clone(), amount }).into_iter().collect()
 }
 
 /// How much to capture; nothing when the rest is asked for and there is none.
@@ -319,10 +215,7 @@ fn to_capture(intent: &Intent, ledger: &Ledger, asked: Option<Money>) -> Result<
         return Err(Refusal::BadAmount);
     }
     if amount.currency != capturable.currency || amount.amount > capturable.amount {
-        return Err(Refusal::ExceedsAuthorized {
-            requested: amount,
-            capturable,
-        });
+        return Err(Refusal::ExceedsAuthorized { requested: amount, capturable });
     }
     if ledger.captures() >= TRIES_MAX {
         return Err(Refusal::TooManyTries { max: TRIES_MAX });
@@ -340,20 +233,14 @@ fn to_refund(
     let known = ledger.refunds().get(refund);
     if let Some(known) = known {
         if asked.is_some_and(|asked| asked != known.amount) {
-            return Err(Refusal::RefundExists {
-                refund: refund.clone(),
-            });
+            return Err(Refusal::RefundExists { refund: refund.clone() });
         }
         if known.stage != RefundStage::Failed {
             return Ok(None);
         }
     }
     let refundable = ledger.refundable();
-    let everything = if ledger.captured().amount == 0 {
-        intent.amount
-    } else {
-        refundable
-    };
+    let everything = if ledger.captured().amount == 0 { intent.amount } else { refundable };
     let amount = asked.or(known.map(|known| known.amount)).unwrap_or(everything);
     if asked.is_none() && amount.amount == 0 {
         return Ok(None);
@@ -362,10 +249,7 @@ fn to_refund(
         return Err(Refusal::BadAmount);
     }
     if amount.currency != refundable.currency || amount.amount > refundable.amount {
-        return Err(Refusal::ExceedsCaptured {
-            requested: amount,
-            refundable,
-        });
+        return Err(Refusal::ExceedsCaptured { requested: amount, refundable });
     }
     if known.is_none() && ledger.refunds().len() >= TRIES_MAX {
         return Err(Refusal::TooManyTries { max: TRIES_MAX });

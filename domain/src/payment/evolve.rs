@@ -9,21 +9,11 @@ use crate::value::{AttemptId, Money, RefundId, Text};
 impl Payment {
     pub(super) fn evolve_event(self, event: Event) -> Self {
         match event {
-            Event::IntentOpened {
-                order,
-                amount,
-                method,
-                capture,
-            } => self.opened(Intent {
-                order,
-                amount,
-                method,
-                capture,
-            }),
+            Event::IntentOpened { order, amount, method, capture } => {
+                self.opened(Intent { order, amount, method, capture })
+            }
             Event::AuthorizationRequested { attempt, .. } => self.authorization_requested(attempt),
-            Event::Authorized {
-                attempt, reference, ..
-            } => self.approved(&attempt, reference),
+            Event::Authorized { attempt, reference, .. } => self.approved(&attempt, reference),
             Event::Declined { attempt, .. } | Event::AuthorizationTimedOut { attempt, .. } => {
                 self.not_approved(&attempt)
             }
@@ -41,10 +31,7 @@ impl Payment {
 
     fn opened(self, intent: Intent) -> Self {
         match self {
-            Self::Unopened => Self::Open {
-                intent,
-                attempts: vec![],
-            },
+            Self::Unopened => Self::Open { intent, attempts: vec![] },
             state => state,
         }
     }
@@ -52,15 +39,8 @@ impl Payment {
     fn authorization_requested(self, attempt: AttemptId) -> Self {
         match self {
             Self::Open { intent, mut attempts } => {
-                attempts.push(Attempt {
-                    id: attempt.clone(),
-                    approved: false,
-                });
-                Self::Authorizing {
-                    intent,
-                    attempts,
-                    attempt,
-                }
+                attempts.push(Attempt { id: attempt.clone(), approved: false });
+                Self::Authorizing { intent, attempts, attempt }
             }
             state => state,
         }
@@ -83,15 +63,7 @@ impl Payment {
             | Self::Authorizing { intent, attempts, .. }
             | Self::Voided { intent, attempts } => {
                 let ledger = Ledger::new(Money::zero(intent.amount.currency));
-                Self::Held {
-                    intent,
-                    attempts,
-                    hold: Hold {
-                        reference,
-                        pending: None,
-                        ledger,
-                    },
-                }
+                Self::Held { intent, attempts, hold: Hold { reference, pending: None, ledger } }
             }
             state @ (Self::Held { .. } | Self::Unopened | Self::Collected { .. }) => state,
         }
@@ -99,55 +71,36 @@ impl Payment {
 
     fn not_approved(self, answered: &AttemptId) -> Self {
         match self {
-            Self::Authorizing {
-                intent,
-                attempts,
-                attempt,
-            } if attempt == *answered => Self::Open { intent, attempts },
+            Self::Authorizing { intent, attempts, attempt } if attempt == *answered => {
+                Self::Open { intent, attempts }
+            }
             state => state,
         }
     }
 
     fn capture_requested(self, amount: Money) -> Self {
         self.with_hold(|hold| match hold {
-            Hold {
-                pending: None,
-                ledger,
-                ..
-            } => Hold {
-                pending: Some(Pending::Capture { amount }),
-                ledger: ledger.capture_asked(),
-                ..hold
-            },
+            Hold { pending: None, ledger, .. } => {
+                Hold { pending: Some(Pending::Capture { amount }), ledger: ledger.capture_asked(), ..hold }
+            }
             hold => hold,
         })
     }
 
     fn captured_amount(self, amount: Money) -> Self {
         match self {
-            Self::Open {
-                intent:
-                    intent @ Intent {
-                        method: Method::CashOnDelivery,
-                        ..
-                    },
-                ..
-            } => {
-                let ledger = Ledger::new(Money::zero(intent.amount.currency))
-                    .capture_asked()
-                    .capture_done(amount);
+            Self::Open { intent: intent @ Intent { method: Method::CashOnDelivery, .. }, .. } => {
+                let ledger =
+                    Ledger::new(Money::zero(intent.amount.currency)).capture_asked().capture_done(amount);
                 Self::Collected { intent, ledger }
             }
-            Self::Collected { intent, ledger } => Self::Collected {
-                intent,
-                ledger: ledger.capture_asked().capture_done(amount),
-            },
+            Self::Collected { intent, ledger } => {
+                Self::Collected { intent, ledger: ledger.capture_asked().capture_done(amount) }
+            }
             state => state.with_hold(|hold| match hold.pending {
-                Some(Pending::Capture { .. }) => Hold {
-                    pending: None,
-                    ledger: hold.ledger.capture_done(amount),
-                    ..hold
-                },
+                Some(Pending::Capture { .. }) => {
+                    Hold { pending: None, ledger: hold.ledger.capture_done(amount), ..hold }
+                }
                 Some(Pending::Void) | None => hold,
             }),
         }
@@ -155,10 +108,7 @@ impl Payment {
 
     fn capture_failed(self) -> Self {
         self.with_hold(|hold| match hold.pending {
-            Some(Pending::Capture { .. }) => Hold {
-                pending: None,
-                ..hold
-            },
+            Some(Pending::Capture { .. }) => Hold { pending: None, ..hold },
             Some(Pending::Void) | None => hold,
         })
     }
@@ -166,10 +116,7 @@ impl Payment {
     /// A void of another reference lets go of a surplus hold and leaves this one alone.
     fn void_requested(self, reference: &Text) -> Self {
         self.with_hold(|hold| match hold.pending {
-            None if hold.reference == *reference => Hold {
-                pending: Some(Pending::Void),
-                ..hold
-            },
+            None if hold.reference == *reference => Hold { pending: Some(Pending::Void), ..hold },
             _ => hold,
         })
     }
@@ -178,25 +125,16 @@ impl Payment {
         match self {
             Self::Open { intent, attempts }
             | Self::Authorizing { intent, attempts, .. }
-            | Self::Held {
-                intent,
-                attempts,
-                hold:
-                    Hold {
-                        pending: Some(Pending::Void),
-                        ..
-                    },
-            } => Self::Voided { intent, attempts },
+            | Self::Held { intent, attempts, hold: Hold { pending: Some(Pending::Void), .. } } => {
+                Self::Voided { intent, attempts }
+            }
             state => state,
         }
     }
 
     fn void_failed(self) -> Self {
         self.with_hold(|hold| match hold.pending {
-            Some(Pending::Void) => Hold {
-                pending: None,
-                ..hold
-            },
+            Some(Pending::Void) => Hold { pending: None, ..hold },
             Some(Pending::Capture { .. }) | None => hold,
         })
     }
@@ -210,15 +148,11 @@ impl Payment {
 
     fn refund_answered(self, refund: RefundId, amount: Money, stage: RefundStage) -> Self {
         match self {
-            Self::Collected { intent, ledger } => Self::Collected {
-                intent,
-                ledger: ledger.refund_is(refund, amount, stage),
-            },
+            Self::Collected { intent, ledger } => {
+                Self::Collected { intent, ledger: ledger.refund_is(refund, amount, stage) }
+            }
             state => state.with_hold(|hold| match hold.ledger.refund_pending(&refund) {
-                Some(amount) => Hold {
-                    ledger: hold.ledger.refund_is(refund, amount, stage),
-                    ..hold
-                },
+                Some(amount) => Hold { ledger: hold.ledger.refund_is(refund, amount, stage), ..hold },
                 None => hold,
             }),
         }
@@ -226,15 +160,7 @@ impl Payment {
 
     fn with_hold(self, change: impl FnOnce(Hold) -> Hold) -> Self {
         match self {
-            Self::Held {
-                intent,
-                attempts,
-                hold,
-            } => Self::Held {
-                intent,
-                attempts,
-                hold: change(hold),
-            },
+            Self::Held { intent, attempts, hold } => Self::Held { intent, attempts, hold: change(hold) },
             state => state,
         }
     }

@@ -36,11 +36,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) const fn new(captured: Money) -> Self {
-        Self {
-            captured,
-            captures: 0,
-            refunds: BTreeMap::new(),
-        }
+        Self { captured, captures: 0, refunds: BTreeMap::new() }
     }
 
     /// What was captured.
@@ -101,24 +97,17 @@ impl Ledger {
     }
 
     pub(super) fn refund_pending(&self, id: &RefundId) -> Option<Money> {
-        let refund = self
-            .refunds
-            .get(id)
-            .filter(|refund| refund.stage == RefundStage::Pending);
+        let refund = self.refunds.get(id).filter(|refund| refund.stage == RefundStage::Pending);
         refund.map(|refund| refund.amount)
     }
 
     fn sum(&self, stage: RefundStage) -> Money {
         let of_stage = self.refunds.values().filter(|refund| refund.stage == stage);
-        of_stage.fold(Money::zero(self.captured.currency), |sum, refund| {
-            sum.plus(refund.amount).unwrap_or(sum)
-        })
+        of_stage
+            .fold(Money::zero(self.captured.currency), |sum, refund| sum.plus(refund.amount).unwrap_or(sum))
     }
 }
 
 fn left(whole: Money, part: Money) -> Money {
-    whole
-        .minus(part)
-        .filter(|rest| rest.amount > 0)
-        .unwrap_or(Money::zero(whole.currency))
+    whole.minus(part).filter(|rest| rest.amount > 0).unwrap_or(Money::zero(whole.currency))
 }

@@ -71,19 +71,11 @@ pub enum Settlement {
 #[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Command {
     /// Ask for an amount for an order.
-    OpenIntent {
-        order: OrderId,
-        amount: Money,
-        method: Method,
-        capture: CaptureWhen,
-    },
+    OpenIntent { order: OrderId, amount: Money, method: Method, capture: CaptureWhen },
     /// Try to have the amount held, with the buyer's token.
     Authorize { attempt: AttemptId, token: Text },
     /// The gateway answered an attempt, or never did.
-    RecordAuthorization {
-        attempt: AttemptId,
-        outcome: Authorization,
-    },
+    RecordAuthorization { attempt: AttemptId, outcome: Authorization },
     /// Take so much of what is held; the rest of it when no amount is given.
     Capture {
         #[serde(default)]
@@ -111,79 +103,33 @@ pub enum Command {
 #[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Event {
     /// An amount is asked for.
-    IntentOpened {
-        order: OrderId,
-        amount: Money,
-        method: Method,
-        capture: CaptureWhen,
-    },
+    IntentOpened { order: OrderId, amount: Money, method: Method, capture: CaptureWhen },
     /// The gateway is to be asked to hold it.
-    AuthorizationRequested {
-        order: OrderId,
-        attempt: AttemptId,
-        token: Text,
-        amount: Money,
-    },
+    AuthorizationRequested { order: OrderId, attempt: AttemptId, token: Text, amount: Money },
     /// The gateway holds it.
-    Authorized {
-        order: OrderId,
-        attempt: AttemptId,
-        reference: Text,
-        amount: Money,
-    },
+    Authorized { order: OrderId, attempt: AttemptId, reference: Text, amount: Money },
     /// The gateway does not hold it.
-    Declined {
-        order: OrderId,
-        attempt: AttemptId,
-        reason: Text,
-    },
+    Declined { order: OrderId, attempt: AttemptId, reason: Text },
     /// The gateway did not answer in time; it may still.
     AuthorizationTimedOut { order: OrderId, attempt: AttemptId },
     /// The gateway is to be asked to take it.
-    CaptureRequested {
-        order: OrderId,
-        reference: Text,
-        amount: Money,
-    },
+    CaptureRequested { order: OrderId, reference: Text, amount: Money },
     /// The gateway took it.
     Captured { order: OrderId, amount: Money },
     /// The gateway did not take it.
-    CaptureFailed {
-        order: OrderId,
-        amount: Money,
-        reason: Text,
-    },
+    CaptureFailed { order: OrderId, amount: Money, reason: Text },
     /// The gateway is to be asked to let go.
-    VoidRequested {
-        order: OrderId,
-        reference: Text,
-        amount: Money,
-    },
+    VoidRequested { order: OrderId, reference: Text, amount: Money },
     /// Nothing is held any more, and nothing will be.
     Voided { order: OrderId },
     /// The gateway did not let go.
     VoidFailed { order: OrderId, reason: Text },
     /// The gateway is to be asked to give back.
-    RefundRequested {
-        order: OrderId,
-        refund: RefundId,
-        reference: Text,
-        amount: Money,
-        reason: Text,
-    },
+    RefundRequested { order: OrderId, refund: RefundId, reference: Text, amount: Money, reason: Text },
     /// The gateway gave it back.
-    Refunded {
-        order: OrderId,
-        refund: RefundId,
-        amount: Money,
-    },
+    Refunded { order: OrderId, refund: RefundId, amount: Money },
     /// The gateway did not give it back.
-    RefundFailed {
-        order: OrderId,
-        refund: RefundId,
-        amount: Money,
-        reason: Text,
-    },
+    RefundFailed { order: OrderId, refund: RefundId, amount: Money, reason: Text },
 }
 
 /// Why a payment may say no.
@@ -433,30 +379,21 @@ impl Payment {
     #[must_use]
     pub fn authorized(&self) -> Option<Money> {
         let intent = self.intent()?;
-        Some(
-            self.ledger()
-                .map_or(Money::zero(intent.amount.currency), |_| intent.amount),
-        )
+        Some(self.ledger().map_or(Money::zero(intent.amount.currency), |_| intent.amount))
     }
 
     /// What was captured. `None` without an intent.
     #[must_use]
     pub fn captured(&self) -> Option<Money> {
         let intent = self.intent()?;
-        Some(
-            self.ledger()
-                .map_or(Money::zero(intent.amount.currency), Ledger::captured),
-        )
+        Some(self.ledger().map_or(Money::zero(intent.amount.currency), Ledger::captured))
     }
 
     /// What was given back. `None` without an intent.
     #[must_use]
     pub fn refunded(&self) -> Option<Money> {
         let intent = self.intent()?;
-        Some(
-            self.ledger()
-                .map_or(Money::zero(intent.amount.currency), Ledger::refunded),
-        )
+        Some(self.ledger().map_or(Money::zero(intent.amount.currency), Ledger::refunded))
     }
 
     /// What was captured and given back; `None` while nothing is held or collected.

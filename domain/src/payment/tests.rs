@@ -1,3 +1,5 @@
+//! Random histories of payments: money is conserved.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -19,18 +21,10 @@ fn amount() -> impl Strategy<Value = Money> {
 /// Each attempt's hold has the gateway's own name, as at a real gateway.
 fn recorded() -> impl Strategy<Value = Command> {
     prop::sample::select(ATTEMPTS).prop_flat_map(|attempt| {
-        let approved = Authorization::Approved {
-            reference: named(&format!("ref-{attempt}")),
-        };
-        let declined = Authorization::Declined {
-            reason: named("insufficient funds"),
-        };
-        prop_oneof![3 => Just(approved), 1 => Just(declined), 1 => Just(Authorization::TimedOut)].prop_map(
-            move |outcome| Command::RecordAuthorization {
-                attempt: named(attempt),
-                outcome,
-            },
-        )
+        let approved = Authorization::Approved { reference: named(&format!("ref-{attempt}")) };
+        let declined = Authorization::Declined { reason: named("insufficient funds") };
+        prop_oneof![3 => Just(approved), 1 => Just(declined), 1 => Just(Authorization::TimedOut)]
+            .prop_map(move |outcome| Command::RecordAuthorization { attempt: named(attempt), outcome })
     })
 }
 
@@ -39,12 +33,7 @@ fn settlement() -> impl Strategy<Value = Settlement> {
 }
 
 fn open(method: Method, amount: Money) -> Command {
-    Command::OpenIntent {
-        order: named("o-1"),
-        amount,
-        method,
-        capture: CaptureWhen::AtOnce,
-    }
+    Command::OpenIntent { order: named("o-1"), amount, method, capture: CaptureWhen::AtOnce }
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -83,20 +72,10 @@ fn money_is_conserved(payment: &Payment, events: &[Event]) {
     assert_eq!(payment.refunded(), Some(pounds(refunded)), "{payment:?}");
     let refunding = payment.ledger().map_or(0, |ledger| ledger.refunding().amount);
     let capturing = match payment {
-        Payment::Held {
-            hold:
-                Hold {
-                    pending: Some(Pending::Capture { amount }),
-                    ..
-                },
-            ..
-        } => amount.amount,
+        Payment::Held { hold: Hold { pending: Some(Pending::Capture { amount }), .. }, .. } => amount.amount,
         _ => 0,
     };
-    assert!(
-        captured + capturing <= payment.authorized().unwrap().amount,
-        "{payment:?}"
-    );
+    assert!(captured + capturing <= payment.authorized().unwrap().amount, "{payment:?}");
     assert!(refunded + refunding <= captured, "{payment:?}");
     assert!(payment.authorized().unwrap().amount <= intent.amount.amount);
 }
@@ -150,35 +129,19 @@ fn after(commands: Vec<Command>) -> Payment {
 }
 
 fn authorize(attempt: &str) -> Command {
-    Command::Authorize {
-        attempt: named(attempt),
-        token: named("tok"),
-    }
+    Command::Authorize { attempt: named(attempt), token: named("tok") }
 }
 
 fn answer(attempt: &str, outcome: Authorization) -> Command {
-    Command::RecordAuthorization {
-        attempt: named(attempt),
-        outcome,
-    }
+    Command::RecordAuthorization { attempt: named(attempt), outcome }
 }
 
 fn approve(attempt: &str) -> Command {
-    answer(
-        attempt,
-        Authorization::Approved {
-            reference: named(&format!("ref-{attempt}")),
-        },
-    )
+    answer(attempt, Authorization::Approved { reference: named(&format!("ref-{attempt}")) })
 }
 
 fn types(payment: &Payment, command: Command) -> Vec<&'static str> {
-    payment
-        .decide(command)
-        .unwrap()
-        .iter()
-        .map(crate::Event::event_type)
-        .collect()
+    payment.decide(command).unwrap().iter().map(crate::Event::event_type).collect()
 }
 
 #[test]
@@ -191,10 +154,7 @@ fn an_approval_counts_however_late_it_comes() {
         (std::slice::from_ref(&declined), &["Authorized"]),
         (&[Command::Void {}], &["Authorized"]),
         (&[approve("a-1")], &[]),
-        (
-            &[declined.clone(), authorize("a-2"), approve("a-2")],
-            &["Authorized", "VoidRequested"],
-        ),
+        (&[declined.clone(), authorize("a-2"), approve("a-2")], &["Authorized", "VoidRequested"]),
     ];
     for (meanwhile, events) in cases {
         assert_eq!(
@@ -210,17 +170,11 @@ fn an_approval_counts_however_late_it_comes() {
 fn a_void_depends_on_what_the_gateway_holds() {
     let held = [open(Method::Card, pounds(100)), authorize("a-1"), approve("a-1")];
     let capture = Command::Capture { amount: None };
-    let done = Command::RecordCapture {
-        outcome: Settlement::Done,
-    };
+    let done = Command::RecordCapture { outcome: Settlement::Done };
     let void = |commands: &[Command]| after(commands.to_vec()).decide(Command::Void {});
     let requested = || {
         let (order, reference) = (named("o-1"), named("ref-a-1"));
-        Ok(vec![Event::VoidRequested {
-            order,
-            reference,
-            amount: pounds(100),
-        }])
+        Ok(vec![Event::VoidRequested { order, reference, amount: pounds(100) }])
     };
 
     assert_eq!(void(&[]), Err(Refusal::NotOpened));
@@ -228,21 +182,10 @@ fn a_void_depends_on_what_the_gateway_holds() {
     assert_eq!(void(&held[..2]), Ok(vec![Event::Voided { order: named("o-1") }]));
     assert_eq!(void(&held), requested());
     assert_eq!(void(&[&held[..], &[Command::Void {}]].concat()), Ok(vec![]));
-    let failed = Command::RecordVoid {
-        outcome: Settlement::Failed { reason: named("no") },
-    };
-    assert_eq!(
-        void(&[&held[..], &[Command::Void {}, failed]].concat()),
-        requested()
-    );
-    assert_eq!(
-        void(&[&held[..], std::slice::from_ref(&capture)].concat()),
-        Err(Refusal::AwaitingGateway)
-    );
-    assert_eq!(
-        void(&[&held[..], &[capture, done]].concat()),
-        Err(Refusal::AlreadyCaptured)
-    );
+    let failed = Command::RecordVoid { outcome: Settlement::Failed { reason: named("no") } };
+    assert_eq!(void(&[&held[..], &[Command::Void {}, failed]].concat()), requested());
+    assert_eq!(void(&[&held[..], std::slice::from_ref(&capture)].concat()), Err(Refusal::AwaitingGateway));
+    assert_eq!(void(&[&held[..], &[capture, done]].concat()), Err(Refusal::AlreadyCaptured));
 }
 
 #[test]
@@ -252,35 +195,23 @@ fn cash_is_collected_and_given_back_without_a_gateway() {
     assert_eq!(cash.decide(authorize("a-1")), Err(Refusal::NeedsNoAuthorization));
     assert_eq!(types(&cash, Command::Capture { amount: None }), ["Captured"]);
     let collected = after(vec![intent, Command::Capture { amount: None }]);
-    let refund = Command::Refund {
-        refund: named("r-1"),
-        amount: None,
-        reason: named("returned"),
-    };
+    let refund = Command::Refund { refund: named("r-1"), amount: None, reason: named("returned") };
     assert_eq!(types(&collected, refund), ["Refunded"]);
 }
 
 #[test]
 fn a_failed_refund_can_be_asked_for_again() {
-    let refund = |amount| Command::Refund {
-        refund: named("r-1"),
-        amount,
-        reason: named("returned"),
-    };
+    let refund = |amount| Command::Refund { refund: named("r-1"), amount, reason: named("returned") };
     let captured = [
         open(Method::Card, pounds(100)),
         authorize("a-1"),
         approve("a-1"),
         Command::Capture { amount: None },
-        Command::RecordCapture {
-            outcome: Settlement::Done,
-        },
+        Command::RecordCapture { outcome: Settlement::Done },
     ];
     let failed = Command::RecordRefund {
         refund: named("r-1"),
-        outcome: Settlement::Failed {
-            reason: named("no answer"),
-        },
+        outcome: Settlement::Failed { reason: named("no answer") },
     };
     let payment = after([&captured[..], &[refund(Some(pounds(40))), failed]].concat());
     assert_eq!(types(&payment, refund(Some(pounds(40)))), ["RefundRequested"]);
@@ -295,17 +226,10 @@ fn tries_are_bounded() {
     for n in 0..TRIES_MAX {
         let attempt = format!("a-{n}");
         for command in [authorize(&attempt), answer(&attempt, Authorization::TimedOut)] {
-            payment = payment
-                .decide(command)
-                .unwrap()
-                .into_iter()
-                .fold(payment, Payment::evolve);
+            payment = payment.decide(command).unwrap().into_iter().fold(payment, Payment::evolve);
         }
     }
-    assert_eq!(
-        payment.decide(authorize("one-more")),
-        Err(Refusal::TooManyTries { max: TRIES_MAX })
-    );
+    assert_eq!(payment.decide(authorize("one-more")), Err(Refusal::TooManyTries { max: TRIES_MAX }));
     assert_eq!(payment.decide(authorize("a-0")), Ok(vec![]));
 }
 
@@ -316,22 +240,14 @@ fn every_refusal_serialises_its_code() {
         Refusal::AlreadyOpened,
         Refusal::BadAmount,
         Refusal::NeedsNoAuthorization,
-        Refusal::InProgress {
-            attempt: named("a-1"),
-        },
+        Refusal::InProgress { attempt: named("a-1") },
         Refusal::AlreadyAuthorized,
         Refusal::NotAuthorized,
         Refusal::Voided,
         Refusal::AlreadyCaptured,
         Refusal::AwaitingGateway,
-        Refusal::ExceedsAuthorized {
-            requested: pounds(2),
-            capturable: pounds(1),
-        },
-        Refusal::ExceedsCaptured {
-            requested: pounds(2),
-            refundable: pounds(1),
-        },
+        Refusal::ExceedsAuthorized { requested: pounds(2), capturable: pounds(1) },
+        Refusal::ExceedsCaptured { requested: pounds(2), refundable: pounds(1) },
         Refusal::RefundExists { refund: named("r-1") },
         Refusal::TooManyTries { max: TRIES_MAX },
     ];

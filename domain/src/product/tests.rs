@@ -1,3 +1,5 @@
+//! Random histories of products.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -9,20 +11,16 @@ fn variant() -> impl Strategy<Value = Variant> {
 
 fn listing() -> impl Strategy<Value = Listing> {
     let texts = || prop::collection::vec(text(), 0..3);
-    (
-        text(),
-        prop::option::of(text()),
-        texts(),
-        prop::collection::vec(variant(), 0..3),
-    )
-        .prop_map(|(title, description, category, variants)| Listing {
+    (text(), prop::option::of(text()), texts(), prop::collection::vec(variant(), 0..3)).prop_map(
+        |(title, description, category, variants)| Listing {
             title,
             description,
             brand: None,
             category,
             images: vec![named("https://example.com/mug.jpg")],
             variants,
-        })
+        },
+    )
 }
 
 fn history() -> impl Strategy<Value = Vec<Command>> {
@@ -51,11 +49,7 @@ proptest! {
 
 #[test]
 fn a_listing_is_refused_for_what_is_wrong_with_it() {
-    let mug = Variant {
-        sku: named("MUG"),
-        title: None,
-        price: pounds(500),
-    };
+    let mug = Variant { sku: named("MUG"), title: None, price: pounds(500) };
     let good = Listing {
         title: named("Mug"),
         description: None,
@@ -65,67 +59,27 @@ fn a_listing_is_refused_for_what_is_wrong_with_it() {
         variants: vec![mug.clone()],
     };
     let long = |chars: usize| named::<Text>(&"ä".repeat(chars));
-    let too_large = |field: &str, max| {
-        Some(Refusal::TooLarge {
-            field: field.into(),
-            max,
-        })
-    };
+    let too_large = |field: &str, max| Some(Refusal::TooLarge { field: field.into(), max });
     let cases = [
         (good.clone(), None),
+        (Listing { variants: vec![], ..good.clone() }, Some(Refusal::NoVariants)),
         (
-            Listing {
-                variants: vec![],
-                ..good.clone()
-            },
-            Some(Refusal::NoVariants),
-        ),
-        (
-            Listing {
-                variants: vec![mug.clone(), mug.clone()],
-                ..good.clone()
-            },
+            Listing { variants: vec![mug.clone(), mug.clone()], ..good.clone() },
             Some(Refusal::DuplicateSku { sku: named("MUG") }),
         ),
         (
-            Listing {
-                variants: vec![Variant {
-                    price: pounds(-1),
-                    ..mug
-                }],
-                ..good.clone()
-            },
+            Listing { variants: vec![Variant { price: pounds(-1), ..mug }], ..good.clone() },
             Some(Refusal::NegativePrice { sku: named("MUG") }),
         ),
+        (Listing { title: long(TITLE_CHARS_MAX), ..good.clone() }, None),
+        (Listing { title: long(TITLE_CHARS_MAX + 1), ..good.clone() }, too_large("title", TITLE_CHARS_MAX)),
         (
-            Listing {
-                title: long(TITLE_CHARS_MAX),
-                ..good.clone()
-            },
-            None,
-        ),
-        (
-            Listing {
-                title: long(TITLE_CHARS_MAX + 1),
-                ..good.clone()
-            },
-            too_large("title", TITLE_CHARS_MAX),
-        ),
-        (
-            Listing {
-                category: vec![long(1); CATEGORY_LEVELS_MAX + 1],
-                ..good.clone()
-            },
+            Listing { category: vec![long(1); CATEGORY_LEVELS_MAX + 1], ..good.clone() },
             too_large("category", CATEGORY_LEVELS_MAX),
         ),
         (
-            Listing {
-                images: vec![named("ftp://example.com")],
-                ..good
-            },
-            Some(Refusal::BadImageAddress {
-                address: named("ftp://example.com"),
-            }),
+            Listing { images: vec![named("ftp://example.com")], ..good },
+            Some(Refusal::BadImageAddress { address: named("ftp://example.com") }),
         ),
     ];
     for (listing, refusal) in cases {
@@ -142,13 +96,8 @@ fn every_refusal_serialises_its_code() {
         Refusal::DuplicateSku { sku: named("MUG") },
         Refusal::NoVariants,
         Refusal::NegativePrice { sku: named("MUG") },
-        Refusal::TooLarge {
-            field: "title".into(),
-            max: 200,
-        },
-        Refusal::BadImageAddress {
-            address: named("ftp://example.com"),
-        },
+        Refusal::TooLarge { field: "title".into(), max: 200 },
+        Refusal::BadImageAddress { address: named("ftp://example.com") },
     ];
     refusals.iter().for_each(check_refusal::<Product>);
 }

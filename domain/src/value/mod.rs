@@ -28,10 +28,6 @@ pub struct Invalid {
 
 impl Invalid {
     fn new(kind: &'static str, value: &str, wanted: &'static str) -> Self {
-        Self {
-            kind,
-            value: value.chars().take(80).collect(),
-            wanted,
-        }
+        Self { kind, value: value.chars().take(80).collect(), wanted }
     }
 }

@@ -40,11 +40,7 @@ impl FromStr for Currency {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text.as_bytes() {
             &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
-            _ => Err(Invalid::new(
-                "currency",
-                text,
-                "three capital letters of ISO 4217, such as GBP",
-            )),
+            _ => Err(Invalid::new("currency", text, "three capital letters of ISO 4217, such as GBP")),
         }
     }
 }
@@ -89,26 +85,20 @@ impl Money {
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let same = self.currency == other.currency;
-        same.then(|| self.amount.checked_add(other.amount))
-            .flatten()
-            .map(|amount| Self { amount, ..self })
+        same.then(|| self.amount.checked_add(other.amount)).flatten().map(|amount| Self { amount, ..self })
     }
 
     /// The difference; `None` when the currencies differ or it does not fit.
     #[must_use]
     pub fn minus(self, other: Self) -> Option<Self> {
         let same = self.currency == other.currency;
-        same.then(|| self.amount.checked_sub(other.amount))
-            .flatten()
-            .map(|amount| Self { amount, ..self })
+        same.then(|| self.amount.checked_sub(other.amount)).flatten().map(|amount| Self { amount, ..self })
     }
 
     /// So many times this; `None` when it does not fit.
     #[must_use]
     pub fn times(self, quantity: Quantity) -> Option<Self> {
-        self.amount
-            .checked_mul(i64::from(quantity.get()))
-            .map(|amount| Self { amount, ..self })
+        self.amount.checked_mul(i64::from(quantity.get())).map(|amount| Self { amount, ..self })
     }
 }
 

@@ -17,9 +17,7 @@ impl Quantity {
     /// # Errors
     /// When it is zero.
     pub fn new(units: u32) -> Result<Self, Invalid> {
-        NonZeroU32::new(units)
-            .map(Self)
-            .ok_or_else(|| Invalid::new("quantity", "0", "at least 1"))
+        NonZeroU32::new(units).map(Self).ok_or_else(|| Invalid::new("quantity", "0", "at least 1"))
     }
 
     /// The number of units.

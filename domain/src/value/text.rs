@@ -19,11 +19,7 @@ impl Text {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
         if text.trim().is_empty() || text.contains('\0') {
-            return Err(Invalid::new(
-                "text",
-                &text,
-                "something other than blanks, without NUL",
-            ));
+            return Err(Invalid::new("text", &text, "something other than blanks, without NUL"));
         }
         Ok(Self(text.into()))
     }

@@ -21,12 +21,7 @@ pub struct Holder {
 /// A command that runs this binary's `child_process` test in a role.
 pub fn command(role: &str, data: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "child::child_process",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"]);
     command.env("STACK_TEST_ROLE", role).env("STACK_TEST_DATA", data);
     command
 }
@@ -46,19 +41,11 @@ pub fn says(output: impl std::io::Read) -> HashMap<String, String> {
 impl Holder {
     pub fn start(data: &Path) -> Holder {
         let mut command = command("hold", data);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let says = says(&mut output);
         assert!(says.contains_key("owner_url"), "the child has a stack: {says:?}");
-        Holder {
-            child,
-            _output: Box::new(output),
-            says,
-        }
+        Holder { child, _output: Box::new(output), says }
     }
 
     pub fn pid(&self) -> u32 {
@@ -97,11 +84,9 @@ fn child_process() {
             out("app_password", &stack.app_password);
         }
         "hold" => {
-            let stack = Stack::start_or_attach(Options {
-                servers: Some(look::servers()),
-                ..Options::new(data)
-            })
-            .unwrap();
+            let stack =
+                Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(data) })
+                    .unwrap();
             out("owned", &stack.owned().to_string());
             out("owner_url", stack.owner_url());
             out("nats_url", stack.nats_url());
@@ -109,23 +94,14 @@ fn child_process() {
             std::io::stdin().lines().for_each(drop);
         }
         "nats_without_programs" => {
-            let options = Options {
-                database_url: Some("postgres://given".into()),
-                ..Options::new(data)
-            };
+            let options = Options { database_url: Some("postgres://given".into()), ..Options::new(data) };
             let error = Stack::start_or_attach(options).unwrap_err();
             out("error", &error.to_string().replace('\n', " / "));
         }
         "postgres_without_pip" => {
-            let options = Options {
-                nats_url: Some("nats://given".into()),
-                ..Options::new(data)
-            };
+            let options = Options { nats_url: Some("nats://given".into()), ..Options::new(data) };
             let stack = Stack::start_or_attach(options).unwrap();
-            out(
-                "asks_for",
-                &look::postgres_asks_for(stack.owner_url()).to_string(),
-            );
+            out("asks_for", &look::postgres_asks_for(stack.owner_url()).to_string());
         }
         other => panic!("no role {other}"),
     }

@@ -9,11 +9,7 @@ use crate::child::Holder;
 use crate::look::{self, Temp, cluster_id, eventually, listens, nats_info, postgres_asks_for};
 
 fn start(temp: &Temp) -> Stack {
-    Stack::start_or_attach(Options {
-        servers: Some(look::servers()),
-        ..Options::new(temp.data())
-    })
-    .unwrap()
+    Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(temp.data()) }).unwrap()
 }
 
 #[test]
@@ -48,23 +44,12 @@ fn servers_left_by_a_killed_owner_and_keeper_are_stopped_by_the_next_start() {
     let temp = Temp::new("both");
     let owner = Holder::start(&temp.data());
     let (owner_pid, postgres) = (owner.pid(), owner.says["owner_url"].clone());
-    let keeper = children(owner_pid)
-        .into_iter()
-        .find(|pid| command_line(pid).contains("daybook-keeper"))
-        .unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", &keeper])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let keeper =
+        children(owner_pid).into_iter().find(|pid| command_line(pid).contains("daybook-keeper")).unwrap();
+    assert!(Command::new("kill").args(["-KILL", &keeper]).status().unwrap().success());
     let left: Vec<String> = ["postgres", "nats"]
         .map(|name| {
-            fs::read_to_string(temp.data().join(format!("run/{name}.pid")))
-                .unwrap()
-                .trim()
-                .to_owned()
+            fs::read_to_string(temp.data().join(format!("run/{name}.pid"))).unwrap().trim().to_owned()
         })
         .into();
     owner.kill();
@@ -72,11 +57,7 @@ fn servers_left_by_a_killed_owner_and_keeper_are_stopped_by_the_next_start() {
     let next = start(&temp);
     assert!(next.owned());
     assert_eq!(postgres_asks_for(&postgres), 10);
-    assert!(
-        left.iter()
-            .all(|pid| !command_line(pid).contains("daybook-stack")),
-        "the old servers are gone"
-    );
+    assert!(left.iter().all(|pid| !command_line(pid).contains("daybook-stack")), "the old servers are gone");
 }
 
 #[test]
@@ -116,24 +97,13 @@ fn a_private_stack_leaves_nothing_even_when_a_server_is_paused() {
 }
 
 fn children(pid: u32) -> Vec<String> {
-    let output = Command::new("ps")
-        .args(["-A", "-o", "ppid=,pid="])
-        .output()
-        .unwrap();
+    let output = Command::new("ps").args(["-A", "-o", "ppid=,pid="]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let pairs = text
-        .lines()
-        .filter_map(|line| line.trim().split_once(char::is_whitespace));
-    pairs
-        .filter(|(parent, _)| *parent == pid.to_string())
-        .map(|(_, child)| child.trim().to_owned())
-        .collect()
+    let pairs = text.lines().filter_map(|line| line.trim().split_once(char::is_whitespace));
+    pairs.filter(|(parent, _)| *parent == pid.to_string()).map(|(_, child)| child.trim().to_owned()).collect()
 }
 
 fn command_line(pid: &str) -> String {
-    let output = Command::new("ps")
-        .args(["-o", "command=", "-p", pid])
-        .output()
-        .unwrap();
+    let output = Command::new("ps").args(["-o", "command=", "-p", pid]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -11,10 +11,7 @@ use crate::child::Holder;
 use crate::look::{self, Temp, address, cluster_id, listens, nats_info, postgres_asks_for};
 
 fn start(temp: &Temp) -> Result<Stack, StackError> {
-    Stack::start_or_attach(Options {
-        servers: Some(look::servers()),
-        ..Options::new(temp.data())
-    })
+    Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(temp.data()) })
 }
 
 #[test]
@@ -24,15 +21,9 @@ fn both_servers_answer_and_ask_for_a_password() {
     assert!(stack.owned());
     assert_eq!(postgres_asks_for(stack.owner_url()), 10);
     let info = nats_info(stack.nats_url());
-    assert!(
-        info.contains("\"auth_required\":true") && info.contains("\"jetstream\":true"),
-        "{info}"
-    );
+    assert!(info.contains("\"auth_required\":true") && info.contains("\"jetstream\":true"), "{info}");
     for secret in ["secrets", "state"] {
-        let mode = fs::metadata(stack.data_dir().join("run").join(secret))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(stack.data_dir().join("run").join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
 }
@@ -44,10 +35,7 @@ fn a_second_handle_attaches_and_leaves_the_servers_running() {
     let second = start(&temp).unwrap();
     assert!(!second.owned());
     assert_eq!(second.owner_pid(), std::process::id());
-    assert_eq!(
-        (second.owner_url(), second.nats_url()),
-        (first.owner_url(), first.nats_url())
-    );
+    assert_eq!((second.owner_url(), second.nats_url()), (first.owner_url(), first.nats_url()));
     assert_eq!(
         (second.app_password(), second.nats_data_dir()),
         (first.app_password(), first.nats_data_dir())
@@ -78,22 +66,14 @@ fn many_at_once_agree_on_one_owner() {
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert_eq!(stacks.iter().filter(|stack| stack.owned()).count(), 1);
-    assert!(
-        stacks
-            .iter()
-            .all(|stack| stack.owner_url() == stacks[0].owner_url())
-    );
+    assert!(stacks.iter().all(|stack| stack.owner_url() == stacks[0].owner_url()));
 }
 
 #[test]
 fn a_restart_keeps_data_passwords_and_ports_within_two_seconds() {
     let temp = Temp::new("restart");
     let first = start(&temp).unwrap();
-    let before = (
-        first.owner_url().to_owned(),
-        first.nats_url().to_owned(),
-        first.app_password().to_owned(),
-    );
+    let before = (first.owner_url().to_owned(), first.nats_url().to_owned(), first.app_password().to_owned());
     let cluster = cluster_id(first.nats_data_dir().unwrap().parent().unwrap());
     first.stop();
     assert!(!listens(&before.0) && !listens(&before.1));
@@ -102,14 +82,8 @@ fn a_restart_keeps_data_passwords_and_ports_within_two_seconds() {
     let warm = clock.elapsed();
     assert!(warm < Duration::from_secs(2), "{warm:?}");
     assert!(second.owned());
-    assert_eq!(
-        cluster_id(second.nats_data_dir().unwrap().parent().unwrap()),
-        cluster
-    );
-    assert_eq!(
-        (second.owner_url(), second.nats_url()),
-        (before.0.as_str(), before.1.as_str())
-    );
+    assert_eq!(cluster_id(second.nats_data_dir().unwrap().parent().unwrap()), cluster);
+    assert_eq!((second.owner_url(), second.nats_url()), (before.0.as_str(), before.1.as_str()));
     assert_eq!(second.app_password(), before.2);
 }
 
@@ -118,11 +92,7 @@ fn fresh_starts_over_but_not_under_an_owner() {
     let temp = Temp::new("fresh");
     let fresh = || {
         let servers = Some(look::servers());
-        Stack::start_or_attach(Options {
-            servers,
-            fresh: true,
-            ..Options::new(temp.data())
-        })
+        Stack::start_or_attach(Options { servers, fresh: true, ..Options::new(temp.data()) })
     };
     let first = start(&temp).unwrap();
     let home = first.nats_data_dir().unwrap().parent().unwrap().to_owned();
@@ -140,10 +110,7 @@ fn a_taken_port_is_given_up_for_another() {
     let first = start(&temp).unwrap();
     let (postgres, nats) = (first.owner_url().to_owned(), first.nats_url().to_owned());
     first.stop();
-    let _taken = [
-        TcpListener::bind(address(&postgres)).unwrap(),
-        TcpListener::bind(address(&nats)).unwrap(),
-    ];
+    let _taken = [TcpListener::bind(address(&postgres)).unwrap(), TcpListener::bind(address(&nats)).unwrap()];
     let second = start(&temp).unwrap();
     assert_ne!(second.owner_url(), postgres);
     assert_ne!(second.nats_url(), nats);
@@ -166,10 +133,7 @@ fn a_given_server_is_used_and_not_started() {
     assert_eq!(stack.nats_url(), "nats://nats.example");
     assert!(matches!(stack.stop_nats(), Err(StackError::NotLocal { .. })));
     assert!(matches!(
-        Stack::start_or_attach(Options {
-            fresh: true,
-            ..options
-        }),
+        Stack::start_or_attach(Options { fresh: true, ..options }),
         Err(StackError::FreshGiven)
     ));
 }

@@ -37,10 +37,7 @@ impl Drop for Temp {
 
 /// The workspace's installed servers, shared by all tests.
 pub fn servers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .join(".daybook/servers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".daybook/servers")
 }
 
 #[track_caller]
@@ -64,9 +61,7 @@ pub fn listens(url: &str) -> bool {
 /// What NATS tells everybody who connects.
 pub fn nats_info(url: &str) -> String {
     let mut line = String::new();
-    BufReader::new(TcpStream::connect(address(url)).unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(TcpStream::connect(address(url)).unwrap()).read_line(&mut line).unwrap();
     line
 }
 

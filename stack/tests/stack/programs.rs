@@ -12,18 +12,9 @@ use crate::look::{Temp, nats_info, postgres_asks_for};
 #[test]
 fn without_python_and_servers_the_error_says_what_to_install() {
     let temp = Temp::new("nothing");
-    let output = child::command("nats_without_programs", &temp.data())
-        .env("PATH", "")
-        .output()
-        .unwrap();
+    let output = child::command("nats_without_programs", &temp.data()).env("PATH", "").output().unwrap();
     let said = child::says(output.stdout.as_slice());
-    for part in [
-        "cannot run python3",
-        "no nats-server on PATH",
-        "apt install",
-        "brew install",
-        "NATS_URL",
-    ] {
+    for part in ["cannot run python3", "no nats-server on PATH", "apt install", "brew install", "NATS_URL"] {
         assert!(said["error"].contains(part), "{part} in {}", said["error"]);
     }
 }
@@ -35,10 +26,7 @@ fn without_pip_an_installed_postgres_is_found_off_the_path() {
         return;
     }
     let temp = Temp::new("debian");
-    let output = child::command("postgres_without_pip", &temp.data())
-        .env("PATH", "")
-        .output()
-        .unwrap();
+    let output = child::command("postgres_without_pip", &temp.data()).env("PATH", "").output().unwrap();
     assert_eq!(child::says(output.stdout.as_slice())["asks_for"], "10");
 }
 
@@ -48,11 +36,7 @@ fn programs_are_installed_once_by_many_at_once() {
     let start = |name: &str| {
         let servers = Some(temp.0.join("servers"));
         let database_url = Some("postgres://given".to_owned());
-        Stack::start_or_attach(Options {
-            servers,
-            database_url,
-            ..Options::new(temp.0.join(name))
-        })
+        Stack::start_or_attach(Options { servers, database_url, ..Options::new(temp.0.join(name)) })
     };
     std::thread::scope(|scope| {
         let starts = ["a", "b", "c"].map(|name| scope.spawn(move || start(name).unwrap()));

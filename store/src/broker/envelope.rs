@@ -59,11 +59,8 @@ impl Envelope {
             specversion: "1.0".into(),
             id: event.event_id,
             source: format!("{SOURCE}{}", self.incarnation).into(),
-            event: format!(
-                "daybook.{}.{}.v{}",
-                event.aggregate_type, event.event_type, event.event_version
-            )
-            .into(),
+            event: format!("daybook.{}.{}.v{}", event.aggregate_type, event.event_type, event.event_version)
+                .into(),
             subject: format!("{}-{}", event.aggregate_type, event.aggregate_id).into(),
             time: crate::rfc3339::format(recorded_at).into(),
             datacontenttype: "application/json".into(),
@@ -115,10 +112,7 @@ impl Envelope {
     /// Which event this is.
     #[must_use]
     pub const fn message_id(&self) -> MessageId {
-        MessageId {
-            incarnation: self.incarnation,
-            event_id: self.event.event_id,
-        }
+        MessageId { incarnation: self.incarnation, event_id: self.event.event_id }
     }
 
     /// `<prefix>.events.<aggregate_type>.<id>.<EventType>`, the id percent-encoded outside `[A-Za-z0-9_-]`, since real

@@ -69,11 +69,8 @@ impl NatsBroker {
         match self.send(envelope, body).await {
             // Followers read an event that is too large for the broker from the log; its place must be kept.
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                self.send(
-                    envelope,
-                    b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec(),
-                )
-                .await
+                self.send(envelope, b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec())
+                    .await
             }
             other => other,
         }
@@ -92,9 +89,7 @@ impl NatsBroker {
             .header("Daybook-Event", envelope.event.event_id.to_string().as_str())
             .header("Daybook-Incarnation", envelope.incarnation.to_string().as_str())
             .expected_last_sequence(before);
-        self.context
-            .send_publish(envelope.subject(&self.prefix), message)
-            .await
+        self.context.send_publish(envelope.subject(&self.prefix), message).await
     }
 }
 
@@ -104,19 +99,15 @@ impl NatsBroker {
 /// # Errors
 /// When the address is not one.
 pub async fn client(url: &str) -> Result<async_nats::Client, BrokerError> {
-    let servers = url
-        .split(',')
-        .map(str::parse)
-        .collect::<Result<Vec<ServerAddr>, _>>()
-        .map_err(unavailable)?;
+    let servers =
+        url.split(',').map(str::parse).collect::<Result<Vec<ServerAddr>, _>>().map_err(unavailable)?;
     let mut options = ConnectOptions::new()
         .name("daybook")
         .retry_on_initial_connect()
         .connection_timeout(Duration::from_secs(2))
         .reconnect_delay_callback(|attempts| Duration::from_millis(50 * (attempts as u64).clamp(1, 20)));
-    if let Some((user, password)) = servers
-        .iter()
-        .find_map(|server| Some((server.username()?, server.password())))
+    if let Some((user, password)) =
+        servers.iter().find_map(|server| Some((server.username()?, server.password())))
     {
         options = match password {
             Some(password) => options.user_and_password(user.to_owned(), password.to_owned()),
@@ -132,10 +123,7 @@ impl Broker for NatsBroker {
         match self.context.get_stream(&self.name).await {
             Ok(stream) => {
                 let state = &stream.cached_info().state;
-                Ok(Some(StreamState {
-                    last: position(state.last_sequence),
-                    messages: state.messages,
-                }))
+                Ok(Some(StreamState { last: position(state.last_sequence), messages: state.messages }))
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
@@ -162,32 +150,18 @@ impl Broker for NatsBroker {
     }
 
     async fn delete(&self) -> Result<(), BrokerError> {
-        self.context
-            .delete_stream(&self.name)
-            .await
-            .map_err(unavailable)?;
+        self.context.delete_stream(&self.name).await.map_err(unavailable)?;
         Ok(())
     }
 
     async fn message_at(&self, at: Position) -> Result<Option<MessageId>, BrokerError> {
-        let stream = self
-            .context
-            .get_stream_no_info(&self.name)
-            .await
-            .map_err(unavailable)?;
+        let stream = self.context.get_stream_no_info(&self.name).await.map_err(unavailable)?;
         match stream.get_raw_message(u64::try_from(at).unwrap_or(0)).await {
             Ok(message) => {
-                let header = |name: &str| {
-                    message
-                        .headers
-                        .get(name)
-                        .and_then(|value| value.as_str().parse().ok())
-                };
+                let header =
+                    |name: &str| message.headers.get(name).and_then(|value| value.as_str().parse().ok());
                 let id = header("Daybook-Event").zip(header("Daybook-Incarnation"));
-                Ok(id.map(|(event_id, incarnation)| MessageId {
-                    incarnation,
-                    event_id,
-                }))
+                Ok(id.map(|(event_id, incarnation)| MessageId { incarnation, event_id }))
             }
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => Ok(None),
@@ -215,11 +189,7 @@ impl Broker for NatsBroker {
     }
 
     async fn subscribe(&self, from: Position) -> Result<BoxStream<'static, Envelope>, BrokerError> {
-        let stream = self
-            .context
-            .get_stream_no_info(&self.name)
-            .await
-            .map_err(unavailable)?;
+        let stream = self.context.get_stream_no_info(&self.name).await.map_err(unavailable)?;
         let config = OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: u64::try_from(from).unwrap_or(1),

@@ -16,10 +16,7 @@ pub struct Versioned {
 
 impl Versioned {
     pub fn initial(stream: &StreamId) -> Self {
-        Self {
-            state: AnyState::initial(stream.aggregate_type),
-            sequence: 0,
-        }
+        Self { state: AnyState::initial(stream.aggregate_type), sequence: 0 }
     }
 
     pub fn evolve(&mut self, event: AnyEvent) {
@@ -47,10 +44,7 @@ pub struct Ready {
 #[derive(Debug)]
 pub enum Slot {
     /// Being read. `seen` holds events that other processes appended meanwhile: the read may have missed them.
-    Loading {
-        waiting: Vec<(Request, Reply)>,
-        seen: Vec<Recorded>,
-    },
+    Loading { waiting: Vec<(Request, Reply)>, seen: Vec<Recorded> },
     /// In memory.
     Ready(Box<Ready>),
 }
@@ -67,12 +61,7 @@ pub struct Cache {
 
 impl Cache {
     pub fn new(streams_max: usize) -> Self {
-        Self {
-            slots: HashMap::new(),
-            uses: VecDeque::new(),
-            clock: 0,
-            streams_max,
-        }
+        Self { slots: HashMap::new(), uses: VecDeque::new(), clock: 0, streams_max }
     }
 
     pub fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Slot> {
@@ -87,13 +76,7 @@ impl Cache {
     }
 
     pub fn begin_loading(&mut self, stream: StreamId, first: (Request, Reply)) {
-        self.slots.insert(
-            stream,
-            Slot::Loading {
-                waiting: vec![first],
-                seen: Vec::new(),
-            },
-        );
+        self.slots.insert(stream, Slot::Loading { waiting: vec![first], seen: Vec::new() });
     }
 
     /// Puts a loaded stream into memory and returns the commands that waited for it.
@@ -106,12 +89,7 @@ impl Cache {
                 durable.evolve(recorded.event);
             }
         }
-        let ready = Ready {
-            durable,
-            ahead: None,
-            undecided_or_flying: 0,
-            used: 0,
-        };
+        let ready = Ready { durable, ahead: None, undecided_or_flying: 0, used: 0 };
         self.slots.insert(stream.clone(), Slot::Ready(Box::new(ready)));
         waiting
     }

@@ -15,10 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Decision {
     /// It happened; no events when it had happened before.
-    Accepted {
-        events: Vec<AnyEvent>,
-        rows: Vec<NewEvent>,
-    },
+    Accepted { events: Vec<AnyEvent>, rows: Vec<NewEvent> },
     /// The aggregate said no.
     Refused { refusal: AnyRefusal, row: String },
     /// The caller insisted on another version. Not remembered: the same command may come again.
@@ -78,14 +75,7 @@ impl Decided {
         let result = match self.decision {
             Decision::Accepted { events, rows } => {
                 let ids = rows.iter().map(|row| row.event_id);
-                let token = if count > 0 {
-                    Token {
-                        position: last,
-                        ..token
-                    }
-                } else {
-                    token
-                };
+                let token = if count > 0 { Token { position: last, ..token } } else { token };
                 Ok(Executed {
                     version: self.version,
                     events: ids.zip(events).collect(),
@@ -95,12 +85,7 @@ impl Decided {
                 })
             }
             Decision::Refused { refusal, .. } => {
-                let refused = Refused {
-                    refusal,
-                    version: self.version,
-                    token,
-                    replayed: false,
-                };
+                let refused = Refused { refusal, version: self.version, token, replayed: false };
                 Err(ExecuteError::Refused(Box::new(refused)))
             }
             Decision::Stale => Err(ExecuteError::VersionMismatch { actual: self.version }),
@@ -119,10 +104,7 @@ pub fn decide(
     ids: &dyn Ids,
 ) -> (Decision, i64) {
     let now_us = clock.now_us();
-    if request
-        .expected_version
-        .is_some_and(|expected| expected != newest.sequence)
-    {
+    if request.expected_version.is_some_and(|expected| expected != newest.sequence) {
         return (Decision::Stale, now_us);
     }
     let decision = match newest.state.decide(request.command.clone()) {
@@ -158,9 +140,7 @@ fn rows(
     }
     let cause = &request.cause;
     let metadata = serde_json::to_string(&Metadata {
-        occurred_at: cause
-            .occurred_at
-            .unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
+        occurred_at: cause.occurred_at.unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
         actor: cause.actor.clone(),
         correlation_id: cause.correlation_id,
         causation_id: cause.causation_id,

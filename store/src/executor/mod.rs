@@ -3,6 +3,7 @@
 mod cache;
 mod core;
 mod decided;
+mod recover;
 
 use std::{fmt, sync::Arc};
 
@@ -64,10 +65,7 @@ impl Request {
     /// The stream that the command is for.
     #[must_use]
     pub fn stream(&self) -> StreamId {
-        StreamId {
-            aggregate_type: self.command.aggregate_type(),
-            id: self.aggregate_id.clone(),
-        }
+        StreamId { aggregate_type: self.command.aggregate_type(), id: self.aggregate_id.clone() }
     }
 }
 
@@ -158,18 +156,14 @@ impl Executor {
     /// As [`ExecuteError`] says.
     pub async fn execute(&self, request: Request) -> Result<Executed, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .try_send((request, reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => {
-                    ExecuteError::Unavailable("the executor has stopped".into())
-                }
-            })?;
+        self.requests.try_send((request, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => {
+                ExecuteError::Unavailable("the executor has stopped".into())
+            }
+        })?;
         // The reply is dropped only when the executor stops in between.
-        answer
-            .await
-            .unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
+        answer.await.unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
     }
 
     /// Executes a command, waiting for room where [`Executor::execute`] would say that there is none; for callers that

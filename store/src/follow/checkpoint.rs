@@ -79,11 +79,7 @@ impl Checkpoint {
         .bind(self.link.as_ref().map(|link| &link[..]))
         .execute(connection)
         .await?;
-        if moved.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(CheckpointError::Fenced)
-        }
+        if moved.rows_affected() == 1 { Ok(()) } else { Err(CheckpointError::Fenced) }
     }
 
     /// The checkpoint at `position` of the log as it is now.
@@ -93,11 +89,7 @@ impl Checkpoint {
     pub async fn at(log: &dyn Log, head: &Head, position: Position) -> Result<Self, LogError> {
         let (end, link) = log.link_at(position).await?;
         let link = (end == position).then_some(link);
-        Ok(Self {
-            incarnation: Some(head.incarnation),
-            position,
-            link,
-        })
+        Ok(Self { incarnation: Some(head.incarnation), position, link })
     }
 
     /// Whether what was done up to here was done on this very log, and not on one that a restore has cut off since.

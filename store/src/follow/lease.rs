@@ -32,13 +32,7 @@ impl Lease {
     /// A claim on `name` by the process `holder`, in the schema that `pool` sees.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, name: &'static str, holder: Uuid) -> Self {
-        Self {
-            pool,
-            clock,
-            name,
-            holder,
-            held: None,
-        }
+        Self { pool, clock, name, holder, held: None }
     }
 
     /// What is claimed.
@@ -64,18 +58,11 @@ impl Lease {
             None => self.take().await,
         };
         match result {
-            Ok(fence) => {
-                self.held = fence.map(|fence| Held {
-                    fence,
-                    renewed_us: now_us,
-                })
-            }
+            Ok(fence) => self.held = fence.map(|fence| Held { fence, renewed_us: now_us }),
             Err(error) => {
                 tracing::warn!(lease = self.name, %error, "a lease cannot be renewed");
                 // Work is fenced, so holding on is safe; after the lease's own end somebody else may have it.
-                self.held = self
-                    .held
-                    .filter(|held| now_us - held.renewed_us < LEASE_MS * 1_000);
+                self.held = self.held.filter(|held| now_us - held.renewed_us < LEASE_MS * 1_000);
             }
         }
         self.held.is_some()

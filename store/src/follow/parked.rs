@@ -34,12 +34,7 @@ pub(super) async fn keys(connection: &mut PgConnection, follower: &str) -> Resul
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| {
-            Ok((
-                row.try_get::<&str, _>(0)?.into(),
-                row.try_get::<&str, _>(1)?.into(),
-            ))
-        })
+        .map(|row| Ok((row.try_get::<&str, _>(0)?.into(), row.try_get::<&str, _>(1)?.into())))
         .collect()
 }
 
@@ -127,9 +122,7 @@ pub async fn release(
         .filter(|event| (first..=checkpoint).contains(&event.position))
         .map(|event| decode(&event).map_err(|error| ApplyError::poison(&error)))
         .collect::<Result<Vec<_>, _>>()?;
-    projection
-        .apply(&mut transaction, &missed.iter().collect::<Vec<_>>())
-        .await?;
+    projection.apply(&mut transaction, &missed.iter().collect::<Vec<_>>()).await?;
     transaction.commit().await?;
     Ok(missed.len())
 }

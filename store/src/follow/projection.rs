@@ -54,9 +54,9 @@ impl ApplyError {
     fn is_poison(&self) -> bool {
         match self {
             Self::Poison(_) => true,
-            Self::Database(sqlx::Error::Database(error)) => error
-                .code()
-                .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            }
             Self::Database(
                 sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_),
             ) => true,
@@ -171,24 +171,14 @@ impl Follower {
         if checkpoint.is_of(&*self.log, &head).await? {
             return Ok(checkpoint.position);
         }
-        tracing::warn!(
-            follower = name,
-            position = checkpoint.position,
-            "the log was restored: rebuilding"
-        );
+        tracing::warn!(follower = name, position = checkpoint.position, "the log was restored: rebuilding");
         self.projection.clear(&mut transaction).await?;
         sqlx::query("DELETE FROM parked_streams WHERE follower = $1")
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        let empty = Checkpoint {
-            incarnation: None,
-            position: 0,
-            link: None,
-        };
-        empty
-            .save(&mut transaction, name, fence, checkpoint.position)
-            .await?;
+        let empty = Checkpoint { incarnation: None, position: 0, link: None };
+        empty.save(&mut transaction, name, fence, checkpoint.position).await?;
         transaction.commit().await?;
         Ok(0)
     }
@@ -202,10 +192,7 @@ impl Follower {
         let mut transaction = self.pool.begin().await?;
         Checkpoint::lock(&mut transaction, name, fence).await?;
         let mut parked = parked::keys(&mut transaction, name).await?;
-        let healthy: Vec<&Arc<Entry>> = entries
-            .iter()
-            .filter(|entry| !parked.contains(&entry.key))
-            .collect();
+        let healthy: Vec<&Arc<Entry>> = entries.iter().filter(|entry| !parked.contains(&entry.key)).collect();
         let mut savepoint = transaction.begin().await?;
         match self.apply_all(&mut savepoint, &healthy).await {
             Ok(()) => savepoint.commit().await?,

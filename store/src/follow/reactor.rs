@@ -161,14 +161,8 @@ impl Reactor {
             return Ok(checkpoint.position);
         }
         // Commands are known by their ids, so going through the restored log again does nothing twice.
-        let empty = Checkpoint {
-            incarnation: None,
-            position: 0,
-            link: None,
-        };
-        empty
-            .save(&mut transaction, self.react.name(), fence, checkpoint.position)
-            .await?;
+        let empty = Checkpoint { incarnation: None, position: 0, link: None };
+        empty.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
         transaction.commit().await.map_err(CheckpointError::from)?;
         Ok(0)
     }
@@ -178,9 +172,7 @@ impl Reactor {
         let head = self.log.head().await?;
         let checkpoint = Checkpoint::at(&*self.log, &head, to).await?;
         let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
-        Ok(checkpoint
-            .save(&mut connection, self.react.name(), fence, from)
-            .await?)
+        Ok(checkpoint.save(&mut connection, self.react.name(), fence, from).await?)
     }
 
     async fn take(&self, window: &mut Window, entries: Vec<Arc<Entry>>) -> Result<(), Stop> {

@@ -39,24 +39,17 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
         event_version: stored.event_version.clone(),
     };
     let aggregate_type: AggregateType = stored.aggregate_type.parse().map_err(|_| unknown())?;
-    let current = upcast::to_current(
-        aggregate_type,
-        &stored.event_type,
-        &stored.event_version,
-        &stored.payload,
-    )
-    .map_err(|error| malformed("payload", &error))?
-    .ok_or_else(unknown)?;
+    let current =
+        upcast::to_current(aggregate_type, &stored.event_type, &stored.event_version, &stored.payload)
+            .map_err(|error| malformed("payload", &error))?
+            .ok_or_else(unknown)?;
     let event = AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
         .map_err(|error| malformed("payload", &error))?;
     let metadata: Metadata =
         serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
     Ok(Recorded {
         position: stored.position,
-        stream: StreamId {
-            aggregate_type,
-            id: stored.aggregate_id.clone(),
-        },
+        stream: StreamId { aggregate_type, id: stored.aggregate_id.clone() },
         sequence: stored.sequence,
         event_id: stored.event_id,
         recorded_at_us: stored.recorded_at_us,
@@ -66,8 +59,5 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
 }
 
 fn malformed(field: &'static str, error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed {
-        field,
-        reason: error.to_string().into(),
-    }
+    DecodeError::Malformed { field, reason: error.to_string().into() }
 }

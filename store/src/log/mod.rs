@@ -34,10 +34,7 @@ impl StreamId {
     /// The stream of an aggregate.
     #[must_use]
     pub fn new(aggregate_type: AggregateType, id: &str) -> Self {
-        Self {
-            aggregate_type,
-            id: id.into(),
-        }
+        Self { aggregate_type, id: id.into() }
     }
 }
 

@@ -62,9 +62,8 @@ impl PostgresLog {
 #[async_trait]
 impl Log for PostgresLog {
     async fn head(&self) -> Result<Head, LogError> {
-        let row = sqlx::query("SELECT position, link, incarnation FROM log_head")
-            .fetch_one(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT position, link, incarnation FROM log_head").fetch_one(&self.pool).await?;
         Ok(head_of(&row)?)
     }
 
@@ -156,11 +155,7 @@ async fn read(
     limit: i64,
 ) -> Result<Vec<StoredEvent>, LogError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let rows = sqlx::query(&sql)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(&sql).bind(after).bind(limit).fetch_all(connection).await?;
     let events = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
     dense(after, events.iter().map(|event| event.position))?;
     Ok(events)
@@ -204,11 +199,7 @@ async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -> Re
         .await
         .map_err(append_error)?;
     match row {
-        Some(_) => Ok(Head {
-            position: last,
-            link,
-            incarnation: head.incarnation,
-        }),
+        Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
         None => Err(AppendError::Missed),
     }
 }
@@ -223,10 +214,7 @@ fn append_error(error: sqlx::Error) -> AppendError {
             Some("commands_id") => AppendError::Answered,
             Some("events_stream" | "events_position" | "log_links_position") => AppendError::StreamMoved,
             // Class 57: the server is being shut down or killed this session; class 08: the connection.
-            _ if database
-                .code()
-                .is_some_and(|code| code.starts_with("57") || code.starts_with("08")) =>
-            {
+            _ if database.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08")) => {
                 AppendError::Unknown(error)
             }
             _ => AppendError::Refused(error),
@@ -280,10 +268,7 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
     Ok(Answer {
         command_id: row.try_get(0)?,
         fingerprint: fixed(row.try_get::<&[u8], _>(1)?)?,
-        stream: StreamId {
-            aggregate_type,
-            id: row.try_get::<&str, _>(3)?.into(),
-        },
+        stream: StreamId { aggregate_type, id: row.try_get::<&str, _>(3)?.into() },
         version: row.try_get(4)?,
         position: row.try_get(5)?,
         events: row.try_get(6)?,
@@ -294,9 +279,7 @@ fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
 }
 
 fn fixed(bytes: &[u8]) -> Result<[u8; 32], sqlx::Error> {
-    bytes
-        .try_into()
-        .map_err(|_| sqlx::Error::Decode(format!("{} bytes where 32 belong", bytes.len()).into()))
+    bytes.try_into().map_err(|_| sqlx::Error::Decode(format!("{} bytes where 32 belong", bytes.len()).into()))
 }
 
 fn moment(micros: i64) -> OffsetDateTime {

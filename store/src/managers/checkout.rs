@@ -56,37 +56,19 @@ impl React for Checkouts {
     }
 
     fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
-        let (order, _) = checkout::input(
-            &recorded.stream.id,
-            &recorded.event,
-            recorded.metadata.occurred_at,
-        )?;
+        let (order, _) =
+            checkout::input(&recorded.stream.id, &recorded.event, recorded.metadata.occurred_at)?;
         Some(order.as_str().into())
     }
 
     async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
-        let input = checkout::input(
-            &recorded.stream.id,
-            &recorded.event,
-            recorded.metadata.occurred_at,
-        );
+        let input = checkout::input(&recorded.stream.id, &recorded.event, recorded.metadata.occurred_at);
         let Some((order, command)) = input else {
             return Ok(());
         };
-        let instance = Instance {
-            id: order.as_str(),
-            correlation_id: recorded.metadata.correlation_id,
-        };
+        let instance = Instance { id: order.as_str(), correlation_id: recorded.metadata.correlation_id };
         let command_id = derived_id(recorded.event_id, NAME, 0);
-        self.learn(
-            instance,
-            Input {
-                command_id,
-                causation_id: recorded.event_id,
-                command,
-            },
-        )
-        .await
+        self.learn(instance, Input { command_id, causation_id: recorded.event_id, command }).await
     }
 }
 
@@ -112,25 +94,17 @@ impl Checkouts {
             Some(_) if !executed.replayed => executed.events.clone(),
             Some((first, last)) => {
                 let stored = self.log.read(first - 1, last - first + 1).await.map_err(again)?;
-                let decoded = stored
-                    .iter()
-                    .map(decode)
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(again)?;
-                decoded
-                    .into_iter()
-                    .map(|recorded| (recorded.event_id, recorded.event))
-                    .collect()
+                let decoded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>().map_err(again)?;
+                decoded.into_iter().map(|recorded| (recorded.event_id, recorded.event)).collect()
             }
         };
         events
             .into_iter()
             .map(|(event_id, event)| match event {
                 AnyEvent::Checkout(event) => Ok((event_id, event)),
-                other => Err(ReactError(format!(
-                    "checkout-{instance} holds a {} event",
-                    other.aggregate_type()
-                ))),
+                other => {
+                    Err(ReactError(format!("checkout-{instance} holds a {} event", other.aggregate_type())))
+                }
             })
             .collect()
     }
@@ -142,13 +116,7 @@ impl Checkouts {
         }
         let stream = StreamId::new(AggregateType::Checkout, instance);
         let stored = self.log.load(&stream, 0).await.map_err(again)?;
-        match stored
-            .first()
-            .map(decode)
-            .transpose()
-            .map_err(again)?
-            .map(|recorded| recorded.event)
-        {
+        match stored.first().map(decode).transpose().map_err(again)?.map(|recorded| recorded.event) {
             Some(AnyEvent::Checkout(Event::Started(plan))) => Ok(plan),
             _ => Err(ReactError(format!("{stream} does not begin with its plan"))),
         }
@@ -170,8 +138,7 @@ impl Checkouts {
                     requests.push(self.request(&to, command, id, cause(instance, event_id))?);
                 }
                 Issue::Timer { due, input } => {
-                    self.set_timer(derived_id(event_id, "timer", nth), instance, due, &input)
-                        .await?;
+                    self.set_timer(derived_id(event_id, "timer", nth), instance, due, &input).await?;
                 }
             }
         }

@@ -91,20 +91,10 @@ impl Timers {
     }
 
     async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
-        let instance = Instance {
-            id: &due.instance,
-            correlation_id: due.correlation_id,
-        };
+        let instance = Instance { id: &due.instance, correlation_id: due.correlation_id };
         let command_id = derived_id(due.timer_id, "fire", 0);
         self.checkouts
-            .learn(
-                instance,
-                Input {
-                    command_id,
-                    causation_id: due.timer_id,
-                    command: due.input,
-                },
-            )
+            .learn(instance, Input { command_id, causation_id: due.timer_id, command: due.input })
             .await?;
         sqlx::query("UPDATE timers SET fired_at = $2 WHERE timer_id = $1")
             .bind(due.timer_id)

@@ -81,10 +81,7 @@ impl World {
             guests: vec![],
         };
         for (sku, quantity) in stock.iter().filter(|(_, quantity)| *quantity > 0) {
-            let receive = inventory_item::Command::Receive {
-                quantity: units(*quantity),
-                reference: None,
-            };
+            let receive = inventory_item::Command::Receive { quantity: units(*quantity), reference: None };
             world.execute(sku, receive.into()).unwrap();
         }
         for plan in world.plans.clone() {
@@ -133,16 +130,11 @@ impl World {
 
     fn state(&self, aggregate_type: AggregateType, id: &str) -> AnyState {
         let known = self.states.get(&(aggregate_type, id.to_owned()));
-        known
-            .cloned()
-            .unwrap_or_else(|| AnyState::initial(aggregate_type))
+        known.cloned().unwrap_or_else(|| AnyState::initial(aggregate_type))
     }
 
     fn execute(&mut self, id: &str, command: AnyCommand) -> Outcome {
-        let events = self
-            .state(command.aggregate_type(), id)
-            .decide(command)
-            .unwrap()?;
+        let events = self.state(command.aggregate_type(), id).decide(command).unwrap()?;
         events.into_iter().for_each(|event| self.append(id, event));
         Ok(())
     }
@@ -153,39 +145,25 @@ impl World {
         if let AnyEvent::Payment(event) = &event {
             self.ask_gateway(id, event);
         }
-        self.log.push(Entry {
-            id: id.to_owned(),
-            event,
-            at: self.now,
-        });
+        self.log.push(Entry { id: id.to_owned(), event, at: self.now });
     }
 
     fn ask_gateway(&mut self, id: &str, event: &payment::Event) {
         let payment = id.to_owned();
         match event {
             payment::Event::AuthorizationRequested { .. } => {
-                self.asked.push(Asked {
-                    payment,
-                    attempt: event.clone(),
-                    approved: None,
-                });
+                self.asked.push(Asked { payment, attempt: event.clone(), approved: None });
             }
             payment::Event::CaptureRequested { reference, .. } => {
-                self.settling
-                    .push((payment, Settling::Capture(reference.clone())));
+                self.settling.push((payment, Settling::Capture(reference.clone())));
             }
             payment::Event::VoidRequested { reference, .. } => {
                 self.settling.push((payment, Settling::Void(reference.clone())));
             }
-            payment::Event::RefundRequested {
-                reference, refund, ..
-            } => {
-                let record = payment::Command::RecordRefund {
-                    refund: refund.clone(),
-                    outcome: Settlement::Done,
-                };
-                self.settling
-                    .push((payment, Settling::Refund(reference.clone(), record)));
+            payment::Event::RefundRequested { reference, refund, .. } => {
+                let record =
+                    payment::Command::RecordRefund { refund: refund.clone(), outcome: Settlement::Done };
+                self.settling.push((payment, Settling::Refund(reference.clone(), record)));
             }
             _ => {}
         }
@@ -220,9 +198,7 @@ impl World {
 
     fn issue(&mut self, which: usize, order: &OrderId, event: &checkout::Event) -> bool {
         let plan = self.checkout(&self.plans[which].clone()).plan().cloned().unwrap();
-        let Runner {
-            entry, issue: index, ..
-        } = self.runners[which];
+        let Runner { entry, issue: index, .. } = self.runners[which];
         let key = (which, entry, index);
         match issues(&plan, event).into_iter().nth(index) {
             Some(Issue::Timer { due, input }) => {
@@ -237,10 +213,7 @@ impl World {
             None => {
                 let Runner { refused, .. } = std::mem::replace(
                     &mut self.runners[which],
-                    Runner {
-                        entry: entry + 1,
-                        ..Runner::default()
-                    },
+                    Runner { entry: entry + 1, ..Runner::default() },
                 );
                 if let Some(step) = step_of(event) {
                     self.learn(order, checkout::Command::Answered { step, refused });
@@ -259,10 +232,7 @@ impl World {
             return outcome.clone();
         }
         let outcome = self.execute(to, command.clone());
-        if !matches!(
-            command,
-            AnyCommand::InventoryItem(inventory_item::Command::Adjust { .. })
-        ) {
+        if !matches!(command, AnyCommand::InventoryItem(inventory_item::Command::Adjust { .. })) {
             let _ = self.execute(to, command);
         }
         self.outcomes.insert(key, outcome.clone());
@@ -276,10 +246,7 @@ impl World {
     }
 
     pub fn authorize(&mut self, which: usize, attempt: &str) {
-        let command = payment::Command::Authorize {
-            attempt: named(attempt),
-            token: named("tok"),
-        };
+        let command = payment::Command::Authorize { attempt: named(attempt), token: named("tok") };
         let _ = self.execute_on_payment(which, command);
     }
 
@@ -294,10 +261,7 @@ impl World {
 
     pub fn cancel(&mut self, which: usize) {
         let order = self.plans[which].order.clone();
-        let command = order::Command::Cancel {
-            reason: CancelReason::CustomerRequest,
-            note: None,
-        };
+        let command = order::Command::Cancel { reason: CancelReason::CustomerRequest, note: None };
         let _ = self.execute(order.as_str(), command.into());
     }
 
@@ -348,24 +312,14 @@ impl World {
             self.holds.entry(hold).or_insert(Hold::Standing);
             self.record(pick, Authorization::Approved { reference });
         } else {
-            self.record(
-                pick,
-                Authorization::Declined {
-                    reason: named("no funds"),
-                },
-            );
+            self.record(pick, Authorization::Declined { reason: named("no funds") });
         }
     }
 
     fn record(&mut self, pick: usize, outcome: Authorization) {
         let Asked { payment, attempt, .. } = &self.asked[pick];
-        let payment::Event::AuthorizationRequested { attempt, .. } = attempt else {
-            unreachable!()
-        };
-        let command = payment::Command::RecordAuthorization {
-            attempt: attempt.clone(),
-            outcome,
-        };
+        let payment::Event::AuthorizationRequested { attempt, .. } = attempt else { unreachable!() };
+        let command = payment::Command::RecordAuthorization { attempt: attempt.clone(), outcome };
         self.execute(&payment.clone(), command.into()).unwrap();
     }
 
@@ -376,20 +330,16 @@ impl World {
         }
         let (payment, request) = self.settling.remove(pick % self.settling.len());
         let command = match request {
-            Settling::Capture(_) if capture_fails => payment::Command::RecordCapture {
-                outcome: Settlement::Failed { reason: named("no") },
-            },
+            Settling::Capture(_) if capture_fails => {
+                payment::Command::RecordCapture { outcome: Settlement::Failed { reason: named("no") } }
+            }
             Settling::Capture(reference) => {
                 self.turn(&payment, reference, Hold::Standing, Hold::Taken);
-                payment::Command::RecordCapture {
-                    outcome: Settlement::Done,
-                }
+                payment::Command::RecordCapture { outcome: Settlement::Done }
             }
             Settling::Void(reference) => {
                 self.turn(&payment, reference, Hold::Standing, Hold::LetGo);
-                payment::Command::RecordVoid {
-                    outcome: Settlement::Done,
-                }
+                payment::Command::RecordVoid { outcome: Settlement::Done }
             }
             Settling::Refund(reference, record) => {
                 self.turn(&payment, reference, Hold::Taken, Hold::GivenBack);
@@ -429,8 +379,7 @@ impl World {
             }
         }
         for (sku, reservation) in std::mem::take(&mut self.guests) {
-            self.execute(&sku, inventory_item::Command::Release { reservation }.into())
-                .unwrap();
+            self.execute(&sku, inventory_item::Command::Release { reservation }.into()).unwrap();
         }
     }
 

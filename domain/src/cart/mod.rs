@@ -1,5 +1,6 @@
 //! A cart: lines with the prices their buyer was shown, until it is checked out.
 
+mod decide;
 #[cfg(test)]
 mod tests;
 
@@ -224,14 +225,7 @@ impl Aggregate for Cart {
             Command::SetQuantity { sku, quantity } => self.set_quantity(sku, quantity),
             Command::RemoveLine { sku } => self.remove_line(sku),
             Command::CheckOut { order, .. } if self.order() == Some(&order) => Ok(vec![]),
-            Command::CheckOut {
-                order,
-                payment,
-                method,
-                delivery,
-                expected_total,
-                pay_by,
-            } => {
+            Command::CheckOut { order, payment, method, delivery, expected_total, pay_by } => {
                 let (customer, lines, total) = self.bill(expected_total)?;
                 Ok(vec![Event::CheckedOut {
                     customer,
@@ -249,49 +243,18 @@ impl Aggregate for Cart {
 
     fn evolve(self, event: Event) -> Self {
         match (self, event) {
-            (Self::Unopened, Event::Opened { customer, currency }) => Self::Open {
-                customer,
-                currency,
-                lines: vec![],
-            },
-            (
-                Self::Open {
-                    customer,
-                    currency,
-                    lines,
-                },
-                Event::LineAdded(line),
-            ) => Self::Open {
-                customer,
-                currency,
-                lines: with(lines, line),
-            },
-            (
-                Self::Open {
-                    customer,
-                    currency,
-                    lines,
-                },
-                Event::QuantitySet { sku, quantity },
-            ) => Self::Open {
-                customer,
-                currency,
-                lines: with_quantity(lines, &sku, quantity),
-            },
-            (
-                Self::Open {
-                    customer,
-                    currency,
-                    mut lines,
-                },
-                Event::LineRemoved { sku },
-            ) => {
+            (Self::Unopened, Event::Opened { customer, currency }) => {
+                Self::Open { customer, currency, lines: vec![] }
+            }
+            (Self::Open { customer, currency, lines }, Event::LineAdded(line)) => {
+                Self::Open { customer, currency, lines: with(lines, line) }
+            }
+            (Self::Open { customer, currency, lines }, Event::QuantitySet { sku, quantity }) => {
+                Self::Open { customer, currency, lines: with_quantity(lines, &sku, quantity) }
+            }
+            (Self::Open { customer, currency, mut lines }, Event::LineRemoved { sku }) => {
                 lines.retain(|line| line.sku != sku);
-                Self::Open {
-                    customer,
-                    currency,
-                    lines,
-                }
+                Self::Open { customer, currency, lines }
             }
             (Self::Open { .. }, Event::CheckedOut { order, .. }) => Self::CheckedOut { order },
             (
@@ -342,83 +305,6 @@ impl Cart {
             Self::Unopened | Self::Open { .. } => None,
         }
     }
-
-    fn open(&self, customer: Option<CustomerId>, currency: Currency) -> Result<Vec<Event>, Refusal> {
-        match self {
-            Self::Unopened => Ok(vec![Event::Opened { customer, currency }]),
-            Self::Open {
-                customer: ours,
-                currency: used,
-                ..
-            } if *ours == customer && *used == currency => Ok(vec![]),
-            Self::Open { .. } => Err(Refusal::AlreadyOpen),
-            Self::CheckedOut { order } => Err(Refusal::AlreadyCheckedOut { order: order.clone() }),
-        }
-    }
-
-    fn add_line(&self, line: Line) -> Result<Vec<Event>, Refusal> {
-        let (currency, lines) = self.filling()?;
-        if line.unit_price.currency != currency {
-            return Err(Refusal::CurrencyMismatch {
-                cart: currency,
-                price: line.unit_price.currency,
-            });
-        }
-        let there = lines.iter().find(|there| there.sku == line.sku);
-        if there.is_none() && lines.len() >= LINES_MAX {
-            return Err(Refusal::TooManyLines { max: LINES_MAX });
-        }
-        let quantity = there.map_or(Some(line.quantity), |there| there.quantity.plus(line.quantity));
-        check_units(quantity)?;
-        total(currency, &with(lines.to_vec(), line.clone()))?;
-        Ok(vec![Event::LineAdded(line)])
-    }
-
-    fn set_quantity(&self, sku: Sku, quantity: Quantity) -> Result<Vec<Event>, Refusal> {
-        let (currency, lines) = self.filling()?;
-        match lines.iter().find(|line| line.sku == sku) {
-            None => Err(Refusal::NoSuchLine { sku }),
-            Some(line) if line.quantity == quantity => Ok(vec![]),
-            Some(_) => {
-                check_units(Some(quantity))?;
-                total(currency, &with_quantity(lines.to_vec(), &sku, quantity))?;
-                Ok(vec![Event::QuantitySet { sku, quantity }])
-            }
-        }
-    }
-
-    fn remove_line(&self, sku: Sku) -> Result<Vec<Event>, Refusal> {
-        let (_, lines) = self.filling()?;
-        let there = lines.iter().any(|line| line.sku == sku);
-        Ok(there.then_some(Event::LineRemoved { sku }).into_iter().collect())
-    }
-
-    fn bill(&self, expected: Option<Money>) -> Result<(Option<CustomerId>, Vec<Line>, Money), Refusal> {
-        let (currency, lines) = self.filling()?;
-        if lines.is_empty() {
-            return Err(Refusal::Empty);
-        }
-        let total = total(currency, lines)?;
-        match expected {
-            Some(expected) if expected != total => Err(Refusal::TotalChanged { total, expected }),
-            _ => Ok((self.customer().cloned(), lines.to_vec(), total)),
-        }
-    }
-
-    fn filling(&self) -> Result<(Currency, &[Line]), Refusal> {
-        match self {
-            Self::Unopened => Err(Refusal::NotOpen),
-            Self::Open { currency, lines, .. } => Ok((*currency, lines)),
-            Self::CheckedOut { order } => Err(Refusal::AlreadyCheckedOut { order: order.clone() }),
-        }
-    }
-}
-
-fn check_units(quantity: Option<Quantity>) -> Result<(), Refusal> {
-    match quantity {
-        Some(quantity) if quantity.get() <= LINE_UNITS_MAX => Ok(()),
-        _ => Err(Refusal::TooManyUnits { max: LINE_UNITS_MAX }),
-    }
 }
 
 fn total(currency: Currency, lines: &[Line]) -> Result<Money, Refusal> {
@@ -426,10 +312,7 @@ fn total(currency: Currency, lines: &[Line]) -> Result<Money, Refusal> {
         0.. => sum.plus(line.unit_price.times(line.quantity)?),
         _ => None,
     };
-    lines
-        .iter()
-        .try_fold(Money::zero(currency), add)
-        .ok_or(Refusal::BadTotal)
+    lines.iter().try_fold(Money::zero(currency), add).ok_or(Refusal::BadTotal)
 }
 
 /// The lines with one more added; one of the same SKU grows and takes the new price and name.
