@@ -44,8 +44,16 @@ pub(crate) struct Step<'e, E> {
 
 /// The ids whose rows have to be loaded: a stream's first event finds none.
 pub(crate) fn loaded<'e, E>(steps: &[Step<'e, E>]) -> Vec<&'e str> {
-    let first_of: BTreeMap<&str, Sequence> = steps.iter().rev().map(|step| (step.id, step.at.sequence)).collect();
-    first_of.into_iter().filter(|(_, first)| *first > 1).map(|(id, _)| id).collect()
+    let first_of: BTreeMap<&str, Sequence> = steps
+        .iter()
+        .rev()
+        .map(|step| (step.id, step.at.sequence))
+        .collect();
+    first_of
+        .into_iter()
+        .filter(|(_, first)| *first > 1)
+        .map(|(id, _)| id)
+        .collect()
 }
 
 /// Applies steps in order to the rows that they belong to.

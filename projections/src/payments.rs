@@ -232,7 +232,9 @@ async fn load(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<St
         .bind(ids)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, row_of(row)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row_of(row)?)))
+        .collect()
 }
 
 fn row_of(row: &PgRow) -> Result<Row, sqlx::Error> {

@@ -106,7 +106,9 @@ impl Asker {
             let token = match (seen.meets(freshness.at_least), freshness.at_least) {
                 (Ok(()), _) => return found(rows, &seen),
                 // A restore leaves the old rows until the follower has begun again: the token may be the newer one.
-                (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => token,
+                (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => {
+                    token
+                }
                 (Err(error), _) => return Err(error),
             };
             tokio::select! {
@@ -124,7 +126,10 @@ impl Asker {
         let mut looks = wait.looks.subscribe();
         let enough = async {
             while looks.changed().await.is_ok() {
-                if looks.borrow_and_update().is_some_and(|seen| seen.meets(Some(token)).is_ok()) {
+                if looks
+                    .borrow_and_update()
+                    .is_some_and(|seen| seen.meets(Some(token)).is_ok())
+                {
                     return;
                 }
             }

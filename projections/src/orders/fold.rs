@@ -10,10 +10,7 @@ use store::{
 };
 
 use super::{Kind, Status};
-use crate::{
-    batch::Step,
-    rows::text,
-};
+use crate::{batch::Step, rows::text};
 
 /// An order's row: what changes, and what it was placed with if that happened in this very batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +118,10 @@ fn units(lines: &[Line], charges: &[Charge]) -> i64 {
     let lines = lines.iter().map(|line| line.quantity);
     let charges = charges.iter().map(|charge| charge.quantity);
     // At most 4,000 of at most 2^32 each: far below what fits.
-    lines.chain(charges).map(|quantity| i64::from(quantity.get())).sum()
+    lines
+        .chain(charges)
+        .map(|quantity| i64::from(quantity.get()))
+        .sum()
 }
 
 fn count(lines: &[Line]) -> i64 {

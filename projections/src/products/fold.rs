@@ -9,10 +9,7 @@ use store::{
     log::{Position, Sequence},
 };
 
-use crate::{
-    batch::Step,
-    rows::text,
-};
+use crate::{batch::Step, rows::text};
 
 /// A product's row: what changes, and its listing if that happened in this very batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +87,11 @@ fn listed(listing: &Listing, at: Position) -> Result<Listed, ApplyError> {
     let kind: Vec<&str> = (listing.brand.iter().map(Text::as_str))
         .chain(listing.category.iter().map(Text::as_str))
         .chain(variants.clone().map(|variant| variant.sku.as_str()))
-        .chain(variants.filter_map(|variant| variant.title.as_ref()).map(Text::as_str))
+        .chain(
+            variants
+                .filter_map(|variant| variant.title.as_ref())
+                .map(Text::as_str),
+        )
         .collect();
     Ok(Listed {
         title: listing.title.clone(),

@@ -93,7 +93,9 @@ impl Projection for Products {
     }
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM products").execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM products")
+            .execute(&mut *connection)
+            .await?;
         sqlx::query("DELETE FROM variants").execute(connection).await?;
         Ok(())
     }

@@ -109,7 +109,9 @@ async fn insert_variants(
     )
     .bind(column(&offers, |(_, _, variant)| variant.sku.as_str()))
     .bind(column(&offers, |(id, _, _)| *id))
-    .bind(column(&offers, |(_, listed, variant)| offer_title(listed.title.as_str(), variant)))
+    .bind(column(&offers, |(_, listed, variant)| {
+        offer_title(listed.title.as_str(), variant)
+    }))
     .bind(column(&offers, |(_, _, variant)| variant.price.amount))
     .bind(column(&offers, |(_, _, variant)| variant.price.currency.as_str()))
     .bind(column(&offers, |(_, listed, _)| listed.at))

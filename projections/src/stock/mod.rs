@@ -108,7 +108,9 @@ impl Projection for Stocks {
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM stock").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM reservations").execute(connection).await?;
+        sqlx::query("DELETE FROM reservations")
+            .execute(connection)
+            .await?;
         Ok(())
     }
 }
