@@ -81,7 +81,7 @@ impl ReadModels {
         };
         let statement = Statement::new(
             NAME,
-            "NOT EXISTS (SELECT FROM orders o WHERE o.customer IS DISTINCT FROM $1 AND ( \
+            "p.aggregate_type IN ('order', 'payment') AND NOT EXISTS (SELECT FROM orders o WHERE o.customer IS DISTINCT FROM $1 AND ( \
                  p.aggregate_type = 'order' AND o.id = p.aggregate_id \
                  OR p.aggregate_type = 'payment' AND o.id IN ( \
                      SELECT pay.order_id FROM payments pay WHERE pay.id = p.aggregate_id)))",
