@@ -66,7 +66,7 @@ pub async fn show(
     Path(id): Path<CartId>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let cart = shop.read.cart(&id, &freshness).await?;
+    let cart = shop.read.cart(&id, freshness).await?;
     freshness::found(cart, |cart| cart.version, "cart.not_found")
 }
 
@@ -150,7 +150,7 @@ fn without_line(error: ExecuteError) -> Result<Sequence, Problem> {
 
 /// A line at the catalogue's price of now.
 async fn priced(shop: &Shop, sku: Sku, quantity: Quantity) -> Result<Line, Problem> {
-    let variant = shop.read.variant(&sku, &projections::Freshness::default()).await?;
+    let variant = shop.read.variant(&sku, projections::Freshness::default()).await?;
     let Some(variant) = variant.value else {
         return Err(Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", sku));
     };

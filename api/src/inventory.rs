@@ -7,12 +7,14 @@ use domain::{
     inventory_item::{AdjustReason, Command},
     value::{Quantity, ReservationId, Sku, Text},
 };
+use projections::{Cursor, LIMIT_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Shop,
     answer::segment,
-    extract::{Json, Path},
+    extract::{Json, Path, Query},
+    freshness::{self, Freshness},
     idempotency::Call,
     problem::Problem,
 };
@@ -46,6 +48,37 @@ pub struct Reserve {
     /// Without it the hold lasts until it is released or allocated.
     #[serde(default)]
     ttl_seconds: Option<u32>,
+}
+
+/// Which page of the stock.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    #[serde(default)]
+    limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// `GET /v1/inventory`
+pub async fn list(
+    State(shop): State<Arc<Shop>>,
+    Query(list): Query<List>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let limit = list.limit.unwrap_or(LIMIT_MAX);
+    let page = shop.read.stock_list(list.cursor.as_ref(), limit, freshness).await?;
+    Ok(freshness::answer(page))
+}
+
+/// `GET /v1/inventory/{sku}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(sku): Path<Sku>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let stock = shop.read.stock(&sku, freshness).await?;
+    freshness::found(stock, |stock| stock.version, "inventory.not_found")
 }
 
 /// `POST /v1/inventory/{sku}/receive`

@@ -84,7 +84,7 @@ pub async fn show(
     Path(id): Path<PaymentId>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let payment = shop.read.payment(&id, &freshness).await?;
+    let payment = shop.read.payment(&id, freshness).await?;
     freshness::found(payment, |payment| payment.version, "payment.not_found")
 }
 

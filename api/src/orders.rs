@@ -1,0 +1,176 @@
+//! Orders: shown with their delivery opened, listed, audited, cancelled.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, response::Response};
+use domain::{
+    AggregateType, AnyEvent,
+    cart::Delivery,
+    order::{self, CancelReason, Command},
+    value::{CustomerId, OrderId, PaymentId, Sealed, Text},
+};
+use projections::{Cursor, Fresh, LIMIT_MAX, orders::Order};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::log::{StoredEvent, StreamId, decode};
+
+use crate::{
+    Shop,
+    events::Event,
+    extract::{OptionalJson, Path, Query},
+    freshness::{self, Freshness},
+    idempotency::Call,
+    problem::Problem,
+    text::Note,
+};
+
+/// Which orders.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    customer: CustomerId,
+    #[serde(default)]
+    limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// Why an order is called off by somebody; the shop has further reasons of its own.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    #[default]
+    CustomerRequest,
+    Staff,
+}
+
+/// An order to be called off.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    #[serde(default)]
+    reason: Reason,
+    #[serde(default)]
+    note: Option<Note>,
+}
+
+/// An order as its page shows it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    order: Order,
+    delivery: Option<Opened>,
+}
+
+/// Who gets it and where, opened.
+#[derive(Serialize)]
+struct Opened {
+    contact: Personal,
+    address: Personal,
+    country: Text,
+}
+
+/// Personal data, unless its subject was forgotten.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Personal {
+    Known(Value),
+    Forgotten(&'static str),
+}
+
+/// `GET /v1/orders`
+pub async fn history(
+    State(shop): State<Arc<Shop>>,
+    Query(history): Query<History>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let limit = history.limit.unwrap_or(LIMIT_MAX);
+    let page = shop
+        .read
+        .orders(&history.customer, history.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
+}
+
+/// `GET /v1/orders/{id}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<OrderId>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let Fresh { value, reflects } = shop.read.order(&id, freshness).await?;
+    let value = match value {
+        Some(mut order) => {
+            let delivery = match order.delivery.take() {
+                Some(delivery) => Some(open(&shop, delivery).await?),
+                None => None,
+            };
+            Some(Shown { order, delivery })
+        }
+        None => None,
+    };
+    let shown = Fresh { value, reflects };
+    freshness::found(shown, |shown| shown.order.version, "order.not_found")
+}
+
+async fn open(shop: &Shop, delivery: Delivery) -> Result<Opened, Problem> {
+    Ok(Opened {
+        contact: personal(shop, &delivery.contact).await?,
+        address: personal(shop, &delivery.address).await?,
+        country: delivery.country,
+    })
+}
+
+async fn personal(shop: &Shop, sealed: &Sealed) -> Result<Personal, Problem> {
+    match shop.vault.open(sealed).await? {
+        Some(json) => serde_json::from_slice(&json)
+            .map(Personal::Known)
+            .map_err(|error| Problem::internal(&error)),
+        None => Ok(Personal::Forgotten("forgotten")),
+    }
+}
+
+/// `POST /v1/orders/{id}/cancel`
+pub async fn cancel(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<OrderId>,
+    OptionalJson(body): OptionalJson<Cancel>,
+) -> Result<Response, Problem> {
+    let run = call.run(&shop, &body)?;
+    let command = Command::Cancel {
+        reason: match body.reason {
+            Reason::CustomerRequest => CancelReason::CustomerRequest,
+            Reason::Staff => CancelReason::Staff,
+        },
+        note: body.note.map(Text::from),
+    };
+    Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
+}
+
+/// `GET /v1/orders/{id}/events`
+pub async fn events(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<OrderId>,
+) -> Result<Json<Value>, Problem> {
+    let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
+    let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
+    let payment = events.iter().find_map(payment);
+    if events.is_empty() {
+        return Err(Problem::new("order.not_found", "the log holds no such order"));
+    }
+    events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
+    if let Some(payment) = payment {
+        events.extend(shop.log.load(&stream(AggregateType::Payment, payment.as_str()), 0).await?);
+    }
+    events.sort_by_key(|stored| stored.position);
+    let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(serde_json::json!({ "data": data, "next_cursor": null, "has_more": false })))
+}
+
+fn payment(stored: &StoredEvent) -> Option<PaymentId> {
+    match decode(stored).ok()?.event {
+        AnyEvent::Order(order::Event::Placed { placement, .. }) => placement.payment,
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! The catalogue: products listed, found, shown, priced.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use domain::{
+    product::{Command, Listing, Variant},
+    value::{Money, ProductId, Sku, Text},
+};
+use projections::{
+    Cursor,
+    products::{Filters, Sort},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Shop,
+    extract::{Json, Path, Query},
+    freshness::{self, Freshness},
+    idempotency::Call,
+    problem::Problem,
+};
+
+/// Products on a page unless the client says how many.
+const LIMIT: u32 = 20;
+
+/// A product to be listed; `id` is made up when it is left out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    #[serde(default)]
+    id: Option<ProductId>,
+    title: Text,
+    #[serde(default)]
+    description: Option<Text>,
+    #[serde(default)]
+    brand: Option<Text>,
+    #[serde(default)]
+    category: Vec<Text>,
+    #[serde(default)]
+    images: Vec<Text>,
+    variants: Vec<Variant>,
+}
+
+/// Which products.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    #[serde(default)]
+    q: Option<String>,
+    #[serde(default)]
+    category: Option<Text>,
+    #[serde(default)]
+    brand: Option<Text>,
+    #[serde(default)]
+    price_min: Option<i64>,
+    #[serde(default)]
+    price_max: Option<i64>,
+    #[serde(default)]
+    sort: Option<Sort>,
+    #[serde(default)]
+    limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// What a variant costs from now on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePrice {
+    price: Money,
+}
+
+/// `POST /v1/products`
+pub async fn list(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Json(body): Json<List>,
+) -> Result<Response, Problem> {
+    let run = call.run(&shop, &body)?;
+    let id = body.id.unwrap_or_else(|| run.new_id(&shop, "product").into());
+    let listing = Listing {
+        title: body.title,
+        description: body.description,
+        brand: body.brand,
+        category: body.category,
+        images: body.images,
+        variants: body.variants,
+    };
+    let done = run.execute(&shop, id.as_str(), Command::List(listing)).await?;
+    Ok(done.created(id.as_str(), &format!("/v1/products/{id}")))
+}
+
+/// `PUT /v1/products/{id}/prices/{sku}`
+pub async fn change_price(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path((id, sku)): Path<(ProductId, Sku)>,
+    Json(body): Json<ChangePrice>,
+) -> Result<Response, Problem> {
+    let run = call.run(&shop, &body)?;
+    let command = Command::ChangePrice {
+        sku,
+        price: body.price,
+    };
+    Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
+}
+
+/// `GET /v1/products/{id}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<ProductId>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let product = shop.read.product(&id, freshness).await?;
+    freshness::found(product, |product| product.version, "product.not_found")
+}
+
+/// `GET /v1/products`
+pub async fn search(
+    State(shop): State<Arc<Shop>>,
+    Query(search): Query<Search>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let filters = Filters {
+        text: search.q,
+        category: search.category,
+        brand: search.brand,
+        price_min: search.price_min,
+        price_max: search.price_max,
+        sort: search.sort.unwrap_or_default(),
+    };
+    let limit = search.limit.unwrap_or(LIMIT);
+    let page = shop
+        .read
+        .products(&filters, search.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
+}
