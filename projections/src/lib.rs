@@ -1,1 +1,67 @@
-//! projections
+//! Read models: rows that follow from the log and from nothing else, and the questions they answer.
+//!
+//! Each projection folds whole batches in memory and writes them with one statement a table, in the transaction that
+//! moves its checkpoint. Every row follows from one stream alone.
+
+mod batch;
+pub mod carts;
+mod fresh;
+pub mod orders;
+mod page;
+pub mod payments;
+pub mod products;
+mod read_models;
+mod rebuild;
+pub mod reconcile;
+mod rows;
+pub mod stock;
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, migrate::Migrator};
+use store::{engine::Engine, follow::Projection, schema::Tables};
+
+pub use fresh::{Fresh, Freshness, QueryError};
+pub use page::{Cursor, LIMIT_MAX, Page};
+pub use read_models::{Progress, ReadModels};
+pub use rebuild::rebuild;
+
+static READ: Migrator = sqlx::migrate!("./migrations");
+
+/// The read models, with the checkpoints and parked streams of what fills them beside the rows.
+#[must_use]
+pub fn tables() -> Tables {
+    Tables {
+        suffix: "_read",
+        migrations: vec![store::schema::follower_migrations(), &READ],
+        grants: &[
+            ("SELECT, INSERT, UPDATE, DELETE", "followers"),
+            ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
+            ("SELECT, INSERT, UPDATE, DELETE", "orders"),
+            ("SELECT, INSERT, UPDATE, DELETE", "payments"),
+            ("SELECT, INSERT, UPDATE, DELETE", "carts"),
+            ("SELECT, INSERT, UPDATE, DELETE", "stock"),
+            ("SELECT, INSERT, UPDATE, DELETE", "reservations"),
+            ("SELECT, INSERT, UPDATE, DELETE", "products"),
+            ("SELECT, INSERT, UPDATE, DELETE", "variants"),
+        ],
+    }
+}
+
+/// Every projection there is, one follower each.
+#[must_use]
+pub fn all() -> Vec<Arc<dyn Projection>> {
+    vec![
+        Arc::new(orders::Orders),
+        Arc::new(carts::Carts),
+        Arc::new(stock::Stocks),
+        Arc::new(products::Products),
+    ]
+}
+
+/// Lets all projections follow, with their rows and checkpoints in the schema that `pool` sees.
+pub fn start(engine: &mut Engine, pool: PgPool) {
+    for projection in all() {
+        engine.project(projection, pool.clone());
+    }
+}

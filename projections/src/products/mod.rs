@@ -1,0 +1,102 @@
+//! The catalogue: products with the prices of now, and what a cart needs to know of a SKU.
+
+mod fold;
+mod query;
+mod search;
+mod write;
+
+use async_trait::async_trait;
+use domain::{
+    AnyEvent,
+    product::Variant,
+    value::{Money, ProductId, Sku, Text},
+};
+use serde::Serialize;
+use sqlx::PgConnection;
+use store::{
+    follow::{ApplyError, Projection},
+    log::{Position, Recorded, Sequence},
+};
+
+use crate::batch::{At, Step};
+
+pub use search::{PostgresSearch, ProductQuery, Search, Sort};
+
+/// The follower's name.
+pub const NAME: &str = "products";
+
+/// An entry of the catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// Its name.
+    pub title: Text,
+    /// What it is.
+    pub description: Option<Text>,
+    /// Who makes it.
+    pub brand: Option<Text>,
+    /// Where it belongs, from the widest category to the narrowest.
+    pub category: Vec<Text>,
+    /// Addresses of pictures.
+    pub images: Vec<Text>,
+    /// What can be bought, at the prices of now.
+    pub variants: Vec<Variant>,
+    /// The price of the cheapest variant, by which products are filtered and sorted.
+    pub price_from: Money,
+    /// The stream's version.
+    pub version: Sequence,
+    /// The last event that changed it.
+    pub position: Position,
+}
+
+/// What a cart needs to know of a SKU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offer {
+    /// Which.
+    pub sku: Sku,
+    /// The product that it is a variant of.
+    pub product: ProductId,
+    /// The product's name, with the variant's where it has one.
+    pub title: Text,
+    /// The price of one now.
+    pub price: Money,
+}
+
+/// Follows the catalogue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Products;
+
+#[async_trait]
+impl Projection for Products {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
+        let steps: Vec<_> = events
+            .iter()
+            .filter_map(|recorded| match &recorded.event {
+                AnyEvent::Product(event) => Some(Step {
+                    id: &recorded.stream.id,
+                    event,
+                    at: At::of(recorded),
+                }),
+                AnyEvent::Cart(_)
+                | AnyEvent::Checkout(_)
+                | AnyEvent::InventoryItem(_)
+                | AnyEvent::Order(_)
+                | AnyEvent::Payment(_) => None,
+            })
+            .collect();
+        write::write(connection, &steps).await
+    }
+
+    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM products")
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("DELETE FROM variants").execute(connection).await?;
+        Ok(())
+    }
+}

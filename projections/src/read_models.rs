@@ -1,0 +1,201 @@
+//! Asks the read models: rows and checkpoint in one snapshot, and again when a token has to be waited for.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+use store::{executor::Token, log::Position, ports::Clock};
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    Fresh, Freshness, QueryError, carts,
+    fresh::Seen,
+    orders,
+    products::{self, PostgresSearch, Search},
+    stock,
+};
+
+/// How often a checkpoint is looked at while somebody waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How far the followers of this process have come, by name, as the engine tells it.
+pub type Progress = HashMap<&'static str, watch::Receiver<Position>>;
+
+/// The door to all read models; cheap to clone.
+#[derive(Clone)]
+pub struct ReadModels {
+    pub(crate) asker: Asker,
+    pub(crate) search: Arc<dyn Search>,
+}
+
+impl ReadModels {
+    /// Read models in the schema that `pool` sees, which may be a standby. `progress` only wakes up who waits: answers
+    /// are judged by the checkpoint beside the rows.
+    #[must_use]
+    pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
+        let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME];
+        let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
+        let asker = Asker {
+            pool,
+            clock,
+            waits: Arc::new(HashMap::from(waits)),
+        };
+        Self {
+            search: Arc::new(PostgresSearch::new(asker.clone())),
+            asker,
+        }
+    }
+
+    /// The same with another search over products.
+    #[must_use]
+    pub fn with_search(self, search: Arc<dyn Search>) -> Self {
+        Self { search, ..self }
+    }
+}
+
+pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+/// A question whose answer carries what it reflects.
+pub(crate) struct Statement {
+    follower: &'static str,
+    text: String,
+}
+
+impl Statement {
+    /// `rows` is a query whose rows have a true column `found`; `order` is its order, again. `parked` tells which of the
+    /// follower's set-aside streams, `p`, the answer depends on.
+    ///
+    /// All of it is one statement, so the checkpoint and the rows come from the same snapshot.
+    pub(crate) fn new(follower: &'static str, parked: &str, rows: &str, order: &str) -> Self {
+        let text = format!(
+            "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
+                    (SELECT min(p.first_position) FROM parked_streams p \
+                     WHERE p.follower = '{follower}' AND ({parked})) AS seen_parked_from, \
+                    r.* \
+             FROM (SELECT) AS once LEFT JOIN followers f ON f.name = '{follower}' \
+                  LEFT JOIN LATERAL ({rows}) r ON true {order}"
+        );
+        Self { follower, text }
+    }
+}
+
+/// Asks, and waits for tokens.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    waits: Arc<HashMap<&'static str, Wait>>,
+}
+
+impl Asker {
+    /// The rows of a statement, as fresh as they have to be.
+    pub(crate) async fn ask<'q>(
+        &self,
+        statement: &'q Statement,
+        freshness: Freshness,
+        bind: impl Fn(PgQuery<'q>) -> PgQuery<'q> + Send + Sync,
+    ) -> Result<Fresh<Vec<PgRow>>, QueryError> {
+        let mut deadline = self.clock.sleep(freshness.wait);
+        let mut late = freshness.wait.is_zero();
+        loop {
+            let rows = bind(sqlx::query(&statement.text)).fetch_all(&self.pool).await?;
+            let seen = Seen::read(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+            let token = match (seen.meets(freshness.at_least), freshness.at_least) {
+                (Ok(()), _) => return found(rows, &seen),
+                // A restore leaves the old rows until the follower has begun again: the token may be the newer one.
+                (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => {
+                    token
+                }
+                (Err(error), _) => return Err(error),
+            };
+            tokio::select! {
+                () = self.look_until(statement.follower, token) => {}
+                () = &mut deadline => late = true,
+            }
+        }
+    }
+
+    /// Returns once the follower's checkpoint was seen to be enough.
+    async fn look_until(&self, follower: &'static str, token: Token) {
+        let Some(wait) = self.waits.get(follower) else {
+            return self.clock.sleep(LOOK_EVERY).await;
+        };
+        let mut looks = wait.looks.subscribe();
+        let enough = async {
+            while looks.changed().await.is_ok() {
+                if looks
+                    .borrow_and_update()
+                    .is_some_and(|seen| seen.meets(Some(token)).is_ok())
+                {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = enough => {}
+            () = self.look_for_all(follower, wait) => {}
+        }
+    }
+
+    /// One of those who wait looks for all of them; when it leaves, the next one does.
+    async fn look_for_all(&self, follower: &'static str, wait: &Wait) {
+        let _turn = wait.turn.lock().await;
+        let mut hint = wait.hint.clone();
+        loop {
+            tokio::select! {
+                Ok(()) = hint.changed() => {}
+                () = self.clock.sleep(LOOK_EVERY) => {}
+            }
+            // Who waits asks once more when its time is over, and learns then why looking failed.
+            if let Ok(seen) = self.look(follower).await {
+                wait.looks.send_replace(Some(seen));
+            }
+        }
+    }
+
+    async fn look(&self, follower: &'static str) -> Result<Seen, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT incarnation AS seen_incarnation, position AS seen_position, NULL::bigint AS seen_parked_from \
+             FROM followers WHERE name = $1",
+        )
+        .bind(follower)
+        .fetch_one(&self.pool)
+        .await?;
+        Seen::read(&row)
+    }
+}
+
+/// Those who wait for one follower.
+struct Wait {
+    hint: watch::Receiver<Position>,
+    looks: watch::Sender<Option<Seen>>,
+    turn: Mutex<()>,
+}
+
+impl Wait {
+    fn new(hint: Option<watch::Receiver<Position>>) -> Self {
+        Self {
+            // A sender that is gone never hints.
+            hint: hint.unwrap_or_else(|| watch::channel(0).1),
+            looks: watch::Sender::new(None),
+            turn: Mutex::new(()),
+        }
+    }
+}
+
+fn found(rows: Vec<PgRow>, seen: &Seen) -> Result<Fresh<Vec<PgRow>>, QueryError> {
+    use sqlx::Row;
+    let mut value = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get::<Option<bool>, _>("found")?.is_some() {
+            value.push(row);
+        }
+    }
+    Ok(Fresh {
+        value,
+        reflects: seen.reflects(),
+    })
+}
