@@ -56,7 +56,9 @@ pub async fn open(
     let run = call.run(&shop, &body)?;
     let id = CartId::from(run.new_id(&shop, "cart"));
     let Open { currency, customer } = body;
-    let done = run.execute(&shop, id.as_str(), Command::Open { customer, currency }).await?;
+    let done = run
+        .execute(&shop, id.as_str(), Command::Open { customer, currency })
+        .await?;
     Ok(done.created(id.as_str(), &format!("/v1/carts/{id}")))
 }
 
@@ -79,7 +81,10 @@ pub async fn add(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let line = priced(&shop, body.sku, body.quantity).await?;
-    Ok(run.execute(&shop, id.as_str(), Command::AddLine(line)).await?.ok(id.as_str()))
+    Ok(run
+        .execute(&shop, id.as_str(), Command::AddLine(line))
+        .await?
+        .ok(id.as_str()))
 }
 
 /// `PUT /v1/carts/{id}/items/{sku}`
@@ -101,7 +106,10 @@ pub async fn remove(
     Path((id, sku)): Path<(CartId, Sku)>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &())?;
-    Ok(run.execute(&shop, id.as_str(), Command::RemoveLine { sku }).await?.ok(id.as_str()))
+    Ok(run
+        .execute(&shop, id.as_str(), Command::RemoveLine { sku })
+        .await?
+        .ok(id.as_str()))
 }
 
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.

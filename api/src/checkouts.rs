@@ -11,7 +11,10 @@ use domain::{
     value::{CartId, Money, OrderId, PaymentId, Sealed, Text},
 };
 use serde::{Deserialize, Serialize};
-use store::{executor::ExecuteError, log::{Recorded, StreamId}};
+use store::{
+    executor::ExecuteError,
+    log::{Recorded, StreamId},
+};
 
 use crate::{
     Shop,
@@ -140,13 +143,16 @@ pub async fn create(
 /// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
 async fn seal(shop: &Shop, body: &CheckOut) -> Result<Delivery, Problem> {
     let stream = StreamId::new(AggregateType::Cart, body.cart.as_str());
-    let subject = read(shop, &stream, 0).await?.into_iter().find_map(|recorded| match recorded.event {
-        AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
-            Some(customer) => format!("customer:{customer}"),
-            None => format!("cart:{}", body.cart),
-        }),
-        _ => None,
-    });
+    let subject = read(shop, &stream, 0)
+        .await?
+        .into_iter()
+        .find_map(|recorded| match recorded.event {
+            AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
+                Some(customer) => format!("customer:{customer}"),
+                None => format!("cart:{}", body.cart),
+            }),
+            _ => None,
+        });
     let subject = subject.ok_or_else(|| Problem::refused(&cart::Refusal::NotOpen.into()))?;
     Ok(Delivery {
         contact: sealed(shop, &subject, &body.contact).await?,
@@ -175,7 +181,9 @@ impl Watches {
         };
         let since = (0, done.replayed);
         let mut plan = None;
-        let decided = self.checkout.first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
+        let decided = self
+            .checkout
+            .first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
         let (Some((recorded, verdict)), plan) = (decided.await?, plan) else {
             return Ok(respond(&done, answer));
         };
@@ -186,7 +194,10 @@ impl Watches {
         };
         if plan.needs_payment() {
             // Reserved is concluded before the intent is opened: who is told of the payment must be able to use it.
-            let opened = self.payment.first(shop, since, deadline, |recorded| opened(recorded)).await?;
+            let opened = self
+                .payment
+                .first(shop, since, deadline, |recorded| opened(recorded))
+                .await?;
             let Some((recorded, ())) = opened else {
                 return Ok(respond(&done, answer));
             };
@@ -254,7 +265,11 @@ fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), P
 }
 
 fn opened(recorded: &Recorded) -> Option<()> {
-    matches!(recorded.event, AnyEvent::Payment(payment::Event::IntentOpened { .. })).then_some(())
+    matches!(
+        recorded.event,
+        AnyEvent::Payment(payment::Event::IntentOpened { .. })
+    )
+    .then_some(())
 }
 
 fn respond(done: &Done, answer: Answer) -> Response {

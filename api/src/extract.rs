@@ -90,8 +90,16 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.map(|kind| {
+        kind.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    });
     kind.is_some_and(|kind| {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     })

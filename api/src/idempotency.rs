@@ -81,7 +81,10 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
         .ok()
         .and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
     version.map(Some).ok_or_else(|| {
-        Problem::new("precondition.malformed", "If-Match takes one ETag of ours, such as \"3\"")
+        Problem::new(
+            "precondition.malformed",
+            "If-Match takes one ETag of ours, such as \"3\"",
+        )
     })
 }
 
@@ -206,7 +209,9 @@ async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
     let events: Vec<AnyEvent> = match executed.positions {
         Some((first, last)) if executed.replayed => {
             let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
-            let events = stored.iter().map(|stored| decode(stored).map(|recorded| recorded.event));
+            let events = stored
+                .iter()
+                .map(|stored| decode(stored).map(|recorded| recorded.event));
             events
                 .collect::<Result<_, _>>()
                 .map_err(|error| ExecuteError::Unavailable(error.to_string().into()))?

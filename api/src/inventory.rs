@@ -50,7 +50,7 @@ pub struct Reserve {
     ttl_seconds: Option<u32>,
 }
 
-/// Which page of the stock.
+/// Which page of the stock, or of a SKU's reservations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
@@ -67,7 +67,10 @@ pub async fn list(
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
     let limit = list.limit.unwrap_or(LIMIT_MAX);
-    let page = shop.read.stock_list(list.cursor.as_ref(), limit, freshness).await?;
+    let page = shop
+        .read
+        .stock_list(list.cursor.as_ref(), limit, freshness)
+        .await?;
     Ok(freshness::answer(page))
 }
 
@@ -79,6 +82,21 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let stock = shop.read.stock(&sku, freshness).await?;
     freshness::found(stock, |stock| stock.version, "inventory.not_found")
+}
+
+/// `GET /v1/inventory/{sku}/reservations`
+pub async fn reservations(
+    State(shop): State<Arc<Shop>>,
+    Path(sku): Path<Sku>,
+    Query(list): Query<List>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let limit = list.limit.unwrap_or(LIMIT_MAX);
+    let page = shop
+        .read
+        .reservations(&sku, list.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
 }
 
 /// `POST /v1/inventory/{sku}/receive`
@@ -130,11 +148,16 @@ pub async fn reserve(
     let command = Command::Reserve {
         reservation: reservation.clone(),
         quantity: body.quantity,
-        expires_at: body.ttl_seconds.map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
+        expires_at: body
+            .ttl_seconds
+            .map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
         now,
     };
     let done = run.execute(&shop, sku.as_str(), command).await?;
-    let location = format!("/v1/inventory/{}/reservations/{reservation}", segment(sku.as_str()));
+    let location = format!(
+        "/v1/inventory/{}/reservations/{reservation}",
+        segment(sku.as_str())
+    );
     Ok(done.created(reservation.as_str(), &location))
 }
 

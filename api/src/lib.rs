@@ -113,7 +113,10 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/carts", post(carts::open))
         .route("/v1/carts/{id}", get(carts::show))
         .route("/v1/carts/{id}/items", post(carts::add))
-        .route("/v1/carts/{id}/items/{sku}", put(carts::set).delete(carts::remove))
+        .route(
+            "/v1/carts/{id}/items/{sku}",
+            put(carts::set).delete(carts::remove),
+        )
         .route("/v1/checkouts", post(checkouts::create))
         .route("/v1/orders", get(orders::history))
         .route("/v1/orders/{id}", get(orders::show))
@@ -128,15 +131,27 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}", get(inventory::show))
         .route("/v1/inventory/{sku}/receive", post(inventory::receive))
         .route("/v1/inventory/{sku}/adjust", post(inventory::adjust))
-        .route("/v1/inventory/{sku}/reservations", post(inventory::reserve))
-        .route("/v1/inventory/{sku}/reservations/{id}", delete(inventory::release))
-        .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(inventory::allocate))
+        .route(
+            "/v1/inventory/{sku}/reservations",
+            post(inventory::reserve).get(inventory::reservations),
+        )
+        .route(
+            "/v1/inventory/{sku}/reservations/{id}",
+            delete(inventory::release),
+        )
+        .route(
+            "/v1/inventory/{sku}/reservations/{id}/allocate",
+            post(inventory::allocate),
+        )
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&shop),
+            problem::complete,
+        ))
         .with_state(shop)
 }

@@ -149,23 +149,33 @@ pub async fn cancel(
 }
 
 /// `GET /v1/orders/{id}/events`
-pub async fn events(
-    State(shop): State<Arc<Shop>>,
-    Path(id): Path<OrderId>,
-) -> Result<Json<Value>, Problem> {
+pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Json<Value>, Problem> {
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
-    let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
+    let mut events = shop
+        .log
+        .load(&stream(AggregateType::Order, id.as_str()), 0)
+        .await?;
     let payment = events.iter().find_map(payment);
     if events.is_empty() {
         return Err(Problem::new("order.not_found", "the log holds no such order"));
     }
-    events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
+    events.extend(
+        shop.log
+            .load(&stream(AggregateType::Checkout, id.as_str()), 0)
+            .await?,
+    );
     if let Some(payment) = payment {
-        events.extend(shop.log.load(&stream(AggregateType::Payment, payment.as_str()), 0).await?);
+        events.extend(
+            shop.log
+                .load(&stream(AggregateType::Payment, payment.as_str()), 0)
+                .await?,
+        );
     }
     events.sort_by_key(|stored| stored.position);
     let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(serde_json::json!({ "data": data, "next_cursor": null, "has_more": false })))
+    Ok(Json(
+        serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
+    ))
 }
 
 fn payment(stored: &StoredEvent) -> Option<PaymentId> {

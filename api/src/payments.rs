@@ -104,7 +104,10 @@ pub async fn authorize(
         token: body.token.into(),
     };
     let done = run.execute(&shop, id.as_str(), command).await?;
-    settle(&shop, &mut watch, &id, done, wait, |event| authorization(event, &attempt)).await
+    settle(&shop, &mut watch, &id, done, wait, |event| {
+        authorization(event, &attempt)
+    })
+    .await
 }
 
 /// `POST /v1/payments/{id}/capture`
@@ -197,9 +200,12 @@ fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
 }
 
 fn failed(request: &'static str, reason: &Text) -> Problem {
-    Problem::new("payment.gateway_failed", format!("the gateway refused the {request}"))
-        .with("request", request)
-        .with("reason", reason)
+    Problem::new(
+        "payment.gateway_failed",
+        format!("the gateway refused the {request}"),
+    )
+    .with("request", request)
+    .with("reason", reason)
 }
 
 /// A no-op void leaves open whether the gateway has let go already.
@@ -252,8 +258,8 @@ fn answer(id: &PaymentId, done: &Done, status: Status) -> Response {
             done.respond(StatusCode::ACCEPTED, Answer { receipt, status }),
             &format!("/v1/payments/{id}"),
         ),
-        Status::Authorized | Status::Captured | Status::Voided | Status::Refunded => {
-            done.respond(StatusCode::OK, Answer { receipt, status }).into_response()
-        }
+        Status::Authorized | Status::Captured | Status::Voided | Status::Refunded => done
+            .respond(StatusCode::OK, Answer { receipt, status })
+            .into_response(),
     }
 }

@@ -195,7 +195,10 @@ pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Nex
     if status != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
-    let allowed = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
+    let allowed = response
+        .headers()
+        .get(header::ALLOW)
+        .and_then(|allow| allow.to_str().ok());
     Problem::new("route.method_not_allowed", format!("{method} means nothing here"))
         .with_header(header::ALLOW, allowed.unwrap_or_default())
         .render(&path, &trace_id)
@@ -210,7 +213,9 @@ pub async fn unknown_route() -> Problem {
 fn trace_id(headers: &HeaderMap) -> Option<String> {
     let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
     let valid = trace_id.len() == 32
-        && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        && trace_id
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
         && trace_id.bytes().any(|byte| byte != b'0');
     valid.then(|| trace_id.to_owned())
 }

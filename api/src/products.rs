@@ -9,7 +9,7 @@ use domain::{
 };
 use projections::{
     Cursor,
-    products::{Filters, Sort},
+    products::{ProductQuery, Sort},
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +48,9 @@ pub struct List {
 pub struct Search {
     #[serde(default)]
     q: Option<String>,
+    /// `Home`, or a path such as `Home > Kitchen`.
     #[serde(default)]
-    category: Option<Text>,
+    category: Option<String>,
     #[serde(default)]
     brand: Option<Text>,
     #[serde(default)]
@@ -122,18 +123,22 @@ pub async fn search(
     Query(search): Query<Search>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let filters = Filters {
+    let query = ProductQuery {
         text: search.q,
-        category: search.category,
+        category: levels(search.category.as_deref().unwrap_or_default())?,
         brand: search.brand,
         price_min: search.price_min,
         price_max: search.price_max,
         sort: search.sort.unwrap_or_default(),
+        cursor: search.cursor,
+        limit: search.limit.unwrap_or(LIMIT),
     };
-    let limit = search.limit.unwrap_or(LIMIT);
-    let page = shop
-        .read
-        .products(&filters, search.cursor.as_ref(), limit, freshness)
-        .await?;
+    let page = shop.read.products(&query, freshness).await?;
     Ok(freshness::answer(page))
+}
+
+/// The levels of a category path such as `Home > Kitchen`.
+fn levels(path: &str) -> Result<Vec<Text>, Problem> {
+    let levels = path.split('>').map(str::trim).filter(|level| !level.is_empty());
+    Ok(levels.map(Text::new).collect::<Result<_, _>>()?)
 }

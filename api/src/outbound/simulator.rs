@@ -86,7 +86,12 @@ async fn deliver(results: &PaymentResults, clock: &dyn Clock, approval: &Approva
         reference: approval.reference.clone(),
     };
     while let Err(error) = results
-        .authorization(approval.delivery_id, &approval.payment, &approval.attempt, outcome.clone())
+        .authorization(
+            approval.delivery_id,
+            &approval.payment,
+            &approval.attempt,
+            outcome.clone(),
+        )
         .await
     {
         tracing::warn!(%error, "a late approval is delivered again soon");
