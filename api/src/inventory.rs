@@ -7,7 +7,7 @@ use domain::{
     inventory_item::{AdjustReason, Command},
     value::{Quantity, ReservationId, Sku, Text},
 };
-use projections::Cursor;
+use projections::{Cursor, LIMIT_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,27 +51,28 @@ pub struct Reserve {
     ttl_seconds: Option<u32>,
 }
 
-/// Which page of the stock list.
+/// Which page of the stock, or of a SKU's reservations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Page {
-    #[serde(default)]
-    cursor: Option<String>,
+pub struct List {
     #[serde(default)]
     limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
 }
 
 /// `GET /v1/inventory`
 pub async fn list(
     State(shop): State<Arc<Shop>>,
-    Query(page): Query<Page>,
+    Query(list): Query<List>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let cursor = page.cursor.map(Cursor::new);
-    let limit = page.limit.unwrap_or(LIMIT);
-    Ok(freshness::answer(
-        shop.read.stock_list(cursor.as_ref(), limit, freshness).await?,
-    ))
+    let limit = list.limit.unwrap_or(LIMIT_MAX);
+    let page = shop
+        .read
+        .stock_list(list.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
 }
 
 /// `GET /v1/inventory/{sku}`
@@ -88,16 +89,15 @@ pub async fn show(
 pub async fn reservations(
     State(shop): State<Arc<Shop>>,
     Path(sku): Path<Sku>,
-    Query(page): Query<Page>,
+    Query(list): Query<List>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let cursor = page.cursor.map(Cursor::new);
-    let limit = page.limit.unwrap_or(LIMIT);
-    Ok(freshness::answer(
-        shop.read
-            .reservations(&sku, cursor.as_ref(), limit, freshness)
-            .await?,
-    ))
+    let limit = list.limit.unwrap_or(LIMIT_MAX);
+    let page = shop
+        .read
+        .reservations(&sku, list.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
 }
 
 /// `POST /v1/inventory/{sku}/receive`

@@ -133,7 +133,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/adjust", post(inventory::adjust))
         .route(
             "/v1/inventory/{sku}/reservations",
-            get(inventory::reservations).post(inventory::reserve),
+            post(inventory::reserve).get(inventory::reservations),
         )
         .route(
             "/v1/inventory/{sku}/reservations/{id}",

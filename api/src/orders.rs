@@ -1,74 +1,81 @@
-//! Orders: shown with their delivery opened, listed by customer, cancelled, and everything that happened to them.
+//! Orders: shown with their delivery opened, listed, audited, cancelled.
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{Json, extract::State, response::Response};
 use domain::{
-    AggregateType,
-    order::{CancelReason, Command},
-    value::{CustomerId, OrderId, Sealed, Text},
+    AggregateType, AnyEvent,
+    cart::Delivery,
+    order::{self, CancelReason, Command},
+    value::{CustomerId, OrderId, PaymentId, Sealed, Text},
 };
-use projections::{Cursor, Fresh, orders::Order};
+use projections::{Cursor, Fresh, LIMIT_MAX, orders::Order};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{executor::Token, log::StreamId};
+use store::log::{StoredEvent, StreamId, decode};
 
 use crate::{
     Shop,
     events::Event,
-    extract::{Json, Path, Query},
+    extract::{OptionalJson, Path, Query},
     freshness::{self, Freshness},
     idempotency::Call,
     problem::Problem,
-    products::LIMIT,
     text::Note,
 };
 
-/// Whose orders, and which page of them.
+/// Which orders.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
     customer: CustomerId,
     #[serde(default)]
-    cursor: Option<String>,
-    #[serde(default)]
     limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
 }
 
-/// Why an order is called off.
-#[derive(Debug, Serialize, Deserialize)]
+/// Why an order is called off by somebody; the shop has further reasons of its own.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    #[default]
+    CustomerRequest,
+    Staff,
+}
+
+/// An order to be called off.
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
-    reason: CancelReason,
+    #[serde(default)]
+    reason: Reason,
     #[serde(default)]
     note: Option<Note>,
 }
 
-/// An order as a client sees it: the delivery opened.
+/// An order as its page shows it.
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
     order: Order,
-    contact: Personal,
-    address: Personal,
+    delivery: Option<Opened>,
 }
 
-/// A personal value, as far as it can still be known.
+/// Who gets it and where, opened.
+#[derive(Serialize)]
+struct Opened {
+    contact: Personal,
+    address: Personal,
+    country: Text,
+}
+
+/// Personal data, unless its subject was forgotten.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Personal {
-    /// The order carries none.
-    None,
-    /// Whose it was is forgotten: the key is gone, and with it the value.
-    Forgotten { forgotten: bool },
-    /// The value.
     Known(Value),
-}
-
-/// An order's events, in the order they happened.
-#[derive(Serialize)]
-struct Audit<'a> {
-    data: Vec<Event<'a>>,
+    Forgotten(&'static str),
 }
 
 /// `GET /v1/orders`
@@ -77,13 +84,12 @@ pub async fn history(
     Query(history): Query<History>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let cursor = history.cursor.map(Cursor::new);
-    let limit = history.limit.unwrap_or(LIMIT);
-    Ok(freshness::answer(
-        shop.read
-            .orders(&history.customer, cursor.as_ref(), limit, freshness)
-            .await?,
-    ))
+    let limit = history.limit.unwrap_or(LIMIT_MAX);
+    let page = shop
+        .read
+        .orders(&history.customer, history.cursor.as_ref(), limit, freshness)
+        .await?;
+    Ok(freshness::answer(page))
 }
 
 /// `GET /v1/orders/{id}`
@@ -94,67 +100,34 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let Fresh { value, reflects } = shop.read.order(&id, freshness).await?;
     let value = match value {
-        None => None,
         Some(mut order) => {
-            let delivery = order.delivery.take();
-            let (contact, address) = match &delivery {
-                Some(delivery) => (
-                    open(&shop, &delivery.contact).await?,
-                    open(&shop, &delivery.address).await?,
-                ),
-                None => (Personal::None, Personal::None),
+            let delivery = match order.delivery.take() {
+                Some(delivery) => Some(open(&shop, delivery).await?),
+                None => None,
             };
-            Some(Shown {
-                order,
-                contact,
-                address,
-            })
+            Some(Shown { order, delivery })
         }
+        None => None,
     };
-    freshness::found(
-        Fresh { value, reflects },
-        |shown| shown.order.version,
-        "order.not_found",
-    )
+    let shown = Fresh { value, reflects };
+    freshness::found(shown, |shown| shown.order.version, "order.not_found")
 }
 
-/// `GET /v1/orders/{id}/events`: the order's own, its checkout's and its payment's.
-pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Response, Problem> {
-    let head = *shop.executor.head().borrow();
-    let mut stored = shop
-        .log
-        .load(&StreamId::new(AggregateType::Order, id.as_str()), 0)
-        .await?;
-    stored.extend(
-        shop.log
-            .load(&StreamId::new(AggregateType::Checkout, id.as_str()), 0)
-            .await?,
-    );
-    if stored.is_empty() {
-        return Err(Problem::new("order.not_found", "nothing has this id"));
+async fn open(shop: &Shop, delivery: Delivery) -> Result<Opened, Problem> {
+    Ok(Opened {
+        contact: personal(shop, &delivery.contact).await?,
+        address: personal(shop, &delivery.address).await?,
+        country: delivery.country,
+    })
+}
+
+async fn personal(shop: &Shop, sealed: &Sealed) -> Result<Personal, Problem> {
+    match shop.vault.open(sealed).await? {
+        Some(json) => serde_json::from_slice(&json)
+            .map(Personal::Known)
+            .map_err(|error| Problem::internal(&error)),
+        None => Ok(Personal::Forgotten("forgotten")),
     }
-    let order = shop
-        .read
-        .order(&id, projections::Freshness::default())
-        .await?
-        .value;
-    if let Some(payment) = order.and_then(|order| order.payment) {
-        stored.extend(
-            shop.log
-                .load(&StreamId::new(AggregateType::Payment, payment.as_str()), 0)
-                .await?,
-        );
-    }
-    stored.sort_by_key(|event| event.position);
-    let data = stored.iter().map(Event::new).collect::<Result<_, _>>()?;
-    let reflects = Token {
-        incarnation: head.incarnation,
-        position: head.position,
-    };
-    Ok(freshness::answer(Fresh {
-        value: Audit { data },
-        reflects,
-    }))
 }
 
 /// `POST /v1/orders/{id}/cancel`
@@ -162,21 +135,52 @@ pub async fn cancel(
     State(shop): State<Arc<Shop>>,
     call: Call,
     Path(id): Path<OrderId>,
-    Json(body): Json<Cancel>,
+    OptionalJson(body): OptionalJson<Cancel>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let command = Command::Cancel {
-        reason: body.reason,
+        reason: match body.reason {
+            Reason::CustomerRequest => CancelReason::CustomerRequest,
+            Reason::Staff => CancelReason::Staff,
+        },
         note: body.note.map(Text::from),
     };
-    let done = run.execute(&shop, id.as_str(), command).await?;
-    Ok(done.respond(StatusCode::OK, done.receipt(id.as_str())))
+    Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
 }
 
-async fn open(shop: &Shop, sealed: &Sealed) -> Result<Personal, Problem> {
-    let Some(plain) = shop.vault.open(sealed).await? else {
-        return Ok(Personal::Forgotten { forgotten: true });
-    };
-    let value = serde_json::from_slice(&plain).map_err(|error| Problem::internal(&error))?;
-    Ok(Personal::Known(value))
+/// `GET /v1/orders/{id}/events`
+pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Json<Value>, Problem> {
+    let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
+    let mut events = shop
+        .log
+        .load(&stream(AggregateType::Order, id.as_str()), 0)
+        .await?;
+    let payment = events.iter().find_map(payment);
+    if events.is_empty() {
+        return Err(Problem::new("order.not_found", "the log holds no such order"));
+    }
+    events.extend(
+        shop.log
+            .load(&stream(AggregateType::Checkout, id.as_str()), 0)
+            .await?,
+    );
+    if let Some(payment) = payment {
+        events.extend(
+            shop.log
+                .load(&stream(AggregateType::Payment, payment.as_str()), 0)
+                .await?,
+        );
+    }
+    events.sort_by_key(|stored| stored.position);
+    let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(
+        serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
+    ))
+}
+
+fn payment(stored: &StoredEvent) -> Option<PaymentId> {
+    match decode(stored).ok()?.event {
+        AnyEvent::Order(order::Event::Placed { placement, .. }) => placement.payment,
+        _ => None,
+    }
 }

@@ -1,10 +1,10 @@
-//! The catalogue: products listed, searched, shown, and their prices changed.
+//! The catalogue: products listed, found, shown, priced.
 
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use domain::{
-    product::{Command, Listing},
+    product::{Command, Listing, Variant},
     value::{Money, ProductId, Sku, Text},
 };
 use projections::{
@@ -21,32 +21,34 @@ use crate::{
     problem::Problem,
 };
 
-/// Entries of a page when the request does not say.
-pub const LIMIT: u32 = 20;
+/// Products on a page unless the client says how many.
+const LIMIT: u32 = 20;
 
-/// What a product is listed with, and its id if the shop has one.
+/// A product to be listed; `id` is made up when it is left out.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct List {
     #[serde(default)]
     id: Option<ProductId>,
-    #[serde(flatten)]
-    listing: Listing,
+    title: Text,
+    #[serde(default)]
+    description: Option<Text>,
+    #[serde(default)]
+    brand: Option<Text>,
+    #[serde(default)]
+    category: Vec<Text>,
+    #[serde(default)]
+    images: Vec<Text>,
+    variants: Vec<Variant>,
 }
 
-/// A variant's new price.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChangePrice {
-    price: Money,
-}
-
-/// What is searched for.
+/// Which products.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Find {
+pub struct Search {
     #[serde(default)]
     q: Option<String>,
-    /// The path from the widest category down, with slashes between.
+    /// `Home`, or a path such as `Home > Kitchen`.
     #[serde(default)]
     category: Option<String>,
     #[serde(default)]
@@ -56,11 +58,18 @@ pub struct Find {
     #[serde(default)]
     price_max: Option<i64>,
     #[serde(default)]
-    sort: Sort,
-    #[serde(default)]
-    cursor: Option<String>,
+    sort: Option<Sort>,
     #[serde(default)]
     limit: Option<u32>,
+    #[serde(default)]
+    cursor: Option<Cursor>,
+}
+
+/// What a variant costs from now on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePrice {
+    price: Money,
 }
 
 /// `POST /v1/products`
@@ -71,47 +80,16 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let id = body.id.unwrap_or_else(|| run.new_id(&shop, "product").into());
-    let done = run
-        .execute(&shop, id.as_str(), Command::List(body.listing))
-        .await?;
-    Ok(done.created(id.as_str(), &format!("/v1/products/{id}")))
-}
-
-/// `GET /v1/products`
-pub async fn search(
-    State(shop): State<Arc<Shop>>,
-    Query(find): Query<Find>,
-    Freshness(freshness): Freshness,
-) -> Result<Response, Problem> {
-    let category = find
-        .category
-        .iter()
-        .flat_map(|path| path.split('/'))
-        .filter(|level| !level.is_empty());
-    let category = category
-        .map(|level| Text::new(level).map_err(|error| Problem::new("request.invalid", error.to_string())))
-        .collect::<Result<_, _>>()?;
-    let query = ProductQuery {
-        text: find.q.filter(|text| !text.trim().is_empty()),
-        category,
-        brand: find.brand,
-        price_min: find.price_min,
-        price_max: find.price_max,
-        sort: find.sort,
-        cursor: find.cursor.map(Cursor::new),
-        limit: find.limit.unwrap_or(LIMIT),
+    let listing = Listing {
+        title: body.title,
+        description: body.description,
+        brand: body.brand,
+        category: body.category,
+        images: body.images,
+        variants: body.variants,
     };
-    Ok(freshness::answer(shop.read.products(&query, freshness).await?))
-}
-
-/// `GET /v1/products/{id}`
-pub async fn show(
-    State(shop): State<Arc<Shop>>,
-    Path(id): Path<ProductId>,
-    Freshness(freshness): Freshness,
-) -> Result<Response, Problem> {
-    let product = shop.read.product(&id, freshness).await?;
-    freshness::found(product, |product| product.version, "product.not_found")
+    let done = run.execute(&shop, id.as_str(), Command::List(listing)).await?;
+    Ok(done.created(id.as_str(), &format!("/v1/products/{id}")))
 }
 
 /// `PUT /v1/products/{id}/prices/{sku}`
@@ -127,4 +105,40 @@ pub async fn change_price(
         price: body.price,
     };
     Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
+}
+
+/// `GET /v1/products/{id}`
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<ProductId>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let product = shop.read.product(&id, freshness).await?;
+    freshness::found(product, |product| product.version, "product.not_found")
+}
+
+/// `GET /v1/products`
+pub async fn search(
+    State(shop): State<Arc<Shop>>,
+    Query(search): Query<Search>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    let query = ProductQuery {
+        text: search.q,
+        category: levels(search.category.as_deref().unwrap_or_default())?,
+        brand: search.brand,
+        price_min: search.price_min,
+        price_max: search.price_max,
+        sort: search.sort.unwrap_or_default(),
+        cursor: search.cursor,
+        limit: search.limit.unwrap_or(LIMIT),
+    };
+    let page = shop.read.products(&query, freshness).await?;
+    Ok(freshness::answer(page))
+}
+
+/// The levels of a category path such as `Home > Kitchen`.
+fn levels(path: &str) -> Result<Vec<Text>, Problem> {
+    let levels = path.split('>').map(str::trim).filter(|level| !level.is_empty());
+    Ok(levels.map(Text::new).collect::<Result<_, _>>()?)
 }
