@@ -17,7 +17,6 @@ use crate::{
     freshness::{self, Freshness},
     idempotency::Call,
     problem::Problem,
-    products::LIMIT,
 };
 
 /// Goods that came in.
