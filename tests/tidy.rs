@@ -1,5 +1,7 @@
 //! The house rules that a machine can check. Each failure names the place and what to do instead.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

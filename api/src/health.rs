@@ -1,6 +1,6 @@
-//! Whether this process is up, whether it should be asked, and a few figures about it.
+//! Whether this process is up, whether it should be sent requests, and how far everything has come.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Json,
@@ -8,85 +8,101 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::value::Sku;
-use projections::{Freshness, carts, orders, products, stock};
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::log::Position;
-use uuid::Uuid;
 
 use crate::{Shop, problem::Problem};
 
-/// How long a part may take to show that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// `GET /healthz`
-pub async fn up() -> Json<Value> {
-    Json(json!({ "status": "up" }))
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    position: Position,
+    followers: Vec<Follower>,
+    reasons: Vec<String>,
 }
 
-/// `GET /readyz`
+#[derive(Serialize)]
+struct Follower {
+    name: String,
+    position: Position,
+    behind: Position,
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn up() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "up"}))
+}
+
+/// `GET /readyz`: the log can be read and the read models are not too far behind.
 pub async fn ready(State(shop): State<Arc<Shop>>) -> Response {
-    let looked = tokio::select! {
-        looked = look(&shop) => looked,
-        () = shop.clock.sleep(PATIENCE) => Err(Problem::new("store.unavailable", "Postgres does not answer")),
+    let readiness = readiness(&shop).await;
+    let status = if readiness.reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
-    let (head, models) = match looked {
-        Ok(looked) => looked,
-        Err(problem) => return problem.into_response(),
-    };
-    let behind: Vec<_> = models
-        .iter()
-        .filter(|(_, position)| head - position > shop.settings.lag_max)
-        .map(|(name, position)| json!({ "read_model": name, "position": position }))
-        .collect();
-    if !behind.is_empty() {
-        return Problem::new("read_model.behind", "read models are too far behind the log")
-            .with("head", head)
-            .with("behind", behind)
-            .into_response();
-    }
-    let positions: serde_json::Map<_, _> = models
-        .into_iter()
-        .map(|(name, position)| (name.to_owned(), position.into()))
-        .collect();
-    Json(json!({ "status": "ready", "head": head, "read_models": positions })).into_response()
+    (status, Json(readiness)).into_response()
 }
 
-/// `GET /metrics`
+/// `GET /metrics`, in Prometheus' text format.
 pub async fn metrics(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
-    let (head, models) = look(&shop).await?;
+    let head = shop.log.head().await?.position;
+    let followers = shop.read.checkpoints().await?;
     let mut text = format!(
-        "# HELP daybook_log_head_position The log's last position.\n\
-         # TYPE daybook_log_head_position gauge\n\
-         daybook_log_head_position {head}\n\
-         # HELP daybook_read_model_position The position that a read model reflects.\n\
-         # TYPE daybook_read_model_position gauge\n"
+        "# HELP daybook_log_position The last position of the log.\n# TYPE daybook_log_position gauge\n\
+         daybook_log_position {head}\n\
+         # HELP daybook_follower_position The position up to which a read model has come.\n\
+         # TYPE daybook_follower_position gauge\n"
     );
-    for (name, position) in models {
+    for (name, position) in &followers {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "daybook_read_model_position{{read_model=\"{name}\"}} {position}"
+            "daybook_follower_position{{follower=\"{name}\"}} {position}"
         );
     }
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Ok((StatusCode::OK, kind, text).into_response())
+    let parked = shop.read.parked().await?;
+    let _ = write!(
+        text,
+        "# HELP daybook_parked_streams Streams that a read model has set aside.\n\
+         # TYPE daybook_parked_streams gauge\ndaybook_parked_streams {}\n",
+        parked.len()
+    );
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// The log's head and how far every read model has come, whichever process lets it follow.
-async fn look(shop: &Shop) -> Result<(Position, Vec<(&'static str, Position)>), Problem> {
-    let head = shop.log.head().await?.position;
-    let (any, nobody) = (Freshness::default(), Uuid::nil());
-    // What is asked for need not be there: an answer tells what it reflects all the same.
-    let of_orders = shop.read.order(&nobody.into(), any).await?.reflects.position;
-    let of_carts = shop.read.cart(&nobody.into(), any).await?.reflects.position;
-    let of_products = shop.read.product(&nobody.into(), any).await?.reflects.position;
-    let of_stock = shop.read.stock(&Sku::new("none")?, any).await?.reflects.position;
-    let positions = vec![
-        (orders::NAME, of_orders),
-        (carts::NAME, of_carts),
-        (stock::NAME, of_stock),
-        (products::NAME, of_products),
-    ];
-    Ok((head, positions))
+async fn readiness(shop: &Shop) -> Readiness {
+    let mut reasons = Vec::new();
+    let position = match shop.log.head().await {
+        Ok(head) => head.position,
+        Err(error) => {
+            reasons.push(error.to_string());
+            0
+        }
+    };
+    let followers: Vec<_> = match shop.read.checkpoints().await {
+        Ok(checkpoints) => checkpoints
+            .into_iter()
+            .map(|(name, at)| Follower {
+                name,
+                position: at,
+                behind: (position - at).max(0),
+            })
+            .collect(),
+        Err(error) => {
+            reasons.push(error.to_string());
+            Vec::new()
+        }
+    };
+    let late = followers
+        .iter()
+        .filter(|follower| follower.behind > shop.settings.lag_max);
+    reasons.extend(late.map(|follower| format!("{} is {} events behind", follower.name, follower.behind)));
+    let status = if reasons.is_empty() { "ready" } else { "not_ready" };
+    Readiness {
+        status,
+        position,
+        followers,
+        reasons,
+    }
 }

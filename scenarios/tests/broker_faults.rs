@@ -1,5 +1,7 @@
 //! NATS away, and NATS wiped, both under load: commands go on, read models lose and double nothing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, Ordering},

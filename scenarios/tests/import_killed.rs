@@ -1,5 +1,7 @@
 //! An import that is killed again and again ends with the same books as one that was left alone.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
@@ -9,7 +11,6 @@ use std::{
 use serde_json::Value;
 use store::{
     broker::Broker as _,
-    log::Log as _,
     testing::{Ground, eventually, master_key},
 };
 

@@ -2,6 +2,8 @@
 //!
 //! `contender APP_URL PREFIX NAME TASKS`; it starts when a line comes on standard input.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{io::Write as _, sync::Arc};
 
 use domain::{

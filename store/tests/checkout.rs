@@ -1,5 +1,7 @@
 //! Checkouts on a real log: reserved, paid and confirmed, or undone without a trace; and nothing done twice.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! What callers of the executor may rely on, on a real Postgres.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::num::NonZeroI32;
 
 use domain::{

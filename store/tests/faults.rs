@@ -1,5 +1,7 @@
 //! Appends whose outcome is lost on the way, in both directions: nothing is lost, nothing is doubled.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},

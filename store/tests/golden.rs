@@ -1,5 +1,7 @@
 //! A stored sample of every event type and version ever released: it must stay readable, and is never edited.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{collections::BTreeSet, path::Path};
 
 use domain::AggregateType;

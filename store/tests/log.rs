@@ -1,5 +1,7 @@
 //! What the database itself guarantees, and that other programs can read it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use cqrs_es::persist::PersistedEventRepository;
 use domain::{
     AggregateType,

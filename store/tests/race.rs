@@ -1,5 +1,7 @@
 //! Two processes, one log, one unit of stock.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::PathBuf,

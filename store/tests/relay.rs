@@ -1,5 +1,7 @@
 //! The broker as a copy of the log: dense, single, and made anew when it is not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{inventory_item::Command, value::Quantity};

@@ -1,5 +1,7 @@
 //! Personal data: sealed, opened, forgotten.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 use std::sync::Arc;
 
 use store::{

@@ -91,12 +91,12 @@ impl Core {
 
     fn fold_foreign(&mut self, recorded: Recorded, touched: &mut HashSet<StreamId>) {
         match self.cache.get_mut(&recorded.stream) {
-            Some(Slot::Ready(ready)) => {
-                if recorded.sequence == ready.durable.sequence + 1 {
-                    touched.insert(recorded.stream);
-                    ready.durable.evolve(recorded.event);
-                }
+            Some(Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
+                touched.insert(recorded.stream);
+                ready.durable.evolve(recorded.event);
             }
+            // What the load has brought already.
+            Some(Slot::Ready(_)) => {}
             Some(Slot::Loading { seen, .. }) => seen.push(recorded),
             None => {}
         }
