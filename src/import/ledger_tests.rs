@@ -1,3 +1,5 @@
+//! The ledger on files small enough to add up by hand.
+
 use super::*;
 
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
