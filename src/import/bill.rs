@@ -10,6 +10,7 @@ use domain::{
 };
 
 use super::{
+    SOURCE,
     classify::{Class, adjust_reason, classify},
     error::{InputError, Problem},
     line::{COLUMNS, Line},
@@ -173,7 +174,7 @@ impl<'a> Classified<'a> {
         lines: Vec<order::Line>,
         charges: Vec<Charge>,
     ) -> Result<Document, InputError> {
-        let source = Source::Import(reference(&format!("retail:{}", first.invoice), first)?);
+        let source = Source::Import(reference(&format!("{SOURCE}{}", first.invoice), first)?);
         let (customer, country) = (first.customer.clone(), first.country.clone());
         Ok(if self.cancels {
             Document::CreditNote(Credit {
