@@ -8,6 +8,7 @@ mod classify;
 mod error;
 pub mod ledger;
 mod line;
+mod moves;
 mod plan;
 mod progress;
 mod reconcile;

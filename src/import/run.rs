@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 use super::{
     SOURCE,
-    bill::{Bill, Change, Document, Move},
+    bill::{Bill, Document},
     error::ImportError,
+    moves::{Change, Move},
     plan::Plan,
     progress::Progress,
     stock::{Opening, Turns},
