@@ -1,20 +1,19 @@
 //! Turns one invoice's lines into what is booked for it: an order or a credit note, and the stock that moves.
 
-use std::{collections::BTreeMap, num::NonZeroI32};
-
 use domain::{
     Aggregate as _,
-    inventory_item::AdjustReason,
     order::{self, CHARGES_MAX, Charge, Credit, LINES_MAX, Order, Placement, Source},
     value::{Currency, Money, OrderId, Quantity, Sku, Text, Time},
 };
 
 use super::{
-    classify::{Class, adjust_reason, classify},
+    SOURCE,
+    classify::{Class, classify},
     error::{InputError, Problem},
     line::{COLUMNS, Line},
+    moves::{self, Move},
     rejects::Rejected,
-    stock::{Stock, Turn},
+    stock::Stock,
 };
 
 /// One invoice, ready to be booked.
@@ -47,39 +46,12 @@ pub enum Document {
     CreditNote(Credit),
 }
 
-/// One change of a SKU's stock.
-#[derive(Debug)]
-pub struct Move {
-    /// Whose stock.
-    pub sku: Sku,
-    /// When it is due among that SKU's changes.
-    pub turn: Turn,
-    /// Its name among the invoice's commands.
-    pub what: String,
-    /// What changes.
-    pub change: Change,
-}
-
-/// How stock changes.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Sold: held for the order, and handed over when that is confirmed.
-    Reserve(Quantity),
-    /// Corrected.
-    Adjust {
-        /// By how much.
-        delta: NonZeroI32,
-        /// Why.
-        reason: AdjustReason,
-        /// According to what.
-        reference: Option<Text>,
-    },
-}
-
 /// An invoice's lines with their classes, in the order of the file.
-struct Classified<'a> {
-    cancels: bool,
-    lines: Vec<(&'a Line, Class)>,
+pub struct Classified<'a> {
+    /// The lines of a credit note.
+    pub cancels: bool,
+    /// Each with its class.
+    pub lines: Vec<(&'a Line, Class)>,
 }
 
 impl Bill {
@@ -103,8 +75,8 @@ impl Bill {
             lines: lines.len() as u64,
             at: first.at,
             document: classified.document(first)?,
-            moves: classified.moves(first, stock)?,
-            adjustments: classified.adjustments().count() as u64,
+            moves: moves::of(&classified, first, stock)?,
+            adjustments: moves::adjustments(&classified).count() as u64,
         }))
     }
 }
@@ -173,7 +145,7 @@ impl<'a> Classified<'a> {
         lines: Vec<order::Line>,
         charges: Vec<Charge>,
     ) -> Result<Document, InputError> {
-        let source = Source::Import(reference(&format!("retail:{}", first.invoice), first)?);
+        let source = Source::Import(reference(&format!("{SOURCE}{}", first.invoice), first)?);
         let (customer, country) = (first.customer.clone(), first.country.clone());
         Ok(if self.cancels {
             Document::CreditNote(Credit {
@@ -198,70 +170,6 @@ impl<'a> Classified<'a> {
             })
         })
     }
-
-    fn adjustments(&self) -> impl Iterator<Item = &'a Line> {
-        let adjustments = self.lines.iter().filter(|(_, class)| *class == Class::Adjustment);
-        adjustments.map(|(line, _)| *line)
-    }
-
-    /// Returns first, then sales, then what else went.
-    fn moves(&self, first: &Line, stock: &mut Stock) -> Result<Vec<Move>, InputError> {
-        let number = reference(first.invoice.as_str(), first)?;
-        let (mut back, mut sold, mut gone) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (line, class) in &self.lines {
-            if let Class::Goods { .. } = class {
-                let units = i64::from(line.quantity);
-                let way = match (units > 0, self.cancels) {
-                    (true, false) => &mut sold,
-                    (false, _) => &mut back,
-                    (true, true) => &mut gone,
-                };
-                *way.entry(sku(line)?).or_insert(0_i64) += units.abs();
-            }
-        }
-        let mut moves = Vec::new();
-        let mut add = |sku: Sku, units: i64, what: String, change: Change| {
-            let turn = stock.moves(&sku, units, first.number);
-            moves.push(Move {
-                sku,
-                turn,
-                what,
-                change,
-            });
-        };
-        for (sku, units) in back {
-            let change = adjust(units, AdjustReason::Returned, &number, first)?;
-            add(sku, units, "returned".to_owned(), change);
-        }
-        for (sku, units) in sold {
-            let change = Change::Reserve(quantity(units, first)?);
-            add(sku, -units, "reserve".to_owned(), change);
-        }
-        for (sku, units) in gone {
-            let change = adjust(-units, AdjustReason::Other, &number, first)?;
-            add(sku, -units, "gone".to_owned(), change);
-        }
-        let mut nths = BTreeMap::new();
-        for line in self.adjustments() {
-            let sku = sku(line)?;
-            let nth = nths.entry(sku.clone()).or_insert(0_u32);
-            *nth += 1;
-            let what = if *nth == 1 {
-                "adjust".to_owned()
-            } else {
-                format!("adjust-{nth}")
-            };
-            let units = i64::from(line.quantity);
-            let words = line.description.as_ref().unwrap_or(&number);
-            add(
-                sku,
-                units,
-                what,
-                adjust(units, adjust_reason(words.as_str()), words, line)?,
-            );
-        }
-        Ok(moves)
-    }
 }
 
 impl Document {
@@ -283,7 +191,8 @@ fn room<T>(taken: &[T], max: usize, of: &'static str, line: &Line) -> Result<(),
     }
 }
 
-fn sku(line: &Line) -> Result<Sku, InputError> {
+/// The line's code as a product's.
+pub fn sku(line: &Line) -> Result<Sku, InputError> {
     Sku::new(line.code.as_ref())
         .map_err(|_| Problem::wrong(&line.code, "a SKU").at(line.number, Some(COLUMNS[1])))
 }
@@ -293,24 +202,17 @@ fn code(line: &Line) -> Result<Text, InputError> {
         .map_err(|_| Problem::wrong(&line.code, "a charge's code").at(line.number, Some(COLUMNS[1])))
 }
 
-fn reference(text: &str, line: &Line) -> Result<Text, InputError> {
+/// A text that stock or a document refers to.
+pub fn reference(text: &str, line: &Line) -> Result<Text, InputError> {
     Text::new(text).map_err(|_| Problem::wrong(text, "a reference").at(line.number, Some(COLUMNS[0])))
 }
 
-fn quantity(units: i64, line: &Line) -> Result<Quantity, InputError> {
+/// So many units, without their sign.
+pub fn quantity(units: i64, line: &Line) -> Result<Quantity, InputError> {
     u32::try_from(units.unsigned_abs())
         .ok()
         .and_then(|units| Quantity::new(units).ok())
         .ok_or_else(|| Problem::TooMuch.at(line.number, Some(COLUMNS[3])))
-}
-
-fn adjust(delta: i64, reason: AdjustReason, reference: &Text, line: &Line) -> Result<Change, InputError> {
-    let delta = i32::try_from(delta).ok().and_then(NonZeroI32::new);
-    Ok(Change::Adjust {
-        delta: delta.ok_or_else(|| Problem::TooMuch.at(line.number, Some(COLUMNS[3])))?,
-        reason,
-        reference: Some(reference.clone()),
-    })
 }
 
 const fn pounds(pence: i64) -> Money {

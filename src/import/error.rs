@@ -33,7 +33,7 @@ pub enum ImportError {
         path: PathBuf,
     },
     /// The log has the same invoice with another content.
-    #[error("invoice {invoice} (line {line}) was imported before with other content: its {what} differs")]
+    #[error("invoice {invoice} (line {line}) was imported before with other content: {what} differs")]
     OtherContent {
         /// Which invoice.
         invoice: OrderId,

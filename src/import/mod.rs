@@ -8,6 +8,7 @@ mod classify;
 mod error;
 pub mod ledger;
 mod line;
+mod moves;
 mod plan;
 mod progress;
 mod reconcile;
@@ -18,8 +19,10 @@ mod stock;
 use std::{
     env,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use projections::{Freshness, QueryError, ReadModels};
 use store::{
     executor::{Executor, Token},
     secrets::Fingerprints,
@@ -34,6 +37,9 @@ pub use self::{
     rejects::RejectedDay,
 };
 use self::{plan::Plan, run::Run};
+
+/// What the names of all these invoices start with, in orders' sources and in the ids of commands.
+const SOURCE: &str = "retail:";
 
 /// What may be chosen about an import.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +103,34 @@ pub async fn retail(
         rejects,
         token: tally.last,
     })
+}
+
+/// What the read models say of everything that was imported from retailers, once they reflect `imported`.
+///
+/// # Errors
+/// When they have not come so far within `wait`, or as [`QueryError`] says otherwise.
+pub async fn read_model(
+    models: &ReadModels,
+    imported: &Imported,
+    wait: Duration,
+) -> Result<Vec<Day>, QueryError> {
+    let freshness = Freshness {
+        at_least: imported.token,
+        wait,
+    };
+    let days = models.days(SOURCE, freshness).await?.value;
+    Ok(days
+        .into_iter()
+        .map(|day| Day {
+            date: day.date,
+            sums: Sums {
+                orders: day.orders,
+                units: day.units,
+                sale_value: day.sale_value.amount,
+                returned_value: day.returned_value.amount,
+            },
+        })
+        .collect())
 }
 
 /// Where the rejected lines of `file` go by default: `<its name>.rejects.csv` in the working directory.

@@ -20,8 +20,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    bill::{Bill, Change, Document, Move},
+    SOURCE,
+    bill::{Bill, Document},
     error::ImportError,
+    moves::{Change, Move},
     plan::Plan,
     progress::Progress,
     stock::{Opening, Turns},
@@ -212,7 +214,7 @@ impl<'a> Run<'a> {
     async fn execute(&self, aggregate_id: &str, step: Step<'_>) -> Result<Tally, ImportError> {
         // The semaphore is never closed; without a permit there is only more on its way.
         let _permit = self.outstanding.acquire().await;
-        let invoice = format!("retail:{}", step.bill.id);
+        let invoice = format!("{SOURCE}{}", step.bill.id);
         let invoice_id = Uuid::new_v5(&NAMESPACE, invoice.as_bytes());
         let name = format!("{invoice}:{}:{}", step.what, step.part);
         let request = Request {
@@ -243,7 +245,7 @@ impl<'a> Run<'a> {
 fn failed(error: ExecuteError, bill: &Bill, what: &str, part: &str) -> ImportError {
     let (invoice, line) = (bill.id.clone(), bill.line);
     let whole = if part.is_empty() {
-        what.to_owned()
+        format!("{what} of the order")
     } else {
         format!("{what} of {part}")
     };
