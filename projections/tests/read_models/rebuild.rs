@@ -96,6 +96,7 @@ async fn a_log_restored_to_where_it_was_keeps_its_rows_and_answers_new_tokens() 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_one_applies_and_the_other_takes_over() {
     let world = World::new().await;
+    world.run("B", receive(1)).await;
     world.settle().await;
     let mut second = world.ground.engine().await;
     projections::start(&mut second, world.pool.clone());
