@@ -13,7 +13,7 @@ CREATE TABLE orders (
     line_count    bigint   NOT NULL,
     lines         json     NOT NULL,
     charges       json     NOT NULL,
-    payment       text,
+    payment       text COLLATE "C",
     country       text,
     delivery      json,
     status        text     NOT NULL,
@@ -23,6 +23,7 @@ CREATE TABLE orders (
     position      bigint   NOT NULL
 ) WITH (fillfactor = 85);
 CREATE INDEX orders_history ON orders (customer, placed_at_ms DESC, id DESC) WHERE customer IS NOT NULL;
+CREATE INDEX orders_payment ON orders (payment) WHERE payment IS NOT NULL;
 CREATE INDEX orders_imports ON orders (source_id) WHERE source_kind = 'import';
 
 -- Payments stand apart from the orders that they pay: each row follows from one stream alone, so that setting a stream

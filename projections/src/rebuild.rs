@@ -9,9 +9,13 @@ use store::follow::Projection;
 /// The database's; then nothing has changed.
 pub async fn rebuild(pool: &PgPool, projection: &dyn Projection) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    // The follower locks the same row for each batch, and finds its checkpoint moved when it wants to move it.
-    sqlx::query("UPDATE followers SET position = 0, incarnation = NULL, link = NULL WHERE name = $1")
-        .bind(projection.name())
+    // Whoever follows loses its lease within two seconds and begins where the checkpoint then stands; a batch that it
+    // is at in the meantime is fenced off.
+    sqlx::query(
+        "UPDATE followers SET position = 0, incarnation = NULL, link = NULL, fence = fence + 1, holder = NULL, \
+                              lease_expires_at = '-infinity' WHERE name = $1",
+    )
+    .bind(projection.name())
         .execute(&mut *transaction)
         .await?;
     projection.clear(&mut transaction).await?;

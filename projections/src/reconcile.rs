@@ -33,13 +33,15 @@ const DAYS: &str = "SELECT true AS found, date '1970-01-01' + floor(placed_at_ms
                           WHERE source_kind = 'import' AND starts_with(source_id, $1)) AS imported \
                     GROUP BY 2, 3";
 
+const PARKED: &str = "p.aggregate_type = 'order'";
+
 impl ReadModels {
     /// What imports whose names start with `prefix`, such as `retail:`, brought in, a row a day and currency.
     ///
     /// # Errors
-    /// As [`QueryError`] says; any stream of orders or payments that was set aside counts.
+    /// As [`QueryError`] says; any order that was set aside counts.
     pub async fn days(&self, prefix: &str, freshness: Freshness) -> Result<Fresh<Vec<Day>>, QueryError> {
-        let statement = Statement::new(NAME, "true", DAYS, "ORDER BY r.date, r.currency");
+        let statement = Statement::new(NAME, PARKED, DAYS, "ORDER BY r.date, r.currency");
         let rows = self
             .asker
             .ask(&statement, freshness, |query| query.bind(prefix.to_owned()))

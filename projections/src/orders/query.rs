@@ -27,6 +27,16 @@ const SUMMARY: &str = "true AS found, o.id, o.kind, o.status, o.customer, o.sour
                        paid.payment_status, o.cancel_reason, o.version, \
                        GREATEST(o.position, paid.payment_position) AS position";
 
+/// A stream that was set aside is the customer's if one of the orders that it is known to concern is, or if none is known.
+const CUSTOMERS_OWN: &str = "p.aggregate_type IN ('order', 'payment') AND ( \
+         SELECT COALESCE(bool_or(o.customer IS NOT DISTINCT FROM $1), true) FROM ( \
+             SELECT customer FROM orders WHERE p.aggregate_type = 'order' AND id = p.aggregate_id \
+             UNION ALL \
+             SELECT customer FROM orders WHERE p.aggregate_type = 'payment' AND payment = p.aggregate_id \
+             UNION ALL \
+             SELECT paid.customer FROM payments pay JOIN orders paid ON paid.id = pay.order_id \
+             WHERE p.aggregate_type = 'payment' AND pay.id = p.aggregate_id) AS o)";
+
 /// Where a page of a customer's history begins.
 #[derive(Serialize, Deserialize)]
 struct After {
@@ -81,10 +91,7 @@ impl ReadModels {
         };
         let statement = Statement::new(
             NAME,
-            "NOT EXISTS (SELECT FROM orders o WHERE o.customer IS DISTINCT FROM $1 AND ( \
-                 p.aggregate_type = 'order' AND o.id = p.aggregate_id \
-                 OR p.aggregate_type = 'payment' AND o.id IN ( \
-                     SELECT pay.order_id FROM payments pay WHERE pay.id = p.aggregate_id)))",
+            CUSTOMERS_OWN,
             &format!(
                 "SELECT {SUMMARY} FROM orders o {PAYMENT} WHERE o.customer = $1 {beginning} \
                  ORDER BY o.placed_at_ms DESC, o.id DESC LIMIT $2"

@@ -58,8 +58,9 @@ impl ReadModels {
     pub async fn variant(&self, sku: &Sku, freshness: Freshness) -> Result<Fresh<Option<Offer>>, QueryError> {
         let statement = Statement::new(
             NAME,
-            "EXISTS (SELECT FROM variants v WHERE v.product = p.aggregate_id AND v.sku = $1) \
-             OR NOT EXISTS (SELECT FROM products WHERE id = p.aggregate_id)",
+            "p.aggregate_type = 'product' AND ( \
+                 EXISTS (SELECT FROM variants v WHERE v.product = p.aggregate_id AND v.sku = $1) \
+                 OR NOT EXISTS (SELECT FROM products WHERE id = p.aggregate_id))",
             "SELECT true AS found, sku, product, title, price, currency FROM variants WHERE sku = $1 \
              ORDER BY listed_at LIMIT 1",
             "",

@@ -180,7 +180,12 @@ impl<'q> Plan<'q> {
                    WHERE {conditions}) AS matching \
              WHERE {beginning} ORDER BY {order} LIMIT $9"
         );
-        Statement::new(NAME, "true", &rows, &format!("ORDER BY {order}"))
+        Statement::new(
+            NAME,
+            "p.aggregate_type = 'product'",
+            &rows,
+            &format!("ORDER BY {order}"),
+        )
     }
 
     fn bind<'s>(&self, statement: PgQuery<'s>) -> PgQuery<'s> {

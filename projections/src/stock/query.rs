@@ -42,7 +42,7 @@ impl ReadModels {
         let after = after.as_ref().map_or("", Sku::as_str);
         let statement = Statement::new(
             NAME,
-            "true",
+            "p.aggregate_type = 'inventory_item'",
             &format!("SELECT {COLUMNS} FROM stock WHERE sku > $1 ORDER BY sku LIMIT $2"),
             "ORDER BY r.sku",
         );

@@ -169,6 +169,17 @@ impl Follower {
         let mut transaction = self.pool.begin().await?;
         let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
         if checkpoint.is_of(&*self.log, &head).await? {
+            // A restore to this very place leaves the rows true; tokens of the log's new life must find them so.
+            if checkpoint.position > 0 && checkpoint.incarnation != Some(head.incarnation) {
+                let renewed = Checkpoint {
+                    incarnation: Some(head.incarnation),
+                    ..checkpoint.clone()
+                };
+                renewed
+                    .save(&mut transaction, name, fence, checkpoint.position)
+                    .await?;
+                transaction.commit().await?;
+            }
             return Ok(checkpoint.position);
         }
         tracing::warn!(

@@ -1,0 +1,213 @@
+//! The log folded by the domain itself, stream by stream, and held against what the read models say.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    AnyState,
+    cart::Cart,
+    inventory_item::InventoryItem,
+    order::Order,
+    payment::Payment,
+    product::{Product, Variant},
+};
+use projections::{carts, orders, payments};
+use store::{
+    executor::Token,
+    log::{StreamId, decode},
+};
+
+use crate::world::{World, after};
+
+struct Folded {
+    state: AnyState,
+    version: i64,
+    position: i64,
+}
+
+/// Holds every stream against its rows, and the rows' number against the streams'.
+pub async fn check(world: &World) {
+    let token = world.settle().await;
+    let mut streams: BTreeMap<StreamId, Folded> = BTreeMap::new();
+    for stored in world.engine.log.read(0, i64::MAX).await.unwrap() {
+        let recorded = decode(&stored).unwrap();
+        let folded = streams.entry(recorded.stream.clone()).or_insert_with(|| Folded {
+            state: AnyState::initial(recorded.stream.aggregate_type),
+            version: 0,
+            position: 0,
+        });
+        folded.state = folded.state.clone().evolve(recorded.event);
+        (folded.version, folded.position) = (recorded.sequence, recorded.position);
+    }
+    let mut reservations = 0;
+    let mut variants = 0;
+    for (stream, folded) in &streams {
+        let at = (folded.version, folded.position);
+        match &folded.state {
+            AnyState::InventoryItem(item) => {
+                reservations += item.reservations().count();
+                check_stock(world, token, &stream.id, item, at).await;
+            }
+            AnyState::Cart(cart) => check_cart(world, token, &stream.id, cart, at).await,
+            AnyState::Order(order) => check_order(world, token, &stream.id, order, folded.version).await,
+            AnyState::Payment(payment) => check_payment(world, token, &stream.id, payment, at).await,
+            AnyState::Product(product) => {
+                variants += product.listing().unwrap().variants.len();
+                check_product(world, token, &stream.id, product, at).await;
+            }
+            AnyState::Checkout(_) => panic!("nobody checks out here"),
+        }
+    }
+    assert_eq!(world.rows().await.len(), streams.len() + reservations + variants);
+}
+
+async fn check_stock(world: &World, token: Token, id: &str, item: &InventoryItem, at: (i64, i64)) {
+    let sku = id.parse().unwrap();
+    let shown = world.read.stock(&sku, after(token)).await.unwrap().value.unwrap();
+    assert_eq!(
+        (shown.on_hand, shown.reserved, shown.available),
+        (item.on_hand(), item.reserved(), item.available()),
+        "{id}"
+    );
+    assert_eq!((shown.version, shown.position), at, "{id}");
+    let held = world
+        .read
+        .reservations(&sku, None, 100, after(token))
+        .await
+        .unwrap()
+        .value
+        .data;
+    let held: Vec<_> = held
+        .iter()
+        .map(|held| (&held.reservation, held.quantity, held.expires_at))
+        .collect();
+    let folded: Vec<_> = item
+        .reservations()
+        .map(|(name, held)| (name, held.quantity, held.expires_at))
+        .collect();
+    assert_eq!(held, folded, "{id}");
+}
+
+async fn check_cart(world: &World, token: Token, id: &str, cart: &Cart, at: (i64, i64)) {
+    let shown = world
+        .read
+        .cart(&id.parse().unwrap(), after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    assert_eq!((shown.version, shown.position), at, "{id}");
+    assert_eq!(shown.order.as_ref(), cart.order(), "{id}");
+    if let Some(total) = cart.total() {
+        assert_eq!((shown.status, shown.total), (carts::Status::Open, total), "{id}");
+        assert_eq!(shown.lines, cart.lines(), "{id}");
+    } else {
+        assert_eq!(shown.status, carts::Status::CheckedOut, "{id}");
+        assert!(!shown.lines.is_empty(), "{id}");
+    }
+}
+
+async fn check_order(world: &World, token: Token, id: &str, order: &Order, version: i64) {
+    let shown = world
+        .read
+        .order(&id.parse().unwrap(), after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    let status = match order {
+        Order::Unplaced => panic!("{id} was never placed"),
+        Order::Placed { .. } => orders::Status::Placed,
+        Order::Confirmed { .. } => orders::Status::Confirmed,
+        Order::Cancelled { .. } => orders::Status::Cancelled,
+        Order::CreditNote { .. } => orders::Status::Credited,
+    };
+    assert_eq!((shown.status, shown.version), (status, version), "{id}");
+    assert_eq!(
+        (Some(shown.total), shown.cancel_reason),
+        (order.total(), order.cancelled()),
+        "{id}"
+    );
+    let (lines, charges) = match (order.placement(), order.credit()) {
+        (Some(placed), _) => (&placed.lines, &placed.charges),
+        (_, Some(credit)) => (&credit.lines, &credit.charges),
+        (None, None) => panic!("{id} was placed with nothing"),
+    };
+    assert_eq!((&shown.lines, &shown.charges), (lines, charges), "{id}");
+    let quantities = lines
+        .iter()
+        .map(|line| line.quantity)
+        .chain(charges.iter().map(|charge| charge.quantity));
+    assert_eq!(
+        shown.units,
+        quantities.map(|quantity| i64::from(quantity.get())).sum::<i64>(),
+        "{id}"
+    );
+}
+
+async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment, at: (i64, i64)) {
+    let shown = world
+        .read
+        .payment(&id.parse().unwrap(), after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    assert_eq!((shown.version, shown.position), at, "{id}");
+    assert_eq!(
+        (Some(shown.captured), Some(shown.refunded)),
+        (payment.captured(), payment.refunded()),
+        "{id}"
+    );
+    let (captured, refunded) = (shown.captured.amount, shown.refunded.amount);
+    let expected: &[payments::Status] = match payment {
+        Payment::Unopened => panic!("{id} was never opened"),
+        Payment::Open { .. } => &[
+            payments::Status::Open,
+            payments::Status::Declined,
+            payments::Status::TimedOut,
+        ],
+        Payment::Authorizing { .. } => &[payments::Status::Authorizing],
+        Payment::Voided { .. } => &[payments::Status::Voided],
+        Payment::Held { .. } | Payment::Collected { .. } if captured == 0 => &[payments::Status::Authorized],
+        Payment::Held { .. } | Payment::Collected { .. } if refunded == 0 => &[payments::Status::Captured],
+        Payment::Held { .. } | Payment::Collected { .. } if refunded < captured => {
+            &[payments::Status::PartiallyRefunded]
+        }
+        Payment::Held { .. } | Payment::Collected { .. } => &[payments::Status::Refunded],
+    };
+    assert!(
+        expected.contains(&shown.status),
+        "{id}: {:?} of {expected:?}",
+        shown.status
+    );
+}
+
+async fn check_product(world: &World, token: Token, id: &str, product: &Product, at: (i64, i64)) {
+    let shown = world
+        .read
+        .product(&id.parse().unwrap(), after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    let listing = product.listing().unwrap();
+    let variants: Vec<Variant> = listing
+        .variants
+        .iter()
+        .map(|variant| Variant {
+            price: product.price(&variant.sku).unwrap(),
+            ..variant.clone()
+        })
+        .collect();
+    assert_eq!((shown.version, shown.position), at, "{id}");
+    assert_eq!(
+        (&shown.title, &shown.variants),
+        (&listing.title, &variants),
+        "{id}"
+    );
+    assert_eq!(
+        shown.price_from.amount,
+        variants.iter().map(|variant| variant.price.amount).min().unwrap(),
+        "{id}"
+    );
+}

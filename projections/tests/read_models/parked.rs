@@ -1,0 +1,230 @@
+//! Streams that a read model has set aside.
+
+use domain::{
+    AggregateType, order, payment,
+    payment::{CaptureWhen, Method},
+    value::{CustomerId, OrderId, Time},
+};
+use projections::{QueryError, orders::Orders, payments::Status, products::Products, stock::Stocks};
+use store::{
+    follow::{ParkedStream, Projection, release},
+    log::StreamId,
+};
+
+use crate::world::{World, after, any, gbp, listing, placement, receive, reserve, sku};
+
+const BREAK: &str =
+    "UPDATE events SET payload = '{\"Reserved\": {\"quantity\": \"many\"}}' WHERE position = 3";
+const MEND: &str = "UPDATE events SET payload = \
+                    '{\"Reserved\": {\"reservation\": \"r\", \"quantity\": 4}}' WHERE position = 3";
+
+/// Position 3, a reservation of BAD, says nothing that can be read.
+async fn broken() -> World {
+    let world = World::idle().await;
+    world.run("GOOD", receive(1)).await;
+    world.run("BAD", receive(9)).await;
+    world.run("BAD", reserve("r", 4, None)).await;
+    world.run("GOOD", receive(1)).await;
+    world.run("BAD", receive(1)).await;
+    world.restarted(&[BREAK]).await
+}
+
+async fn mend(world: &World, projection: &dyn Projection, stream: StreamId) -> usize {
+    release(&world.pool, &*world.engine.log, projection, &stream)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_event_parks_its_own_stream_alone() {
+    let world = broken().await;
+    let token = world.settle().await;
+    let good = world.read.stock(&sku("GOOD"), after(token)).await.unwrap();
+    assert_eq!((good.value.unwrap().on_hand, good.reflects.position), (2, 5));
+    let bad = world.read.stock(&sku("BAD"), after(token)).await;
+    assert!(
+        matches!(bad, Err(QueryError::Parked { first_position: 3 })),
+        "{bad:?}"
+    );
+    let held = world.read.reservations(&sku("BAD"), None, 10, after(token)).await;
+    assert!(
+        matches!(held, Err(QueryError::Parked { first_position: 3 })),
+        "{held:?}"
+    );
+    let list = world.read.stock_list(None, 10, after(token)).await;
+    assert!(
+        matches!(list, Err(QueryError::Parked { first_position: 3 })),
+        "{list:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_stream_claims_no_more_than_it_reflects() {
+    let world = broken().await;
+    let head = world.settle().await;
+    let bad = world.read.stock(&sku("BAD"), any()).await.unwrap();
+    assert_eq!((bad.value.unwrap().on_hand, bad.reflects.position), (9, 2));
+    let before = store::executor::Token { position: 2, ..head };
+    assert!(world.read.stock(&sku("BAD"), after(before)).await.is_ok());
+    assert_eq!(
+        world
+            .read
+            .stock_list(None, 10, any())
+            .await
+            .unwrap()
+            .reflects
+            .position,
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_stream_has_everything_that_it_missed() {
+    let world = broken().await;
+    let token = world.settle().await;
+    let stream = StreamId::new(AggregateType::InventoryItem, "BAD");
+    assert!(
+        release(&world.pool, &*world.engine.log, &Stocks, &stream)
+            .await
+            .is_err()
+    );
+    assert_eq!(ParkedStream::list(&world.pool).await.unwrap().len(), 4);
+    world.ground.as_owner(MEND).await;
+    assert_eq!(mend(&world, &Stocks, stream).await, 2);
+    let stock = world
+        .read
+        .stock(&sku("BAD"), after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    assert_eq!((stock.on_hand, stock.reserved, stock.version), (10, 4, 3));
+    let next = world.run("BAD", receive(1)).await;
+    let stock = world
+        .read
+        .stock(&sku("BAD"), after(next))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    assert_eq!((stock.on_hand, stock.version), (11, 4));
+}
+
+/// An order with its payment, and one of the two set aside from its first event on.
+async fn order_with(broken: &str) -> World {
+    let world = World::idle().await;
+    let mut placed = placement("x", Time::from_millis(0));
+    placed.payment = Some("p".parse().unwrap());
+    placed.customer = Some("me".parse().unwrap());
+    world.run("o", order::Command::Place(placed)).await;
+    let open = payment::Command::OpenIntent {
+        order: "o".parse().unwrap(),
+        amount: gbp(300),
+        method: Method::CashOnDelivery,
+        capture: CaptureWhen::AtOnce,
+    };
+    world.run("p", open).await;
+    world.run("p", payment::Command::Capture { amount: None }).await;
+    let mut other = placement("x", Time::from_millis(0));
+    other.customer = Some("you".parse().unwrap());
+    world.run("o2", order::Command::Place(other)).await;
+    world
+        .restarted(&["CREATE TABLE kept AS TABLE events", broken])
+        .await
+}
+
+const RESTORE: &str =
+    "UPDATE events SET payload = kept.payload FROM kept WHERE kept.position = events.position";
+
+async fn released(world: &World, kind: AggregateType, id: &str) {
+    let order: OrderId = "o".parse().unwrap();
+    let token = world.head().await;
+    world.ground.as_owner(RESTORE).await;
+    mend(world, &Orders, StreamId::new(kind, id)).await;
+    let found = world
+        .read
+        .order(&order, after(token))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    assert_eq!((found.payment_status, found.position), (Status::Captured, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_payment_is_parked_says_so() {
+    let world = order_with("UPDATE events SET payload = '{}' WHERE aggregate_type = 'payment'").await;
+    let token = world.settle().await;
+    let (order, me, you): (OrderId, CustomerId, CustomerId) = (
+        "o".parse().unwrap(),
+        "me".parse().unwrap(),
+        "you".parse().unwrap(),
+    );
+    let answer = world.read.order(&order, after(token)).await;
+    assert!(
+        matches!(answer, Err(QueryError::Parked { first_position: 2 })),
+        "{answer:?}"
+    );
+    let mine = world.read.orders(&me, None, 10, after(token)).await;
+    assert!(
+        matches!(mine, Err(QueryError::Parked { first_position: 2 })),
+        "{mine:?}"
+    );
+    let yours = world.read.orders(&you, None, 10, after(token)).await.unwrap();
+    assert_eq!((yours.value.data.len(), yours.reflects.position), (1, 4));
+    released(&world, AggregateType::Payment, "p").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_go_on_while_their_order_is_parked() {
+    let world = order_with("UPDATE events SET payload = '{}' WHERE position = 1").await;
+    let token = world.settle().await;
+    let order: OrderId = "o".parse().unwrap();
+    let answer = world.read.order(&order, after(token)).await;
+    assert!(
+        matches!(answer, Err(QueryError::Parked { first_position: 1 })),
+        "{answer:?}"
+    );
+    let payment = world
+        .read
+        .payment(&"p".parse().unwrap(), after(token))
+        .await
+        .unwrap();
+    assert_eq!(payment.value.unwrap().status, Status::Captured);
+    released(&world, AggregateType::Order, "o").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_of_other_products_stay_known_while_one_is_parked() {
+    let world = World::idle().await;
+    let list = |title, variants: &[(&str, i64)]| domain::product::Command::List(listing(title, variants));
+    world.run("a", list("A", &[("A1", 1)])).await;
+    world.run("b", list("B", &[("B1", 2)])).await;
+    let change = domain::product::Command::ChangePrice {
+        sku: sku("B1"),
+        price: gbp(3),
+    };
+    world.run("b", change).await;
+    let world = world
+        .restarted(&["UPDATE events SET payload = '{}' WHERE position = 3"])
+        .await;
+    let token = world.settle().await;
+    let offer = world.read.variant(&sku("A1"), after(token)).await.unwrap();
+    assert_eq!((offer.value.unwrap().price, offer.reflects.position), (gbp(1), 3));
+    let changed = world.read.variant(&sku("B1"), after(token)).await;
+    assert!(
+        matches!(changed, Err(QueryError::Parked { first_position: 3 })),
+        "{changed:?}"
+    );
+    world
+        .ground
+        .as_owner(
+            "UPDATE events SET payload = '{\"PriceChanged\": {\"sku\": \"B1\", \
+             \"old\": {\"amount\": 2, \"currency\": \"GBP\"}, \"new\": {\"amount\": 3, \"currency\": \"GBP\"}}}' \
+             WHERE position = 3",
+        )
+        .await;
+    mend(&world, &Products, StreamId::new(AggregateType::Product, "b")).await;
+    let changed = world.read.variant(&sku("B1"), after(token)).await.unwrap();
+    assert_eq!(changed.value.unwrap().price, gbp(3));
+}

@@ -1,0 +1,206 @@
+//! Random histories: whatever happens, the rows are what a fold of the log says.
+
+use std::num::NonZeroI32;
+
+use domain::{
+    AnyCommand, cart,
+    inventory_item::{self, AdjustReason},
+    order::{self, CancelReason},
+    payment::{self, Authorization, CaptureWhen, Method, Settlement},
+    product,
+    value::{Currency, Time},
+};
+
+use crate::{
+    carts::delivery,
+    naive,
+    world::{
+        World, allocate, cart_line, charge, credit, gbp, listing, order_line, placement, receive, release,
+        reserve, sku, text, units,
+    },
+};
+
+/// SplitMix64: a seed names a history for ever.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        u32::try_from((z ^ (z >> 31)) % u64::from(sides)).unwrap()
+    }
+
+    fn name(&mut self, prefix: &str, many: u32) -> String {
+        format!("{prefix}{}", self.roll(many))
+    }
+
+    fn time(&mut self) -> Time {
+        Time::from_millis(i64::from(self.roll(1_000)) * 10_000_000)
+    }
+}
+
+/// Executes random commands; refusals are part of a history.
+pub async fn history(world: &World, seed: u64, commands: usize) {
+    let mut dice = Dice(seed);
+    for _ in 0..commands {
+        let (id, command) = match dice.roll(10) {
+            0..=3 => (dice.name("S", 5), stock(&mut dice)),
+            4..=5 => (dice.name("c", 4), cart(&mut dice)),
+            6..=7 => (dice.name("o", 6), order(&mut dice)),
+            8 => (dice.name("p", 4), payment(&mut dice)),
+            _ => (dice.name("e", 4), entry(&mut dice)),
+        };
+        let _refused_or_not = world.try_run(&id, command).await;
+    }
+}
+
+fn stock(dice: &mut Dice) -> AnyCommand {
+    let name = dice.name("r", 6);
+    match dice.roll(6) {
+        0 => receive(dice.roll(20) + 1).into(),
+        1 => inventory_item::Command::Adjust {
+            delta: NonZeroI32::new(if dice.roll(2) == 0 { -3 } else { 3 }).unwrap(),
+            reason: AdjustReason::Count,
+            reference: None,
+        }
+        .into(),
+        2 => reserve(&name, dice.roll(5) + 1, Some(-1)).into(),
+        3 => reserve(&name, dice.roll(5) + 1, None).into(),
+        4 => release(&name).into(),
+        _ => allocate(&name).into(),
+    }
+}
+
+fn cart(dice: &mut Dice) -> AnyCommand {
+    let name = dice.name("S", 4);
+    let command = match dice.roll(7) {
+        0..=1 => cart::Command::Open {
+            customer: None,
+            currency: Currency::GBP,
+        },
+        2..=3 => cart::Command::AddLine(cart_line(&name, dice.roll(4) + 1, dice.roll(500).into())),
+        4 => cart::Command::SetQuantity {
+            sku: sku(&name),
+            quantity: units(dice.roll(9) + 1),
+        },
+        5 => cart::Command::RemoveLine { sku: sku(&name) },
+        _ => cart::Command::CheckOut {
+            order: dice.name("o", 6).parse().unwrap(),
+            payment: dice.name("p", 4).parse().unwrap(),
+            method: Method::Card,
+            delivery: delivery(),
+            expected_total: None,
+            pay_by: dice.time(),
+        },
+    };
+    command.into()
+}
+
+fn order(dice: &mut Dice) -> AnyCommand {
+    let command = match dice.roll(5) {
+        0..=1 => {
+            let mut placed = placement("x", dice.time());
+            let lines = 0..dice.roll(5);
+            placed.lines = lines
+                .map(|n| order_line(&format!("S{n}"), dice.roll(9) + 1, 100))
+                .collect();
+            placed.charges = vec![charge("POST", i64::from(dice.roll(300)) - 50)];
+            placed.payment = (dice.roll(2) == 0).then(|| dice.name("p", 4).parse().unwrap());
+            placed.customer = (dice.roll(2) == 0).then(|| dice.name("u", 2).parse().unwrap());
+            order::Command::Place(placed)
+        }
+        2 => order::Command::Confirm {},
+        3 => order::Command::Cancel {
+            reason: CancelReason::CustomerRequest,
+            note: None,
+        },
+        _ => order::Command::IssueCreditNote(credit("y", dice.time())),
+    };
+    command.into()
+}
+
+fn payment(dice: &mut Dice) -> AnyCommand {
+    let attempt = dice.name("a", 3).parse().unwrap();
+    let refund = dice.name("f", 3).parse().unwrap();
+    let outcome = match dice.roll(2) {
+        0 => Settlement::Done,
+        _ => Settlement::Failed { reason: text("no") },
+    };
+    let command = match dice.roll(10) {
+        0..=1 => payment::Command::OpenIntent {
+            order: dice.name("o", 6).parse().unwrap(),
+            amount: gbp(300),
+            method: if dice.roll(3) == 0 {
+                Method::CashOnDelivery
+            } else {
+                Method::Card
+            },
+            capture: CaptureWhen::OnShipment,
+        },
+        2 => payment::Command::Authorize {
+            attempt,
+            token: text("tok"),
+        },
+        3..=4 => payment::Command::RecordAuthorization {
+            attempt,
+            outcome: match dice.roll(4) {
+                0 => Authorization::Declined { reason: text("no") },
+                1 => Authorization::TimedOut,
+                n => Authorization::Approved {
+                    reference: text(&n.to_string()),
+                },
+            },
+        },
+        5 => payment::Command::Capture {
+            amount: Some(gbp(dice.roll(200).into())),
+        },
+        6 => payment::Command::RecordCapture { outcome },
+        7 => match dice.roll(2) {
+            0 => payment::Command::Void {},
+            _ => payment::Command::RecordVoid { outcome },
+        },
+        8 => payment::Command::Refund {
+            refund,
+            amount: Some(gbp(dice.roll(90).into())),
+            reason: text("r"),
+        },
+        _ => payment::Command::RecordRefund { refund, outcome },
+    };
+    command.into()
+}
+
+fn entry(dice: &mut Dice) -> AnyCommand {
+    let command = match dice.roll(3) {
+        0 => {
+            let names: Vec<String> = (0..=dice.roll(3)).map(|n| format!("S{n}")).collect();
+            let variants: Vec<(&str, i64)> = names
+                .iter()
+                .map(|name| (name.as_str(), dice.roll(99).into()))
+                .collect();
+            product::Command::List(listing("Thing", &variants))
+        }
+        _ => product::Command::ChangePrice {
+            sku: sku(&dice.name("S", 3)),
+            price: gbp(dice.roll(99).into()),
+        },
+    };
+    command.into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_rows_are_what_a_fold_of_the_log_says() {
+    for seed in [1, 2, 3] {
+        let world = World::new().await;
+        history(&world, seed, 500).await;
+        naive::check(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_one_batch_are_what_a_fold_of_the_log_says() {
+    let world = World::idle().await;
+    history(&world, 4, 800).await;
+    naive::check(&world.restarted(&[]).await).await;
+}

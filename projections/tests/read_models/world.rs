@@ -1,0 +1,252 @@
+//! A store with its read models, and the commands that the tests give it.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    AnyCommand, cart, inventory_item, order, product,
+    value::{Currency, Money, Quantity, ReservationId, Sku, Text, Time},
+};
+use projections::{Freshness, ReadModels};
+use sqlx::PgPool;
+use store::{
+    engine::Engine,
+    executor::{ExecuteError, Executed, Token},
+    testing::{Ground, request},
+};
+
+/// A log, perhaps with followers.
+pub struct World {
+    pub ground: Ground,
+    pub engine: Engine,
+    pub read: ReadModels,
+    pub pool: PgPool,
+}
+
+impl World {
+    /// Nobody follows.
+    pub async fn idle() -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        Self::on(ground, false).await
+    }
+
+    /// Everybody follows.
+    pub async fn new() -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        Self::on(ground, true).await
+    }
+
+    async fn on(ground: Ground, following: bool) -> Self {
+        let pool = ground.pool("_read").await;
+        let mut engine = ground.engine().await;
+        if following {
+            projections::start(&mut engine, pool.clone());
+        }
+        let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock));
+        Self {
+            ground,
+            engine,
+            read,
+            pool,
+        }
+    }
+
+    /// The same log under a new process, after something was done to it while nobody ran.
+    pub async fn restarted(self, meanwhile: &[&str]) -> Self {
+        self.engine.stop().await;
+        for sql in meanwhile {
+            self.ground.as_owner(sql).await;
+        }
+        Self::on(self.ground, true).await
+    }
+
+    pub async fn try_run(&self, id: &str, command: impl Into<AnyCommand>) -> Result<Executed, ExecuteError> {
+        self.engine.executor.execute(request(id, command)).await
+    }
+
+    pub async fn run(&self, id: &str, command: impl Into<AnyCommand>) -> Token {
+        self.try_run(id, command).await.unwrap().token
+    }
+
+    /// Where the log stands.
+    pub async fn head(&self) -> Token {
+        let head = self.engine.log.head().await.unwrap();
+        Token {
+            incarnation: head.incarnation,
+            position: head.position,
+        }
+    }
+
+    /// Waits until every follower has come to the log's end.
+    pub async fn settle(&self) -> Token {
+        let head = self.head().await;
+        for follower in ["orders", "carts", "stock", "products"] {
+            store::testing::eventually("a follower reaches the head", async || {
+                let position: Option<i64> =
+                    sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 AND incarnation = $2")
+                        .bind(follower)
+                        .bind(head.incarnation)
+                        .fetch_optional(&self.pool)
+                        .await
+                        .unwrap();
+                position.filter(|position| *position >= head.position)
+            })
+            .await;
+        }
+        head
+    }
+
+    /// Every row of every read model, as text.
+    pub async fn rows(&self) -> Vec<String> {
+        let mut rows = Vec::new();
+        for table in [
+            "orders",
+            "payments",
+            "carts",
+            "stock",
+            "reservations",
+            "products",
+            "variants",
+        ] {
+            let sql = format!("SELECT '{table} ' || to_json(t)::text FROM {table} t ORDER BY 1");
+            rows.extend(
+                sqlx::query_scalar::<_, String>(&sql)
+                    .fetch_all(&self.pool)
+                    .await
+                    .unwrap(),
+            );
+        }
+        rows
+    }
+}
+
+/// Waits for a token as long as it takes.
+pub fn after(token: Token) -> Freshness {
+    Freshness {
+        at_least: Some(token),
+        wait: Duration::from_secs(20),
+    }
+}
+
+/// Takes whatever there is.
+pub fn any() -> Freshness {
+    Freshness::default()
+}
+
+pub fn units(units: u32) -> Quantity {
+    Quantity::new(units).unwrap()
+}
+
+pub fn gbp(amount: i64) -> Money {
+    Money::new(amount, Currency::GBP)
+}
+
+pub fn text(text: &str) -> Text {
+    Text::new(text).unwrap()
+}
+
+pub fn sku(name: &str) -> Sku {
+    Sku::new(name).unwrap()
+}
+
+pub fn receive(quantity: u32) -> inventory_item::Command {
+    inventory_item::Command::Receive {
+        quantity: units(quantity),
+        reference: None,
+    }
+}
+
+pub fn reserve(name: &str, quantity: u32, expires_at: Option<i64>) -> inventory_item::Command {
+    inventory_item::Command::Reserve {
+        reservation: ReservationId::new(name).unwrap(),
+        quantity: units(quantity),
+        expires_at: expires_at.map(Time::from_millis),
+        now: Time::from_millis(0),
+    }
+}
+
+pub fn release(name: &str) -> inventory_item::Command {
+    inventory_item::Command::Release {
+        reservation: ReservationId::new(name).unwrap(),
+    }
+}
+
+pub fn allocate(name: &str) -> inventory_item::Command {
+    inventory_item::Command::Allocate {
+        reservation: ReservationId::new(name).unwrap(),
+        now: Time::from_millis(0),
+    }
+}
+
+pub fn order_line(name: &str, quantity: u32, price: i64) -> order::Line {
+    order::Line {
+        sku: sku(name),
+        title: None,
+        quantity: units(quantity),
+        unit_price: gbp(price),
+    }
+}
+
+pub fn charge(code: &str, amount: i64) -> order::Charge {
+    order::Charge {
+        code: text(code),
+        title: None,
+        quantity: units(1),
+        unit_amount: gbp(amount),
+    }
+}
+
+/// An imported order of one line.
+pub fn placement(source: &str, placed_at: Time) -> order::Placement {
+    order::Placement {
+        customer: None,
+        source: order::Source::Import(text(source)),
+        lines: vec![order_line("A", 2, 150)],
+        charges: vec![],
+        payment: None,
+        delivery: None,
+        country: None,
+        placed_at,
+    }
+}
+
+pub fn credit(source: &str, issued_at: Time) -> order::Credit {
+    order::Credit {
+        customer: None,
+        source: order::Source::Import(text(source)),
+        order: None,
+        lines: vec![order_line("A", 1, 150)],
+        charges: vec![],
+        country: None,
+        issued_at,
+    }
+}
+
+pub fn cart_line(name: &str, quantity: u32, price: i64) -> cart::Line {
+    cart::Line {
+        sku: sku(name),
+        product: "p".parse().unwrap(),
+        title: text(name),
+        quantity: units(quantity),
+        unit_price: gbp(price),
+    }
+}
+
+pub fn listing(title: &str, variants: &[(&str, i64)]) -> product::Listing {
+    product::Listing {
+        title: text(title),
+        description: None,
+        brand: None,
+        category: vec![],
+        images: vec![],
+        variants: variants
+            .iter()
+            .map(|(name, price)| product::Variant {
+                sku: sku(name),
+                title: None,
+                price: gbp(*price),
+            })
+            .collect(),
+    }
+}
