@@ -277,34 +277,3 @@ async fn what_a_checkout_lacks_is_told() {
         reply.expect_problem(422, "request.invalid");
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cart_takes_the_prices_of_the_catalogue_only() {
-    let api = Api::start().await;
-    api.list("A", 250).await;
-    let cart = api.cart(&[]).await;
-    let items = format!("/v1/carts/{cart}/items");
-    let unknown = api
-        .send(post(&items, &json!({ "sku": "NOBODY", "quantity": 1 })))
-        .await;
-    unknown.expect_problem(422, "product.unknown_sku");
-    let priced = api
-        .send(post(
-            &items,
-            &json!({ "sku": "A", "quantity": 1, "unit_price": gbp(1) }),
-        ))
-        .await;
-    priced.expect_problem(422, "request.invalid");
-    let added = api
-        .send(post(&items, &json!({ "sku": "A", "quantity": 2 })))
-        .await
-        .expect(200);
-    let cart = api
-        .send(get(&format!("/v1/carts/{cart}")).after(&added))
-        .await
-        .json();
-    assert_eq!(
-        (&cart["total"], &cart["lines"][0]["unit_price"]),
-        (&gbp(500), &gbp(250))
-    );
-}

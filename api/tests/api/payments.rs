@@ -136,3 +136,43 @@ async fn a_payment_that_nothing_is_held_for_is_voided_at_once_and_only_once() {
         .await
         .expect_problem(409, "payment.voided");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_follows_a_decline_is_let_go_of_again() {
+    let mut api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let (order, payment) = api.order("A", 2).await;
+    let declined = api.authorize(&payment, "tok_decline_then_approve").await;
+    declined.expect_problem(409, "payment.declined");
+    api.until(&format!("/v1/orders/{order}"), "status", "cancelled")
+        .await;
+    api.deliver_late_answers();
+    store::testing::eventually("the late approval is voided at the gateway", || async {
+        let events = api.events().await;
+        let voided = events.iter().rposition(|event| event["event_type"] == "Voided");
+        let approved = events
+            .iter()
+            .position(|event| event["event_type"] == "Authorized");
+        approved
+            .is_some_and(|approved| voided > Some(approved))
+            .then_some(())
+    })
+    .await;
+    api.until_stock("A", 5, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_fails_is_told_and_leaves_the_money_refundable() {
+    let api = Api::start().await;
+    let payment = captured(&api, "tok_refund_fails").await;
+    let reply = ask(&api, &payment, "refund", json!({ "reason": "scratched" })).await;
+    let reply = reply.expect_problem(409, "payment.gateway_failed");
+    assert_eq!(reply.json()["request"], "refund");
+    let shown = api
+        .send(crate::support::get(&format!("/v1/payments/{payment}")).after(&reply))
+        .await;
+    assert_eq!(
+        (&shown.json()["captured"], &shown.json()["refunded"]),
+        (&gbp(500), &gbp(0))
+    );
+}

@@ -1,5 +1,10 @@
 //! A whole shop in process, and requests to it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose shop does not answer cannot go on"
+)]
+
 use std::{sync::Arc, time::Duration};
 
 use api::{
