@@ -77,10 +77,17 @@ pub async fn add(
     State(shop): State<Arc<Shop>>,
     call: Call,
     Path(id): Path<CartId>,
+    Freshness(freshness): Freshness,
     Json(body): Json<Add>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let line = priced(&shop, body.sku, body.quantity).await?;
+    let Add { sku, quantity } = body;
+    let wanted = Wanted {
+        sku,
+        quantity,
+        freshness,
+    };
+    let line = priced(&shop, &wanted).await?;
     Ok(run
         .execute(&shop, id.as_str(), Command::AddLine(line))
         .await?
@@ -92,10 +99,16 @@ pub async fn set(
     State(shop): State<Arc<Shop>>,
     call: Call,
     Path((id, sku)): Path<(CartId, Sku)>,
+    Freshness(freshness): Freshness,
     Json(body): Json<Set>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let done = set_or_add(&shop, run, &id, &sku, body.quantity).await?;
+    let wanted = Wanted {
+        sku,
+        quantity: body.quantity,
+        freshness,
+    };
+    let done = set_or_add(&shop, run, &id, &wanted).await?;
     Ok(done.ok(id.as_str()))
 }
 
@@ -113,13 +126,7 @@ pub async fn remove(
 }
 
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.
-async fn set_or_add(
-    shop: &Shop,
-    run: Run,
-    id: &CartId,
-    sku: &Sku,
-    quantity: Quantity,
-) -> Result<Done, Problem> {
+async fn set_or_add(shop: &Shop, run: Run, id: &CartId, wanted: &Wanted) -> Result<Done, Problem> {
     for round in 0..TRIES_MAX {
         let setting = if round == 0 {
             run.clone()
@@ -127,14 +134,14 @@ async fn set_or_add(
             run.further(round * 2, run.expected_version())
         };
         let command = Command::SetQuantity {
-            sku: sku.clone(),
-            quantity,
+            sku: wanted.sku.clone(),
+            quantity: wanted.quantity,
         };
         let without = match setting.execute(shop, id.as_str(), command).await {
             Err(error) => without_line(error)?,
             Ok(done) => return Ok(done),
         };
-        let line = priced(shop, sku.clone(), quantity).await?;
+        let line = priced(shop, wanted).await?;
         let adding = run.further(round * 2 + 1, Some(without));
         match adding.execute(shop, id.as_str(), Command::AddLine(line)).await {
             Err(ExecuteError::VersionMismatch { .. }) if run.expected_version().is_none() => {}
@@ -156,17 +163,26 @@ fn without_line(error: ExecuteError) -> Result<Sequence, Problem> {
     }
 }
 
+/// What is to go into a cart, and how new the catalogue has to be that tells its price.
+struct Wanted {
+    sku: Sku,
+    quantity: Quantity,
+    freshness: projections::Freshness,
+}
+
 /// A line at the catalogue's price of now.
-async fn priced(shop: &Shop, sku: Sku, quantity: Quantity) -> Result<Line, Problem> {
-    let variant = shop.read.variant(&sku, projections::Freshness::default()).await?;
-    let Some(variant) = variant.value else {
-        return Err(Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", sku));
+async fn priced(shop: &Shop, wanted: &Wanted) -> Result<Line, Problem> {
+    let offer = shop.read.variant(&wanted.sku, wanted.freshness).await?;
+    let Some(offer) = offer.value else {
+        return Err(
+            Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku),
+        );
     };
     Ok(Line {
-        sku,
-        product: variant.product,
-        title: variant.title,
-        quantity,
-        unit_price: variant.price,
+        sku: offer.sku,
+        product: offer.product,
+        title: offer.title,
+        quantity: wanted.quantity,
+        unit_price: offer.price,
     })
 }

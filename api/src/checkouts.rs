@@ -194,10 +194,7 @@ impl Watches {
         };
         if plan.needs_payment() {
             // Reserved is concluded before the intent is opened: who is told of the payment must be able to use it.
-            let opened = self
-                .payment
-                .first(shop, since, deadline, |recorded| opened(recorded))
-                .await?;
+            let opened = self.payment.first(shop, since, deadline, opened).await?;
             let Some((recorded, ())) = opened else {
                 return Ok(respond(&done, answer));
             };

@@ -13,358 +13,98 @@ pub struct Code {
     pub title: &'static str,
 }
 
-const fn row(code: &'static str, status: StatusCode, title: &'static str) -> Code {
-    Code { code, status, title }
+macro_rules! codes {
+    ($($code:literal $status:ident $title:literal,)+) => {
+        /// Every code there is, refusals of the domain first.
+        pub const CODES: &[Code] = &[$(Code { code: $code, status: StatusCode::$status, title: $title }),+];
+    };
 }
 
-/// Every code there is, refusals of the domain first.
-pub const CODES: &[Code] = &[
-    row(
-        "cart.not_open",
-        StatusCode::NOT_FOUND,
-        "The cart was never opened",
-    ),
-    row(
-        "cart.already_open",
-        StatusCode::CONFLICT,
-        "The cart is open for somebody else",
-    ),
-    row(
-        "cart.already_checked_out",
-        StatusCode::CONFLICT,
-        "The cart became an order",
-    ),
-    row("cart.empty", StatusCode::CONFLICT, "The cart is empty"),
-    row(
-        "cart.no_such_line",
-        StatusCode::NOT_FOUND,
-        "The cart has no such line",
-    ),
-    row(
-        "cart.too_many_lines",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The cart takes no more lines",
-    ),
-    row(
-        "cart.too_many_units",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The line takes no more units",
-    ),
-    row(
-        "cart.currency_mismatch",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The cart is in another currency",
-    ),
-    row(
-        "cart.bad_total",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The prices do not add up",
-    ),
-    row(
-        "cart.total_changed",
-        StatusCode::CONFLICT,
-        "The total is another one now",
-    ),
-    row(
-        "order.not_placed",
-        StatusCode::NOT_FOUND,
-        "The order was never placed",
-    ),
-    row(
-        "order.already_placed",
-        StatusCode::CONFLICT,
-        "The id is another order's",
-    ),
-    row("order.cancelled", StatusCode::CONFLICT, "The order was cancelled"),
-    row(
-        "order.is_credit_note",
-        StatusCode::CONFLICT,
-        "This is a credit note",
-    ),
-    row(
-        "order.empty",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "Nothing is on the order",
-    ),
-    row(
-        "order.too_many_lines",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The order takes no more lines",
-    ),
-    row(
-        "order.bad_total",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The prices do not add up",
-    ),
-    row(
-        "payment.not_opened",
-        StatusCode::NOT_FOUND,
-        "No intent was opened",
-    ),
-    row(
-        "payment.already_opened",
-        StatusCode::CONFLICT,
-        "The id is another intent's",
-    ),
-    row(
-        "payment.bad_amount",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The amount must be above zero",
-    ),
-    row(
-        "payment.needs_no_authorization",
-        StatusCode::CONFLICT,
-        "Cash is not authorized",
-    ),
-    row(
-        "payment.in_progress",
-        StatusCode::CONFLICT,
-        "An attempt is in progress",
-    ),
-    row(
-        "payment.already_authorized",
-        StatusCode::CONFLICT,
-        "The payment is authorized already",
-    ),
-    row(
-        "payment.not_authorized",
-        StatusCode::CONFLICT,
-        "The payment is not authorized",
-    ),
-    row("payment.voided", StatusCode::CONFLICT, "The payment was voided"),
-    row(
-        "payment.already_captured",
-        StatusCode::CONFLICT,
-        "The payment was captured",
-    ),
-    row(
-        "payment.awaiting_gateway",
-        StatusCode::CONFLICT,
-        "The gateway has not answered yet",
-    ),
-    row(
-        "payment.exceeds_authorized",
-        StatusCode::CONFLICT,
-        "More than can be captured",
-    ),
-    row(
-        "payment.exceeds_captured",
-        StatusCode::CONFLICT,
-        "More than can be refunded",
-    ),
-    row(
-        "payment.refund_exists",
-        StatusCode::CONFLICT,
-        "The refund has another amount",
-    ),
-    row(
-        "payment.too_many_tries",
-        StatusCode::CONFLICT,
-        "The payment takes no more tries",
-    ),
-    row(
-        "product.already_listed",
-        StatusCode::CONFLICT,
-        "The id is another product's",
-    ),
-    row(
-        "product.not_listed",
-        StatusCode::NOT_FOUND,
-        "The product is not listed",
-    ),
-    row(
-        "product.unknown_variant",
-        StatusCode::NOT_FOUND,
-        "The product has no such variant",
-    ),
-    row(
-        "product.duplicate_sku",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "A SKU stands twice",
-    ),
-    row(
-        "product.no_variants",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "There is nothing to buy",
-    ),
-    row(
-        "product.negative_price",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "A price is below zero",
-    ),
-    row(
-        "product.too_large",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "A part of the listing is too large",
-    ),
-    row(
-        "product.bad_image_address",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "An image is not on the web",
-    ),
-    row(
-        "inventory.insufficient",
-        StatusCode::CONFLICT,
-        "Fewer units are available",
-    ),
-    row(
-        "inventory.below_reserved",
-        StatusCode::CONFLICT,
-        "Less would be left than is reserved",
-    ),
-    row(
-        "inventory.reservation_exists",
-        StatusCode::CONFLICT,
-        "The reservation holds another quantity",
-    ),
-    row(
-        "inventory.reservation_missing",
-        StatusCode::NOT_FOUND,
-        "The reservation holds nothing",
-    ),
-    row(
-        "inventory.too_much",
-        StatusCode::CONFLICT,
-        "More than can be counted",
-    ),
-    row(
-        "product.unknown_sku",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "No product has that SKU",
-    ),
-    row(
-        "product.not_found",
-        StatusCode::NOT_FOUND,
-        "There is no such product",
-    ),
-    row("cart.not_found", StatusCode::NOT_FOUND, "There is no such cart"),
-    row("order.not_found", StatusCode::NOT_FOUND, "There is no such order"),
-    row(
-        "payment.not_found",
-        StatusCode::NOT_FOUND,
-        "There is no such payment",
-    ),
-    row(
-        "inventory.not_found",
-        StatusCode::NOT_FOUND,
-        "Nothing was ever stocked under that SKU",
-    ),
-    row("checkout.failed", StatusCode::CONFLICT, "The checkout was undone"),
-    row("payment.declined", StatusCode::CONFLICT, "The gateway declined"),
-    row(
-        "payment.timed_out",
-        StatusCode::CONFLICT,
-        "The gateway did not answer in time",
-    ),
-    row(
-        "payment.gateway_failed",
-        StatusCode::CONFLICT,
-        "The gateway did not do it",
-    ),
-    row(
-        "idempotency.key_missing",
-        StatusCode::BAD_REQUEST,
-        "An Idempotency-Key is required",
-    ),
-    row(
-        "idempotency.key_invalid",
-        StatusCode::BAD_REQUEST,
-        "The Idempotency-Key is malformed",
-    ),
-    row(
-        "idempotency.key_reused",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The key belongs to another request",
-    ),
-    row(
-        "idempotency.in_flight",
-        StatusCode::CONFLICT,
-        "The same request is being executed",
-    ),
-    row(
-        "precondition.malformed",
-        StatusCode::BAD_REQUEST,
-        "If-Match is malformed",
-    ),
-    row(
-        "precondition.failed",
-        StatusCode::PRECONDITION_FAILED,
-        "It has changed since you read it",
-    ),
-    row(
-        "position.malformed",
-        StatusCode::BAD_REQUEST,
-        "Daybook-Min-Position is malformed",
-    ),
-    row(
-        "position.other_log",
-        StatusCode::PRECONDITION_FAILED,
-        "The position is of another log",
-    ),
-    row(
-        "read_model.behind",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The read model has not come that far",
-    ),
-    row(
-        "read_model.parked",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "A part of the read model is set aside",
-    ),
-    row(
-        "request.malformed",
-        StatusCode::BAD_REQUEST,
-        "The request cannot be read",
-    ),
-    row(
-        "request.invalid",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "A value is not acceptable",
-    ),
-    row(
-        "request.unsupported_media_type",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "The body must be JSON",
-    ),
-    row(
-        "request.too_large",
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "The body is too large",
-    ),
-    row(
-        "route.unknown",
-        StatusCode::NOT_FOUND,
-        "There is nothing at this path",
-    ),
-    row(
-        "route.method_not_allowed",
-        StatusCode::METHOD_NOT_ALLOWED,
-        "The path does not take that method",
-    ),
-    row(
-        "store.overloaded",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Too much is waiting; nothing was done",
-    ),
-    row(
-        "store.unavailable",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The store cannot be reached",
-    ),
-    row(
-        "internal",
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "Something is broken here",
-    ),
-];
+codes! {
+    "cart.not_open" NOT_FOUND "The cart was never opened",
+    "cart.already_open" CONFLICT "The cart is open for somebody else",
+    "cart.already_checked_out" CONFLICT "The cart became an order",
+    "cart.empty" CONFLICT "The cart is empty",
+    "cart.no_such_line" NOT_FOUND "The cart has no such line",
+    "cart.too_many_lines" UNPROCESSABLE_ENTITY "The cart takes no more lines",
+    "cart.too_many_units" UNPROCESSABLE_ENTITY "The line takes no more units",
+    "cart.currency_mismatch" UNPROCESSABLE_ENTITY "The cart is in another currency",
+    "cart.bad_total" UNPROCESSABLE_ENTITY "The prices do not add up",
+    "cart.total_changed" CONFLICT "The total is another one now",
+    "order.not_placed" NOT_FOUND "The order was never placed",
+    "order.already_placed" CONFLICT "The id is another order's",
+    "order.cancelled" CONFLICT "The order was cancelled",
+    "order.is_credit_note" CONFLICT "This is a credit note",
+    "order.empty" UNPROCESSABLE_ENTITY "Nothing is on the order",
+    "order.too_many_lines" UNPROCESSABLE_ENTITY "The order takes no more lines",
+    "order.bad_total" UNPROCESSABLE_ENTITY "The prices do not add up",
+    "payment.not_opened" NOT_FOUND "No intent was opened",
+    "payment.already_opened" CONFLICT "The id is another intent's",
+    "payment.bad_amount" UNPROCESSABLE_ENTITY "The amount must be above zero",
+    "payment.needs_no_authorization" CONFLICT "Cash is not authorized",
+    "payment.in_progress" CONFLICT "An attempt is in progress",
+    "payment.already_authorized" CONFLICT "The payment is authorized already",
+    "payment.not_authorized" CONFLICT "The payment is not authorized",
+    "payment.voided" CONFLICT "The payment was voided",
+    "payment.already_captured" CONFLICT "The payment was captured",
+    "payment.awaiting_gateway" CONFLICT "The gateway has not answered yet",
+    "payment.exceeds_authorized" CONFLICT "More than can be captured",
+    "payment.exceeds_captured" CONFLICT "More than can be refunded",
+    "payment.refund_exists" CONFLICT "The refund has another amount",
+    "payment.too_many_tries" CONFLICT "The payment takes no more tries",
+    "product.already_listed" CONFLICT "The id is another product's",
+    "product.not_listed" NOT_FOUND "The product is not listed",
+    "product.unknown_variant" NOT_FOUND "The product has no such variant",
+    "product.duplicate_sku" UNPROCESSABLE_ENTITY "A SKU stands twice",
+    "product.no_variants" UNPROCESSABLE_ENTITY "There is nothing to buy",
+    "product.negative_price" UNPROCESSABLE_ENTITY "A price is below zero",
+    "product.too_large" UNPROCESSABLE_ENTITY "A part of the listing is too large",
+    "product.bad_image_address" UNPROCESSABLE_ENTITY "An image is not on the web",
+    "inventory.insufficient" CONFLICT "Fewer units are available",
+    "inventory.below_reserved" CONFLICT "Less would be left than is reserved",
+    "inventory.reservation_exists" CONFLICT "The reservation holds another quantity",
+    "inventory.reservation_missing" NOT_FOUND "The reservation holds nothing",
+    "inventory.too_much" CONFLICT "More than can be counted",
+    "product.unknown_sku" UNPROCESSABLE_ENTITY "No product has that SKU",
+    "product.not_found" NOT_FOUND "There is no such product",
+    "cart.not_found" NOT_FOUND "There is no such cart",
+    "order.not_found" NOT_FOUND "There is no such order",
+    "payment.not_found" NOT_FOUND "There is no such payment",
+    "inventory.not_found" NOT_FOUND "Nothing was ever stocked under that SKU",
+    "checkout.failed" CONFLICT "The checkout was undone",
+    "payment.declined" CONFLICT "The gateway declined",
+    "payment.timed_out" CONFLICT "The gateway did not answer in time",
+    "payment.gateway_failed" CONFLICT "The gateway did not do it",
+    "idempotency.key_missing" BAD_REQUEST "An Idempotency-Key is required",
+    "idempotency.key_invalid" BAD_REQUEST "The Idempotency-Key is malformed",
+    "idempotency.key_reused" UNPROCESSABLE_ENTITY "The key belongs to another request",
+    "idempotency.in_flight" CONFLICT "The same request is being executed",
+    "precondition.malformed" BAD_REQUEST "If-Match is malformed",
+    "precondition.failed" PRECONDITION_FAILED "It has changed since you read it",
+    "position.malformed" BAD_REQUEST "Daybook-Min-Position is malformed",
+    "position.other_log" PRECONDITION_FAILED "The position is of another log",
+    "read_model.behind" SERVICE_UNAVAILABLE "The read model has not come that far",
+    "read_model.parked" SERVICE_UNAVAILABLE "A part of the read model is set aside",
+    "request.malformed" BAD_REQUEST "The request cannot be read",
+    "request.invalid" UNPROCESSABLE_ENTITY "A value is not acceptable",
+    "request.unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be JSON",
+    "request.too_large" PAYLOAD_TOO_LARGE "The body is too large",
+    "route.unknown" NOT_FOUND "There is nothing at this path",
+    "route.method_not_allowed" METHOD_NOT_ALLOWED "The path does not take that method",
+    "store.overloaded" SERVICE_UNAVAILABLE "Too much is waiting; nothing was done",
+    "store.unavailable" SERVICE_UNAVAILABLE "The store cannot be reached",
+    "internal" INTERNAL_SERVER_ERROR "Something is broken here",
+}
 
 /// The row of a code. A code outside the table is a state of affairs all the same, so it is a conflict.
 #[must_use]
 pub fn of(code: &'static str) -> Code {
     let known = CODES.iter().find(|known| known.code == code);
-    known
-        .copied()
-        .unwrap_or(row(code, StatusCode::CONFLICT, "It was refused"))
+    known.copied().unwrap_or(Code {
+        code,
+        status: StatusCode::CONFLICT,
+        title: "It was refused",
+    })
 }
 
 #[cfg(test)]

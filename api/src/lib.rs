@@ -1,6 +1,6 @@
 //! The HTTP edge: it reads requests into commands and queries, and tells what came of them. It knows no rules.
 
-pub mod answer;
+mod answer;
 mod awaiting;
 mod carts;
 mod checkouts;

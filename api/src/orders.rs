@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use domain::{
     AggregateType, AnyEvent,
     cart::Delivery,
@@ -12,7 +12,10 @@ use domain::{
 use projections::{Cursor, Fresh, LIMIT_MAX, orders::Order};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::log::{StoredEvent, StreamId, decode};
+use store::{
+    executor::Token,
+    log::{StoredEvent, StreamId, decode},
+};
 
 use crate::{
     Shop,
@@ -149,7 +152,8 @@ pub async fn cancel(
 }
 
 /// `GET /v1/orders/{id}/events`
-pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Json<Value>, Problem> {
+pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Response, Problem> {
+    let head = shop.log.head().await?;
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
     let mut events = shop
         .log
@@ -173,9 +177,13 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     }
     events.sort_by_key(|stored| stored.position);
     let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(
-        serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
-    ))
+    Ok(freshness::answer(Fresh {
+        value: serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
+        reflects: Token {
+            incarnation: head.incarnation,
+            position: head.position,
+        },
+    }))
 }
 
 fn payment(stored: &StoredEvent) -> Option<PaymentId> {

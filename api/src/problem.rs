@@ -106,7 +106,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status alone; [`complete`] writes the body, because only it knows the request.
+    /// The status alone; `complete` writes the body, because only it knows the request.
     fn into_response(self) -> Response {
         let mut response = codes::of(self.0.code).status.into_response();
         response.extensions_mut().insert(self);
@@ -175,7 +175,7 @@ impl Problem {
         tracing::error!(%cause, "the store is unavailable");
         Self::new(
             "store.unavailable",
-            "it may have taken effect: repeat it under the same Idempotency-Key",
+            "try again; a command may have taken effect, so repeat it under its Idempotency-Key",
         )
     }
 }
@@ -195,13 +195,8 @@ pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Nex
     if status != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
-    let allowed = response
-        .headers()
-        .get(header::ALLOW)
-        .and_then(|allow| allow.to_str().ok());
-    Problem::new("route.method_not_allowed", format!("{method} means nothing here"))
-        .with_header(header::ALLOW, allowed.unwrap_or_default())
-        .render(&path, &trace_id)
+    // The router adds the Allow header to whatever answers with this status.
+    Problem::new("route.method_not_allowed", format!("{method} means nothing here")).render(&path, &trace_id)
 }
 
 /// The answer where no route is.

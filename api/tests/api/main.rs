@@ -1,0 +1,9 @@
+//! The edge, in process, on real servers.
+
+mod checkout;
+mod flash_sale;
+mod idempotency;
+mod payments;
+mod reads;
+mod status;
+mod support;

@@ -1,0 +1,325 @@
+//! A whole shop in process, and requests to it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose shop does not answer cannot go on"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use api::{
+    Settings, Shop,
+    outbound::simulator::{Late, Simulator},
+};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use projections::ReadModels;
+use serde_json::{Value, json};
+use sqlx::Executor as _;
+use store::{
+    engine::Engine,
+    testing::{Ground, eventually},
+};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// A shop with all its followers, read models and the simulated gateway.
+pub struct Api {
+    pub router: Router,
+    pub engine: Engine,
+    ground: Ground,
+    late: Option<Late>,
+}
+
+/// A request on its way.
+pub struct Ask {
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+pub fn get(path: &str) -> Ask {
+    Ask::new(Method::GET, path)
+}
+
+pub fn post(path: &str, body: &Value) -> Ask {
+    Ask::new(Method::POST, path).json(body)
+}
+
+pub fn put(path: &str, body: &Value) -> Ask {
+    Ask::new(Method::PUT, path).json(body)
+}
+
+pub fn delete(path: &str) -> Ask {
+    Ask::new(Method::DELETE, path)
+}
+
+/// A key that nobody used before.
+pub fn fresh_key() -> String {
+    Uuid::now_v7().to_string()
+}
+
+pub fn gbp(amount: i64) -> Value {
+    json!({ "amount": amount, "currency": "GBP" })
+}
+
+/// What a cart is checked out with, but for the cart.
+pub fn buyer(cart: &str, method: &str) -> Value {
+    json!({
+        "cart": cart,
+        "method": method,
+        "contact": { "name": "Ada Lovelace", "email": "ada@example.com", "phone": "+44 20 7946 0000" },
+        "address": { "lines": ["12 St James's Square"], "city": "London", "postcode": "SW1Y 4JH", "country": "GB" },
+    })
+}
+
+impl Ask {
+    pub fn new(method: Method, path: &str) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.raw("application/json", body.to_string())
+    }
+
+    pub fn raw(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header("content-type", kind)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// Waits as long as the edge lets anybody wait.
+    pub fn patient(self) -> Self {
+        self.header("prefer", "wait=30")
+    }
+
+    /// Reads what `reply` wrote.
+    pub fn after(self, reply: &Reply) -> Self {
+        self.header("daybook-min-position", reply.header("daybook-position"))
+            .patient()
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A member of the body as text.
+    pub fn text_of(&self, name: &str) -> String {
+        self.json()[name].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+
+    /// A problem with that status and code.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        assert_eq!(
+            (self.status.as_u16(), self.code().as_str()),
+            (status, code),
+            "{self:?}"
+        );
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let body = self.json();
+        for member in ["type", "title", "detail", "instance", "trace_id"] {
+            assert!(body[member].is_string(), "{member} in {body}");
+        }
+        assert_eq!(body["status"], status);
+        self
+    }
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    pub async fn start_with(settings: Settings) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        let mut engine = ground.engine().await;
+        let read = ground.pool("_read").await;
+        let (simulator, late) = Simulator::new();
+        projections::start(&mut engine, read.clone());
+        engine.relay();
+        engine.checkouts();
+        engine.ask(Arc::new(simulator));
+        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+        Self {
+            router: api::router(Shop::new(&engine, models, settings)),
+            engine,
+            ground,
+            late: Some(late),
+        }
+    }
+
+    /// Delivers the gateway's late answers from now on.
+    pub fn deliver_late_answers(&mut self) {
+        if let Some(late) = self.late.take() {
+            let results = self.engine.payment_results();
+            tokio::spawn(late.run(results, Arc::clone(&self.engine.clock), Duration::ZERO));
+        }
+    }
+
+    /// Destroys every personal key, and starts the edge anew so that none is remembered.
+    pub async fn forget(&mut self) {
+        let keys = self.ground.owner_pool("_keys").await;
+        keys.execute("DELETE FROM subject_keys").await.unwrap();
+        let read = self.ground.pool("_read").await;
+        let mut engine = self.ground.engine().await;
+        projections::start(&mut engine, read.clone());
+        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+        self.router = api::router(Shop::new(&engine, models, Settings::default()));
+        self.engine = engine;
+    }
+
+    pub async fn send(&self, ask: Ask) -> Reply {
+        let mut request = Request::builder().method(ask.method).uri(ask.path);
+        for (name, value) in ask.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(ask.body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        Reply {
+            status,
+            headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// Lists a product of one SKU, and waits until carts know its price.
+    pub async fn list(&self, sku: &str, pence: i64) {
+        let body =
+            json!({ "title": format!("The {sku}"), "variants": [{ "sku": sku, "price": gbp(pence) }] });
+        let listed = self.send(post("/v1/products", &body)).await.expect(201);
+        let path = listed.header("location").to_owned();
+        self.send(get(&path).after(&listed)).await.expect(200);
+    }
+
+    /// Lists a product and receives units of it.
+    pub async fn stock(&self, sku: &str, pence: i64, units: u32) {
+        self.list(sku, pence).await;
+        let path = format!("/v1/inventory/{sku}/receive");
+        self.send(post(&path, &json!({ "quantity": units })))
+            .await
+            .expect(200);
+    }
+
+    /// A cart with so many units of each SKU.
+    pub async fn cart(&self, lines: &[(&str, u32)]) -> String {
+        let opened = self
+            .send(post("/v1/carts", &json!({ "currency": "GBP" })))
+            .await
+            .expect(201);
+        let cart = opened.text_of("id");
+        for (sku, quantity) in lines {
+            let path = format!("/v1/carts/{cart}/items");
+            let body = json!({ "sku": sku, "quantity": quantity });
+            self.send(post(&path, &body)).await.expect(200);
+        }
+        cart
+    }
+
+    pub async fn check_out(&self, cart: &str, method: &str) -> Reply {
+        let ask = post("/v1/checkouts", &buyer(cart, method)).key(&fresh_key());
+        self.send(ask.patient()).await
+    }
+
+    /// An order of so many units, reserved and waiting for its payment: its id and its payment's.
+    pub async fn order(&self, sku: &str, units: u32) -> (String, String) {
+        let cart = self.cart(&[(sku, units)]).await;
+        let reply = self.check_out(&cart, "card").await.expect(201);
+        (reply.text_of("order"), reply.text_of("payment"))
+    }
+
+    pub async fn authorize(&self, payment: &str, token: &str) -> Reply {
+        let path = format!("/v1/payments/{payment}/authorize");
+        self.send(
+            post(&path, &json!({ "token": token }))
+                .key(&fresh_key())
+                .patient(),
+        )
+        .await
+    }
+
+    pub async fn cancel(&self, order: &str) -> Reply {
+        let body = json!({ "reason": "customer_request" });
+        self.send(post(&format!("/v1/orders/{order}/cancel"), &body))
+            .await
+    }
+
+    /// Waits until a resource's member has a value.
+    pub async fn until(&self, path: &str, member: &str, value: &str) -> Value {
+        eventually(&format!("{member} of {path} is {value}"), || async {
+            let body = self.send(get(path)).await.json();
+            (body[member] == value).then_some(body)
+        })
+        .await
+    }
+
+    /// Waits until a SKU has so much on hand and reserved.
+    pub async fn until_stock(&self, sku: &str, on_hand: i64, reserved: i64) {
+        let path = format!("/v1/inventory/{sku}");
+        eventually(
+            &format!("{sku} has {on_hand} on hand, {reserved} reserved"),
+            || async {
+                let body = self.send(get(&path)).await.json();
+                (body["on_hand"] == on_hand && body["reserved"] == reserved).then_some(())
+            },
+        )
+        .await;
+    }
+
+    /// The log's events, in order.
+    pub async fn events(&self) -> Vec<Value> {
+        let reply = self.send(get("/v1/events?limit=2000")).await.expect(200);
+        reply
+            .text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
