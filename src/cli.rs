@@ -23,13 +23,7 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct GroundArgs {
     /// Where the local servers keep their data, used when no DATABASE_URL is given.
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "DAYBOOK_DATA",
-        default_value = ".daybook"
-    )]
+    #[arg(long, global = true, value_name = "DIR", env = "DAYBOOK_DATA", default_value = ".daybook")]
     pub data: PathBuf,
     /// Settings as NAME=value lines, overridden by the environment.
     #[arg(long, global = true, value_name = "FILE", env = "DAYBOOK_CONFIG")]
@@ -45,12 +39,7 @@ pub enum Command {
         #[arg(long)]
         fresh: bool,
         /// Where to listen.
-        #[arg(
-            long,
-            value_name = "ADDRESS",
-            env = "DAYBOOK_LISTEN",
-            default_value = "127.0.0.1:8080"
-        )]
+        #[arg(long, value_name = "ADDRESS", env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
         /// Leave the catalogue empty.
         #[arg(long)]
@@ -59,12 +48,7 @@ pub enum Command {
     /// Serve the HTTP API on servers that are running already.
     Serve {
         /// Where to listen.
-        #[arg(
-            long,
-            value_name = "ADDRESS",
-            env = "DAYBOOK_LISTEN",
-            default_value = "127.0.0.1:8080"
-        )]
+        #[arg(long, value_name = "ADDRESS", env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
     /// Lay or update the tables, as their owner.

@@ -95,22 +95,9 @@ impl Ground {
 
     fn given(settings: Settings, app_url: String) -> Result<Self, GroundError> {
         let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
-        let master = settings
-            .master_key
-            .clone()
-            .ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
-        let owner_url = settings
-            .owner_database_url
-            .clone()
-            .unwrap_or_else(|| app_url.clone());
-        Ok(Self {
-            stack: None,
-            owner_url,
-            app_url,
-            nats_url,
-            master,
-            settings,
-        })
+        let master = settings.master_key.clone().ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
+        let owner_url = settings.owner_database_url.clone().unwrap_or_else(|| app_url.clone());
+        Ok(Self { stack: None, owner_url, app_url, nats_url, master, settings })
     }
 
     async fn local(
@@ -154,11 +141,7 @@ impl Ground {
         }
         schema::migrate(&self.owner_url, schema, app_role, &schema::log_tables()).await?;
         schema::migrate(&self.owner_url, schema, app_role, &schema::key_tables()).await?;
-        let projections = self
-            .settings
-            .projection_database_url
-            .as_ref()
-            .unwrap_or(&self.owner_url);
+        let projections = self.settings.projection_database_url.as_ref().unwrap_or(&self.owner_url);
         schema::migrate(projections, schema, app_role, &projections::tables()).await?;
         Ok(())
     }
@@ -189,11 +172,7 @@ impl Ground {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn projection_pool(&self) -> Result<PgPool, GroundError> {
-        let url = self
-            .settings
-            .projection_database_url
-            .as_ref()
-            .unwrap_or(&self.app_url);
+        let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.app_url);
         Ok(schema::connect(url, &self.settings.schema, "_read", PROJECTION_CONNECTIONS).await?)
     }
 
@@ -203,12 +182,7 @@ impl Ground {
     /// When the database cannot be reached.
     pub async fn read_pool(&self) -> Result<PgPool, GroundError> {
         let projections = self.settings.projection_database_url.as_ref();
-        let url = self
-            .settings
-            .read_database_url
-            .as_ref()
-            .or(projections)
-            .unwrap_or(&self.app_url);
+        let url = self.settings.read_database_url.as_ref().or(projections).unwrap_or(&self.app_url);
         Ok(schema::connect(url, &self.settings.schema, "_read", READ_CONNECTIONS).await?)
     }
 }
@@ -216,10 +190,7 @@ impl Ground {
 /// The key that the local stack's data is sealed under: made once, readable by its owner only.
 fn local_master_key(data: &Path) -> Result<MasterKey, GroundError> {
     let path = data.join("master.key");
-    let failed = |source| GroundError::File {
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| GroundError::File { path: path.clone(), source };
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text.parse()?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -235,9 +206,7 @@ fn local_master_key(data: &Path) -> Result<MasterKey, GroundError> {
                 .mode(0o600)
                 .open(&beside)
                 .map_err(failed)?;
-            file.write_all(key.to_text().as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(failed)?;
+            file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
             fs::rename(&beside, &path).map_err(failed)?;
             Ok(key)
         }

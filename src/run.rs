@@ -98,11 +98,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
     let data = cli.ground.data;
     let tell: &(dyn Fn(&str) + Sync) = &|line| eprintln!("{line}");
     match cli.command {
-        Command::Up {
-            fresh,
-            listen,
-            no_sample,
-        } => {
+        Command::Up { fresh, listen, no_sample } => {
             // Taken before anything is started, so that a second `up` says so instead of disturbing the first.
             let listener = serve::listener(listen).await?;
             let ground = Ground::prepare(settings, &data, fresh, tell).await?;
@@ -122,9 +118,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
                 println!("The tables are up to date.");
             }
         }
-        Command::Import {
-            source: ImportCommand::Retail { file, rejects },
-        } => {
+        Command::Import { source: ImportCommand::Retail { file, rejects } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
         }
@@ -140,10 +134,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
 /// Prints the failure where people and scripts look for it.
 fn told(json: bool, failure: &Failure) -> ExitCode {
     if json {
-        println!(
-            "{}",
-            serde_json::json!({"ok": false, "error": failure.to_string()})
-        );
+        println!("{}", serde_json::json!({"ok": false, "error": failure.to_string()}));
     }
     eprintln!("{}: {failure}", Cli::command().get_name());
     ExitCode::from(failure.status())
@@ -153,9 +144,7 @@ fn told(json: bool, failure: &Failure) -> ExitCode {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("DAYBOOK_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,daybook=info,store=info,api=info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() {
         builder.with_target(false).init();
     } else {

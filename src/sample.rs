@@ -46,20 +46,12 @@ pub async fn load(engine: &Engine) -> Result<usize, SampleError> {
     let mut new = 0;
     for entry in entries {
         let quantity = Quantity::new(entry.stock)?;
-        let skus: Vec<_> = entry
-            .listing
-            .variants
-            .iter()
-            .map(|variant| variant.sku.clone())
-            .collect();
+        let skus: Vec<_> = entry.listing.variants.iter().map(|variant| variant.sku.clone()).collect();
         if execute(engine, &entry.id, product::Command::List(entry.listing).into()).await? {
             new += 1;
         }
         for sku in skus {
-            let receive = inventory_item::Command::Receive {
-                quantity,
-                reference: None,
-            };
+            let receive = inventory_item::Command::Receive { quantity, reference: None };
             execute(engine, sku.as_str(), receive.into()).await?;
         }
     }

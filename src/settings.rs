@@ -10,43 +10,19 @@ use store::secrets::{MasterKey, MasterKeyError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
 pub const NAMES: &[(&str, &str)] = &[
-    (
-        "DATABASE_URL",
-        "Postgres as the serving role; without it, local servers are started",
-    ),
-    (
-        "DAYBOOK_OWNER_DATABASE_URL",
-        "Postgres as the owner, for migrate; default: DATABASE_URL",
-    ),
-    (
-        "DAYBOOK_APP_ROLE",
-        "the serving role that migrate grants to; default: daybook_app",
-    ),
-    (
-        "DAYBOOK_SCHEMA",
-        "what the schemas' names start with; default: daybook",
-    ),
-    (
-        "DAYBOOK_PROJECTION_DATABASE_URL",
-        "where read models are written; default: DATABASE_URL",
-    ),
+    ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
+    ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
+    ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),
+    ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),
+    ("DAYBOOK_PROJECTION_DATABASE_URL", "where read models are written; default: DATABASE_URL"),
     (
         "DAYBOOK_READ_DATABASE_URL",
         "where queries read, perhaps a standby; default: where read models are written",
     ),
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
-    (
-        "DAYBOOK_NATS_PREFIX",
-        "the first token of every subject; default: daybook",
-    ),
-    (
-        "DAYBOOK_MASTER_KEY",
-        "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL",
-    ),
-    (
-        "DAYBOOK_SERVERS",
-        "where local servers' programs are kept; default: servers/ in the data directory",
-    ),
+    ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
+    ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
+    ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
 
 /// The serving role's name where nothing else is said.
@@ -111,10 +87,7 @@ impl Settings {
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let file = file.map(read).transpose()?.unwrap_or_default();
         let get = |name: &str| {
-            env::var(name)
-                .ok()
-                .or_else(|| file.get(name).cloned())
-                .filter(|value| !value.trim().is_empty())
+            env::var(name).ok().or_else(|| file.get(name).cloned()).filter(|value| !value.trim().is_empty())
         };
         Ok(Self {
             database_url: get("DATABASE_URL"),
@@ -132,15 +105,9 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
-    let text = fs::read_to_string(path).map_err(|source| SettingsError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let wrong = |line: usize, reason: String| SettingsError::Line {
-        path: path.to_owned(),
-        line,
-        reason,
-    };
+    let text =
+        fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })?;
+    let wrong = |line: usize, reason: String| SettingsError::Line { path: path.to_owned(), line, reason };
     let mut values = BTreeMap::new();
     for (line, text) in (1..).zip(text.lines()) {
         let text = text.trim();
@@ -153,10 +120,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
         let name = name.trim();
         if !NAMES.iter().any(|(known, _)| *known == name) {
             let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            return Err(wrong(
-                line,
-                format!("there is no setting {name}; there are {}", known.join(", ")),
-            ));
+            return Err(wrong(line, format!("there is no setting {name}; there are {}", known.join(", "))));
         }
         values.insert(name.to_owned(), value.trim().to_owned());
     }

@@ -79,10 +79,7 @@ struct Source {
 impl Source {
     /// The part before unit tests.
     fn code(&self) -> &str {
-        self.text
-            .split("#[cfg(test)]\nmod tests {")
-            .next()
-            .unwrap_or_default()
+        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
     }
 
     fn is_test(&self) -> bool {
@@ -110,16 +107,7 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    for place in [
-        "api",
-        "domain",
-        "projections",
-        "scenarios",
-        "src",
-        "stack",
-        "store",
-        "tests",
-    ] {
+    for place in ["api", "domain", "projections", "scenarios", "src", "stack", "store", "tests"] {
         collect(&root().join(place), &mut sources);
     }
     assert!(sources.len() > 50, "the tidy test has lost sight of the sources");
@@ -174,9 +162,7 @@ fn crates_depend_on_each_other_in_one_direction() {
     }
     for name in dependencies("domain", "dependencies") {
         if !DOMAIN_MAY_USE.contains(&name.as_str()) {
-            broken.push(format!(
-                "domain/Cargo.toml: the domain uses {DOMAIN_MAY_USE:?} only, not {name}"
-            ));
+            broken.push(format!("domain/Cargo.toml: the domain uses {DOMAIN_MAY_USE:?} only, not {name}"));
         }
     }
     check(broken);
@@ -203,9 +189,7 @@ fn only_the_store_names_the_event_sourcing_libraries() {
 #[test]
 fn the_domain_is_pure() {
     let sources = sources();
-    let domain = sources
-        .iter()
-        .filter(|source| source.path.starts_with("domain/src") && !source.is_test());
+    let domain = sources.iter().filter(|source| source.path.starts_with("domain/src") && !source.is_test());
     check(found(domain, IMPURE));
 }
 
@@ -213,9 +197,7 @@ fn the_domain_is_pure() {
 fn time_names_chance_and_tasks_come_through_the_ports() {
     let sources = sources();
     let inner = sources.iter().filter(|source| {
-        ["store/src", "projections/src", "api/src"]
-            .iter()
-            .any(|place| source.path.starts_with(place))
+        ["store/src", "projections/src", "api/src"].iter().any(|place| source.path.starts_with(place))
             && !source.is_test()
             && !ADAPTERS.iter().any(|adapter| source.path.starts_with(adapter))
     });
@@ -227,9 +209,7 @@ fn found<'a>(sources: impl Iterator<Item = &'a Source>, forbidden: &[(&str, &str
     for source in sources {
         for (what, instead) in forbidden {
             broken.extend(
-                source
-                    .lines_with(what)
-                    .map(|line| format!("{}:{line}: {what} — use {instead}", source.path)),
+                source.lines_with(what).map(|line| format!("{}:{line}: {what} — use {instead}", source.path)),
             );
         }
     }
@@ -239,10 +219,7 @@ fn found<'a>(sources: impl Iterator<Item = &'a Source>, forbidden: &[(&str, &str
 #[test]
 fn a_fold_names_every_event() {
     let mut broken = Vec::new();
-    for source in sources()
-        .iter()
-        .filter(|source| source.path.starts_with("domain/src/"))
-    {
+    for source in sources().iter().filter(|source| source.path.starts_with("domain/src/")) {
         let mut depth = None;
         for (index, line) in source.code().lines().enumerate() {
             let indent = line.len() - line.trim_start().len();
@@ -251,11 +228,7 @@ fn a_fold_names_every_event() {
             } else if depth.is_some_and(|depth| indent <= depth && line.trim() == "}") {
                 depth = None;
             } else if depth.is_some() && line.trim_start().starts_with("_ =>") {
-                broken.push(format!(
-                    "{}:{}: name the events that change nothing",
-                    source.path,
-                    index + 1
-                ));
+                broken.push(format!("{}:{}: name the events that change nothing", source.path, index + 1));
             }
         }
     }
@@ -268,27 +241,15 @@ fn tests_neither_sleep_nor_are_skipped() {
     for source in sources().iter().filter(|source| source.path != "tests/tidy.rs") {
         if source.is_test() && !POLLS.contains(&source.path.as_str()) {
             for what in ["thread::sleep(", "time::sleep("] {
-                let lines = source
-                    .text
-                    .lines()
-                    .enumerate()
-                    .filter(|(_, line)| line.contains(what));
+                let lines = source.text.lines().enumerate().filter(|(_, line)| line.contains(what));
                 broken.extend(lines.map(|(index, _)| {
-                    format!(
-                        "{}:{}: poll with a deadline instead of sleeping",
-                        source.path,
-                        index + 1
-                    )
+                    format!("{}:{}: poll with a deadline instead of sleeping", source.path, index + 1)
                 }));
             }
         }
         for (index, line) in source.text.lines().enumerate() {
             if line.trim_start().starts_with("#[ignore") {
-                broken.push(format!(
-                    "{}:{}: a test runs or is deleted",
-                    source.path,
-                    index + 1
-                ));
+                broken.push(format!("{}:{}: a test runs or is deleted", source.path, index + 1));
             }
         }
     }
@@ -299,11 +260,7 @@ fn tests_neither_sleep_nor_are_skipped() {
 fn every_module_says_what_it_knows() {
     let sources = sources();
     let silent = sources.iter().filter(|source| !source.text.starts_with("//!"));
-    check(
-        silent
-            .map(|source| format!("{}: begin with a //! sentence", source.path))
-            .collect(),
-    );
+    check(silent.map(|source| format!("{}: begin with a //! sentence", source.path)).collect());
 }
 
 #[test]
@@ -311,15 +268,8 @@ fn nothing_is_left_for_later() {
     let mut broken = Vec::new();
     for source in sources().iter().filter(|source| source.path != "tests/tidy.rs") {
         for (index, line) in source.text.lines().enumerate() {
-            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("]
-                .iter()
-                .any(|word| line.contains(word))
-            {
-                broken.push(format!(
-                    "{}:{}: do it, or write it down as an issue",
-                    source.path,
-                    index + 1
-                ));
+            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("].iter().any(|word| line.contains(word)) {
+                broken.push(format!("{}:{}: do it, or write it down as an issue", source.path, index + 1));
             }
         }
     }
@@ -331,18 +281,11 @@ fn types_are_named_for_what_they_are() {
     let mut broken = Vec::new();
     for source in sources() {
         for (index, line) in source.code().lines().enumerate() {
-            let mut words = line
-                .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                .peekable();
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').peekable();
             while let Some(word) = words.next() {
-                let named = ["struct", "enum", "trait"]
-                    .contains(&word)
-                    .then(|| words.peek())
-                    .flatten();
+                let named = ["struct", "enum", "trait"].contains(&word).then(|| words.peek()).flatten();
                 if let Some(name) = named
-                    && ["Manager", "Helper", "Util", "Utils", "Service"]
-                        .iter()
-                        .any(|end| name.ends_with(end))
+                    && ["Manager", "Helper", "Util", "Utils", "Service"].iter().any(|end| name.ends_with(end))
                 {
                     broken.push(format!(
                         "{}:{}: {name} says nothing; name what it does",
@@ -368,10 +311,7 @@ fn files_stay_small_enough_to_read() {
             .count();
         match large.get(source.path.as_str()) {
             Some(known) if lines < *known => {
-                broken.push(format!(
-                    "{} has shrunk to {lines}: lower its number in LARGE",
-                    source.path
-                ));
+                broken.push(format!("{} has shrunk to {lines}: lower its number in LARGE", source.path));
             }
             Some(known) if lines == *known => {}
             _ if lines > LINES_MAX => {

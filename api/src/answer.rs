@@ -82,11 +82,7 @@ impl Done {
     #[must_use]
     pub fn problem(&self, problem: Problem) -> Problem {
         let problem = problem.with_header(POSITION, &self.token.to_string());
-        if self.replayed {
-            problem.with_header(REPLAYED, "true")
-        } else {
-            problem
-        }
+        if self.replayed { problem.with_header(REPLAYED, "true") } else { problem }
     }
 
     /// 200 with the receipt.
@@ -116,12 +112,6 @@ pub fn located(mut response: Response, location: &str) -> Response {
 pub fn segment(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     text.bytes()
-        .map(|byte| {
-            if unreserved(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
+        .map(|byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }

@@ -22,9 +22,7 @@ impl Deadline {
     #[must_use]
     pub fn after(shop: &Shop, wait: Duration) -> Self {
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        Self {
-            at_us: shop.clock.now_us().saturating_add(wait_us),
-        }
+        Self { at_us: shop.clock.now_us().saturating_add(wait_us) }
     }
 
     fn left(self, shop: &Shop) -> Duration {
@@ -44,10 +42,7 @@ impl Watch {
     #[must_use]
     pub fn new(shop: &Shop, aggregate_type: AggregateType, id: &str) -> Self {
         let stream = StreamId::new(aggregate_type, id);
-        Self {
-            entries: shop.feed.watch(stream.clone()),
-            stream,
-        }
+        Self { entries: shop.feed.watch(stream.clone()), stream }
     }
 
     /// The first event after a sequence in which `look` finds something; `None` when none came in time.

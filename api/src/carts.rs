@@ -56,9 +56,7 @@ pub async fn open(
     let run = call.run(&shop, &body)?;
     let id = CartId::from(run.new_id(&shop, "cart"));
     let Open { currency, customer } = body;
-    let done = run
-        .execute(&shop, id.as_str(), Command::Open { customer, currency })
-        .await?;
+    let done = run.execute(&shop, id.as_str(), Command::Open { customer, currency }).await?;
     Ok(done.created(id.as_str(), &format!("/v1/carts/{id}")))
 }
 
@@ -82,16 +80,9 @@ pub async fn add(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let Add { sku, quantity } = body;
-    let wanted = Wanted {
-        sku,
-        quantity,
-        freshness,
-    };
+    let wanted = Wanted { sku, quantity, freshness };
     let line = priced(&shop, &wanted).await?;
-    Ok(run
-        .execute(&shop, id.as_str(), Command::AddLine(line))
-        .await?
-        .ok(id.as_str()))
+    Ok(run.execute(&shop, id.as_str(), Command::AddLine(line)).await?.ok(id.as_str()))
 }
 
 /// `PUT /v1/carts/{id}/items/{sku}`
@@ -103,11 +94,7 @@ pub async fn set(
     Json(body): Json<Set>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let wanted = Wanted {
-        sku,
-        quantity: body.quantity,
-        freshness,
-    };
+    let wanted = Wanted { sku, quantity: body.quantity, freshness };
     let done = set_or_add(&shop, run, &id, &wanted).await?;
     Ok(done.ok(id.as_str()))
 }
@@ -119,24 +106,14 @@ pub async fn remove(
     Path((id, sku)): Path<(CartId, Sku)>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &())?;
-    Ok(run
-        .execute(&shop, id.as_str(), Command::RemoveLine { sku })
-        .await?
-        .ok(id.as_str()))
+    Ok(run.execute(&shop, id.as_str(), Command::RemoveLine { sku }).await?.ok(id.as_str()))
 }
 
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.
 async fn set_or_add(shop: &Shop, run: Run, id: &CartId, wanted: &Wanted) -> Result<Done, Problem> {
     for round in 0..TRIES_MAX {
-        let setting = if round == 0 {
-            run.clone()
-        } else {
-            run.further(round * 2, run.expected_version())
-        };
-        let command = Command::SetQuantity {
-            sku: wanted.sku.clone(),
-            quantity: wanted.quantity,
-        };
+        let setting = if round == 0 { run.clone() } else { run.further(round * 2, run.expected_version()) };
+        let command = Command::SetQuantity { sku: wanted.sku.clone(), quantity: wanted.quantity };
         let without = match setting.execute(shop, id.as_str(), command).await {
             Err(error) => without_line(error)?,
             Ok(done) => return Ok(done),
@@ -175,7 +152,7 @@ async fn priced(shop: &Shop, wanted: &Wanted) -> Result<Line, Problem> {
     let offer = shop.read.variant(&wanted.sku, wanted.freshness).await?;
     let Some(offer) = offer.value else {
         return Err(
-            Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku),
+            Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku)
         );
     };
     Ok(Line {

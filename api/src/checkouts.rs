@@ -76,11 +76,7 @@ impl TryFrom<Vec<Short>> for AddressLines {
     type Error = WrongAddressLines;
 
     fn try_from(lines: Vec<Short>) -> Result<Self, WrongAddressLines> {
-        if (1..=ADDRESS_LINES_MAX).contains(&lines.len()) {
-            Ok(Self(lines))
-        } else {
-            Err(WrongAddressLines)
-        }
+        if (1..=ADDRESS_LINES_MAX).contains(&lines.len()) { Ok(Self(lines)) } else { Err(WrongAddressLines) }
     }
 }
 
@@ -143,16 +139,13 @@ pub async fn create(
 /// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
 async fn seal(shop: &Shop, body: &CheckOut) -> Result<Delivery, Problem> {
     let stream = StreamId::new(AggregateType::Cart, body.cart.as_str());
-    let subject = read(shop, &stream, 0)
-        .await?
-        .into_iter()
-        .find_map(|recorded| match recorded.event {
-            AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
-                Some(customer) => format!("customer:{customer}"),
-                None => format!("cart:{}", body.cart),
-            }),
-            _ => None,
-        });
+    let subject = read(shop, &stream, 0).await?.into_iter().find_map(|recorded| match recorded.event {
+        AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
+            Some(customer) => format!("customer:{customer}"),
+            None => format!("cart:{}", body.cart),
+        }),
+        _ => None,
+    });
     let subject = subject.ok_or_else(|| Problem::refused(&cart::Refusal::NotOpen.into()))?;
     Ok(Delivery {
         contact: sealed(shop, &subject, &body.contact).await?,
@@ -181,9 +174,7 @@ impl Watches {
         };
         let since = (0, done.replayed);
         let mut plan = None;
-        let decided = self
-            .checkout
-            .first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
+        let decided = self.checkout.first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
         let (Some((recorded, verdict)), plan) = (decided.await?, plan) else {
             return Ok(respond(&done, answer));
         };
@@ -202,24 +193,13 @@ impl Watches {
         } else {
             answer.payment = None;
         }
-        answer.status = if plan.needs_authorization() {
-            Status::AwaitingPayment
-        } else {
-            Status::Accepted
-        };
+        answer.status = if plan.needs_authorization() { Status::AwaitingPayment } else { Status::Accepted };
         Ok(respond(&done, answer))
     }
 }
 
 fn pending(event: &AnyEvent) -> Option<Answer> {
-    let AnyEvent::Cart(cart::Event::CheckedOut {
-        order,
-        payment,
-        total,
-        pay_by,
-        ..
-    }) = event
-    else {
+    let AnyEvent::Cart(cart::Event::CheckedOut { order, payment, total, pay_by, .. }) = event else {
         return None;
     };
     Some(Answer {
@@ -242,11 +222,10 @@ fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), P
             None
         }
         Event::Reserved {} => Some(Ok(())),
-        Event::ReservationFailed { shortages, refusals } if shortages.is_empty() => Some(Err(Problem::new(
-            "checkout.failed",
-            "the order could not be placed; nothing is reserved",
-        )
-        .with("refusals", refusals))),
+        Event::ReservationFailed { shortages, refusals } if shortages.is_empty() => {
+            Some(Err(Problem::new("checkout.failed", "the order could not be placed; nothing is reserved")
+                .with("refusals", refusals)))
+        }
         Event::ReservationFailed { shortages, .. } => Some(Err(Problem::new(
             "inventory.insufficient",
             "fewer units are available than the cart holds; nothing is reserved",
@@ -262,11 +241,7 @@ fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), P
 }
 
 fn opened(recorded: &Recorded) -> Option<()> {
-    matches!(
-        recorded.event,
-        AnyEvent::Payment(payment::Event::IntentOpened { .. })
-    )
-    .then_some(())
+    matches!(recorded.event, AnyEvent::Payment(payment::Event::IntentOpened { .. })).then_some(())
 }
 
 fn respond(done: &Done, answer: Answer) -> Response {

@@ -100,11 +100,7 @@ codes! {
 #[must_use]
 pub fn of(code: &'static str) -> Code {
     let known = CODES.iter().find(|known| known.code == code);
-    known.copied().unwrap_or(Code {
-        code,
-        status: StatusCode::CONFLICT,
-        title: "It was refused",
-    })
+    known.copied().unwrap_or(Code { code, status: StatusCode::CONFLICT, title: "It was refused" })
 }
 
 #[cfg(test)]
@@ -118,14 +114,9 @@ mod tests {
 
     /// Serde lists every name that it knows when it is given one that it does not.
     fn codes_of<R: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
-        let error = serde_json::from_str::<R>(r#"{"code":"?"}"#)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<R>(r#"{"code":"?"}"#).unwrap_err().to_string();
         let names: Vec<_> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
-        assert!(
-            names.len() > 3 && names.iter().all(|name| name.contains('.')),
-            "{error}"
-        );
+        assert!(names.len() > 3 && names.iter().all(|name| name.contains('.')), "{error}");
         names
     }
 
@@ -139,11 +130,8 @@ mod tests {
             codes_of::<inventory_item::Refusal>(),
         ];
         let known: BTreeSet<_> = CODES.iter().map(|known| known.code).collect();
-        let missing: Vec<_> = refusals
-            .iter()
-            .flatten()
-            .filter(|code| !known.contains(code.as_str()))
-            .collect();
+        let missing: Vec<_> =
+            refusals.iter().flatten().filter(|code| !known.contains(code.as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 
@@ -165,10 +153,8 @@ mod tests {
                 (code, cells.next().unwrap_or_default().to_owned())
             })
             .collect();
-        let table: Vec<_> = CODES
-            .iter()
-            .map(|known| (known.code.to_owned(), known.status.as_str().to_owned()))
-            .collect();
+        let table: Vec<_> =
+            CODES.iter().map(|known| (known.code.to_owned(), known.status.as_str().to_owned())).collect();
         assert_eq!(documented, table);
     }
 }

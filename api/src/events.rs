@@ -82,16 +82,10 @@ pub async fn list(State(shop): State<Arc<Shop>>, Query(page): Query<Page>) -> Re
         lines.push(b'\n');
     }
     let last = events.last().map_or(from - 1, |last| last.position);
-    let reflects = Token {
-        incarnation: shop.executor.head().borrow().incarnation,
-        position: last,
-    };
+    let reflects = Token { incarnation: shop.executor.head().borrow().incarnation, position: last };
     let mut response = Response::new(Body::from(lines));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-ndjson"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(NEXT, HeaderValue::from(last + 1));
     if let Ok(token) = HeaderValue::from_str(&reflects.to_string()) {
         headers.insert(POSITION, token);

@@ -78,28 +78,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 }
 
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|error: BytesRejection| {
-            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new("request.too_large", "a body has at most 1 MiB")
-            } else {
-                Problem::new("request.malformed", "the body ended before its end")
-            }
-        })
+    Bytes::from_request(request, state).await.map_err(|error: BytesRejection| {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new("request.too_large", "a body has at most 1 MiB")
+        } else {
+            Problem::new("request.malformed", "the body ended before its end")
+        }
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind.map(|kind| {
-        kind.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    });
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     kind.is_some_and(|kind| {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     })
@@ -108,10 +98,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Text that is not JSON is malformed; JSON that does not say what was asked for is invalid.
 fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, Problem> {
     if !json {
-        return Err(Problem::new(
-            "request.unsupported_media_type",
-            "send Content-Type: application/json",
-        ));
+        return Err(Problem::new("request.unsupported_media_type", "send Content-Type: application/json"));
     }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Problem::new("request.invalid", error.to_string()),

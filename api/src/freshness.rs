@@ -52,25 +52,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Freshness {
                 )
             })?),
         };
-        Ok(Self(projections::Freshness {
-            at_least,
-            wait: wait(&parts.headers),
-        }))
+        Ok(Self(projections::Freshness { at_least, wait: wait(&parts.headers) }))
     }
 }
 
 /// Preferences are wishes: one that cannot be read is as if it were not there (RFC 7240).
 fn wait(headers: &HeaderMap) -> Duration {
-    let preferences = headers
-        .get_all(PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     let mut waits = preferences
         .flat_map(|value| value.split(','))
         .filter_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse().ok());
-    waits
-        .next()
-        .map_or(WAIT, |seconds| Duration::from_secs(seconds).min(WAIT_MAX))
+    waits.next().map_or(WAIT, |seconds| Duration::from_secs(seconds).min(WAIT_MAX))
 }
 
 fn token(text: &str) -> Option<Token> {
@@ -101,10 +93,8 @@ pub fn found<T: Serialize>(
 ) -> Result<Response, Problem> {
     let reflects = fresh.reflects;
     let Some(value) = fresh.value else {
-        return Err(
-            Problem::new(missing, "nothing has this id, as far as the read model has come")
-                .with_header(POSITION, &reflects.to_string()),
-        );
+        return Err(Problem::new(missing, "nothing has this id, as far as the read model has come")
+            .with_header(POSITION, &reflects.to_string()));
     };
     let tag = HeaderValue::from_str(&format!("\"{}\"", version(&value)));
     let mut response = answer(Fresh { value, reflects });

@@ -36,11 +36,7 @@ pub async fn up() -> Json<serde_json::Value> {
 /// `GET /readyz`: the log can be read and the read models are not too far behind.
 pub async fn ready(State(shop): State<Arc<Shop>>) -> Response {
     let readiness = readiness(&shop).await;
-    let status = if readiness.reasons.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if readiness.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
 
@@ -56,10 +52,7 @@ pub async fn metrics(State(shop): State<Arc<Shop>>) -> Result<Response, Problem>
     );
     for (name, position) in &followers {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "daybook_follower_position{{follower=\"{name}\"}} {position}"
-        );
+        let _ = writeln!(text, "daybook_follower_position{{follower=\"{name}\"}} {position}");
     }
     let parked = shop.read.parked().await?;
     let _ = write!(
@@ -83,26 +76,15 @@ async fn readiness(shop: &Shop) -> Readiness {
     let followers: Vec<_> = match shop.read.checkpoints().await {
         Ok(checkpoints) => checkpoints
             .into_iter()
-            .map(|(name, at)| Follower {
-                name,
-                position: at,
-                behind: (position - at).max(0),
-            })
+            .map(|(name, at)| Follower { name, position: at, behind: (position - at).max(0) })
             .collect(),
         Err(error) => {
             reasons.push(error.to_string());
             Vec::new()
         }
     };
-    let late = followers
-        .iter()
-        .filter(|follower| follower.behind > shop.settings.lag_max);
+    let late = followers.iter().filter(|follower| follower.behind > shop.settings.lag_max);
     reasons.extend(late.map(|follower| format!("{} is {} events behind", follower.name, follower.behind)));
     let status = if reasons.is_empty() { "ready" } else { "not_ready" };
-    Readiness {
-        status,
-        position,
-        followers,
-        reasons,
-    }
+    Readiness { status, position, followers, reasons }
 }

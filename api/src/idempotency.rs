@@ -39,9 +39,8 @@ impl FromRequestParts<Arc<Shop>> for Call {
 
     async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
         let Ok(principal) = Principal::from_request_parts(parts, shop).await;
-        let route = MatchedPath::from_request_parts(parts, shop)
-            .await
-            .map_err(|error| Problem::internal(&error))?;
+        let route =
+            MatchedPath::from_request_parts(parts, shop).await.map_err(|error| Problem::internal(&error))?;
         let params = RawPathParams::from_request_parts(parts, shop)
             .await
             .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
@@ -76,15 +75,9 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
     let Some(tag) = headers.get(header::IF_MATCH) else {
         return Ok(None);
     };
-    let version = tag
-        .to_str()
-        .ok()
-        .and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let version = tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
     version.map(Some).ok_or_else(|| {
-        Problem::new(
-            "precondition.malformed",
-            "If-Match takes one ETag of ours, such as \"3\"",
-        )
+        Problem::new("precondition.malformed", "If-Match takes one ETag of ours, such as \"3\"")
     })
 }
 
@@ -138,21 +131,13 @@ impl Run {
     /// A new name for what the command makes; under a key a repeat makes the same.
     #[must_use]
     pub fn new_id(&self, shop: &Shop, kind: &str) -> Uuid {
-        if self.keyed {
-            derived_id(self.command_id, kind, 0)
-        } else {
-            shop.ids.next()
-        }
+        if self.keyed { derived_id(self.command_id, kind, 0) } else { shop.ids.next() }
     }
 
     /// The run of the `nth` further command of the same request, on a version that the request has found.
     #[must_use]
     pub fn further(&self, nth: i64, expected_version: Option<Sequence>) -> Self {
-        Self {
-            command_id: derived_id(self.command_id, "further", nth),
-            expected_version,
-            ..self.clone()
-        }
+        Self { command_id: derived_id(self.command_id, "further", nth), expected_version, ..self.clone() }
     }
 
     /// The version that the client insists on.
@@ -192,10 +177,7 @@ impl Run {
                 if answers.is_empty() {
                     return Err(stale);
                 }
-                let again = Request {
-                    expected_version: None,
-                    ..request
-                };
+                let again = Request { expected_version: None, ..request };
                 shop.executor.execute(again).await?
             }
             executed => executed?,
@@ -209,21 +191,14 @@ async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
     let events: Vec<AnyEvent> = match executed.positions {
         Some((first, last)) if executed.replayed => {
             let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
-            let events = stored
-                .iter()
-                .map(|stored| decode(stored).map(|recorded| recorded.event));
+            let events = stored.iter().map(|stored| decode(stored).map(|recorded| recorded.event));
             events
                 .collect::<Result<_, _>>()
                 .map_err(|error| ExecuteError::Unavailable(error.to_string().into()))?
         }
         _ => executed.events.into_iter().map(|(_, event)| event).collect(),
     };
-    Ok(Done {
-        version: executed.version,
-        events,
-        token: executed.token,
-        replayed: executed.replayed,
-    })
+    Ok(Done { version: executed.version, events, token: executed.token, replayed: executed.replayed })
 }
 
 fn unread(error: LogError) -> ExecuteError {

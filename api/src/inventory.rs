@@ -67,10 +67,7 @@ pub async fn list(
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
     let limit = list.limit.unwrap_or(LIMIT_MAX);
-    let page = shop
-        .read
-        .stock_list(list.cursor.as_ref(), limit, freshness)
-        .await?;
+    let page = shop.read.stock_list(list.cursor.as_ref(), limit, freshness).await?;
     Ok(freshness::answer(page))
 }
 
@@ -92,10 +89,7 @@ pub async fn reservations(
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
     let limit = list.limit.unwrap_or(LIMIT_MAX);
-    let page = shop
-        .read
-        .reservations(&sku, list.cursor.as_ref(), limit, freshness)
-        .await?;
+    let page = shop.read.reservations(&sku, list.cursor.as_ref(), limit, freshness).await?;
     Ok(freshness::answer(page))
 }
 
@@ -120,16 +114,8 @@ pub async fn adjust(
     Json(body): Json<Adjust>,
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
-    let Adjust {
-        delta,
-        reason,
-        reference,
-    } = body;
-    let command = Command::Adjust {
-        delta,
-        reason,
-        reference,
-    };
+    let Adjust { delta, reason, reference } = body;
+    let command = Command::Adjust { delta, reason, reference };
     Ok(run.execute(&shop, sku.as_str(), command).await?.ok(sku.as_str()))
 }
 
@@ -142,22 +128,15 @@ pub async fn reserve(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let now = shop.clock.now();
-    let reservation = body
-        .reservation
-        .unwrap_or_else(|| run.new_id(&shop, "reservation").into());
+    let reservation = body.reservation.unwrap_or_else(|| run.new_id(&shop, "reservation").into());
     let command = Command::Reserve {
         reservation: reservation.clone(),
         quantity: body.quantity,
-        expires_at: body
-            .ttl_seconds
-            .map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
+        expires_at: body.ttl_seconds.map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
         now,
     };
     let done = run.execute(&shop, sku.as_str(), command).await?;
-    let location = format!(
-        "/v1/inventory/{}/reservations/{reservation}",
-        segment(sku.as_str())
-    );
+    let location = format!("/v1/inventory/{}/reservations/{reservation}", segment(sku.as_str()));
     Ok(done.created(reservation.as_str(), &location))
 }
 
@@ -181,9 +160,6 @@ pub async fn allocate(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &())?;
     let id = reservation.to_string();
-    let command = Command::Allocate {
-        reservation,
-        now: shop.clock.now(),
-    };
+    let command = Command::Allocate { reservation, now: shop.clock.now() };
     Ok(run.execute(&shop, sku.as_str(), command).await?.ok(&id))
 }

@@ -55,10 +55,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            payment_window_ms: 30 * 60 * 1_000,
-            lag_max: 10_000,
-        }
+        Self { payment_window_ms: 30 * 60 * 1_000, lag_max: 10_000 }
     }
 }
 
@@ -113,10 +110,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/carts", post(carts::open))
         .route("/v1/carts/{id}", get(carts::show))
         .route("/v1/carts/{id}/items", post(carts::add))
-        .route(
-            "/v1/carts/{id}/items/{sku}",
-            put(carts::set).delete(carts::remove),
-        )
+        .route("/v1/carts/{id}/items/{sku}", put(carts::set).delete(carts::remove))
         .route("/v1/checkouts", post(checkouts::create))
         .route("/v1/orders", get(orders::history))
         .route("/v1/orders/{id}", get(orders::show))
@@ -131,27 +125,15 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}", get(inventory::show))
         .route("/v1/inventory/{sku}/receive", post(inventory::receive))
         .route("/v1/inventory/{sku}/adjust", post(inventory::adjust))
-        .route(
-            "/v1/inventory/{sku}/reservations",
-            post(inventory::reserve).get(inventory::reservations),
-        )
-        .route(
-            "/v1/inventory/{sku}/reservations/{id}",
-            delete(inventory::release),
-        )
-        .route(
-            "/v1/inventory/{sku}/reservations/{id}/allocate",
-            post(inventory::allocate),
-        )
+        .route("/v1/inventory/{sku}/reservations", post(inventory::reserve).get(inventory::reservations))
+        .route("/v1/inventory/{sku}/reservations/{id}", delete(inventory::release))
+        .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(inventory::allocate))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&shop),
-            problem::complete,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))
         .with_state(shop)
 }

@@ -88,10 +88,7 @@ pub async fn history(
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
     let limit = history.limit.unwrap_or(LIMIT_MAX);
-    let page = shop
-        .read
-        .orders(&history.customer, history.cursor.as_ref(), limit, freshness)
-        .await?;
+    let page = shop.read.orders(&history.customer, history.cursor.as_ref(), limit, freshness).await?;
     Ok(freshness::answer(page))
 }
 
@@ -126,9 +123,9 @@ async fn open(shop: &Shop, delivery: Delivery) -> Result<Opened, Problem> {
 
 async fn personal(shop: &Shop, sealed: &Sealed) -> Result<Personal, Problem> {
     match shop.vault.open(sealed).await? {
-        Some(json) => serde_json::from_slice(&json)
-            .map(Personal::Known)
-            .map_err(|error| Problem::internal(&error)),
+        Some(json) => {
+            serde_json::from_slice(&json).map(Personal::Known).map_err(|error| Problem::internal(&error))
+        }
         None => Ok(Personal::Forgotten("forgotten")),
     }
 }
@@ -155,34 +152,20 @@ pub async fn cancel(
 pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Response, Problem> {
     let head = shop.log.head().await?;
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
-    let mut events = shop
-        .log
-        .load(&stream(AggregateType::Order, id.as_str()), 0)
-        .await?;
+    let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
     let payment = events.iter().find_map(payment);
     if events.is_empty() {
         return Err(Problem::new("order.not_found", "the log holds no such order"));
     }
-    events.extend(
-        shop.log
-            .load(&stream(AggregateType::Checkout, id.as_str()), 0)
-            .await?,
-    );
+    events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
     if let Some(payment) = payment {
-        events.extend(
-            shop.log
-                .load(&stream(AggregateType::Payment, payment.as_str()), 0)
-                .await?,
-        );
+        events.extend(shop.log.load(&stream(AggregateType::Payment, payment.as_str()), 0).await?);
     }
     events.sort_by_key(|stored| stored.position);
     let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
     Ok(freshness::answer(Fresh {
         value: serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
-        reflects: Token {
-            incarnation: head.incarnation,
-            position: head.position,
-        },
+        reflects: Token { incarnation: head.incarnation, position: head.position },
     }))
 }
 

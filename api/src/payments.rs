@@ -99,15 +99,9 @@ pub async fn authorize(
     let run = call.keyed(&shop, &body)?;
     let attempt = AttemptId::from(run.new_id(&shop, "attempt"));
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
-    let command = Command::Authorize {
-        attempt: attempt.clone(),
-        token: body.token.into(),
-    };
+    let command = Command::Authorize { attempt: attempt.clone(), token: body.token.into() };
     let done = run.execute(&shop, id.as_str(), command).await?;
-    settle(&shop, &mut watch, &id, done, wait, |event| {
-        authorization(event, &attempt)
-    })
-    .await
+    settle(&shop, &mut watch, &id, done, wait, |event| authorization(event, &attempt)).await
 }
 
 /// `POST /v1/payments/{id}/capture`
@@ -166,11 +160,7 @@ pub async fn refund(
     let run = call.keyed(&shop, &body)?;
     let ours = RefundId::from(run.new_id(&shop, "refund"));
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
-    let command = Command::Refund {
-        refund: ours.clone(),
-        amount: body.amount,
-        reason: body.reason.into(),
-    };
+    let command = Command::Refund { refund: ours.clone(), amount: body.amount, reason: body.reason.into() };
     let done = run.execute(&shop, id.as_str(), command).await?;
     if done.events.is_empty() {
         return Ok(answer(&id, &done, Status::Refunded));
@@ -186,11 +176,10 @@ pub async fn refund(
 fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
     match event {
         Event::Authorized { attempt, .. } if attempt == ours => Some(Ok(Status::Authorized)),
-        Event::Declined { attempt, reason, .. } if attempt == ours => Some(Err(Problem::new(
-            "payment.declined",
-            "the gateway does not hold the amount",
-        )
-        .with("reason", reason))),
+        Event::Declined { attempt, reason, .. } if attempt == ours => {
+            Some(Err(Problem::new("payment.declined", "the gateway does not hold the amount")
+                .with("reason", reason)))
+        }
         Event::AuthorizationTimedOut { attempt, .. } if attempt == ours => Some(Err(Problem::new(
             "payment.timed_out",
             "the amount is released should the gateway approve it after all",
@@ -200,24 +189,19 @@ fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
 }
 
 fn failed(request: &'static str, reason: &Text) -> Problem {
-    Problem::new(
-        "payment.gateway_failed",
-        format!("the gateway refused the {request}"),
-    )
-    .with("request", request)
-    .with("reason", reason)
+    Problem::new("payment.gateway_failed", format!("the gateway refused the {request}"))
+        .with("request", request)
+        .with("reason", reason)
 }
 
 /// A no-op void leaves open whether the gateway has let go already.
 async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
     let stream = StreamId::new(AggregateType::Payment, id.as_str());
     let recorded = read(shop, &stream, 0).await?;
-    let payment = recorded
-        .into_iter()
-        .fold(Payment::default(), |payment, recorded| match recorded.event {
-            AnyEvent::Payment(event) => payment.evolve(event),
-            _ => payment,
-        });
+    let payment = recorded.into_iter().fold(Payment::default(), |payment, recorded| match recorded.event {
+        AnyEvent::Payment(event) => payment.evolve(event),
+        _ => payment,
+    });
     Ok(matches!(payment, Payment::Voided { .. }))
 }
 
@@ -239,16 +223,12 @@ async fn settle(
     }
     let since = (done.version, done.replayed);
     let deadline = Deadline::after(shop, wait);
-    let found = watch
-        .first(shop, since, deadline, |recorded| look(&recorded.event))
-        .await?;
+    let found = watch.first(shop, since, deadline, |recorded| look(&recorded.event)).await?;
     let Some((recorded, verdict)) = found else {
         return Ok(answer(id, &done, Status::Pending));
     };
     let done = done.then(&recorded);
-    verdict
-        .map(|status| answer(id, &done, status))
-        .map_err(|problem| done.problem(problem))
+    verdict.map(|status| answer(id, &done, status)).map_err(|problem| done.problem(problem))
 }
 
 fn answer(id: &PaymentId, done: &Done, status: Status) -> Response {
@@ -258,8 +238,8 @@ fn answer(id: &PaymentId, done: &Done, status: Status) -> Response {
             done.respond(StatusCode::ACCEPTED, Answer { receipt, status }),
             &format!("/v1/payments/{id}"),
         ),
-        Status::Authorized | Status::Captured | Status::Voided | Status::Refunded => done
-            .respond(StatusCode::OK, Answer { receipt, status })
-            .into_response(),
+        Status::Authorized | Status::Captured | Status::Voided | Status::Refunded => {
+            done.respond(StatusCode::OK, Answer { receipt, status }).into_response()
+        }
     }
 }

@@ -38,12 +38,7 @@ impl Problem {
         if codes::of(code).status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
-        Self(Box::new(Details {
-            code,
-            detail: detail.into(),
-            values: Map::new(),
-            headers,
-        }))
+        Self(Box::new(Details { code, detail: detail.into(), values: Map::new(), headers }))
     }
 
     /// Adds a value that explains it, as a member of the answer.
@@ -83,12 +78,7 @@ impl Problem {
     }
 
     fn render(self, instance: &str, trace_id: &str) -> Response {
-        let Details {
-            code,
-            detail,
-            values: mut body,
-            headers,
-        } = *self.0;
+        let Details { code, detail, values: mut body, headers } = *self.0;
         let row = codes::of(code);
         let members = [
             ("type", format!("urn:daybook:error:{code}").into()),
@@ -121,20 +111,15 @@ impl From<ExecuteError> for Problem {
                 let problem = Self::refused(&refused.refusal)
                     .with_header(POSITION, &refused.token.to_string())
                     .with_header(header::ETAG, &format!("\"{}\"", refused.version));
-                if refused.replayed {
-                    problem.with_header(REPLAYED, "true")
-                } else {
-                    problem
-                }
+                if refused.replayed { problem.with_header(REPLAYED, "true") } else { problem }
             }
             ExecuteError::IdReused => Self::new(
                 "idempotency.key_reused",
                 "the key was used for a request with another body or path",
             ),
-            ExecuteError::InFlight => Self::new(
-                "idempotency.in_flight",
-                "the first request with this key has no answer yet",
-            ),
+            ExecuteError::InFlight => {
+                Self::new("idempotency.in_flight", "the first request with this key has no answer yet")
+            }
             ExecuteError::VersionMismatch { actual } => {
                 Self::new("precondition.failed", format!("the version is {actual} now"))
                     .with("version", actual)
@@ -208,9 +193,7 @@ pub async fn unknown_route() -> Problem {
 fn trace_id(headers: &HeaderMap) -> Option<String> {
     let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
     let valid = trace_id.len() == 32
-        && trace_id
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
         && trace_id.bytes().any(|byte| byte != b'0');
     valid.then(|| trace_id.to_owned())
 }

@@ -100,10 +100,7 @@ pub async fn change_price(
     Json(body): Json<ChangePrice>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let command = Command::ChangePrice {
-        sku,
-        price: body.price,
-    };
+    let command = Command::ChangePrice { sku, price: body.price };
     Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
 }
 

@@ -27,10 +27,7 @@ impl<const CHARS_MAX: usize> TryFrom<Text> for Bounded<CHARS_MAX> {
     fn try_from(text: Text) -> Result<Self, TooLong> {
         let chars = text.as_str().chars().count();
         if chars > CHARS_MAX {
-            return Err(TooLong {
-                chars,
-                max: CHARS_MAX,
-            });
+            return Err(TooLong { chars, max: CHARS_MAX });
         }
         Ok(Self(text))
     }

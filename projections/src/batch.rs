@@ -16,10 +16,7 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) const fn of(recorded: &Recorded) -> Self {
-        Self {
-            position: recorded.position,
-            sequence: recorded.sequence,
-        }
+        Self { position: recorded.position, sequence: recorded.sequence }
     }
 
     /// The row's next version, which follows its last one: an event that was left out must not go unseen.
@@ -27,10 +24,7 @@ impl At {
         if self.sequence == version + 1 {
             Ok(self.sequence)
         } else {
-            Err(ApplyError::Poison(format!(
-                "sequence {} does not follow version {version}",
-                self.sequence
-            )))
+            Err(ApplyError::Poison(format!("sequence {} does not follow version {version}", self.sequence)))
         }
     }
 }
@@ -44,16 +38,9 @@ pub(crate) struct Step<'e, E> {
 
 /// The ids whose rows have to be loaded: a stream's first event finds none.
 pub(crate) fn loaded<'e, E>(steps: &[Step<'e, E>]) -> Vec<&'e str> {
-    let first_of: BTreeMap<&str, Sequence> = steps
-        .iter()
-        .rev()
-        .map(|step| (step.id, step.at.sequence))
-        .collect();
-    first_of
-        .into_iter()
-        .filter(|(_, first)| *first > 1)
-        .map(|(id, _)| id)
-        .collect()
+    let first_of: BTreeMap<&str, Sequence> =
+        steps.iter().rev().map(|step| (step.id, step.at.sequence)).collect();
+    first_of.into_iter().filter(|(_, first)| *first > 1).map(|(id, _)| id).collect()
 }
 
 /// Applies steps in order to the rows that they belong to.

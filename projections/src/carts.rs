@@ -81,11 +81,7 @@ impl Projection for Carts {
         let steps: Vec<_> = events
             .iter()
             .filter_map(|recorded| match &recorded.event {
-                AnyEvent::Cart(event) => Some(Step {
-                    id: &recorded.stream.id,
-                    event,
-                    at: At::of(recorded),
-                }),
+                AnyEvent::Cart(event) => Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) }),
                 AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
                 | AnyEvent::Order(_)
@@ -120,12 +116,7 @@ fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
             version,
             position,
         }),
-        (
-            Some(row),
-            Event::CheckedOut {
-                order, lines, total, ..
-            },
-        ) => Ok(Row {
+        (Some(row), Event::CheckedOut { order, lines, total, .. }) => Ok(Row {
             lines: lines.clone(),
             total: *total,
             order: Some(order.clone()),
@@ -134,11 +125,7 @@ fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
             ..row
         }),
         (Some(row), event) => {
-            let open = cart::Cart::Open {
-                customer: None,
-                currency: row.total.currency,
-                lines: row.lines,
-            };
+            let open = cart::Cart::Open { customer: None, currency: row.total.currency, lines: row.lines };
             let open = open.evolve(event.clone());
             Ok(Row {
                 lines: open.lines().to_vec(),
@@ -172,17 +159,12 @@ async fn load(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<St
         .bind(ids)
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("id")?, row_of(row)?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get("id")?, row_of(row)?))).collect()
 }
 
 async fn write(connection: &mut PgConnection, rows: &BTreeMap<String, Row>) -> Result<(), ApplyError> {
     let rows: Vec<(&String, &Row)> = rows.iter().collect();
-    let lines = rows
-        .iter()
-        .map(|(_, row)| text(&row.lines))
-        .collect::<Result<Vec<_>, _>>()?;
+    let lines = rows.iter().map(|(_, row)| text(&row.lines)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
         "INSERT INTO carts (id, customer, status, currency, lines, total, order_id, version, position) \
          SELECT id, customer, status, currency, lines::json, total, order_id, version, position \
@@ -230,10 +212,7 @@ impl ReadModels {
             &format!("SELECT true AS found, {COLUMNS} FROM carts WHERE id = $1"),
             "",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(id.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(cart_of).transpose()?))
     }
 }

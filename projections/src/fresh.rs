@@ -53,20 +53,14 @@ pub enum QueryError {
 impl<T> Fresh<T> {
     /// The same freshness with something made of the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Fresh<U> {
-        Fresh {
-            value: change(self.value),
-            reflects: self.reflects,
-        }
+        Fresh { value: change(self.value), reflects: self.reflects }
     }
 
     pub(crate) fn try_map<U>(
         self,
         change: impl FnOnce(T) -> Result<U, QueryError>,
     ) -> Result<Fresh<U>, QueryError> {
-        Ok(Fresh {
-            value: change(self.value)?,
-            reflects: self.reflects,
-        })
+        Ok(Fresh { value: change(self.value)?, reflects: self.reflects })
     }
 }
 
@@ -90,10 +84,7 @@ impl Seen {
     /// What may be claimed: a stream that was set aside is reflected only up to where that happened.
     pub(crate) fn reflects(&self) -> Token {
         let healthy = self.parked_from.map_or(self.position, |first| first - 1);
-        Token {
-            incarnation: self.incarnation.unwrap_or_default(),
-            position: self.position.min(healthy),
-        }
+        Token { incarnation: self.incarnation.unwrap_or_default(), position: self.position.min(healthy) }
     }
 
     /// Whether that is enough.
@@ -104,16 +95,12 @@ impl Seen {
         };
         match self.incarnation {
             Some(incarnation) if incarnation != token.incarnation => Err(QueryError::WrongIncarnation),
-            None => Err(QueryError::Behind {
-                reflects: self.position,
-            }),
+            None => Err(QueryError::Behind { reflects: self.position }),
             Some(_) => match self.parked_from {
                 Some(first_position) if first_position <= token.position => {
                     Err(QueryError::Parked { first_position })
                 }
-                _ if self.position < token.position => Err(QueryError::Behind {
-                    reflects: self.position,
-                }),
+                _ if self.position < token.position => Err(QueryError::Behind { reflects: self.position }),
                 _ => Ok(()),
             },
         }

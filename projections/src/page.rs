@@ -32,9 +32,7 @@ impl Cursor {
     }
 
     pub(crate) fn key<K: DeserializeOwned>(&self) -> Result<K, QueryError> {
-        let json = URL_SAFE_NO_PAD
-            .decode(&self.0)
-            .map_err(|_| QueryError::BadCursor)?;
+        let json = URL_SAFE_NO_PAD.decode(&self.0).map_err(|_| QueryError::BadCursor)?;
         serde_json::from_slice(&json).map_err(|_| QueryError::BadCursor)
     }
 }
@@ -64,11 +62,7 @@ impl<T> Page<T> {
             Some(last) if has_more => Some(Cursor::after(&key(last))?),
             _ => None,
         };
-        Ok(Self {
-            data: rows,
-            next_cursor,
-            has_more,
-        })
+        Ok(Self { data: rows, next_cursor, has_more })
     }
 }
 

@@ -92,15 +92,7 @@ pub(crate) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
     let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
     let position = step.at.position;
     match (row, step.event) {
-        (
-            None,
-            Event::IntentOpened {
-                order,
-                amount,
-                method,
-                capture,
-            },
-        ) => Ok(Row {
+        (None, Event::IntentOpened { order, amount, method, capture }) => Ok(Row {
             order: order.clone(),
             method: *method,
             capture: *capture,
@@ -113,11 +105,7 @@ pub(crate) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
             position,
         }),
         (None, _) => Err(ApplyError::Poison("the intent was never opened".to_owned())),
-        (Some(row), event) => Ok(Row {
-            version,
-            position,
-            ..row.changed(event)
-        }),
+        (Some(row), event) => Ok(Row { version, position, ..row.changed(event) }),
     }
 }
 
@@ -187,14 +175,8 @@ pub(crate) async fn write(
     let mut rows = load(connection, &loaded(steps)).await?;
     fold(&mut rows, steps, apply)?;
     let all: Vec<(&String, &Row)> = rows.iter().collect();
-    let methods = all
-        .iter()
-        .map(|(_, row)| word(&row.method))
-        .collect::<Result<Vec<_>, _>>()?;
-    let captures = all
-        .iter()
-        .map(|(_, row)| word(&row.capture))
-        .collect::<Result<Vec<_>, _>>()?;
+    let methods = all.iter().map(|(_, row)| word(&row.method)).collect::<Result<Vec<_>, _>>()?;
+    let captures = all.iter().map(|(_, row)| word(&row.capture)).collect::<Result<Vec<_>, _>>()?;
     let column = |value: fn(&Row) -> i64| all.iter().map(|(_, row)| value(row)).collect::<Vec<_>>();
     sqlx::query(
         "INSERT INTO payments (id, order_id, method, capture, status, currency, amount, captured, refunded, opened_at, \
@@ -232,9 +214,7 @@ async fn load(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<St
         .bind(ids)
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("id")?, row_of(row)?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.try_get("id")?, row_of(row)?))).collect()
 }
 
 fn row_of(row: &PgRow) -> Result<Row, sqlx::Error> {
@@ -269,10 +249,7 @@ impl ReadModels {
             &format!("SELECT true AS found, {COLUMNS} FROM payments WHERE id = $1"),
             "",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(id.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(payment_of).transpose()?))
     }
 }

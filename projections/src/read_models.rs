@@ -38,15 +38,8 @@ impl ReadModels {
     pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
         let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME];
         let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
-        let asker = Asker {
-            pool,
-            clock,
-            waits: Arc::new(HashMap::from(waits)),
-        };
-        Self {
-            search: Arc::new(PostgresSearch::new(asker.clone())),
-            asker,
-        }
+        let asker = Asker { pool, clock, waits: Arc::new(HashMap::from(waits)) };
+        Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
     }
 
     /// How far each follower has come, by name.
@@ -143,10 +136,7 @@ impl Asker {
         let mut looks = wait.looks.subscribe();
         let enough = async {
             while looks.changed().await.is_ok() {
-                if looks
-                    .borrow_and_update()
-                    .is_some_and(|seen| seen.meets(Some(token)).is_ok())
-                {
+                if looks.borrow_and_update().is_some_and(|seen| seen.meets(Some(token)).is_ok()) {
                     return;
                 }
             }
@@ -211,8 +201,5 @@ fn found(rows: Vec<PgRow>, seen: &Seen) -> Result<Fresh<Vec<PgRow>>, QueryError>
             value.push(row);
         }
     }
-    Ok(Fresh {
-        value,
-        reflects: seen.reflects(),
-    })
+    Ok(Fresh { value, reflects: seen.reflects() })
 }

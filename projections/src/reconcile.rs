@@ -42,10 +42,7 @@ impl ReadModels {
     /// As [`QueryError`] says; any order that was set aside counts.
     pub async fn days(&self, prefix: &str, freshness: Freshness) -> Result<Fresh<Vec<Day>>, QueryError> {
         let statement = Statement::new(NAME, PARKED, DAYS, "ORDER BY r.date, r.currency");
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(prefix.to_owned()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(prefix.to_owned())).await?;
         rows.try_map(|rows| Ok(rows.iter().map(day_of).collect::<Result<_, _>>()?))
     }
 }

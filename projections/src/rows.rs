@@ -84,6 +84,5 @@ fn parse<T>(text: &str) -> Result<T, sqlx::Error>
 where
     T: FromStr<Err: Error + Send + Sync + 'static>,
 {
-    text.parse()
-        .map_err(|error: T::Err| sqlx::Error::Decode(error.into()))
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(error.into()))
 }

@@ -184,11 +184,7 @@ impl Document {
 }
 
 fn room<T>(taken: &[T], max: usize, of: &'static str, line: &Line) -> Result<(), InputError> {
-    if taken.len() < max {
-        Ok(())
-    } else {
-        Err(Problem::TooLong { max, of }.at(line.number, None))
-    }
+    if taken.len() < max { Ok(()) } else { Err(Problem::TooLong { max, of }.at(line.number, None)) }
 }
 
 /// The line's code as a product's.

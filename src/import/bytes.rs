@@ -17,10 +17,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Everything in the file, unpacked.
 pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
-    let broken = |source| ImportError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let broken = |source| ImportError::File { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(broken)?;
     if file.metadata().map_err(broken)?.is_dir() {
         return Err(broken(io::ErrorKind::IsADirectory.into()));
@@ -35,9 +32,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
             return Err(Problem::Compressed(error).at(last_line(&bytes), None).into());
         }
     } else {
-        file.take(FILE_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(broken)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(broken)?;
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let problem = Problem::TooLarge { max: FILE_BYTES_MAX };

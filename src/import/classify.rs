@@ -78,11 +78,7 @@ pub fn classify(line: &Line, cancels: bool) -> Result<Class, InputError> {
     if line.code.is_empty() {
         return Err(Problem::wrong("", "a stock code").at(line.number, Some(COLUMNS[1])));
     }
-    Ok(if pence > 0 && is_product(&line.code) {
-        Class::Goods { pence }
-    } else {
-        Class::Charge { pence }
-    })
+    Ok(if pence > 0 && is_product(&line.code) { Class::Goods { pence } } else { Class::Charge { pence } })
 }
 
 /// Products are five digits and perhaps letters, or DCGS and something behind it; everything else is a charge.
@@ -101,9 +97,7 @@ fn is_product(code: &str) -> bool {
 pub fn adjust_reason(description: &str) -> AdjustReason {
     let words = description.to_lowercase();
     let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
-    if says(&[
-        "damag", "broken", "faulty", "smashed", "crushed", "thrown", "rusty", "mouldy",
-    ]) {
+    if says(&["damag", "broken", "faulty", "smashed", "crushed", "thrown", "rusty", "mouldy"]) {
         AdjustReason::Damaged
     } else if says(&["lost", "missing", "stolen"]) {
         AdjustReason::Lost
@@ -121,17 +115,7 @@ mod tests {
         for code in ["85123A", "15056bl", "22423", "DCGS0076", "DCGSSBOY"] {
             assert!(is_product(code), "{code}");
         }
-        for code in [
-            "POST",
-            "m",
-            "BANK CHARGES",
-            "gift_0001_40",
-            "C2",
-            "2242",
-            "224231",
-            "DCGS",
-            "",
-        ] {
+        for code in ["POST", "m", "BANK CHARGES", "gift_0001_40", "C2", "2242", "224231", "DCGS", ""] {
             assert!(!is_product(code), "{code}");
         }
     }

@@ -155,18 +155,11 @@ pub enum Problem {
 impl Problem {
     /// A value that is not of its column.
     pub(super) fn wrong(value: &str, wanted: &'static str) -> Self {
-        Self::Wrong {
-            value: value.chars().take(80).collect(),
-            wanted,
-        }
+        Self::Wrong { value: value.chars().take(80).collect(), wanted }
     }
 
     /// This problem at a place in the file.
     pub(super) const fn at(self, line: u64, column: Option<&'static str>) -> InputError {
-        InputError {
-            line,
-            column,
-            problem: self,
-        }
+        InputError { line, column, problem: self }
     }
 }

@@ -43,10 +43,7 @@ pub enum LedgerError {
 /// # Errors
 /// When the file cannot be read or is not a retailer's.
 pub fn sum(file: &Path) -> Result<Vec<Day>, LedgerError> {
-    let broken = |source| LedgerError::File {
-        path: file.to_owned(),
-        source,
-    };
+    let broken = |source| LedgerError::File { path: file.to_owned(), source };
     let mut plain = BufReader::new(File::open(file).map_err(broken)?);
     if plain.fill_buf().map_err(broken)?.starts_with(&[31, 139]) {
         book(&mut BufReader::new(MultiGzDecoder::new(plain)), &broken)
@@ -62,15 +59,10 @@ fn book(
     let mut records = Records::new(input);
     let mut invoices: BTreeMap<Vec<u8>, Invoice> = BTreeMap::new();
     let header = records.next().map_err(broken)?.unwrap_or_default();
-    let columns = Columns::of(&header).ok_or(LedgerError::Record {
-        line: 1,
-        wrong: "the columns are not a retailer's",
-    })?;
+    let columns = Columns::of(&header)
+        .ok_or(LedgerError::Record { line: 1, wrong: "the columns are not a retailer's" })?;
     while let Some(record) = records.next().map_err(broken)? {
-        let wrong = |wrong| LedgerError::Record {
-            line: records.line,
-            wrong,
-        };
+        let wrong = |wrong| LedgerError::Record { line: records.line, wrong };
         if record.len() != header.len() {
             return Err(wrong("another number of fields than in the header"));
         }
@@ -79,16 +71,9 @@ fn book(
         let quantity =
             integer(&record[columns.quantity]).ok_or_else(|| wrong("the quantity is not a number"))?;
         let price = decimal(&record[columns.price]).ok_or_else(|| wrong("the price is not a number"))?;
-        let value = quantity
-            .checked_mul(price)
-            .map(pennies)
-            .ok_or_else(|| wrong("the value is too large"))?;
-        let invoice = invoices.entry(number).or_insert(Invoice {
-            date,
-            units: 0,
-            value: 0,
-            valued: false,
-        });
+        let value =
+            quantity.checked_mul(price).map(pennies).ok_or_else(|| wrong("the value is too large"))?;
+        let invoice = invoices.entry(number).or_insert(Invoice { date, units: 0, value: 0, valued: false });
         if value != 0 {
             invoice.valued = true;
             invoice.units = invoice.units.saturating_add(quantity.saturating_abs());
@@ -154,11 +139,7 @@ impl<'a, R: BufRead> Records<'a, R> {
         let mut text = Vec::new();
         loop {
             if self.input.read_until(b'\n', &mut text)? == 0 {
-                return Ok(if text.is_empty() {
-                    None
-                } else {
-                    Some(fields(&text))
-                });
+                return Ok(if text.is_empty() { None } else { Some(fields(&text)) });
             }
             self.line += 1;
             if self.line == 1 && text.starts_with("\u{feff}".as_bytes()) {

@@ -6,22 +6,13 @@ const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitP
 
 fn summed(records: &str) -> Vec<Day> {
     let text = format!("{HEADER}{records}");
-    book(&mut text.as_bytes(), &|source| LedgerError::File {
-        path: PathBuf::new(),
-        source,
-    })
-    .unwrap()
+    book(&mut text.as_bytes(), &|source| LedgerError::File { path: PathBuf::new(), source }).unwrap()
 }
 
 fn day(day: u8, orders: i64, units: i64, sale_value: i64, returned_value: i64) -> Day {
     Day {
         date: Date::from_calendar_date(2010, Month::December, day).unwrap(),
-        sums: Sums {
-            orders,
-            units,
-            sale_value,
-            returned_value,
-        },
+        sums: Sums { orders, units, sale_value, returned_value },
     }
 }
 
@@ -68,19 +59,13 @@ fn amounts_round_to_the_nearest_penny_on_both_sides_of_zero() {
     let rounded = [49, 50, 149, 150, -49, -50, -150].map(pennies);
     assert_eq!(rounded, [0, 1, 1, 2, 0, -1, -2]);
     assert_eq!(decimal(b"-12.5"), Some(-125_000));
-    assert_eq!(
-        (decimal(b"1.23456"), decimal(b""), decimal(b"1.2e3")),
-        (None, None, None)
-    );
+    assert_eq!((decimal(b"1.23456"), decimal(b""), decimal(b"1.2e3")), (None, None, None));
 }
 
 #[test]
 fn a_record_that_cannot_be_summed_is_named_by_its_line() {
     let text = format!("{HEADER}1,22423,X,2,2010-12-01 10:00:00,1.25,,France\n1,22423,X,2\n");
-    let error = book(&mut text.as_bytes(), &|source| LedgerError::File {
-        path: PathBuf::new(),
-        source,
-    })
-    .unwrap_err();
+    let error =
+        book(&mut text.as_bytes(), &|source| LedgerError::File { path: PathBuf::new(), source }).unwrap_err();
     assert!(matches!(error, LedgerError::Record { line: 3, .. }), "{error:?}");
 }

@@ -56,11 +56,7 @@ pub struct Price(i64);
 impl Price {
     /// The price in pence; `None` when it is not a whole number of them.
     pub const fn pence(self) -> Option<i64> {
-        if self.0 % 100 == 0 {
-            Some(self.0 / 100)
-        } else {
-            None
-        }
+        if self.0 % 100 == 0 { Some(self.0 / 100) } else { None }
     }
 
     /// Whether so many are worth less than half a penny.
@@ -89,10 +85,7 @@ impl FromStr for Price {
 
 /// Every record after the header.
 pub fn lines(file: &[u8]) -> Result<Vec<Line>, InputError> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(file);
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
     let mut record = ByteRecord::new();
     let mut lines = Vec::new();
     let (mut start, mut number, mut header_seen) = (0, 1, false);
@@ -117,11 +110,7 @@ pub fn lines(file: &[u8]) -> Result<Vec<Line>, InputError> {
         number += file[start..end].iter().filter(|byte| **byte == b'\n').count() as u64;
         start = end;
     }
-    if header_seen {
-        Ok(lines)
-    } else {
-        Err(Problem::wrong("", HEADER).at(1, None))
-    }
+    if header_seen { Ok(lines) } else { Err(Problem::wrong("", HEADER).at(1, None)) }
 }
 
 const HEADER: &str =
@@ -143,10 +132,7 @@ fn header(record: &ByteRecord, number: u64) -> Result<(), InputError> {
 
 fn line(record: &ByteRecord, number: u64, span: Range<usize>) -> Result<Line, InputError> {
     if record.len() != COLUMNS.len() {
-        let fields = Problem::Fields {
-            found: record.len(),
-            wanted: COLUMNS.len(),
-        };
+        let fields = Problem::Fields { found: record.len(), wanted: COLUMNS.len() };
         return Err(fields.at(number, None));
     }
     let mut fields = [""; COLUMNS.len()];
@@ -189,11 +175,7 @@ fn text<'a>(bytes: &'a [u8], column: &str) -> Result<&'a str, Problem> {
 
 fn whole(text: &str) -> Option<i32> {
     // A leading plus is no number here.
-    if text.starts_with('+') {
-        None
-    } else {
-        text.parse().ok()
-    }
+    if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
 /// Customers' numbers went through a spreadsheet that made them `17850.0`.

@@ -114,10 +114,7 @@ pub async fn read_model(
     imported: &Imported,
     wait: Duration,
 ) -> Result<Vec<Day>, QueryError> {
-    let freshness = Freshness {
-        at_least: imported.token,
-        wait,
-    };
+    let freshness = Freshness { at_least: imported.token, wait };
     let days = models.days(SOURCE, freshness).await?.value;
     Ok(days
         .into_iter()
@@ -138,13 +135,8 @@ pub async fn read_model(
 /// # Errors
 /// When there is no working directory, or the path names no file.
 pub fn rejects_beside(file: &Path) -> Result<PathBuf, ImportError> {
-    let unreadable = |source| ImportError::File {
-        path: file.to_owned(),
-        source,
-    };
-    let name = file
-        .file_name()
-        .ok_or_else(|| unreadable(std::io::ErrorKind::InvalidFilename.into()))?;
+    let unreadable = |source| ImportError::File { path: file.to_owned(), source };
+    let name = file.file_name().ok_or_else(|| unreadable(std::io::ErrorKind::InvalidFilename.into()))?;
     let mut name = name.to_owned();
     name.push(".rejects.csv");
     Ok(env::current_dir().map_err(unreadable)?.join(name))

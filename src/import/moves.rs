@@ -65,12 +65,7 @@ pub fn of(invoice: &Classified<'_>, first: &Line, stock: &mut Stock) -> Result<V
     let mut moves = Vec::new();
     let mut add = |sku: Sku, units: i64, what: String, change: Change| {
         let turn = stock.moves(&sku, units, first.number);
-        moves.push(Move {
-            sku,
-            turn,
-            what,
-            change,
-        });
+        moves.push(Move { sku, turn, what, change });
     };
     for (sku, units) in back {
         let change = adjust(units, AdjustReason::Returned, &number, first)?;
@@ -100,19 +95,12 @@ pub fn of(invoice: &Classified<'_>, first: &Line, stock: &mut Stock) -> Result<V
 
 /// The lines that only correct stock.
 pub fn adjustments<'a>(invoice: &Classified<'a>) -> impl Iterator<Item = &'a Line> {
-    let adjustments = invoice
-        .lines
-        .iter()
-        .filter(|(_, class)| *class == Class::Adjustment);
+    let adjustments = invoice.lines.iter().filter(|(_, class)| *class == Class::Adjustment);
     adjustments.map(|(line, _)| *line)
 }
 
 fn numbered(what: &str, nth: u32) -> String {
-    if nth == 1 {
-        what.to_owned()
-    } else {
-        format!("{what}-{nth}")
-    }
+    if nth == 1 { what.to_owned() } else { format!("{what}-{nth}") }
 }
 
 fn adjust(delta: i64, reason: AdjustReason, reference: &Text, line: &Line) -> Result<Change, InputError> {

@@ -63,9 +63,7 @@ impl Plan {
         let earliest = bills.iter().map(|bill| bill.at).min();
         Ok(Self {
             openings: stock.openings()?,
-            opened_at: earliest
-                .unwrap_or(Time::from_millis(0))
-                .plus_millis(-OPENED_BEFORE_MS),
+            opened_at: earliest.unwrap_or(Time::from_millis(0)).plus_millis(-OPENED_BEFORE_MS),
             lines: Lines {
                 total,
                 imported: total - adjustments - rejected.len() as u64,

@@ -50,12 +50,7 @@ impl Progress {
             return Self(Shown::Bar(bar));
         }
         let now = Instant::now();
-        Self(Shown::Lines(Mutex::new(Spoken {
-            begun: now,
-            last: now,
-            done: 0,
-            of: 0,
-        })))
+        Self(Shown::Lines(Mutex::new(Spoken { begun: now, last: now, done: 0, of: 0 })))
     }
 
     pub(super) fn begin(&self, lines: u64) {

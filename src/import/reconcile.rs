@@ -117,10 +117,7 @@ pub fn reconcile(file: &[Day], read_model: &[Day], imported: &Imported) -> Repor
         days.entry(day.date).or_default().rejected += day.sums;
         total.rejected += day.sums;
     }
-    let days: Vec<_> = days
-        .into_iter()
-        .map(|(date, sides)| ComparedDay { date, sides })
-        .collect();
+    let days: Vec<_> = days.into_iter().map(|(date, sides)| ComparedDay { date, sides }).collect();
     Report {
         ok: total.agrees() && days.iter().all(|day| day.sides.agrees()),
         new_events: imported.new_events,
@@ -172,11 +169,7 @@ impl fmt::Display for Report {
             write!(f, "the read models say what the file says")
         } else {
             let days = self.differing().len();
-            write!(
-                f,
-                "the read models differ from the file on {days} of {} days",
-                self.days.len()
-            )
+            write!(f, "the read models differ from the file on {days} of {} days", self.days.len())
         }
     }
 }

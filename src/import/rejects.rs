@@ -71,10 +71,7 @@ pub fn write(path: &Path, file: &[u8], rejected: &[Rejected]) -> Result<(), Impo
     written.map_err(|source| {
         // What is left of it is of no use, and may not even be there.
         let _ = fs::remove_file(beside);
-        ImportError::Rejects {
-            path: path.to_owned(),
-            source,
-        }
+        ImportError::Rejects { path: path.to_owned(), source }
     })
 }
 

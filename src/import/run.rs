@@ -155,13 +155,7 @@ impl<'a> Run<'a> {
     }
 
     async fn order(&self, bill: &Bill, what: &str, command: order::Command) -> Result<Tally, ImportError> {
-        let step = Step {
-            bill,
-            what,
-            part: "",
-            at: bill.at,
-            command: command.into(),
-        };
+        let step = Step { bill, what, part: "", at: bill.at, command: command.into() };
         self.execute(bill.id.as_str(), step).await
     }
 
@@ -175,11 +169,7 @@ impl<'a> Run<'a> {
                 now: bill.at,
             }
             .into(),
-            Change::Adjust {
-                delta,
-                reason,
-                reference,
-            } => adjust(*delta, *reason, reference.clone()),
+            Change::Adjust { delta, reason, reference } => adjust(*delta, *reason, reference.clone()),
         };
         let moved = self.stock(bill, &change.what, change, command).await?;
         self.turns.pass(change.turn);
@@ -187,10 +177,7 @@ impl<'a> Run<'a> {
     }
 
     async fn allocate(&self, bill: &Bill, change: &Move) -> Result<Tally, ImportError> {
-        let command = inventory_item::Command::Allocate {
-            reservation: reservation(&bill.id),
-            now: bill.at,
-        };
+        let command = inventory_item::Command::Allocate { reservation: reservation(&bill.id), now: bill.at };
         self.stock(bill, "allocate", change, command.into()).await
     }
 
@@ -201,13 +188,7 @@ impl<'a> Run<'a> {
         change: &Move,
         command: AnyCommand,
     ) -> Result<Tally, ImportError> {
-        let step = Step {
-            bill,
-            what,
-            part: change.sku.as_str(),
-            at: bill.at,
-            command,
-        };
+        let step = Step { bill, what, part: change.sku.as_str(), at: bill.at, command };
         self.execute(change.sku.as_str(), step).await
     }
 
@@ -244,27 +225,15 @@ impl<'a> Run<'a> {
 
 fn failed(error: ExecuteError, bill: &Bill, what: &str, part: &str) -> ImportError {
     let (invoice, line) = (bill.id.clone(), bill.line);
-    let whole = if part.is_empty() {
-        format!("{what} of the order")
-    } else {
-        format!("{what} of {part}")
-    };
+    let whole = if part.is_empty() { format!("{what} of the order") } else { format!("{what} of {part}") };
     match error {
-        ExecuteError::IdReused if what == "opening" => ImportError::OtherOpening {
-            invoice,
-            sku: part.to_owned(),
-        },
-        ExecuteError::IdReused => ImportError::OtherContent {
-            invoice,
-            line,
-            what: whole,
-        },
-        ExecuteError::Refused(refused) => ImportError::Refused {
-            invoice,
-            line,
-            what: whole,
-            refusal: Box::new(refused.refusal),
-        },
+        ExecuteError::IdReused if what == "opening" => {
+            ImportError::OtherOpening { invoice, sku: part.to_owned() }
+        }
+        ExecuteError::IdReused => ImportError::OtherContent { invoice, line, what: whole },
+        ExecuteError::Refused(refused) => {
+            ImportError::Refused { invoice, line, what: whole, refusal: Box::new(refused.refusal) }
+        }
         error @ (ExecuteError::InFlight
         | ExecuteError::VersionMismatch { .. }
         | ExecuteError::Overloaded
@@ -277,10 +246,5 @@ fn reservation(order: &OrderId) -> ReservationId {
 }
 
 fn adjust(delta: NonZeroI32, reason: AdjustReason, reference: Option<Text>) -> AnyCommand {
-    inventory_item::Command::Adjust {
-        delta,
-        reason,
-        reference,
-    }
-    .into()
+    inventory_item::Command::Adjust { delta, reason, reference }.into()
 }

@@ -52,10 +52,7 @@ impl Stock {
             None => self.enter(sku),
         };
         let item = &mut self.items[place];
-        let turn = Turn {
-            item: place,
-            nth: item.changes,
-        };
+        let turn = Turn { item: place, nth: item.changes };
         item.changes += 1;
         item.balance = item.balance.saturating_add(units);
         if item.balance < item.lowest {
@@ -65,13 +62,7 @@ impl Stock {
     }
 
     fn enter(&mut self, sku: &Sku) -> usize {
-        self.items.push(Item {
-            sku: sku.clone(),
-            balance: 0,
-            lowest: 0,
-            changes: 0,
-            lowest_line: 0,
-        });
+        self.items.push(Item { sku: sku.clone(), balance: 0, lowest: 0, changes: 0, lowest_line: 0 });
         self.places.insert(sku.clone(), self.items.len() - 1);
         self.items.len() - 1
     }
@@ -81,10 +72,7 @@ impl Stock {
         let short = self.items.iter().filter(|item| item.lowest < 0);
         short
             .map(|item| {
-                let delta = item
-                    .lowest
-                    .checked_neg()
-                    .and_then(|units| i32::try_from(units).ok());
+                let delta = item.lowest.checked_neg().and_then(|units| i32::try_from(units).ok());
                 Ok(Opening {
                     sku: item.sku.clone(),
                     delta: delta
@@ -133,13 +121,7 @@ mod tests {
         stock.moves(&never, 5, 1);
         stock.moves(&never, -5, 1);
         let openings = stock.openings().unwrap();
-        assert_eq!(
-            openings,
-            [Opening {
-                sku: short,
-                delta: NonZeroI32::new(5).unwrap()
-            }]
-        );
+        assert_eq!(openings, [Opening { sku: short, delta: NonZeroI32::new(5).unwrap() }]);
     }
 
     #[test]

@@ -5,16 +5,12 @@ use std::{
     time::Duration,
 };
 
-use projections::Freshness;
-
 use super::{FAILED, FINE, Failure, serve::Running};
 use crate::{
     ground::Ground,
-    import::{self, Day, Options, Progress, Sums, ledger},
+    import::{self, Options, Progress, ledger},
 };
 
-/// What the names of imported orders' sources start with.
-const SOURCE: &str = "retail:";
 /// How long the read models may take to come to the import's end.
 const CATCH_UP: Duration = Duration::from_secs(120);
 
@@ -26,29 +22,22 @@ pub async fn retail(
     json: bool,
 ) -> Result<u8, Failure> {
     let running = Running::start(&ground).await?;
+    let status = import_and_compare(&running, file, Options { rejects }, json).await;
+    running.stop().await;
+    status
+}
+
+async fn import_and_compare(
+    running: &Running,
+    file: &Path,
+    options: Options,
+    json: bool,
+) -> Result<u8, Failure> {
     let engine = &running.engine;
     let progress = Progress::stderr();
-    let imported = import::retail(
-        &engine.executor,
-        &engine.fingerprints,
-        file,
-        &Options { rejects },
-        &progress,
-    )
-    .await?;
+    let imported = import::retail(&engine.executor, &engine.fingerprints, file, &options, &progress).await?;
     let in_file = ledger::sum(file)?;
-    let freshness = Freshness {
-        at_least: imported.token,
-        wait: CATCH_UP,
-    };
-    let in_read_model: Vec<Day> = running
-        .read
-        .days(SOURCE, freshness)
-        .await?
-        .value
-        .iter()
-        .map(day)
-        .collect();
+    let in_read_model = import::read_model(&running.read, &imported, CATCH_UP).await?;
     let report = import::reconcile(&in_file, &in_read_model, &imported);
     if json {
         println!("{}", serde_json::to_string(&report)?);
@@ -56,18 +45,5 @@ pub async fn retail(
         println!("{report}");
         println!("Rejected lines: {}", imported.rejects.display());
     }
-    running.stop().await;
     Ok(if report.ok { FINE } else { FAILED })
-}
-
-fn day(day: &projections::reconcile::Day) -> Day {
-    Day {
-        date: day.date,
-        sums: Sums {
-            orders: day.orders,
-            units: day.units,
-            sale_value: day.sale_value.amount,
-            returned_value: day.returned_value.amount,
-        },
-    }
 }

@@ -24,9 +24,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Takes the address, or says who has it.
 pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Failure::Listen { address, source })
+    TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })
 }
 
 /// Serves, with the sample catalogue loaded first.
@@ -68,11 +66,7 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ReadModels::new(
-            ground.read_pool().await?,
-            &engine.progress(),
-            Arc::clone(&engine.clock),
-        );
+        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock));
         Ok(Self { engine, read, tasks })
     }
 

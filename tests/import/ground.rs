@@ -42,9 +42,7 @@ impl Ground {
     }
 
     pub fn options(&self) -> Options {
-        Options {
-            rejects: Some(self.directory.join("rejects.csv")),
-        }
+        Options { rejects: Some(self.directory.join("rejects.csv")) }
     }
 
     pub async fn import(&self, file: &std::path::Path) -> Result<Imported, ImportError> {

@@ -28,23 +28,14 @@ async fn a_wrong_value_is_named_by_line_and_column() {
         ("1,,X,2,2010-12-01 08:26:00,1.25,,France", "StockCode"),
         ("1,22423,X\0,2,2010-12-01 08:26:00,1.25,,France", "Description"),
         ("1,22423,X,2.5,2010-12-01 08:26:00,1.25,,France", "Quantity"),
-        (
-            "1,22423,X,3000000000,2010-12-01 08:26:00,1.25,,France",
-            "Quantity",
-        ),
+        ("1,22423,X,3000000000,2010-12-01 08:26:00,1.25,,France", "Quantity"),
         ("1,22423,X,2,2010-12-32 08:26:00,1.25,,France", "InvoiceDate"),
         ("1,22423,X,2,12/1/2010 8:26,1.25,,France", "InvoiceDate"),
         ("1,22423,X,2,2010-12-01 08:26:00,\"1,25\",,France", "UnitPrice"),
         ("1,22423,X,2,2010-12-01 08:26:00,NaN,,France", "UnitPrice"),
         ("1,22423,X,2,2010-12-01 08:26:00,0.255,,France", "UnitPrice"),
-        (
-            "1,22423,X,2,2010-12-01 08:26:00,1.25,17850.5,France",
-            "CustomerID",
-        ),
-        (
-            "1,22423,X,2,2010-12-01 08:26:00,1.25,,\"France\nand all the rest",
-            "Country",
-        ),
+        ("1,22423,X,2,2010-12-01 08:26:00,1.25,17850.5,France", "CustomerID"),
+        ("1,22423,X,2,2010-12-01 08:26:00,1.25,,\"France\nand all the rest", "Country"),
     ];
     for (record, column) in records {
         let error = wrong(format!("{HEADER}\r\n{GOOD}\r\n{record}\r\n")).await;
@@ -74,10 +65,7 @@ async fn another_header_is_refused() {
 async fn a_last_line_that_is_cut_short_is_refused() {
     let error = wrong(format!("{HEADER}\n{GOOD}\n2,22423,CAKE ST")).await;
     assert_eq!(error.line, 3);
-    assert!(
-        matches!(error.problem, Problem::Fields { found: 3, wanted: 8 }),
-        "{error}"
-    );
+    assert!(matches!(error.problem, Problem::Fields { found: 3, wanted: 8 }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,12 +76,7 @@ async fn a_compressed_file_that_is_cut_short_or_damaged_is_refused() {
     let mut damaged = packed.clone();
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 1;
-    for bytes in [
-        &packed[..packed.len() / 2],
-        &packed[..packed.len() - 3],
-        &packed[..2],
-        &damaged,
-    ] {
+    for bytes in [&packed[..packed.len() / 2], &packed[..packed.len() - 3], &packed[..2], &damaged] {
         let error = wrong(bytes).await;
         assert!(matches!(error.problem, Problem::Compressed(_)), "{error}");
     }
@@ -104,10 +87,7 @@ async fn an_invoice_longer_than_an_order_may_be_is_refused_at_the_line_too_many(
     let lines = format!("{GOOD}\n").repeat(2_001);
     let error = wrong(format!("{HEADER}\n{lines}")).await;
     assert_eq!(error.line, 2_002);
-    assert!(
-        matches!(error.problem, Problem::TooLong { max: 2_000, .. }),
-        "{error}"
-    );
+    assert!(matches!(error.problem, Problem::TooLong { max: 2_000, .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,19 +103,13 @@ async fn numbers_that_do_not_add_up_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_that_charges_the_buyer_is_refused() {
     let error = wrong(format!("{HEADER}\n{}\n", GOOD.replacen('1', "C1", 1))).await;
-    assert!(
-        matches!(error.problem, Problem::Bill(_)) && error.line == 2,
-        "{error}"
-    );
+    assert!(matches!(error.problem, Problem::Bill(_)) && error.line == 2, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_not_there_is_told_apart_from_a_wrong_one() {
     let ground = Ground::new().await;
-    let missing = ground
-        .import(std::path::Path::new("/nowhere/at/all.csv"))
-        .await
-        .unwrap_err();
+    let missing = ground.import(std::path::Path::new("/nowhere/at/all.csv")).await.unwrap_err();
     assert!(matches!(missing, ImportError::File { .. }) && missing.exit_code() == 2);
     let directory = ground.import(&std::env::temp_dir()).await.unwrap_err();
     assert!(matches!(directory, ImportError::File { .. }));

@@ -15,21 +15,10 @@ async fn the_sample_is_in_the_read_models_as_it_is_in_the_file() {
     let imported = ground.import(&sample()).await.unwrap();
     let report = ground.report(&sample(), &imported).await;
     assert!(report.ok, "{report}");
-    assert_eq!(
-        report.lines,
-        Lines {
-            total: 154,
-            imported: 139,
-            adjustments: 8,
-            rejected: 7
-        }
-    );
+    assert_eq!(report.lines, Lines { total: 154, imported: 139, adjustments: 8, rejected: 7 });
     assert_eq!(report.new_events as i64, ground.head().await);
     let (days, total) = (&report.days, &report.total);
-    assert_eq!(
-        days.iter().map(|day| day.sides.file.orders).sum::<i64>(),
-        total.file.orders
-    );
+    assert_eq!(days.iter().map(|day| day.sides.file.orders).sum::<i64>(), total.file.orders);
     assert_eq!(total.rejected.lines, 7);
     assert!(total.file.sale_value > 0 && total.file.returned_value > 1_354_133);
 }
@@ -75,10 +64,7 @@ async fn rejected_lines_are_written_down_with_line_and_reason() {
         )
     );
     let beside = rejects_beside(&file).unwrap();
-    assert_eq!(
-        beside,
-        std::env::current_dir().unwrap().join("lines.csv.rejects.csv")
-    );
+    assert_eq!(beside, std::env::current_dir().unwrap().join("lines.csv.rejects.csv"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,16 +72,11 @@ async fn a_penny_more_in_a_read_model_is_found() {
     let ground = Ground::new().await;
     let imported = ground.import(&sample()).await.unwrap();
     assert!(ground.report(&sample(), &imported).await.ok);
-    ground
-        .break_read_model("UPDATE orders SET total = total + 1 WHERE id = '700102'")
-        .await;
+    ground.break_read_model("UPDATE orders SET total = total + 1 WHERE id = '700102'").await;
     let report = ground.report(&sample(), &imported).await;
     let differing: Vec<String> = report.differing().iter().map(ToString::to_string).collect();
     assert_eq!((report.ok, differing), (false, vec!["2011-03-01".to_owned()]));
-    assert_eq!(
-        report.total.read_model.sale_value,
-        report.total.file.sale_value + 1
-    );
+    assert_eq!(report.total.read_model.sale_value, report.total.file.sale_value + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,9 +84,7 @@ async fn an_order_that_is_gone_from_a_read_model_is_found() {
     let ground = Ground::new().await;
     let imported = ground.import(&sample()).await.unwrap();
     assert!(ground.report(&sample(), &imported).await.ok);
-    ground
-        .break_read_model("DELETE FROM orders WHERE id = 'C700193'")
-        .await;
+    ground.break_read_model("DELETE FROM orders WHERE id = 'C700193'").await;
     let report = ground.report(&sample(), &imported).await;
     assert!(!report.ok && report.total.read_model.orders == report.total.file.orders);
 }
@@ -145,13 +124,7 @@ async fn another_content_under_the_same_invoice_is_told() {
     );
     let more = ground.file("more.csv", text.replacen("-4,2011-03-01", "-3,2011-03-01", 1));
     let error = ground.import(&more).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ImportError::OtherOpening { .. } | ImportError::OtherContent { .. }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, ImportError::OtherOpening { .. } | ImportError::OtherContent { .. }), "{error}");
     assert_eq!((error.exit_code(), ground.head().await), (1, head));
 }
 
@@ -159,10 +132,8 @@ async fn another_content_under_the_same_invoice_is_told() {
 async fn another_month_brings_its_own_opening_stock() {
     let ground = Ground::new().await;
     for (month, invoice) in [("01", "1"), ("02", "2")] {
-        let file = ground.file(
-            month,
-            format!("{HEADER}\n{invoice},22423,X,5,2011-{month}-01 10:00:00,1.25,,France\n"),
-        );
+        let file = ground
+            .file(month, format!("{HEADER}\n{invoice},22423,X,5,2011-{month}-01 10:00:00,1.25,,France\n"));
         let imported = ground.import(&file).await.unwrap();
         assert!(ground.report(&file, &imported).await.ok);
     }
@@ -212,13 +183,10 @@ async fn codes_and_customers_arrive_as_they_are_meant() {
 async fn the_file_itself_is_never_overwritten_with_its_rejects() {
     let ground = Ground::new().await;
     let file = ground.file("lines.csv", format!("{HEADER}\n"));
-    let options = Options {
-        rejects: Some(file.clone()),
-    };
+    let options = Options { rejects: Some(file.clone()) };
     let (executor, fingerprints) = (&ground.engine.executor, &ground.engine.fingerprints);
-    let error = import::retail(executor, fingerprints, &file, &options, &Progress::silent())
-        .await
-        .unwrap_err();
+    let error =
+        import::retail(executor, fingerprints, &file, &options, &Progress::silent()).await.unwrap_err();
     assert!(matches!(error, ImportError::RejectsOverFile { .. }), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{HEADER}\n"));
 }

@@ -82,16 +82,9 @@ impl Late {
 
 async fn deliver(results: &PaymentResults, clock: &dyn Clock, approval: &Approval) {
     const PAUSE: Duration = Duration::from_millis(500);
-    let outcome = Authorization::Approved {
-        reference: approval.reference.clone(),
-    };
+    let outcome = Authorization::Approved { reference: approval.reference.clone() };
     while let Err(error) = results
-        .authorization(
-            approval.delivery_id,
-            &approval.payment,
-            &approval.attempt,
-            outcome.clone(),
-        )
+        .authorization(approval.delivery_id, &approval.payment, &approval.attempt, outcome.clone())
         .await
     {
         tracing::warn!(%error, "a late approval is delivered again soon");
@@ -111,9 +104,7 @@ impl Gateway for Simulator {
     ) -> Result<Authorized, GatewayError> {
         let behaviour = token.as_str().strip_prefix("tok_").unwrap_or_default();
         let reference = text(format!("sim-{behaviour}-{}", request_id.simple()))?;
-        let approved = Authorization::Approved {
-            reference: reference.clone(),
-        };
+        let approved = Authorization::Approved { reference: reference.clone() };
         let later = || {
             // When nobody drives the late answers any more, none come: as with a gateway that went away.
             let _ = self.late.send(Approval {

@@ -14,21 +14,12 @@ async fn a_paid_checkout_is_confirmed_allocated_and_captured() {
     let reply = api.check_out(&cart, "card").await.expect(201);
     let order = reply.text_of("order");
     assert_eq!(reply.header("location"), format!("/v1/orders/{order}"));
-    assert_eq!(
-        (reply.text_of("status").as_str(), &reply.json()["total"]),
-        ("awaiting_payment", &gbp(600))
-    );
+    assert_eq!((reply.text_of("status").as_str(), &reply.json()["total"]), ("awaiting_payment", &gbp(600)));
     api.until_stock("A", 5, 2).await;
-    let paid = api
-        .authorize(&reply.text_of("payment"), "tok_approve")
-        .await
-        .expect(200);
+    let paid = api.authorize(&reply.text_of("payment"), "tok_approve").await.expect(200);
     assert_eq!(paid.text_of("status"), "authorized");
-    api.until(&format!("/v1/orders/{order}"), "status", "confirmed")
-        .await;
-    let payment = api
-        .until(&format!("/v1/orders/{order}"), "payment_status", "captured")
-        .await;
+    api.until(&format!("/v1/orders/{order}"), "status", "confirmed").await;
+    let payment = api.until(&format!("/v1/orders/{order}"), "payment_status", "captured").await;
     assert_eq!(payment["total"], gbp(600));
     api.until_stock("A", 3, 0).await;
     api.until_stock("B", 4, 0).await;
@@ -39,9 +30,7 @@ async fn an_order_shows_its_delivery_and_the_log_does_not() {
     let api = Api::start().await;
     api.stock("A", 250, 5).await;
     let (order, _) = api.order("A", 1).await;
-    let shown = api
-        .until(&format!("/v1/orders/{order}"), "status", "placed")
-        .await;
+    let shown = api.until(&format!("/v1/orders/{order}"), "status", "placed").await;
     assert_eq!(shown["delivery"]["contact"]["email"], "ada@example.com");
     assert_eq!(shown["delivery"]["address"]["postcode"], "SW1Y 4JH");
     assert_eq!(shown["delivery"]["country"], "GB");
@@ -61,10 +50,7 @@ async fn who_was_forgotten_leaves_an_order_without_a_name() {
     api.forget().await;
     let shown = api.send(get(&path)).await.expect(200).json();
     assert_eq!(shown["delivery"]["contact"], "forgotten");
-    assert_eq!(
-        (&shown["delivery"]["country"], &shown["total"]),
-        (&json!("GB"), &gbp(250))
-    );
+    assert_eq!((&shown["delivery"]["country"], &shown["total"]), (&json!("GB"), &gbp(250)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,10 +60,7 @@ async fn too_little_stock_names_every_short_sku_and_holds_nothing() {
     api.stock("B", 250, 2).await;
     api.stock("C", 250, 9).await;
     let cart = api.cart(&[("A", 2), ("B", 5), ("C", 1)]).await;
-    let reply = api
-        .check_out(&cart, "card")
-        .await
-        .expect_problem(409, "inventory.insufficient");
+    let reply = api.check_out(&cart, "card").await.expect_problem(409, "inventory.insufficient");
     let shortages = json!([
         { "sku": "A", "requested": 2, "available": 1 },
         { "sku": "B", "requested": 5, "available": 2 },
@@ -88,9 +71,7 @@ async fn too_little_stock_names_every_short_sku_and_holds_nothing() {
     }
     let cancelled = eventually("the order is cancelled", || async {
         let events = api.events().await;
-        events
-            .into_iter()
-            .find(|event| event["event_type"] == "Cancelled")
+        events.into_iter().find(|event| event["event_type"] == "Cancelled")
     })
     .await;
     assert_eq!(cancelled["payload"]["Cancelled"]["reason"], "out_of_stock");
@@ -101,21 +82,13 @@ async fn a_declined_payment_releases_the_stock_and_cancels_the_order() {
     let api = Api::start().await;
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
-    let reply = api
-        .authorize(&payment, "tok_decline")
-        .await
-        .expect_problem(409, "payment.declined");
+    let reply = api.authorize(&payment, "tok_decline").await.expect_problem(409, "payment.declined");
     assert_eq!(reply.json()["reason"], "card_declined");
-    let order = api
-        .until(&format!("/v1/orders/{order}"), "status", "cancelled")
-        .await;
+    let order = api.until(&format!("/v1/orders/{order}"), "status", "cancelled").await;
     assert_eq!(order["cancel_reason"], "payment_declined");
     api.until_stock("A", 5, 0).await;
-    api.until(&format!("/v1/payments/{payment}"), "status", "voided")
-        .await;
-    api.authorize(&payment, "tok_approve")
-        .await
-        .expect_problem(409, "payment.voided");
+    api.until(&format!("/v1/payments/{payment}"), "status", "voided").await;
+    api.authorize(&payment, "tok_approve").await.expect_problem(409, "payment.voided");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,14 +97,11 @@ async fn an_approval_after_giving_up_is_let_go_of_again() {
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     let path = format!("/v1/payments/{payment}/authorize");
-    let late = post(&path, &json!({ "token": "tok_late" }))
-        .key(&fresh_key())
-        .header("prefer", "wait=0");
+    let late = post(&path, &json!({ "token": "tok_late" })).key(&fresh_key()).header("prefer", "wait=0");
     let pending = api.send(late).await.expect(202);
     assert_eq!(pending.text_of("status"), "pending");
     api.cancel(&order).await.expect(200);
-    api.until(&format!("/v1/payments/{payment}"), "status", "voided")
-        .await;
+    api.until(&format!("/v1/payments/{payment}"), "status", "voided").await;
     api.deliver_late_answers();
     eventually("the late approval is voided at the gateway", || async {
         let events = api.events().await;
@@ -140,9 +110,7 @@ async fn an_approval_after_giving_up_is_let_go_of_again() {
             .filter(|event| event["aggregate_type"] == "payment")
             .filter_map(|event| event["event_type"].as_str())
             .collect();
-        types
-            .ends_with(&["Authorized", "VoidRequested", "Voided"])
-            .then_some(())
+        types.ends_with(&["Authorized", "VoidRequested", "Voided"]).then_some(())
     })
     .await;
     api.until_stock("A", 5, 0).await;
@@ -150,16 +118,11 @@ async fn an_approval_after_giving_up_is_let_go_of_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_order_is_given_up_when_its_time_is_over() {
-    let settings = api::Settings {
-        payment_window_ms: 0,
-        ..api::Settings::default()
-    };
+    let settings = api::Settings { payment_window_ms: 0, ..api::Settings::default() };
     let api = Api::start_with(settings).await;
     api.stock("A", 250, 5).await;
     let (order, _) = api.order("A", 2).await;
-    let order = api
-        .until(&format!("/v1/orders/{order}"), "status", "cancelled")
-        .await;
+    let order = api.until(&format!("/v1/orders/{order}"), "status", "cancelled").await;
     assert_eq!(order["cancel_reason"], "payment_timed_out");
     api.until_stock("A", 5, 0).await;
 }
@@ -171,17 +134,10 @@ async fn cash_on_delivery_is_accepted_at_once_and_captured_by_hand() {
     let cart = api.cart(&[("A", 2)]).await;
     let reply = api.check_out(&cart, "cash_on_delivery").await.expect(201);
     assert_eq!(reply.text_of("status"), "accepted");
-    api.until(
-        &format!("/v1/orders/{}", reply.text_of("order")),
-        "status",
-        "confirmed",
-    )
-    .await;
+    api.until(&format!("/v1/orders/{}", reply.text_of("order")), "status", "confirmed").await;
     api.until_stock("A", 3, 0).await;
     let payment = reply.text_of("payment");
-    api.authorize(&payment, "tok_approve")
-        .await
-        .expect_problem(409, "payment.needs_no_authorization");
+    api.authorize(&payment, "tok_approve").await.expect_problem(409, "payment.needs_no_authorization");
     let capture = post(&format!("/v1/payments/{payment}/capture"), &json!({})).key(&fresh_key());
     assert_eq!(api.send(capture).await.expect(200).text_of("status"), "captured");
 }
@@ -192,16 +148,8 @@ async fn free_goods_need_no_payment() {
     api.stock("FREE", 0, 5).await;
     let cart = api.cart(&[("FREE", 1)]).await;
     let reply = api.check_out(&cart, "card").await.expect(201);
-    assert_eq!(
-        (reply.text_of("status").as_str(), &reply.json()["payment"]),
-        ("accepted", &json!(null))
-    );
-    api.until(
-        &format!("/v1/orders/{}", reply.text_of("order")),
-        "status",
-        "confirmed",
-    )
-    .await;
+    assert_eq!((reply.text_of("status").as_str(), &reply.json()["payment"]), ("accepted", &json!(null)));
+    api.until(&format!("/v1/orders/{}", reply.text_of("order")), "status", "confirmed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,12 +158,10 @@ async fn cancelling_a_confirmed_order_gives_stock_and_money_back() {
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     api.authorize(&payment, "tok_approve").await.expect(200);
-    api.until(&format!("/v1/payments/{payment}"), "status", "captured")
-        .await;
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
     api.until_stock("A", 3, 0).await;
     api.cancel(&order).await.expect(200);
-    api.until(&format!("/v1/payments/{payment}"), "status", "refunded")
-        .await;
+    api.until(&format!("/v1/payments/{payment}"), "status", "refunded").await;
     api.until_stock("A", 5, 0).await;
     let again = api.cancel(&order).await.expect(200);
     assert_eq!(again.json()["events"], json!([]));
@@ -230,14 +176,9 @@ async fn a_total_that_has_changed_is_told_before_anything_happens() {
     body["expected_total"] = gbp(1);
     let reply = api.send(post("/v1/checkouts", &body).key(&fresh_key())).await;
     let reply = reply.expect_problem(409, "cart.total_changed");
-    assert_eq!(
-        (&reply.json()["total"], &reply.json()["expected"]),
-        (&gbp(500), &gbp(1))
-    );
+    assert_eq!((&reply.json()["total"], &reply.json()["expected"]), (&gbp(500), &gbp(1)));
     body["expected_total"] = gbp(500);
-    api.send(post("/v1/checkouts", &body).key(&fresh_key()).patient())
-        .await
-        .expect(201);
+    api.send(post("/v1/checkouts", &body).key(&fresh_key()).patient()).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,14 +202,8 @@ async fn what_a_checkout_lacks_is_told() {
     empty.expect_problem(409, "cart.empty");
     for (member, value) in [
         ("contact", json!({ "name": "Ada", "email": "nobody" })),
-        (
-            "address",
-            json!({ "lines": [], "city": "London", "country": "GB" }),
-        ),
-        (
-            "address",
-            json!({ "lines": ["1"], "city": "London", "country": "England" }),
-        ),
+        ("address", json!({ "lines": [], "city": "London", "country": "GB" })),
+        ("address", json!({ "lines": ["1"], "city": "London", "country": "England" })),
         ("method", json!("barter")),
     ] {
         let mut body = buyer(&cart, "card");

@@ -14,8 +14,7 @@ async fn captured(api: &Api, token: &str) -> String {
     api.stock("A", 250, 5).await;
     let (_, payment) = api.order("A", 2).await;
     api.authorize(&payment, token).await.expect(200);
-    api.until(&format!("/v1/payments/{payment}"), "status", "captured")
-        .await;
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
     payment
 }
 
@@ -26,18 +25,10 @@ async fn money_goes_back_in_parts_and_never_more_than_came() {
     let part = json!({ "amount": gbp(200), "reason": "scratched" });
     let reply = ask(&api, &payment, "refund", part).await.expect(200);
     assert_eq!(reply.text_of("status"), "refunded");
-    let reply = ask(
-        &api,
-        &payment,
-        "refund",
-        json!({ "amount": gbp(301), "reason": "more" }),
-    )
-    .await;
+    let reply = ask(&api, &payment, "refund", json!({ "amount": gbp(301), "reason": "more" })).await;
     let reply = reply.expect_problem(409, "payment.exceeds_captured");
     assert_eq!(reply.json()["refundable"], gbp(300));
-    ask(&api, &payment, "refund", json!({ "reason": "the rest" }))
-        .await
-        .expect(200);
+    ask(&api, &payment, "refund", json!({ "reason": "the rest" })).await.expect(200);
     let path = format!("/v1/payments/{payment}");
     let shown = api.until(&path, "status", "refunded").await;
     assert_eq!((&shown["captured"], &shown["refunded"]), (&gbp(500), &gbp(500)));
@@ -51,9 +42,7 @@ async fn what_was_captured_is_neither_captured_again_nor_voided() {
     assert_eq!(again.json()["events"], json!([]));
     let more = ask(&api, &payment, "capture", json!({ "amount": gbp(1) })).await;
     more.expect_problem(409, "payment.exceeds_authorized");
-    ask(&api, &payment, "void", json!({}))
-        .await
-        .expect_problem(409, "payment.already_captured");
+    ask(&api, &payment, "void", json!({})).await.expect_problem(409, "payment.already_captured");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,9 +54,7 @@ async fn an_approval_that_comes_twice_counts_once() {
     let approvals = events.iter().filter(|event| event["event_type"] == "Authorized");
     assert_eq!(approvals.count(), 1);
     let refund = json!({ "amount": gbp(501), "reason": "too much" });
-    ask(&api, &payment, "refund", refund)
-        .await
-        .expect_problem(409, "payment.exceeds_captured");
+    ask(&api, &payment, "refund", refund).await.expect_problem(409, "payment.exceeds_captured");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,12 +70,8 @@ async fn a_gateway_that_never_answers_leaves_the_buyer_with_a_timeout() {
     let api = Api::start().await;
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
-    api.authorize(&payment, "tok_timeout")
-        .await
-        .expect_problem(409, "payment.timed_out");
-    let order = api
-        .until(&format!("/v1/orders/{order}"), "status", "cancelled")
-        .await;
+    api.authorize(&payment, "tok_timeout").await.expect_problem(409, "payment.timed_out");
+    let order = api.until(&format!("/v1/orders/{order}"), "status", "cancelled").await;
     assert_eq!(order["cancel_reason"], "payment_timed_out");
     api.until_stock("A", 5, 0).await;
 }
@@ -99,14 +82,10 @@ async fn a_capture_that_fails_is_told_and_may_be_asked_for_again() {
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     api.authorize(&payment, "tok_capture_fails").await.expect(200);
-    api.until(&format!("/v1/orders/{order}"), "status", "confirmed")
-        .await;
+    api.until(&format!("/v1/orders/{order}"), "status", "confirmed").await;
     store::testing::eventually("the first capture has failed", || async {
         let events = api.events().await;
-        events
-            .iter()
-            .any(|event| event["event_type"] == "CaptureFailed")
-            .then_some(())
+        events.iter().any(|event| event["event_type"] == "CaptureFailed").then_some(())
     })
     .await;
     let reply = ask(&api, &payment, "capture", json!({})).await;
@@ -123,18 +102,10 @@ async fn a_payment_that_nothing_is_held_for_is_voided_at_once_and_only_once() {
     api.stock("A", 250, 5).await;
     let (_, payment) = api.order("A", 2).await;
     let reply = ask(&api, &payment, "void", json!({})).await.expect(200);
-    assert_eq!(
-        (reply.text_of("status").as_str(), &reply.json()["events"]),
-        ("voided", &json!(["Voided"]))
-    );
+    assert_eq!((reply.text_of("status").as_str(), &reply.json()["events"]), ("voided", &json!(["Voided"])));
     let reply = ask(&api, &payment, "void", json!({})).await.expect(200);
-    assert_eq!(
-        (reply.text_of("status").as_str(), &reply.json()["events"]),
-        ("voided", &json!([]))
-    );
-    api.authorize(&payment, "tok_approve")
-        .await
-        .expect_problem(409, "payment.voided");
+    assert_eq!((reply.text_of("status").as_str(), &reply.json()["events"]), ("voided", &json!([])));
+    api.authorize(&payment, "tok_approve").await.expect_problem(409, "payment.voided");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,18 +115,13 @@ async fn an_approval_that_follows_a_decline_is_let_go_of_again() {
     let (order, payment) = api.order("A", 2).await;
     let declined = api.authorize(&payment, "tok_decline_then_approve").await;
     declined.expect_problem(409, "payment.declined");
-    api.until(&format!("/v1/orders/{order}"), "status", "cancelled")
-        .await;
+    api.until(&format!("/v1/orders/{order}"), "status", "cancelled").await;
     api.deliver_late_answers();
     store::testing::eventually("the late approval is voided at the gateway", || async {
         let events = api.events().await;
         let voided = events.iter().rposition(|event| event["event_type"] == "Voided");
-        let approved = events
-            .iter()
-            .position(|event| event["event_type"] == "Authorized");
-        approved
-            .is_some_and(|approved| voided > Some(approved))
-            .then_some(())
+        let approved = events.iter().position(|event| event["event_type"] == "Authorized");
+        approved.is_some_and(|approved| voided > Some(approved)).then_some(())
     })
     .await;
     api.until_stock("A", 5, 0).await;
@@ -168,11 +134,6 @@ async fn a_refund_that_fails_is_told_and_leaves_the_money_refundable() {
     let reply = ask(&api, &payment, "refund", json!({ "reason": "scratched" })).await;
     let reply = reply.expect_problem(409, "payment.gateway_failed");
     assert_eq!(reply.json()["request"], "refund");
-    let shown = api
-        .send(crate::support::get(&format!("/v1/payments/{payment}")).after(&reply))
-        .await;
-    assert_eq!(
-        (&shown.json()["captured"], &shown.json()["refunded"]),
-        (&gbp(500), &gbp(0))
-    );
+    let shown = api.send(crate::support::get(&format!("/v1/payments/{payment}")).after(&reply)).await;
+    assert_eq!((&shown.json()["captured"], &shown.json()["refunded"]), (&gbp(500), &gbp(0)));
 }

@@ -10,19 +10,9 @@ async fn every_read_model_shows_ones_own_write_under_its_position() {
     let product =
         json!({ "id": "chair", "title": "Chair", "variants": [{ "sku": "CHAIR", "price": gbp(900) }] });
     let listed = api.send(post("/v1/products", &product)).await.expect(201);
-    let shown = api
-        .send(get("/v1/products/chair").after(&listed))
-        .await
-        .expect(200);
-    assert_eq!(
-        (shown.text_of("title").as_str(), shown.header("etag")),
-        ("Chair", "\"1\"")
-    );
-    let found = api
-        .send(get("/v1/products?q=chair").after(&listed))
-        .await
-        .expect(200)
-        .json();
+    let shown = api.send(get("/v1/products/chair").after(&listed)).await.expect(200);
+    assert_eq!((shown.text_of("title").as_str(), shown.header("etag")), ("Chair", "\"1\""));
+    let found = api.send(get("/v1/products?q=chair").after(&listed)).await.expect(200).json();
     assert_eq!(found["data"][0]["id"], "chair");
 
     let priced = put("/v1/products/chair/prices/CHAIR", &json!({ "price": gbp(800) }));
@@ -32,17 +22,9 @@ async fn every_read_model_shows_ones_own_write_under_its_position() {
 
     let received = post("/v1/inventory/CHAIR/receive", &json!({ "quantity": 4 }));
     let received = api.send(received).await.expect(200);
-    let stock = api
-        .send(get("/v1/inventory/CHAIR").after(&received))
-        .await
-        .expect(200)
-        .json();
+    let stock = api.send(get("/v1/inventory/CHAIR").after(&received)).await.expect(200).json();
     assert_eq!((&stock["on_hand"], &stock["available"]), (&json!(4), &json!(4)));
-    let list = api
-        .send(get("/v1/inventory").after(&received))
-        .await
-        .expect(200)
-        .json();
+    let list = api.send(get("/v1/inventory").after(&received)).await.expect(200).json();
     assert_eq!(list["data"][0]["sku"], "CHAIR");
 
     let cart = api.cart(&[]).await;
@@ -50,83 +32,44 @@ async fn every_read_model_shows_ones_own_write_under_its_position() {
     let set = put(&format!("{path}/items/CHAIR"), &json!({ "quantity": 2 }));
     let set = api.send(set.after(&priced)).await.expect(200);
     let shown = api.send(get(&path).after(&set)).await.expect(200);
-    assert_eq!(
-        (&shown.json()["total"], shown.header("etag")),
-        (&gbp(1_600), set.header("etag"))
-    );
+    assert_eq!((&shown.json()["total"], shown.header("etag")), (&gbp(1_600), set.header("etag")));
 
     let placed = api.check_out(&cart, "card").await.expect(201);
-    let order = api
-        .send(get(placed.header("location")).after(&placed))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        (&order["status"], &order["total"]),
-        (&json!("placed"), &gbp(1_600))
-    );
+    let order = api.send(get(placed.header("location")).after(&placed)).await.expect(200).json();
+    assert_eq!((&order["status"], &order["total"]), (&json!("placed"), &gbp(1_600)));
     let payment = format!("/v1/payments/{}", placed.text_of("payment"));
     let payment = api.send(get(&payment).after(&placed)).await.expect(200).json();
     assert_eq!(payment["amount"], gbp(1_600));
     let stock = api.send(get("/v1/inventory/CHAIR").after(&placed)).await.json();
     assert_eq!((&stock["reserved"], &stock["available"]), (&json!(2), &json!(2)));
-    let holds = api
-        .send(get("/v1/inventory/CHAIR/reservations").after(&placed))
-        .await
-        .expect(200)
-        .json();
+    let holds = api.send(get("/v1/inventory/CHAIR/reservations").after(&placed)).await.expect(200).json();
     assert_eq!(holds["data"][0]["reservation"], placed.json()["order"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_that_has_not_come_is_503_and_says_how_far_it_is() {
     let api = Api::start().await;
-    let received = api
-        .send(post("/v1/inventory/A/receive", &json!({ "quantity": 4 })))
-        .await;
+    let received = api.send(post("/v1/inventory/A/receive", &json!({ "quantity": 4 }))).await;
     let (incarnation, _) = received.header("daybook-position").split_once(':').unwrap();
     let ask = |position: &str| {
-        get("/v1/inventory/A")
-            .header("daybook-min-position", position)
-            .header("prefer", "wait=0")
+        get("/v1/inventory/A").header("daybook-min-position", position).header("prefer", "wait=0")
     };
-    api.send(get("/v1/inventory/A").after(&received))
-        .await
-        .expect(200);
-    let reply = api
-        .send(ask(&format!("{incarnation}:99")))
-        .await
-        .expect_problem(503, "read_model.behind");
-    assert_eq!(
-        (&reply.json()["reflects"], reply.header("retry-after")),
-        (&json!(1), "1")
-    );
+    api.send(get("/v1/inventory/A").after(&received)).await.expect(200);
+    let reply = api.send(ask(&format!("{incarnation}:99"))).await.expect_problem(503, "read_model.behind");
+    assert_eq!((&reply.json()["reflects"], reply.header("retry-after")), (&json!(1), "1"));
     let other = format!("{}:1", fresh_key());
-    api.send(ask(&other))
-        .await
-        .expect_problem(412, "position.other_log");
+    api.send(ask(&other)).await.expect_problem(412, "position.other_log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_comes_in_pages_without_a_gap() {
     let api = Api::start().await;
     for sku in ["A", "B", "C"] {
-        api.send(post(
-            &format!("/v1/inventory/{sku}/receive"),
-            &json!({ "quantity": 1 }),
-        ))
-        .await
-        .expect(200);
+        api.send(post(&format!("/v1/inventory/{sku}/receive"), &json!({ "quantity": 1 }))).await.expect(200);
     }
     let first = api.send(get("/v1/events?limit=2")).await.expect(200);
-    assert_eq!(
-        (first.header("content-type"), first.header("daybook-next")),
-        ("application/x-ndjson", "3")
-    );
-    let next = api
-        .send(get(&format!("/v1/events?from={}", first.header("daybook-next"))))
-        .await
-        .expect(200);
+    assert_eq!((first.header("content-type"), first.header("daybook-next")), ("application/x-ndjson", "3"));
+    let next = api.send(get(&format!("/v1/events?from={}", first.header("daybook-next")))).await.expect(200);
     let positions: Vec<_> = [first.text, next.text]
         .concat()
         .lines()
@@ -143,31 +86,12 @@ async fn an_orders_audit_says_who_did_what_and_why_in_order() {
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     let cancel = json!({ "reason": "staff", "note": "a duplicate" });
-    api.send(post(&format!("/v1/orders/{order}/cancel"), &cancel))
-        .await
-        .expect(200);
-    api.until(&format!("/v1/payments/{payment}"), "status", "voided")
-        .await;
-    let audit = api
-        .send(get(&format!("/v1/orders/{order}/events")))
-        .await
-        .expect(200)
-        .json();
-    let steps: Vec<_> = audit["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|event| event["event_type"].as_str())
-        .collect();
-    let expected = [
-        "Started",
-        "Placed",
-        "Reserved",
-        "IntentOpened",
-        "Cancelled",
-        "GivenUp",
-        "Voided",
-    ];
+    api.send(post(&format!("/v1/orders/{order}/cancel"), &cancel)).await.expect(200);
+    api.until(&format!("/v1/payments/{payment}"), "status", "voided").await;
+    let audit = api.send(get(&format!("/v1/orders/{order}/events"))).await.expect(200).json();
+    let steps: Vec<_> =
+        audit["data"].as_array().unwrap().iter().filter_map(|event| event["event_type"].as_str()).collect();
+    let expected = ["Started", "Placed", "Reserved", "IntentOpened", "Cancelled", "GivenUp", "Voided"];
     assert_eq!(steps, expected);
     let cancelled = &audit["data"][4];
     assert_eq!(cancelled["metadata"]["actor"], "staff:anonymous");
@@ -181,37 +105,19 @@ async fn a_customer_reads_their_orders_newest_first() {
     api.stock("A", 250, 5).await;
     let mut orders = Vec::new();
     for _ in 0..3 {
-        let cart = api
-            .send(post(
-                "/v1/carts",
-                &json!({ "currency": "GBP", "customer": "ada" }),
-            ))
-            .await;
+        let cart = api.send(post("/v1/carts", &json!({ "currency": "GBP", "customer": "ada" }))).await;
         let path = format!("/v1/carts/{}", cart.text_of("id"));
         let line = json!({ "sku": "A", "quantity": 1 });
         api.send(post(&format!("{path}/items"), &line)).await.expect(200);
         orders.push(api.check_out(&cart.text_of("id"), "card").await.expect(201));
     }
     let last = orders.last().unwrap();
-    let page = api
-        .send(get("/v1/orders?customer=ada&limit=2").after(last))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        (&page["has_more"], page["data"].as_array().unwrap().len()),
-        (&json!(true), 2)
-    );
+    let page = api.send(get("/v1/orders?customer=ada&limit=2").after(last)).await.expect(200).json();
+    assert_eq!((&page["has_more"], page["data"].as_array().unwrap().len()), (&json!(true), 2));
     assert_eq!(page["data"][0]["id"], last.json()["order"]);
     let cursor = page["next_cursor"].as_str().unwrap();
-    let rest = api
-        .send(get(&format!("/v1/orders?customer=ada&limit=2&cursor={cursor}")))
-        .await
-        .json();
-    assert_eq!(
-        (&rest["has_more"], &rest["data"][0]["id"]),
-        (&json!(false), &orders[0].json()["order"])
-    );
+    let rest = api.send(get(&format!("/v1/orders?customer=ada&limit=2&cursor={cursor}"))).await.json();
+    assert_eq!((&rest["has_more"], &rest["data"][0]["id"]), (&json!(false), &orders[0].json()["order"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,18 +127,8 @@ async fn products_are_found_by_brand_category_and_price() {
         let variants = json!([{ "sku": id, "price": gbp(pence) }]);
         json!({ "id": id, "title": id, "brand": brand, "category": category, "variants": variants })
     };
-    api.send(post(
-        "/v1/products",
-        &list("mug", "Potter", ["Home", "Kitchen"], 300),
-    ))
-    .await
-    .expect(201);
-    api.send(post(
-        "/v1/products",
-        &list("pan", "Smith", ["Home", "Kitchen"], 900),
-    ))
-    .await
-    .expect(201);
+    api.send(post("/v1/products", &list("mug", "Potter", ["Home", "Kitchen"], 300))).await.expect(201);
+    api.send(post("/v1/products", &list("pan", "Smith", ["Home", "Kitchen"], 900))).await.expect(201);
     let rug = post("/v1/products", &list("rug", "Smith", ["Home", "Floor"], 5_000));
     let last = api.send(rug).await.expect(201);
     for (query, expected) in [
@@ -241,17 +137,8 @@ async fn products_are_found_by_brand_category_and_price() {
         ("category=Home%20%3E%20Kitchen&sort=price_asc", vec!["mug", "pan"]),
         ("price_min=301&price_max=1000", vec!["pan"]),
     ] {
-        let page = api
-            .send(get(&format!("/v1/products?{query}")).after(&last))
-            .await
-            .expect(200)
-            .json();
-        let ids: Vec<_> = page["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|found| found["id"].clone())
-            .collect();
+        let page = api.send(get(&format!("/v1/products?{query}")).after(&last)).await.expect(200).json();
+        let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|found| found["id"].clone()).collect();
         assert_eq!(ids, expected, "{query}");
     }
 }
@@ -267,9 +154,7 @@ async fn a_line_that_is_taken_out_is_gone_and_taking_it_out_again_is_fine() {
     let again = api.send(delete(&format!("{path}/items/A"))).await.expect(200);
     assert_eq!(again.json()["events"], json!([]));
     let body = buyer(&cart, "card");
-    api.send(post("/v1/checkouts", &body).key(&fresh_key()))
-        .await
-        .expect_problem(409, "cart.empty");
+    api.send(post("/v1/checkouts", &body).key(&fresh_key())).await.expect_problem(409, "cart.empty");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,27 +163,11 @@ async fn a_cart_takes_the_prices_of_the_catalogue_only() {
     api.list("A", 250).await;
     let cart = api.cart(&[]).await;
     let items = format!("/v1/carts/{cart}/items");
-    let unknown = api
-        .send(post(&items, &json!({ "sku": "NOBODY", "quantity": 1 })))
-        .await;
+    let unknown = api.send(post(&items, &json!({ "sku": "NOBODY", "quantity": 1 }))).await;
     unknown.expect_problem(422, "product.unknown_sku");
-    let priced = api
-        .send(post(
-            &items,
-            &json!({ "sku": "A", "quantity": 1, "unit_price": gbp(1) }),
-        ))
-        .await;
+    let priced = api.send(post(&items, &json!({ "sku": "A", "quantity": 1, "unit_price": gbp(1) }))).await;
     priced.expect_problem(422, "request.invalid");
-    let added = api
-        .send(post(&items, &json!({ "sku": "A", "quantity": 2 })))
-        .await
-        .expect(200);
-    let cart = api
-        .send(get(&format!("/v1/carts/{cart}")).after(&added))
-        .await
-        .json();
-    assert_eq!(
-        (&cart["total"], &cart["lines"][0]["unit_price"]),
-        (&gbp(500), &gbp(250))
-    );
+    let added = api.send(post(&items, &json!({ "sku": "A", "quantity": 2 }))).await.expect(200);
+    let cart = api.send(get(&format!("/v1/carts/{cart}")).after(&added)).await.json();
+    assert_eq!((&cart["total"], &cart["lines"][0]["unit_price"]), (&gbp(500), &gbp(250)));
 }

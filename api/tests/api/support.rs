@@ -1,9 +1,6 @@
 //! A whole shop in process, and requests to it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test whose shop does not answer cannot go on"
-)]
+#![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -87,12 +84,7 @@ pub fn buyer(cart: &str, method: &str) -> Value {
 
 impl Ask {
     pub fn new(method: Method, path: &str) -> Self {
-        Self {
-            method,
-            path: path.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     pub fn json(self, body: &Value) -> Self {
@@ -120,17 +112,13 @@ impl Ask {
 
     /// Reads what `reply` wrote.
     pub fn after(self, reply: &Reply) -> Self {
-        self.header("daybook-min-position", reply.header("daybook-position"))
-            .patient()
+        self.header("daybook-min-position", reply.header("daybook-position")).patient()
     }
 }
 
 impl Reply {
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub fn json(&self) -> Value {
@@ -155,11 +143,7 @@ impl Reply {
     /// A problem with that status and code.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
-        assert_eq!(
-            (self.status.as_u16(), self.code().as_str()),
-            (status, code),
-            "{self:?}"
-        );
+        assert_eq!((self.status.as_u16(), self.code().as_str()), (status, code), "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         let body = self.json();
         for member in ["type", "title", "detail", "instance", "trace_id"] {
@@ -186,12 +170,7 @@ impl Api {
         engine.checkouts();
         engine.ask(Arc::new(simulator));
         let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
-        Self {
-            router: api::router(Shop::new(&engine, models, settings)),
-            engine,
-            ground,
-            late: Some(late),
-        }
+        Self { router: api::router(Shop::new(&engine, models, settings)), engine, ground, late: Some(late) }
     }
 
     /// Delivers the gateway's late answers from now on.
@@ -223,11 +202,7 @@ impl Api {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Reply {
-            status,
-            headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        Reply { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
     }
 
     /// Lists a product of one SKU, and waits until carts know its price.
@@ -243,17 +218,12 @@ impl Api {
     pub async fn stock(&self, sku: &str, pence: i64, units: u32) {
         self.list(sku, pence).await;
         let path = format!("/v1/inventory/{sku}/receive");
-        self.send(post(&path, &json!({ "quantity": units })))
-            .await
-            .expect(200);
+        self.send(post(&path, &json!({ "quantity": units }))).await.expect(200);
     }
 
     /// A cart with so many units of each SKU.
     pub async fn cart(&self, lines: &[(&str, u32)]) -> String {
-        let opened = self
-            .send(post("/v1/carts", &json!({ "currency": "GBP" })))
-            .await
-            .expect(201);
+        let opened = self.send(post("/v1/carts", &json!({ "currency": "GBP" }))).await.expect(201);
         let cart = opened.text_of("id");
         for (sku, quantity) in lines {
             let path = format!("/v1/carts/{cart}/items");
@@ -277,18 +247,12 @@ impl Api {
 
     pub async fn authorize(&self, payment: &str, token: &str) -> Reply {
         let path = format!("/v1/payments/{payment}/authorize");
-        self.send(
-            post(&path, &json!({ "token": token }))
-                .key(&fresh_key())
-                .patient(),
-        )
-        .await
+        self.send(post(&path, &json!({ "token": token })).key(&fresh_key()).patient()).await
     }
 
     pub async fn cancel(&self, order: &str) -> Reply {
         let body = json!({ "reason": "customer_request" });
-        self.send(post(&format!("/v1/orders/{order}/cancel"), &body))
-            .await
+        self.send(post(&format!("/v1/orders/{order}/cancel"), &body)).await
     }
 
     /// Waits until a resource's member has a value.
@@ -303,23 +267,16 @@ impl Api {
     /// Waits until a SKU has so much on hand and reserved.
     pub async fn until_stock(&self, sku: &str, on_hand: i64, reserved: i64) {
         let path = format!("/v1/inventory/{sku}");
-        eventually(
-            &format!("{sku} has {on_hand} on hand, {reserved} reserved"),
-            || async {
-                let body = self.send(get(&path)).await.json();
-                (body["on_hand"] == on_hand && body["reserved"] == reserved).then_some(())
-            },
-        )
+        eventually(&format!("{sku} has {on_hand} on hand, {reserved} reserved"), || async {
+            let body = self.send(get(&path)).await.json();
+            (body["on_hand"] == on_hand && body["reserved"] == reserved).then_some(())
+        })
         .await;
     }
 
     /// The log's events, in order.
     pub async fn events(&self) -> Vec<Value> {
         let reply = self.send(get("/v1/events?limit=2000")).await.expect(200);
-        reply
-            .text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }

@@ -73,12 +73,7 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
             };
             Ok(begun(placed, Status::Credited))
         }
-        (Some(row), Event::Confirmed {}) => Ok(Row {
-            status: Status::Confirmed,
-            version,
-            position,
-            ..row
-        }),
+        (Some(row), Event::Confirmed {}) => Ok(Row { status: Status::Confirmed, version, position, ..row }),
         (Some(row), Event::Cancelled { reason, note }) => Ok(Row {
             status: Status::Cancelled,
             cancel_reason: Some(*reason),
@@ -118,10 +113,7 @@ fn units(lines: &[Line], charges: &[Charge]) -> i64 {
     let lines = lines.iter().map(|line| line.quantity);
     let charges = charges.iter().map(|charge| charge.quantity);
     // At most 4,000 of at most 2^32 each: far below what fits.
-    lines
-        .chain(charges)
-        .map(|quantity| i64::from(quantity.get()))
-        .sum()
+    lines.chain(charges).map(|quantity| i64::from(quantity.get())).sum()
 }
 
 fn count(lines: &[Line]) -> i64 {

@@ -157,9 +157,7 @@ impl Projection for Orders {
     }
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM orders")
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query("DELETE FROM orders").execute(&mut *connection).await?;
         sqlx::query("DELETE FROM payments").execute(connection).await?;
         Ok(())
     }

@@ -66,10 +66,7 @@ impl ReadModels {
             ),
             "",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(id.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(order_of).transpose()?))
     }
 
@@ -110,10 +107,7 @@ impl ReadModels {
             .await?;
         rows.try_map(|rows| {
             let orders = rows.iter().map(summary_of).collect::<Result<Vec<_>, _>>()?;
-            Page::of(orders, limit, |last| After {
-                placed_at: last.placed_at,
-                id: last.id.clone(),
-            })
+            Page::of(orders, limit, |last| After { placed_at: last.placed_at, id: last.id.clone() })
         })
     }
 }
@@ -145,10 +139,8 @@ fn summary_of(row: &PgRow) -> Result<Summary, sqlx::Error> {
 fn order_of(row: &PgRow) -> Result<Order, sqlx::Error> {
     let summary = summary_of(row)?;
     let delivery: Option<&str> = row.try_get("delivery")?;
-    let delivery = delivery
-        .map(serde_json::from_str)
-        .transpose()
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let delivery =
+        delivery.map(serde_json::from_str).transpose().map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok(Order {
         id: summary.id,
         kind: summary.kind,

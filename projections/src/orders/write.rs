@@ -142,8 +142,7 @@ async fn update(connection: &mut PgConnection, changed: &[(&str, &Row)]) -> Resu
 }
 
 fn reasons<'r>(rows: impl Iterator<Item = &'r Row>) -> Result<Vec<Option<String>>, ApplyError> {
-    rows.map(|row| row.cancel_reason.as_ref().map(word).transpose())
-        .collect()
+    rows.map(|row| row.cancel_reason.as_ref().map(word).transpose()).collect()
 }
 
 fn source(source: &Source) -> (&'static str, &str) {

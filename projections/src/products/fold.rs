@@ -56,11 +56,7 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
             for variant in row.variants.iter_mut().filter(|variant| variant.sku == *sku) {
                 variant.price = *new;
             }
-            Ok(Row {
-                version,
-                position,
-                ..row
-            })
+            Ok(Row { version, position, ..row })
         }
         (None, Event::PriceChanged { .. }) => {
             Err(ApplyError::Poison("the product was never listed".to_owned()))
@@ -87,11 +83,7 @@ fn listed(listing: &Listing, at: Position) -> Result<Listed, ApplyError> {
     let kind: Vec<&str> = (listing.brand.iter().map(Text::as_str))
         .chain(listing.category.iter().map(Text::as_str))
         .chain(variants.clone().map(|variant| variant.sku.as_str()))
-        .chain(
-            variants
-                .filter_map(|variant| variant.title.as_ref())
-                .map(Text::as_str),
-        )
+        .chain(variants.filter_map(|variant| variant.title.as_ref()).map(Text::as_str))
         .collect();
     Ok(Listed {
         title: listing.title.clone(),

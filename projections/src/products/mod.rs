@@ -77,11 +77,9 @@ impl Projection for Products {
         let steps: Vec<_> = events
             .iter()
             .filter_map(|recorded| match &recorded.event {
-                AnyEvent::Product(event) => Some(Step {
-                    id: &recorded.stream.id,
-                    event,
-                    at: At::of(recorded),
-                }),
+                AnyEvent::Product(event) => {
+                    Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
+                }
                 AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
@@ -93,9 +91,7 @@ impl Projection for Products {
     }
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM products")
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query("DELETE FROM products").execute(&mut *connection).await?;
         sqlx::query("DELETE FROM variants").execute(connection).await?;
         Ok(())
     }

@@ -32,10 +32,7 @@ impl ReadModels {
             &format!("SELECT {COLUMNS} FROM products WHERE id = $1"),
             "",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(id.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(product_of).transpose()?))
     }
 
@@ -65,10 +62,7 @@ impl ReadModels {
              ORDER BY listed_at LIMIT 1",
             "",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(sku.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(sku.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(offer_of).transpose()?))
     }
 }

@@ -95,10 +95,7 @@ impl Search for PostgresSearch {
     ) -> Result<Fresh<Page<Product>>, QueryError> {
         let search = Plan::of(query)?;
         let statement = search.statement();
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| search.bind(query))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| search.bind(query)).await?;
         rows.try_map(|rows| {
             let place = |row| search.place(row);
             let found = rows
@@ -136,12 +133,7 @@ impl<'q> Plan<'q> {
         if after.is_some_and(|after| after.sort() != sort) {
             return Err(QueryError::BadCursor);
         }
-        Ok(Self {
-            query,
-            text,
-            sort,
-            after,
-        })
+        Ok(Self { query, text, sort, after })
     }
 
     /// Only what is asked for stands in the statement, so that the planner sees which index serves it. Every parameter
@@ -180,12 +172,7 @@ impl<'q> Plan<'q> {
                    WHERE {conditions}) AS matching \
              WHERE {beginning} ORDER BY {order} LIMIT $9"
         );
-        Statement::new(
-            NAME,
-            "p.aggregate_type = 'product'",
-            &rows,
-            &format!("ORDER BY {order}"),
-        )
+        Statement::new(NAME, "p.aggregate_type = 'product'", &rows, &format!("ORDER BY {order}"))
     }
 
     fn bind<'s>(&self, statement: PgQuery<'s>) -> PgQuery<'s> {
@@ -213,19 +200,10 @@ impl<'q> Plan<'q> {
     fn place(&self, row: &sqlx::postgres::PgRow) -> Result<Place, sqlx::Error> {
         let listed_at = row.try_get("listed_at")?;
         Ok(match self.sort {
-            Sort::Relevance => Place::Relevance {
-                rank: row.try_get("rank")?,
-                listed_at,
-            },
+            Sort::Relevance => Place::Relevance { rank: row.try_get("rank")?, listed_at },
             Sort::Newest => Place::Newest { listed_at },
-            Sort::PriceAsc => Place::PriceAsc {
-                price: row.try_get("price")?,
-                listed_at,
-            },
-            Sort::PriceDesc => Place::PriceDesc {
-                price: row.try_get("price")?,
-                listed_at,
-            },
+            Sort::PriceAsc => Place::PriceAsc { price: row.try_get("price")?, listed_at },
+            Sort::PriceDesc => Place::PriceDesc { price: row.try_get("price")?, listed_at },
         })
     }
 }

@@ -109,9 +109,7 @@ async fn insert_variants(
     )
     .bind(column(&offers, |(_, _, variant)| variant.sku.as_str()))
     .bind(column(&offers, |(id, _, _)| *id))
-    .bind(column(&offers, |(_, listed, variant)| {
-        offer_title(listed.title.as_str(), variant)
-    }))
+    .bind(column(&offers, |(_, listed, variant)| offer_title(listed.title.as_str(), variant)))
     .bind(column(&offers, |(_, _, variant)| variant.price.amount))
     .bind(column(&offers, |(_, _, variant)| variant.price.currency.as_str()))
     .bind(column(&offers, |(_, listed, _)| listed.at))
@@ -140,10 +138,8 @@ async fn update(connection: &mut PgConnection, changed: &[(&str, &Row)]) -> Resu
 }
 
 async fn update_variants(connection: &mut PgConnection, changed: &[(&str, &Row)]) -> Result<(), ApplyError> {
-    let prices: Vec<(&str, &Variant)> = changed
-        .iter()
-        .flat_map(|(id, row)| row.variants.iter().map(move |variant| (*id, variant)))
-        .collect();
+    let prices: Vec<(&str, &Variant)> =
+        changed.iter().flat_map(|(id, row)| row.variants.iter().map(move |variant| (*id, variant))).collect();
     sqlx::query(
         "UPDATE variants SET price = new.price, currency = new.currency \
          FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[]) AS new (sku, product, price, currency) \

@@ -85,11 +85,9 @@ impl Projection for Stocks {
         let steps: Vec<_> = events
             .iter()
             .filter_map(|recorded| match &recorded.event {
-                AnyEvent::InventoryItem(event) => Some(Step {
-                    id: &recorded.stream.id,
-                    event,
-                    at: At::of(recorded),
-                }),
+                AnyEvent::InventoryItem(event) => {
+                    Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
+                }
                 AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::Order(_)
@@ -108,9 +106,7 @@ impl Projection for Stocks {
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM stock").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM reservations")
-            .execute(connection)
-            .await?;
+        sqlx::query("DELETE FROM reservations").execute(connection).await?;
         Ok(())
     }
 }
@@ -138,16 +134,8 @@ fn holds<'e>(steps: &[Step<'e, Event>]) -> Holds<'e> {
     let mut holds = Holds::new();
     for step in steps {
         let (reservation, held) = match step.event {
-            Event::Reserved {
-                reservation,
-                quantity,
-                expires_at,
-            } => {
-                let held = Held {
-                    quantity: *quantity,
-                    expires_at: *expires_at,
-                    position: step.at.position,
-                };
+            Event::Reserved { reservation, quantity, expires_at } => {
+                let held = Held { quantity: *quantity, expires_at: *expires_at, position: step.at.position };
                 (reservation, Some(held))
             }
             Event::Released { reservation, .. }

@@ -20,10 +20,7 @@ impl ReadModels {
     pub async fn stock(&self, sku: &Sku, freshness: Freshness) -> Result<Fresh<Option<Stock>>, QueryError> {
         let rows = format!("SELECT {COLUMNS} FROM stock WHERE sku = $1");
         let statement = Statement::new(NAME, OWN_STREAM, &rows, "");
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| query.bind(sku.as_str()))
-            .await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(sku.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(stock_of).transpose()?))
     }
 
@@ -46,12 +43,8 @@ impl ReadModels {
             &format!("SELECT {COLUMNS} FROM stock WHERE sku > $1 ORDER BY sku LIMIT $2"),
             "ORDER BY r.sku",
         );
-        let rows = self
-            .asker
-            .ask(&statement, freshness, |query| {
-                query.bind(after).bind(rows_wanted(limit))
-            })
-            .await?;
+        let rows =
+            self.asker.ask(&statement, freshness, |query| query.bind(after).bind(rows_wanted(limit))).await?;
         rows.try_map(|rows| {
             let stocks = rows.iter().map(stock_of).collect::<Result<Vec<_>, _>>()?;
             Page::of(stocks, limit, |last| last.sku.clone())
@@ -80,9 +73,7 @@ impl ReadModels {
         );
         let rows = self
             .asker
-            .ask(&statement, freshness, |query| {
-                query.bind(sku.as_str()).bind(after).bind(rows_wanted(limit))
-            })
+            .ask(&statement, freshness, |query| query.bind(sku.as_str()).bind(after).bind(rows_wanted(limit)))
             .await?;
         rows.try_map(|rows| {
             let held = rows.iter().map(reservation_of).collect::<Result<Vec<_>, _>>()?;

@@ -10,22 +10,12 @@ use projections::carts::Status;
 use crate::world::{World, after, cart_line, gbp, sku, text, units};
 
 fn open(customer: Option<&str>) -> Command {
-    Command::Open {
-        customer: customer.map(|id| CustomerId::new(id).unwrap()),
-        currency: Currency::GBP,
-    }
+    Command::Open { customer: customer.map(|id| CustomerId::new(id).unwrap()), currency: Currency::GBP }
 }
 
 pub fn delivery() -> Delivery {
-    let sealed = || Sealed {
-        subject: "customer:c".into(),
-        sealed: "AAAA".into(),
-    };
-    Delivery {
-        contact: sealed(),
-        address: sealed(),
-        country: text("GB"),
-    }
+    let sealed = || Sealed { subject: "customer:c".into(), sealed: "AAAA".into() };
+    Delivery { contact: sealed(), address: sealed(), country: text("GB") }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,23 +27,11 @@ async fn a_cart_shows_its_lines_and_total() {
     world.run("c", Command::AddLine(cart_line("A", 2, 90))).await;
     world.run("c", Command::RemoveLine { sku: sku("B") }).await;
     world.run("c", Command::AddLine(cart_line("C", 1, 1))).await;
-    let set = Command::SetQuantity {
-        sku: sku("C"),
-        quantity: units(5),
-    };
+    let set = Command::SetQuantity { sku: sku("C"), quantity: units(5) };
     let token = world.run("c", set).await;
-    let cart = world
-        .read
-        .cart(&"c".parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let cart = world.read.cart(&"c".parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     assert_eq!(cart.lines, [cart_line("A", 3, 90), cart_line("C", 5, 1)]);
-    assert_eq!(
-        (cart.total, cart.status, cart.version),
-        (gbp(275), Status::Open, 7)
-    );
+    assert_eq!((cart.total, cart.status, cart.version), (gbp(275), Status::Open, 7));
     assert_eq!(cart.customer, Some("me".parse().unwrap()));
 }
 
@@ -71,17 +49,8 @@ async fn a_cart_that_became_an_order_still_shows_what_was_in_it() {
         pay_by: Time::from_millis(1),
     };
     let token = world.run("c", check_out).await;
-    let cart = world
-        .read
-        .cart(&"c".parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
-    assert_eq!(
-        (cart.status, cart.order),
-        (Status::CheckedOut, Some("o".parse().unwrap()))
-    );
+    let cart = world.read.cart(&"c".parse().unwrap(), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((cart.status, cart.order), (Status::CheckedOut, Some("o".parse().unwrap())));
     assert_eq!((cart.lines.len(), cart.total), (1, gbp(300)));
 }
 
@@ -89,13 +58,5 @@ async fn a_cart_that_became_an_order_still_shows_what_was_in_it() {
 async fn a_cart_that_was_never_opened_is_not_there() {
     let world = World::new().await;
     let token = world.run("c", open(None)).await;
-    assert_eq!(
-        world
-            .read
-            .cart(&"d".parse().unwrap(), after(token))
-            .await
-            .unwrap()
-            .value,
-        None
-    );
+    assert_eq!(world.read.cart(&"d".parse().unwrap(), after(token)).await.unwrap().value, None);
 }

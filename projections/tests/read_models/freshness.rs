@@ -9,10 +9,7 @@ use uuid::Uuid;
 use crate::world::{World, after, any, receive, sku};
 
 fn within(token: Token, millis: u64) -> Freshness {
-    Freshness {
-        at_least: Some(token),
-        wait: Duration::from_millis(millis),
-    }
+    Freshness { at_least: Some(token), wait: Duration::from_millis(millis) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,11 +31,7 @@ async fn many_may_wait_at_once_and_some_may_give_up() {
     let waiting: Vec<_> = (0..64)
         .map(|n| {
             let read = world.read.clone();
-            let freshness = if n % 4 == 0 {
-                within(token, 30)
-            } else {
-                after(token)
-            };
+            let freshness = if n % 4 == 0 { within(token, 30) } else { after(token) };
             tokio::spawn(async move { read.stock(&sku("A"), freshness).await })
         })
         .collect();
@@ -57,10 +50,7 @@ async fn many_may_wait_at_once_and_some_may_give_up() {
             assert_eq!(answer.unwrap().value.unwrap().on_hand, 7);
         }
     }
-    assert!(
-        late.iter()
-            .all(|answer| matches!(answer, Ok(_) | Err(QueryError::Behind { reflects: 0 })))
-    );
+    assert!(late.iter().all(|answer| matches!(answer, Ok(_) | Err(QueryError::Behind { reflects: 0 }))));
     assert!(matches!(late[0], Err(QueryError::Behind { reflects: 0 })));
 }
 
@@ -70,10 +60,7 @@ async fn a_read_model_that_is_behind_says_so() {
     let token = world.run("A", receive(7)).await;
     for wait in [0, 20] {
         let answer = world.read.stock(&sku("A"), within(token, wait)).await;
-        assert!(
-            matches!(answer, Err(QueryError::Behind { reflects: 0 })),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(QueryError::Behind { reflects: 0 })), "{answer:?}");
     }
     let answer = world.read.stock(&sku("A"), any()).await.unwrap();
     assert_eq!((answer.value, answer.reflects.position), (None, 0));
@@ -84,10 +71,7 @@ async fn a_token_of_another_life_of_the_log_is_refused() {
     let world = World::new().await;
     let token = world.run("A", receive(7)).await;
     world.read.stock(&sku("A"), after(token)).await.unwrap();
-    let foreign = Token {
-        incarnation: Uuid::nil(),
-        ..token
-    };
+    let foreign = Token { incarnation: Uuid::nil(), ..token };
     for wait in [0, 20] {
         let answer = world.read.stock(&sku("A"), within(foreign, wait)).await;
         assert!(matches!(answer, Err(QueryError::WrongIncarnation)), "{answer:?}");
@@ -97,10 +81,7 @@ async fn a_token_of_another_life_of_the_log_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_beginning_of_any_log_is_reflected_by_every_answer() {
     let world = World::idle().await;
-    let beginning = Token {
-        incarnation: Uuid::now_v7(),
-        position: 0,
-    };
+    let beginning = Token { incarnation: Uuid::now_v7(), position: 0 };
     let answer = world.read.stock(&sku("A"), within(beginning, 0)).await.unwrap();
     assert_eq!(answer.value, None);
 }

@@ -1,5 +1,7 @@
 //! What may be asked of the read models, on real servers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
 mod carts;
 mod freshness;
 mod naive;

@@ -69,32 +69,15 @@ async fn check_stock(world: &World, token: Token, id: &str, item: &InventoryItem
         "{id}"
     );
     assert_eq!((shown.version, shown.position), at, "{id}");
-    let held = world
-        .read
-        .reservations(&sku, None, 100, after(token))
-        .await
-        .unwrap()
-        .value
-        .data;
-    let held: Vec<_> = held
-        .iter()
-        .map(|held| (&held.reservation, held.quantity, held.expires_at))
-        .collect();
-    let folded: Vec<_> = item
-        .reservations()
-        .map(|(name, held)| (name, held.quantity, held.expires_at))
-        .collect();
+    let held = world.read.reservations(&sku, None, 100, after(token)).await.unwrap().value.data;
+    let held: Vec<_> = held.iter().map(|held| (&held.reservation, held.quantity, held.expires_at)).collect();
+    let folded: Vec<_> =
+        item.reservations().map(|(name, held)| (name, held.quantity, held.expires_at)).collect();
     assert_eq!(held, folded, "{id}");
 }
 
 async fn check_cart(world: &World, token: Token, id: &str, cart: &Cart, at: (i64, i64)) {
-    let shown = world
-        .read
-        .cart(&id.parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let shown = world.read.cart(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     assert_eq!((shown.version, shown.position), at, "{id}");
     assert_eq!(shown.order.as_ref(), cart.order(), "{id}");
     if let Some(total) = cart.total() {
@@ -107,13 +90,7 @@ async fn check_cart(world: &World, token: Token, id: &str, cart: &Cart, at: (i64
 }
 
 async fn check_order(world: &World, token: Token, id: &str, order: &Order, version: i64) {
-    let shown = world
-        .read
-        .order(&id.parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let shown = world.read.order(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     let status = match order {
         Order::Unplaced => panic!("{id} was never placed"),
         Order::Placed { .. } => orders::Status::Placed,
@@ -122,36 +99,20 @@ async fn check_order(world: &World, token: Token, id: &str, order: &Order, versi
         Order::CreditNote { .. } => orders::Status::Credited,
     };
     assert_eq!((shown.status, shown.version), (status, version), "{id}");
-    assert_eq!(
-        (Some(shown.total), shown.cancel_reason),
-        (order.total(), order.cancelled()),
-        "{id}"
-    );
+    assert_eq!((Some(shown.total), shown.cancel_reason), (order.total(), order.cancelled()), "{id}");
     let (lines, charges) = match (order.placement(), order.credit()) {
         (Some(placed), _) => (&placed.lines, &placed.charges),
         (_, Some(credit)) => (&credit.lines, &credit.charges),
         (None, None) => panic!("{id} was placed with nothing"),
     };
     assert_eq!((&shown.lines, &shown.charges), (lines, charges), "{id}");
-    let quantities = lines
-        .iter()
-        .map(|line| line.quantity)
-        .chain(charges.iter().map(|charge| charge.quantity));
-    assert_eq!(
-        shown.units,
-        quantities.map(|quantity| i64::from(quantity.get())).sum::<i64>(),
-        "{id}"
-    );
+    let quantities =
+        lines.iter().map(|line| line.quantity).chain(charges.iter().map(|charge| charge.quantity));
+    assert_eq!(shown.units, quantities.map(|quantity| i64::from(quantity.get())).sum::<i64>(), "{id}");
 }
 
 async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment, at: (i64, i64)) {
-    let shown = world
-        .read
-        .payment(&id.parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let shown = world.read.payment(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     assert_eq!((shown.version, shown.position), at, "{id}");
     assert_eq!(
         (Some(shown.captured), Some(shown.refunded)),
@@ -161,11 +122,9 @@ async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment,
     let (captured, refunded) = (shown.captured.amount, shown.refunded.amount);
     let expected: &[payments::Status] = match payment {
         Payment::Unopened => panic!("{id} was never opened"),
-        Payment::Open { .. } => &[
-            payments::Status::Open,
-            payments::Status::Declined,
-            payments::Status::TimedOut,
-        ],
+        Payment::Open { .. } => {
+            &[payments::Status::Open, payments::Status::Declined, payments::Status::TimedOut]
+        }
         Payment::Authorizing { .. } => &[payments::Status::Authorizing],
         Payment::Voided { .. } => &[payments::Status::Voided],
         Payment::Held { .. } | Payment::Collected { .. } if captured == 0 => &[payments::Status::Authorized],
@@ -175,36 +134,19 @@ async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment,
         }
         Payment::Held { .. } | Payment::Collected { .. } => &[payments::Status::Refunded],
     };
-    assert!(
-        expected.contains(&shown.status),
-        "{id}: {:?} of {expected:?}",
-        shown.status
-    );
+    assert!(expected.contains(&shown.status), "{id}: {:?} of {expected:?}", shown.status);
 }
 
 async fn check_product(world: &World, token: Token, id: &str, product: &Product, at: (i64, i64)) {
-    let shown = world
-        .read
-        .product(&id.parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let shown = world.read.product(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     let listing = product.listing().unwrap();
     let variants: Vec<Variant> = listing
         .variants
         .iter()
-        .map(|variant| Variant {
-            price: product.price(&variant.sku).unwrap(),
-            ..variant.clone()
-        })
+        .map(|variant| Variant { price: product.price(&variant.sku).unwrap(), ..variant.clone() })
         .collect();
     assert_eq!((shown.version, shown.position), at, "{id}");
-    assert_eq!(
-        (&shown.title, &shown.variants),
-        (&listing.title, &variants),
-        "{id}"
-    );
+    assert_eq!((&shown.title, &shown.variants), (&listing.title, &variants), "{id}");
     assert_eq!(
         shown.price_from.amount,
         variants.iter().map(|variant| variant.price.amount).min().unwrap(),

@@ -33,13 +33,7 @@ async fn an_order_shows_everything_that_it_was_placed_with() {
         placed_at: at(1_291_191_960_000),
     };
     let token = world.run("o", Command::Place(placed.clone())).await;
-    let order = world
-        .read
-        .order(&id("o"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((order.kind, order.status), (Kind::Sale, Status::Placed));
     assert_eq!((order.total, order.units), (gbp(700), 5));
     assert_eq!((order.version, order.position), (1, 1));
@@ -56,14 +50,8 @@ async fn an_order_shows_everything_that_it_was_placed_with() {
     assert_eq!(shown, placed);
     let json = serde_json::to_value(&order).unwrap();
     assert_eq!(json["placed_at"], "2010-12-01T08:26:00Z");
-    assert_eq!(
-        json["total"],
-        serde_json::json!({"amount": 700, "currency": "GBP"})
-    );
-    assert_eq!(
-        (&json["kind"], &json["payment_status"]),
-        (&"sale".into(), &"none".into())
-    );
+    assert_eq!(json["total"], serde_json::json!({"amount": 700, "currency": "GBP"}));
+    assert_eq!((&json["kind"], &json["payment_status"]), (&"sale".into(), &"none".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,31 +59,13 @@ async fn an_order_follows_its_confirmation_and_cancellation() {
     let world = World::new().await;
     world.run("o", Command::Place(placement("x", at(0)))).await;
     let token = world.run("o", Command::Confirm {}).await;
-    let order = world
-        .read
-        .order(&id("o"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((order.status, order.version), (Status::Confirmed, 2));
-    let cancel = Command::Cancel {
-        reason: CancelReason::Staff,
-        note: Some(text("broken")),
-    };
+    let cancel = Command::Cancel { reason: CancelReason::Staff, note: Some(text("broken")) };
     let token = world.run("o", cancel).await;
-    let order = world
-        .read
-        .order(&id("o"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((order.status, order.version), (Status::Cancelled, 3));
-    assert_eq!(
-        (order.cancel_reason, order.cancel_note),
-        (Some(CancelReason::Staff), Some(text("broken")))
-    );
+    assert_eq!((order.cancel_reason, order.cancel_note), (Some(CancelReason::Staff), Some(text("broken"))));
     assert_eq!(order.lines.len(), 1);
 }
 
@@ -105,13 +75,7 @@ async fn a_credit_note_names_the_order_that_it_credits() {
     let mut note = credit("C1", at(5));
     note.order = Some(id("o"));
     let token = world.run("n", Command::IssueCreditNote(note)).await;
-    let order = world
-        .read
-        .order(&id("n"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&id("n"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((order.kind, order.status), (Kind::CreditNote, Status::Credited));
     assert_eq!((order.credits, order.total), (Some(id("o")), gbp(150)));
 }
@@ -120,20 +84,12 @@ async fn a_credit_note_names_the_order_that_it_credits() {
 async fn an_order_of_two_thousand_lines_is_shown_whole() {
     let world = World::new().await;
     let mut large = placement("x", at(0));
-    large.lines = (0..2_000)
-        .map(|n| order_line(&format!("SKU {n}"), u32::MAX, 1))
-        .collect();
+    large.lines = (0..2_000).map(|n| order_line(&format!("SKU {n}"), u32::MAX, 1)).collect();
     for order in ["o1", "o2", "o3"] {
         world.run(order, Command::Place(large.clone())).await;
     }
     let token = world.run("o3", Command::Confirm {}).await;
-    let order = world
-        .read
-        .order(&id("o3"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&id("o3"), after(token)).await.unwrap().value.unwrap();
     assert_eq!(order.lines, large.lines);
     assert_eq!(order.units, 2_000 * i64::from(u32::MAX));
 }
@@ -144,22 +100,13 @@ async fn a_history_is_the_customers_own_newest_first_page_by_page() {
     let me: CustomerId = "me".parse().unwrap();
     for n in 0..12_i64 {
         let mut placed = placement("x", at((n / 3) * 1_000 - 2_000));
-        placed.customer = Some(if n == 7 {
-            "other".parse().unwrap()
-        } else {
-            me.clone()
-        });
+        placed.customer = Some(if n == 7 { "other".parse().unwrap() } else { me.clone() });
         world.run(&format!("o{n:02}"), Command::Place(placed)).await;
     }
     let token = world.head().await;
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
-        let page = world
-            .read
-            .orders(&me, cursor.as_ref(), 4, after(token))
-            .await
-            .unwrap()
-            .value;
+        let page = world.read.orders(&me, cursor.as_ref(), 4, after(token)).await.unwrap().value;
         assert!(page.data.len() <= 4);
         seen.extend(page.data.iter().map(|order| order.id.to_string()));
         cursor = page.next_cursor;
@@ -167,16 +114,8 @@ async fn a_history_is_the_customers_own_newest_first_page_by_page() {
             break;
         }
     }
-    let expected: Vec<_> = (0..12)
-        .rev()
-        .filter(|n| *n != 7)
-        .map(|n| format!("o{n:02}"))
-        .collect();
+    let expected: Vec<_> = (0..12).rev().filter(|n| *n != 7).map(|n| format!("o{n:02}")).collect();
     assert_eq!(seen, expected);
-    let stranger = world
-        .read
-        .orders(&"nobody".parse().unwrap(), None, 4, any())
-        .await
-        .unwrap();
+    let stranger = world.read.orders(&"nobody".parse().unwrap(), None, 4, any()).await.unwrap();
     assert_eq!(stranger.value.data, []);
 }

@@ -30,9 +30,7 @@ async fn broken() -> World {
 }
 
 async fn mend(world: &World, projection: &dyn Projection, stream: StreamId) -> usize {
-    release(&world.pool, &*world.engine.log, projection, &stream)
-        .await
-        .unwrap()
+    release(&world.pool, &*world.engine.log, projection, &stream).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,20 +40,11 @@ async fn a_poison_event_parks_its_own_stream_alone() {
     let good = world.read.stock(&sku("GOOD"), after(token)).await.unwrap();
     assert_eq!((good.value.unwrap().on_hand, good.reflects.position), (2, 5));
     let bad = world.read.stock(&sku("BAD"), after(token)).await;
-    assert!(
-        matches!(bad, Err(QueryError::Parked { first_position: 3 })),
-        "{bad:?}"
-    );
+    assert!(matches!(bad, Err(QueryError::Parked { first_position: 3 })), "{bad:?}");
     let held = world.read.reservations(&sku("BAD"), None, 10, after(token)).await;
-    assert!(
-        matches!(held, Err(QueryError::Parked { first_position: 3 })),
-        "{held:?}"
-    );
+    assert!(matches!(held, Err(QueryError::Parked { first_position: 3 })), "{held:?}");
     let list = world.read.stock_list(None, 10, after(token)).await;
-    assert!(
-        matches!(list, Err(QueryError::Parked { first_position: 3 })),
-        "{list:?}"
-    );
+    assert!(matches!(list, Err(QueryError::Parked { first_position: 3 })), "{list:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,16 +55,7 @@ async fn a_parked_stream_claims_no_more_than_it_reflects() {
     assert_eq!((bad.value.unwrap().on_hand, bad.reflects.position), (9, 2));
     let before = store::executor::Token { position: 2, ..head };
     assert!(world.read.stock(&sku("BAD"), after(before)).await.is_ok());
-    assert_eq!(
-        world
-            .read
-            .stock_list(None, 10, any())
-            .await
-            .unwrap()
-            .reflects
-            .position,
-        2
-    );
+    assert_eq!(world.read.stock_list(None, 10, any()).await.unwrap().reflects.position, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,30 +63,14 @@ async fn a_released_stream_has_everything_that_it_missed() {
     let world = broken().await;
     let token = world.settle().await;
     let stream = StreamId::new(AggregateType::InventoryItem, "BAD");
-    assert!(
-        release(&world.pool, &*world.engine.log, &Stocks, &stream)
-            .await
-            .is_err()
-    );
+    assert!(release(&world.pool, &*world.engine.log, &Stocks, &stream).await.is_err());
     assert_eq!(ParkedStream::list(&world.pool).await.unwrap().len(), 4);
     world.ground.as_owner(MEND).await;
     assert_eq!(mend(&world, &Stocks, stream).await, 2);
-    let stock = world
-        .read
-        .stock(&sku("BAD"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let stock = world.read.stock(&sku("BAD"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((stock.on_hand, stock.reserved, stock.version), (10, 4, 3));
     let next = world.run("BAD", receive(1)).await;
-    let stock = world
-        .read
-        .stock(&sku("BAD"), after(next))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let stock = world.read.stock(&sku("BAD"), after(next)).await.unwrap().value.unwrap();
     assert_eq!((stock.on_hand, stock.version), (11, 4));
 }
 
@@ -128,9 +92,7 @@ async fn order_with(broken: &str) -> World {
     let mut other = placement("x", Time::from_millis(0));
     other.customer = Some("you".parse().unwrap());
     world.run("o2", order::Command::Place(other)).await;
-    world
-        .restarted(&["CREATE TABLE kept AS TABLE events", broken])
-        .await
+    world.restarted(&["CREATE TABLE kept AS TABLE events", broken]).await
 }
 
 const RESTORE: &str =
@@ -141,13 +103,7 @@ async fn released(world: &World, kind: AggregateType, id: &str) {
     let token = world.head().await;
     world.ground.as_owner(RESTORE).await;
     mend(world, &Orders, StreamId::new(kind, id)).await;
-    let found = world
-        .read
-        .order(&order, after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let found = world.read.order(&order, after(token)).await.unwrap().value.unwrap();
     assert_eq!((found.payment_status, found.position), (Status::Captured, 3));
 }
 
@@ -155,21 +111,12 @@ async fn released(world: &World, kind: AggregateType, id: &str) {
 async fn an_order_whose_payment_is_parked_says_so() {
     let world = order_with("UPDATE events SET payload = '{}' WHERE aggregate_type = 'payment'").await;
     let token = world.settle().await;
-    let (order, me, you): (OrderId, CustomerId, CustomerId) = (
-        "o".parse().unwrap(),
-        "me".parse().unwrap(),
-        "you".parse().unwrap(),
-    );
+    let (order, me, you): (OrderId, CustomerId, CustomerId) =
+        ("o".parse().unwrap(), "me".parse().unwrap(), "you".parse().unwrap());
     let answer = world.read.order(&order, after(token)).await;
-    assert!(
-        matches!(answer, Err(QueryError::Parked { first_position: 2 })),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(QueryError::Parked { first_position: 2 })), "{answer:?}");
     let mine = world.read.orders(&me, None, 10, after(token)).await;
-    assert!(
-        matches!(mine, Err(QueryError::Parked { first_position: 2 })),
-        "{mine:?}"
-    );
+    assert!(matches!(mine, Err(QueryError::Parked { first_position: 2 })), "{mine:?}");
     let yours = world.read.orders(&you, None, 10, after(token)).await.unwrap();
     assert_eq!((yours.value.data.len(), yours.reflects.position), (1, 4));
     released(&world, AggregateType::Payment, "p").await;
@@ -181,15 +128,8 @@ async fn payments_go_on_while_their_order_is_parked() {
     let token = world.settle().await;
     let order: OrderId = "o".parse().unwrap();
     let answer = world.read.order(&order, after(token)).await;
-    assert!(
-        matches!(answer, Err(QueryError::Parked { first_position: 1 })),
-        "{answer:?}"
-    );
-    let payment = world
-        .read
-        .payment(&"p".parse().unwrap(), after(token))
-        .await
-        .unwrap();
+    assert!(matches!(answer, Err(QueryError::Parked { first_position: 1 })), "{answer:?}");
+    let payment = world.read.payment(&"p".parse().unwrap(), after(token)).await.unwrap();
     assert_eq!(payment.value.unwrap().status, Status::Captured);
     released(&world, AggregateType::Order, "o").await;
 }
@@ -200,22 +140,14 @@ async fn offers_of_other_products_stay_known_while_one_is_parked() {
     let list = |title, variants: &[(&str, i64)]| domain::product::Command::List(listing(title, variants));
     world.run("a", list("A", &[("A1", 1)])).await;
     world.run("b", list("B", &[("B1", 2)])).await;
-    let change = domain::product::Command::ChangePrice {
-        sku: sku("B1"),
-        price: gbp(3),
-    };
+    let change = domain::product::Command::ChangePrice { sku: sku("B1"), price: gbp(3) };
     world.run("b", change).await;
-    let world = world
-        .restarted(&["UPDATE events SET payload = '{}' WHERE position = 3"])
-        .await;
+    let world = world.restarted(&["UPDATE events SET payload = '{}' WHERE position = 3"]).await;
     let token = world.settle().await;
     let offer = world.read.variant(&sku("A1"), after(token)).await.unwrap();
     assert_eq!((offer.value.unwrap().price, offer.reflects.position), (gbp(1), 3));
     let changed = world.read.variant(&sku("B1"), after(token)).await;
-    assert!(
-        matches!(changed, Err(QueryError::Parked { first_position: 3 })),
-        "{changed:?}"
-    );
+    assert!(matches!(changed, Err(QueryError::Parked { first_position: 3 })), "{changed:?}");
     world
         .ground
         .as_owner(

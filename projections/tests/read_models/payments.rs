@@ -20,32 +20,19 @@ fn open(method: Method) -> Command {
 }
 
 fn authorize(attempt: &str) -> Command {
-    Command::Authorize {
-        attempt: attempt.parse().unwrap(),
-        token: text("tok"),
-    }
+    Command::Authorize { attempt: attempt.parse().unwrap(), token: text("tok") }
 }
 
 fn record(attempt: &str, outcome: Authorization) -> Command {
-    Command::RecordAuthorization {
-        attempt: attempt.parse().unwrap(),
-        outcome,
-    }
+    Command::RecordAuthorization { attempt: attempt.parse().unwrap(), outcome }
 }
 
 fn refund(id: &str, amount: i64) -> Command {
-    Command::Refund {
-        refund: id.parse().unwrap(),
-        amount: Some(gbp(amount)),
-        reason: text("r"),
-    }
+    Command::Refund { refund: id.parse().unwrap(), amount: Some(gbp(amount)), reason: text("r") }
 }
 
 fn refunded(id: &str) -> Command {
-    Command::RecordRefund {
-        refund: id.parse().unwrap(),
-        outcome: Settlement::Done,
-    }
+    Command::RecordRefund { refund: id.parse().unwrap(), outcome: Settlement::Done }
 }
 
 async fn place(world: &World, payment: Option<&str>) {
@@ -65,9 +52,7 @@ async fn status(world: &World, token: Token) -> Status {
 async fn an_order_shows_how_far_its_payment_has_come() {
     let world = World::new().await;
     place(&world, Some("p")).await;
-    let approved = Authorization::Approved {
-        reference: text("ref"),
-    };
+    let approved = Authorization::Approved { reference: text("ref") };
     let declined = Authorization::Declined { reason: text("no") };
     let steps = [
         (open(Method::Card), Status::Open),
@@ -77,12 +62,7 @@ async fn an_order_shows_how_far_its_payment_has_come() {
         (record("a2", Authorization::TimedOut), Status::TimedOut),
         (record("a2", approved), Status::Authorized),
         (Command::Capture { amount: None }, Status::Authorized),
-        (
-            Command::RecordCapture {
-                outcome: Settlement::Done,
-            },
-            Status::Captured,
-        ),
+        (Command::RecordCapture { outcome: Settlement::Done }, Status::Captured),
         (refund("r1", 100), Status::Captured),
         (refunded("r1"), Status::PartiallyRefunded),
         (refund("r2", 200), Status::PartiallyRefunded),
@@ -93,17 +73,8 @@ async fn an_order_shows_how_far_its_payment_has_come() {
         assert_eq!(status(&world, token).await, expected);
     }
     let id: PaymentId = "p".parse().unwrap();
-    let payment = world
-        .read
-        .payment(&id, after(world.head().await))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
-    assert_eq!(
-        (payment.captured, payment.refunded, payment.version),
-        (gbp(300), gbp(300), 12)
-    );
+    let payment = world.read.payment(&id, after(world.head().await)).await.unwrap().value.unwrap();
+    assert_eq!((payment.captured, payment.refunded, payment.version), (gbp(300), gbp(300), 12));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,9 +85,7 @@ async fn a_voided_payment_shows_and_a_late_approval_after_it_too() {
     world.run("p", authorize("a1")).await;
     let token = world.run("p", Command::Void {}).await;
     assert_eq!(status(&world, token).await, Status::Voided);
-    let late = Authorization::Approved {
-        reference: text("ref"),
-    };
+    let late = Authorization::Approved { reference: text("ref") };
     let token = world.run("p", record("a1", late)).await;
     assert_eq!(status(&world, token).await, Status::Authorized);
 }
@@ -128,13 +97,7 @@ async fn an_order_that_names_no_payment_shows_the_one_that_names_it() {
     world.run("p1", open(Method::CashOnDelivery)).await;
     let token = world.run("p2", open(Method::Card)).await;
     assert_eq!(status(&world, token).await, Status::Open);
-    let order = world
-        .read
-        .order(&"o".parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let order = world.read.order(&"o".parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     assert_eq!(order.payment, Some("p2".parse().unwrap()));
 }
 
@@ -143,15 +106,6 @@ async fn a_payment_that_the_order_does_not_name_does_not_show() {
     let world = World::new().await;
     place(&world, Some("p1")).await;
     let token = world.run("p2", open(Method::Card)).await;
-    let order = world
-        .read
-        .order(&"o".parse().unwrap(), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
-    assert_eq!(
-        (order.payment, order.payment_status),
-        (Some("p1".parse().unwrap()), Status::None)
-    );
+    let order = world.read.order(&"o".parse().unwrap(), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.payment, order.payment_status), (Some("p1".parse().unwrap()), Status::None));
 }

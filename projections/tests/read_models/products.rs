@@ -16,17 +16,11 @@ async fn list(world: &World, id: &str, listing: Listing) {
 }
 
 fn all() -> ProductQuery {
-    ProductQuery {
-        limit: LIMIT_MAX,
-        ..ProductQuery::default()
-    }
+    ProductQuery { limit: LIMIT_MAX, ..ProductQuery::default() }
 }
 
 fn words(words: &str) -> ProductQuery {
-    ProductQuery {
-        text: Some(words.to_owned()),
-        ..all()
-    }
+    ProductQuery { text: Some(words.to_owned()), ..all() }
 }
 
 fn path(names: &[&str]) -> Vec<Text> {
@@ -70,35 +64,15 @@ async fn a_product_shows_its_listing_at_the_prices_of_now() {
     listed.images = vec![text("https://example.org/lamp.png")];
     listed.description = Some(text("Bright"));
     list(&world, "lamp", listed.clone()).await;
-    let change = Command::ChangePrice {
-        sku: sku("L2"),
-        price: gbp(700),
-    };
+    let change = Command::ChangePrice { sku: sku("L2"), price: gbp(700) };
     let token = world.run("lamp", change).await;
     let id: ProductId = "lamp".parse().unwrap();
-    let product = world
-        .read
-        .product(&id, after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let product = world.read.product(&id, after(token)).await.unwrap().value.unwrap();
     listed.variants[1].price = gbp(700);
-    assert_eq!(
-        (product.variants, product.images),
-        (listed.variants, listed.images)
-    );
+    assert_eq!((product.variants, product.images), (listed.variants, listed.images));
     assert_eq!((product.price_from, product.version), (gbp(700), 2));
     assert_eq!(product.description, listed.description);
-    assert_eq!(
-        world
-            .read
-            .product(&"x".parse().unwrap(), any())
-            .await
-            .unwrap()
-            .value,
-        None
-    );
+    assert_eq!(world.read.product(&"x".parse().unwrap(), any()).await.unwrap().value, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,22 +82,10 @@ async fn an_offer_has_the_price_of_now_and_the_first_product_that_listed_the_sku
     lamp.variants[0].title = Some(text("red"));
     list(&world, "z", lamp).await;
     list(&world, "a", listing("Copy", &[("L1", 1)])).await;
-    let change = Command::ChangePrice {
-        sku: sku("L1"),
-        price: gbp(800),
-    };
+    let change = Command::ChangePrice { sku: sku("L1"), price: gbp(800) };
     let token = world.run("z", change).await;
-    let offer = world
-        .read
-        .variant(&sku("L1"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
-    assert_eq!(
-        (offer.product.as_str(), offer.title.as_str(), offer.price),
-        ("z", "Lamp, red", gbp(800))
-    );
+    let offer = world.read.variant(&sku("L1"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((offer.product.as_str(), offer.title.as_str(), offer.price), ("z", "Lamp, red", gbp(800)));
     assert_eq!(world.read.variant(&sku("L2"), any()).await.unwrap().value, None);
 }
 
@@ -144,10 +106,7 @@ async fn words_find_products_whatever_their_case_and_titles_weigh_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_category_holds_everything_below_it_and_nothing_beside_it() {
     let world = shelf().await;
-    let of = |names: &[&str]| ProductQuery {
-        category: path(names),
-        ..all()
-    };
+    let of = |names: &[&str]| ProductQuery { category: path(names), ..all() };
     assert_eq!(found(&world, &of(&["Home"])).await, ["mug", "kettle", "lamp"]);
     assert_eq!(found(&world, &of(&["Home", "Kitchen"])).await, ["mug", "kettle"]);
     assert!(found(&world, &of(&["Kitchen"])).await.is_empty());
@@ -157,22 +116,11 @@ async fn a_category_holds_everything_below_it_and_nothing_beside_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn brand_and_price_narrow_what_is_found() {
     let world = shelf().await;
-    let brand = ProductQuery {
-        brand: Some(text("Lumen")),
-        ..all()
-    };
+    let brand = ProductQuery { brand: Some(text("Lumen")), ..all() };
     assert_eq!(found(&world, &brand).await, ["lamp"]);
-    let priced = ProductQuery {
-        price_min: Some(500),
-        price_max: Some(900),
-        sort: Sort::PriceAsc,
-        ..all()
-    };
+    let priced = ProductQuery { price_min: Some(500), price_max: Some(900), sort: Sort::PriceAsc, ..all() };
     assert_eq!(found(&world, &priced).await, ["mug", "lamp", "shirt"]);
-    let both = ProductQuery {
-        price_min: Some(1_000),
-        ..brand
-    };
+    let both = ProductQuery { price_min: Some(1_000), ..brand };
     assert!(found(&world, &both).await.is_empty());
 }
 
@@ -185,22 +133,10 @@ async fn every_order_goes_on_where_the_page_before_ended() {
         list(&world, &format!("t{n:02}"), product).await;
     }
     for sort in [Sort::Relevance, Sort::Newest, Sort::PriceAsc, Sort::PriceDesc] {
-        let whole = found(
-            &world,
-            &ProductQuery {
-                sort,
-                ..words("thing")
-            },
-        )
-        .await;
+        let whole = found(&world, &ProductQuery { sort, ..words("thing") }).await;
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let query = ProductQuery {
-                sort,
-                limit: 4,
-                cursor,
-                ..words("thing")
-            };
+            let query = ProductQuery { sort, limit: 4, cursor, ..words("thing") };
             let page = page(&world, &query).await;
             seen.extend(page.data.iter().map(|product| product.id.to_string()));
             cursor = page.next_cursor;
@@ -218,11 +154,7 @@ async fn a_cursor_of_another_order_is_refused() {
     let world = shelf().await;
     let first = page(&world, &ProductQuery { limit: 1, ..all() }).await;
     for cursor in [first.next_cursor.unwrap(), Cursor::new("x")] {
-        let query = ProductQuery {
-            sort: Sort::PriceAsc,
-            cursor: Some(cursor),
-            ..all()
-        };
+        let query = ProductQuery { sort: Sort::PriceAsc, cursor: Some(cursor), ..all() };
         let answer = world.read.products(&query, any()).await;
         assert!(matches!(answer, Err(QueryError::BadCursor)), "{answer:?}");
     }

@@ -76,15 +76,9 @@ fn stock(dice: &mut Dice) -> AnyCommand {
 fn cart(dice: &mut Dice) -> AnyCommand {
     let name = dice.name("S", 4);
     let command = match dice.roll(7) {
-        0..=1 => cart::Command::Open {
-            customer: None,
-            currency: Currency::GBP,
-        },
+        0..=1 => cart::Command::Open { customer: None, currency: Currency::GBP },
         2..=3 => cart::Command::AddLine(cart_line(&name, dice.roll(4) + 1, dice.roll(500).into())),
-        4 => cart::Command::SetQuantity {
-            sku: sku(&name),
-            quantity: units(dice.roll(9) + 1),
-        },
+        4 => cart::Command::SetQuantity { sku: sku(&name), quantity: units(dice.roll(9) + 1) },
         5 => cart::Command::RemoveLine { sku: sku(&name) },
         _ => cart::Command::CheckOut {
             order: dice.name("o", 6).parse().unwrap(),
@@ -103,19 +97,14 @@ fn order(dice: &mut Dice) -> AnyCommand {
         0..=1 => {
             let mut placed = placement("x", dice.time());
             let lines = 0..dice.roll(5);
-            placed.lines = lines
-                .map(|n| order_line(&format!("S{n}"), dice.roll(9) + 1, 100))
-                .collect();
+            placed.lines = lines.map(|n| order_line(&format!("S{n}"), dice.roll(9) + 1, 100)).collect();
             placed.charges = vec![charge("POST", i64::from(dice.roll(300)) - 50)];
             placed.payment = (dice.roll(2) == 0).then(|| dice.name("p", 4).parse().unwrap());
             placed.customer = (dice.roll(2) == 0).then(|| dice.name("u", 2).parse().unwrap());
             order::Command::Place(placed)
         }
         2 => order::Command::Confirm {},
-        3 => order::Command::Cancel {
-            reason: CancelReason::CustomerRequest,
-            note: None,
-        },
+        3 => order::Command::Cancel { reason: CancelReason::CustomerRequest, note: None },
         _ => order::Command::IssueCreditNote(credit("y", dice.time())),
     };
     command.into()
@@ -132,40 +121,25 @@ fn payment(dice: &mut Dice) -> AnyCommand {
         0..=1 => payment::Command::OpenIntent {
             order: dice.name("o", 6).parse().unwrap(),
             amount: gbp(300),
-            method: if dice.roll(3) == 0 {
-                Method::CashOnDelivery
-            } else {
-                Method::Card
-            },
+            method: if dice.roll(3) == 0 { Method::CashOnDelivery } else { Method::Card },
             capture: CaptureWhen::OnShipment,
         },
-        2 => payment::Command::Authorize {
-            attempt,
-            token: text("tok"),
-        },
+        2 => payment::Command::Authorize { attempt, token: text("tok") },
         3..=4 => payment::Command::RecordAuthorization {
             attempt,
             outcome: match dice.roll(4) {
                 0 => Authorization::Declined { reason: text("no") },
                 1 => Authorization::TimedOut,
-                n => Authorization::Approved {
-                    reference: text(&n.to_string()),
-                },
+                n => Authorization::Approved { reference: text(&n.to_string()) },
             },
         },
-        5 => payment::Command::Capture {
-            amount: Some(gbp(dice.roll(200).into())),
-        },
+        5 => payment::Command::Capture { amount: Some(gbp(dice.roll(200).into())) },
         6 => payment::Command::RecordCapture { outcome },
         7 => match dice.roll(2) {
             0 => payment::Command::Void {},
             _ => payment::Command::RecordVoid { outcome },
         },
-        8 => payment::Command::Refund {
-            refund,
-            amount: Some(gbp(dice.roll(90).into())),
-            reason: text("r"),
-        },
+        8 => payment::Command::Refund { refund, amount: Some(gbp(dice.roll(90).into())), reason: text("r") },
         _ => payment::Command::RecordRefund { refund, outcome },
     };
     command.into()
@@ -175,16 +149,11 @@ fn entry(dice: &mut Dice) -> AnyCommand {
     let command = match dice.roll(3) {
         0 => {
             let names: Vec<String> = (0..=dice.roll(3)).map(|n| format!("S{n}")).collect();
-            let variants: Vec<(&str, i64)> = names
-                .iter()
-                .map(|name| (name.as_str(), dice.roll(99).into()))
-                .collect();
+            let variants: Vec<(&str, i64)> =
+                names.iter().map(|name| (name.as_str(), dice.roll(99).into())).collect();
             product::Command::List(listing("Thing", &variants))
         }
-        _ => product::Command::ChangePrice {
-            sku: sku(&dice.name("S", 3)),
-            price: gbp(dice.roll(99).into()),
-        },
+        _ => product::Command::ChangePrice { sku: sku(&dice.name("S", 3)), price: gbp(dice.roll(99).into()) },
     };
     command.into()
 }

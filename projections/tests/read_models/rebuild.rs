@@ -62,14 +62,8 @@ async fn a_restored_log_is_followed_from_its_beginning() {
     }
     let new = world.settle().await;
     naive::check(&world).await;
-    assert_eq!(
-        world.read.stock(&sku("LOST"), after(new)).await.unwrap().value,
-        None
-    );
-    let hasty = projections::Freshness {
-        at_least: Some(old),
-        ..projections::Freshness::default()
-    };
+    assert_eq!(world.read.stock(&sku("LOST"), after(new)).await.unwrap().value, None);
+    let hasty = projections::Freshness { at_least: Some(old), ..projections::Freshness::default() };
     let answer = world.read.stock(&sku("A"), hasty).await;
     assert!(matches!(answer, Err(QueryError::WrongIncarnation)), "{answer:?}");
 }
@@ -81,14 +75,9 @@ async fn a_log_restored_to_where_it_was_keeps_its_rows_and_answers_new_tokens() 
     world.run("lamp", list).await;
     let old = world.run("A", receive(7)).await;
     world.settle().await;
-    let world = world
-        .restarted(&["UPDATE log_head SET incarnation = gen_random_uuid()"])
-        .await;
+    let world = world.restarted(&["UPDATE log_head SET incarnation = gen_random_uuid()"]).await;
     let new = world.head().await;
-    assert_eq!(
-        (new.position, new.incarnation == old.incarnation),
-        (old.position, false)
-    );
+    assert_eq!((new.position, new.incarnation == old.incarnation), (old.position, false));
     let stock = world.read.stock(&sku("A"), after(new)).await.unwrap();
     assert_eq!((stock.value.unwrap().on_hand, stock.reflects), (7, new));
 }
@@ -106,29 +95,14 @@ async fn of_two_processes_one_applies_and_the_other_takes_over() {
     }
     world.settle().await;
     naive::check(&world).await;
-    let fences = sqlx::query("SELECT fence FROM followers")
-        .fetch_all(&world.pool)
-        .await
-        .unwrap();
+    let fences = sqlx::query("SELECT fence FROM followers").fetch_all(&world.pool).await.unwrap();
     assert!(fences.iter().all(|row| row.get::<i64, _>("fence") == 1));
 
-    let World {
-        ground,
-        engine,
-        read,
-        pool,
-        ..
-    } = world;
+    let World { ground, engine, read, pool, .. } = world;
     engine.stop().await;
-    let token = second
-        .executor
-        .execute(request("A", receive(1)))
-        .await
-        .unwrap()
-        .token;
-    let stock = eventually("the second process follows", async || {
-        read.stock(&sku("A"), after(token)).await.ok()
-    });
+    let token = second.executor.execute(request("A", receive(1))).await.unwrap().token;
+    let stock =
+        eventually("the second process follows", async || read.stock(&sku("A"), after(token)).await.ok());
     assert_eq!(stock.await.value.unwrap().on_hand, 201);
     drop((ground, pool));
 }

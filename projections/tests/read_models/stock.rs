@@ -18,12 +18,7 @@ async fn stock_shows_what_is_on_hand_reserved_and_available() {
     let stock = found.value.unwrap();
     assert_eq!((stock.on_hand, stock.reserved, stock.available), (6, 2, 4));
     assert_eq!((stock.version, stock.position), (6, 6));
-    let held = world
-        .read
-        .reservations(&sku("A b.1"), None, 10, any())
-        .await
-        .unwrap()
-        .value;
+    let held = world.read.reservations(&sku("A b.1"), None, 10, any()).await.unwrap().value;
     assert_eq!(
         serde_json::to_value(&held).unwrap(),
         serde_json::json!({
@@ -39,13 +34,7 @@ async fn counts_beyond_32_bits_are_kept() {
     let world = World::new().await;
     world.run("A", receive(u32::MAX)).await;
     let token = world.run("A", receive(u32::MAX)).await;
-    let stock = world
-        .read
-        .stock(&sku("A"), after(token))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let stock = world.read.stock(&sku("A"), after(token)).await.unwrap().value.unwrap();
     assert_eq!(stock.on_hand, 2 * i64::from(u32::MAX));
 }
 
@@ -53,30 +42,21 @@ async fn counts_beyond_32_bits_are_kept() {
 async fn a_sku_that_nothing_happened_to_has_no_stock() {
     let world = World::new().await;
     let token = world.run("A", receive(1)).await;
-    assert_eq!(
-        world.read.stock(&sku("a"), after(token)).await.unwrap().value,
-        None
-    );
+    assert_eq!(world.read.stock(&sku("a"), after(token)).await.unwrap().value, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_stock_hold_every_sku_once() {
     let world = World::new().await;
-    let mut names: Vec<String> = (0..25)
-        .map(|n| format!("{}{n}", if n % 2 == 0 { "é" } else { "B" }))
-        .collect();
+    let mut names: Vec<String> =
+        (0..25).map(|n| format!("{}{n}", if n % 2 == 0 { "é" } else { "B" })).collect();
     for name in &names {
         world.run(name, receive(1)).await;
     }
     let token = world.head().await;
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
-        let page = world
-            .read
-            .stock_list(cursor.as_ref(), 10, after(token))
-            .await
-            .unwrap()
-            .value;
+        let page = world.read.stock_list(cursor.as_ref(), 10, after(token)).await.unwrap().value;
         seen.extend(page.data.iter().map(|stock| stock.sku.to_string()));
         assert_eq!(page.has_more, page.next_cursor.is_some());
         cursor = page.next_cursor;
@@ -96,24 +76,10 @@ async fn pages_of_reservations_hold_each_once() {
         world.run("A", reserve(&format!("r{n}"), 1, None)).await;
     }
     let token = world.head().await;
-    let first = world
-        .read
-        .reservations(&sku("A"), None, 4, after(token))
-        .await
-        .unwrap()
-        .value;
-    let rest = world
-        .read
-        .reservations(&sku("A"), first.next_cursor.as_ref(), 4, any())
-        .await
-        .unwrap()
-        .value;
-    let names: Vec<_> = first
-        .data
-        .iter()
-        .chain(&rest.data)
-        .map(|held| held.reservation.to_string())
-        .collect();
+    let first = world.read.reservations(&sku("A"), None, 4, after(token)).await.unwrap().value;
+    let rest = world.read.reservations(&sku("A"), first.next_cursor.as_ref(), 4, any()).await.unwrap().value;
+    let names: Vec<_> =
+        first.data.iter().chain(&rest.data).map(|held| held.reservation.to_string()).collect();
     assert_eq!(names, ["r0", "r1", "r2", "r3", "r4", "r5", "r6"]);
     assert!(first.has_more && !rest.has_more);
 }
@@ -122,10 +88,7 @@ async fn pages_of_reservations_hold_each_once() {
 async fn a_cursor_of_another_list_is_refused() {
     let world = World::new().await;
     for bad in ["", "?", "eyJwbGFjZWRfYXQiOjF9", "IgAi"] {
-        let answer = world
-            .read
-            .stock_list(Some(&projections::Cursor::new(bad)), 10, any())
-            .await;
+        let answer = world.read.stock_list(Some(&projections::Cursor::new(bad)), 10, any()).await;
         assert!(matches!(answer, Err(QueryError::BadCursor)), "{bad}: {answer:?}");
     }
 }

@@ -44,12 +44,7 @@ impl World {
             projections::start(&mut engine, pool.clone());
         }
         let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock));
-        Self {
-            ground,
-            engine,
-            read,
-            pool,
-        }
+        Self { ground, engine, read, pool }
     }
 
     /// The same log under a new process, after something was done to it while nobody ran.
@@ -72,10 +67,7 @@ impl World {
     /// Where the log stands.
     pub async fn head(&self) -> Token {
         let head = self.engine.log.head().await.unwrap();
-        Token {
-            incarnation: head.incarnation,
-            position: head.position,
-        }
+        Token { incarnation: head.incarnation, position: head.position }
     }
 
     /// Waits until every follower has come to the log's end.
@@ -100,22 +92,9 @@ impl World {
     /// Every row of every read model, as text.
     pub async fn rows(&self) -> Vec<String> {
         let mut rows = Vec::new();
-        for table in [
-            "orders",
-            "payments",
-            "carts",
-            "stock",
-            "reservations",
-            "products",
-            "variants",
-        ] {
+        for table in ["orders", "payments", "carts", "stock", "reservations", "products", "variants"] {
             let sql = format!("SELECT '{table} ' || to_json(t)::text FROM {table} t ORDER BY 1");
-            rows.extend(
-                sqlx::query_scalar::<_, String>(&sql)
-                    .fetch_all(&self.pool)
-                    .await
-                    .unwrap(),
-            );
+            rows.extend(sqlx::query_scalar::<_, String>(&sql).fetch_all(&self.pool).await.unwrap());
         }
         rows
     }
@@ -123,10 +102,7 @@ impl World {
 
 /// Waits for a token as long as it takes.
 pub fn after(token: Token) -> Freshness {
-    Freshness {
-        at_least: Some(token),
-        wait: Duration::from_secs(20),
-    }
+    Freshness { at_least: Some(token), wait: Duration::from_secs(20) }
 }
 
 /// Takes whatever there is.
@@ -151,10 +127,7 @@ pub fn sku(name: &str) -> Sku {
 }
 
 pub fn receive(quantity: u32) -> inventory_item::Command {
-    inventory_item::Command::Receive {
-        quantity: units(quantity),
-        reference: None,
-    }
+    inventory_item::Command::Receive { quantity: units(quantity), reference: None }
 }
 
 pub fn reserve(name: &str, quantity: u32, expires_at: Option<i64>) -> inventory_item::Command {
@@ -167,9 +140,7 @@ pub fn reserve(name: &str, quantity: u32, expires_at: Option<i64>) -> inventory_
 }
 
 pub fn release(name: &str) -> inventory_item::Command {
-    inventory_item::Command::Release {
-        reservation: ReservationId::new(name).unwrap(),
-    }
+    inventory_item::Command::Release { reservation: ReservationId::new(name).unwrap() }
 }
 
 pub fn allocate(name: &str) -> inventory_item::Command {
@@ -180,21 +151,11 @@ pub fn allocate(name: &str) -> inventory_item::Command {
 }
 
 pub fn order_line(name: &str, quantity: u32, price: i64) -> order::Line {
-    order::Line {
-        sku: sku(name),
-        title: None,
-        quantity: units(quantity),
-        unit_price: gbp(price),
-    }
+    order::Line { sku: sku(name), title: None, quantity: units(quantity), unit_price: gbp(price) }
 }
 
 pub fn charge(code: &str, amount: i64) -> order::Charge {
-    order::Charge {
-        code: text(code),
-        title: None,
-        quantity: units(1),
-        unit_amount: gbp(amount),
-    }
+    order::Charge { code: text(code), title: None, quantity: units(1), unit_amount: gbp(amount) }
 }
 
 /// An imported order of one line.
@@ -242,11 +203,7 @@ pub fn listing(title: &str, variants: &[(&str, i64)]) -> product::Listing {
         images: vec![],
         variants: variants
             .iter()
-            .map(|(name, price)| product::Variant {
-                sku: sku(name),
-                title: None,
-                price: gbp(*price),
-            })
+            .map(|(name, price)| product::Variant { sku: sku(name), title: None, price: gbp(*price) })
             .collect(),
     }
 }
