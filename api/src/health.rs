@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -18,10 +18,9 @@ struct Readiness {
     status: &'static str,
     position: Position,
     followers: Vec<Follower>,
-    reasons: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Follower {
     name: String,
     position: Position,
@@ -33,11 +32,21 @@ pub async fn up() -> Json<serde_json::Value> {
     Json(serde_json::json!({"status": "up"}))
 }
 
-/// `GET /readyz`: the log can be read and the read models are not too far behind.
-pub async fn ready(State(shop): State<Arc<Shop>>) -> Response {
-    let readiness = readiness(&shop).await;
-    let status = if readiness.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness)).into_response()
+/// `GET /readyz`: the log and the read models can be read, and these are not too far behind.
+pub async fn ready(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
+    let position = shop.log.head().await?.position;
+    let followers: Vec<_> = shop
+        .read
+        .checkpoints()
+        .await?
+        .into_iter()
+        .map(|(name, at)| Follower { name, position: at, behind: (position - at).max(0) })
+        .collect();
+    if let Some(late) = followers.iter().find(|follower| follower.behind > shop.settings.lag_max) {
+        let detail = format!("{} is {} events behind", late.name, late.behind);
+        return Err(Problem::new("read_model.behind", detail).with("followers", followers));
+    }
+    Ok(Json(Readiness { status: "ready", position, followers }).into_response())
 }
 
 /// `GET /metrics`, in Prometheus' text format.
@@ -62,29 +71,4 @@ pub async fn metrics(State(shop): State<Arc<Shop>>) -> Result<Response, Problem>
         parked.len()
     );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
-}
-
-async fn readiness(shop: &Shop) -> Readiness {
-    let mut reasons = Vec::new();
-    let position = match shop.log.head().await {
-        Ok(head) => head.position,
-        Err(error) => {
-            reasons.push(error.to_string());
-            0
-        }
-    };
-    let followers: Vec<_> = match shop.read.checkpoints().await {
-        Ok(checkpoints) => checkpoints
-            .into_iter()
-            .map(|(name, at)| Follower { name, position: at, behind: (position - at).max(0) })
-            .collect(),
-        Err(error) => {
-            reasons.push(error.to_string());
-            Vec::new()
-        }
-    };
-    let late = followers.iter().filter(|follower| follower.behind > shop.settings.lag_max);
-    reasons.extend(late.map(|follower| format!("{} is {} events behind", follower.name, follower.behind)));
-    let status = if reasons.is_empty() { "ready" } else { "not_ready" };
-    Readiness { status, position, followers, reasons }
 }

@@ -167,8 +167,8 @@ async fn a_process_that_can_reach_everything_is_ready_and_counts() {
     let ready = api.send(get("/readyz")).await.expect(200);
     assert_eq!(ready.json()["status"], "ready");
     let metrics = api.send(get("/metrics")).await.expect(200);
-    assert!(metrics.text.contains("daybook_log_head_position 0"), "{metrics:?}");
-    assert!(metrics.text.contains("daybook_read_model_position{read_model=\"stock\"} 0"), "{metrics:?}");
+    assert!(metrics.text.contains("daybook_log_position 0"), "{metrics:?}");
+    assert!(metrics.text.contains("daybook_parked_streams 0"), "{metrics:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
