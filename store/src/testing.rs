@@ -77,7 +77,7 @@ impl Ground {
     /// The test's own stream.
     pub async fn broker(&self) -> Arc<NatsBroker> {
         let options =
-            NatsOptions { url: self.nats_url.clone(), prefix: self.prefix.clone(), bytes_max: 256 << 20 };
+            NatsOptions { url: self.nats_url.clone(), prefix: self.prefix.clone(), bytes_max: 16 << 20 };
         Arc::new(NatsBroker::connect(&options).await.expect("a broker's address"))
     }
 
