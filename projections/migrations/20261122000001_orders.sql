@@ -21,10 +21,9 @@ CREATE TABLE orders (
     cancel_note   text,
     version       bigint   NOT NULL,
     position      bigint   NOT NULL
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 70);
 CREATE INDEX orders_history ON orders (customer, placed_at_ms DESC, id DESC) WHERE customer IS NOT NULL;
 CREATE INDEX orders_payment ON orders (payment) WHERE payment IS NOT NULL;
-CREATE INDEX orders_imports ON orders (source_id) WHERE source_kind = 'import';
 
 -- Payments stand apart from the orders that they pay: each row follows from one stream alone, so that setting a stream
 -- aside and taking it up again later gives the same rows.

@@ -16,12 +16,15 @@ use crate::{
     read_models::{Asker, PgQuery, Statement},
 };
 
+/// Ranking takes time for each match, so a word that most of the catalogue holds ranks the newest ones only.
+const RANKED_MAX: usize = 5_000;
+
 /// In which order products are given. Where it leaves two alike, the one listed last comes first, except that prices
 /// from low to high are followed by the order of listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
-    /// What matches the text best; without a text, the newest.
+    /// What matches the text best, of the 5,000 newest matches; without a text, the newest.
     #[default]
     Relevance,
     /// What was listed last.
@@ -163,13 +166,18 @@ impl<'q> Plan<'q> {
             Sort::PriceAsc => ("price, listed_at", "(price, listed_at) > ($7, $8)"),
             Sort::PriceDesc => ("price DESC, listed_at DESC", "(price, listed_at) < ($7, $8)"),
         };
+        let ranked_max = match self.sort {
+            Sort::Relevance => format!("ORDER BY listed_at DESC LIMIT {RANKED_MAX}"),
+            Sort::Newest | Sort::PriceAsc | Sort::PriceDesc => String::new(),
+        };
         let beginning = if self.after.is_some() { beginning } else { "true" };
         let rows = format!(
             "SELECT {COLUMNS}, listed_at, price, rank \
-             FROM (SELECT *, {rank} AS rank \
-                   FROM products, (SELECT websearch_to_tsquery('simple', $1) AS wanted, $2::text[], $3::text, \
-                                          $4::bigint, $5::bigint, $6::real, $7::bigint, $8::bigint) AS asked \
-                   WHERE {conditions}) AS matching \
+             FROM (SELECT *, {rank} AS rank FROM ( \
+                       SELECT products.*, wanted \
+                       FROM products, (SELECT websearch_to_tsquery('simple', $1) AS wanted, $2::text[], $3::text, \
+                                              $4::bigint, $5::bigint, $6::real, $7::bigint, $8::bigint) AS asked \
+                       WHERE {conditions} {ranked_max}) AS matching) AS ranked \
              WHERE {beginning} ORDER BY {order} LIMIT $9"
         );
         Statement::new(NAME, "p.aggregate_type = 'product'", &rows, &format!("ORDER BY {order}"))
