@@ -42,10 +42,7 @@ async fn main() {
         let reservation = ReservationId::new(format!("r{round}")).unwrap();
         let quantity = Quantity::new(100).unwrap();
         let command = match round % 3 {
-            0 => inventory_item::Command::Receive {
-                quantity,
-                reference: None,
-            },
+            0 => inventory_item::Command::Receive { quantity, reference: None },
             1 => inventory_item::Command::Reserve {
                 reservation,
                 quantity,
@@ -63,11 +60,8 @@ async fn main() {
     let orders = measure(Arc::new(Orders), |n| {
         // Confirmed long after it was placed, as most are: the row has to be found again.
         let (order, placed) = (n % (EVENTS / 2), n < EVENTS / 2);
-        let command = if placed {
-            order::Command::Place(placement(order))
-        } else {
-            order::Command::Confirm {}
-        };
+        let command =
+            if placed { order::Command::Place(placement(order)) } else { order::Command::Confirm {} };
         (format!("order-{order:06}"), command.into())
     })
     .await;
@@ -124,10 +118,7 @@ async fn fill(engine: &Engine, command: impl Fn(usize) -> (String, AnyCommand)) 
         let (executor, commands, next) = (engine.executor.clone(), Arc::clone(&commands), Arc::clone(&next));
         tokio::spawn(async move {
             while let Some((id, command)) = commands.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let answer = executor
-                    .execute_in_turn(request(id, command.clone()))
-                    .await
-                    .unwrap();
+                let answer = executor.execute_in_turn(request(id, command.clone())).await.unwrap();
                 assert_eq!(answer.events.len(), 1);
             }
         })
