@@ -142,13 +142,25 @@ impl Reactor {
                 continue;
             }
             saved_us = now_us;
-            if !self.lease.hold().await {
+            let done = window.done();
+            let kept = async {
+                if !self.lease.hold().await {
+                    return Ok(false);
+                }
+                if done > saved {
+                    self.save(saved, done).await?;
+                }
+                Ok::<_, Stop>(true)
+            };
+            let (kept, ended) = while_working(&mut window.working, kept).await;
+            for (lane, position) in ended {
+                window.open.remove(&position);
+                self.next_in(&mut window, lane);
+            }
+            if !kept? {
                 return Ok(());
             }
-            if window.done() > saved {
-                self.save(saved, window.done()).await?;
-                saved = window.done();
-            }
+            saved = done;
         }
     }
 
@@ -225,5 +237,22 @@ impl Reactor {
             (lane, entry.position)
         }
         .boxed()
+    }
+}
+
+/// Awaits something without leaving the work alone, and says what of it has ended meanwhile.
+///
+/// Work that is not polled keeps its place in the pool's queue: whoever stands behind it would wait for ever.
+async fn while_working<T>(
+    working: &mut FuturesUnordered<BoxFuture<'static, (Box<str>, Position)>>,
+    other: impl Future<Output = T>,
+) -> (T, Vec<(Box<str>, Position)>) {
+    let mut ended = Vec::new();
+    tokio::pin!(other);
+    loop {
+        tokio::select! {
+            other = &mut other => return (other, ended),
+            Some(done) = working.next(), if !working.is_empty() => ended.push(done),
+        }
     }
 }
