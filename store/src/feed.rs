@@ -58,7 +58,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ring: RwLock<VecDeque<Arc<Entry>>>,
     tip: watch::Sender<Position>,
-    watchers: Mutex<HashMap<StreamId, Vec<mpsc::UnboundedSender<Arc<Entry>>>>>,
+    watchers: Mutex<Watchers>,
 }
 
 impl Feed {
@@ -114,7 +114,7 @@ impl Feed {
     pub fn watch(&self, stream: StreamId) -> mpsc::UnboundedReceiver<Arc<Entry>> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.entry(stream).or_default().push(sender);
+        watchers.add(stream, sender);
         receiver
     }
 
@@ -220,7 +220,7 @@ impl Feed {
             for entry in entries {
                 let entry = Arc::new(entry);
                 last = Some(entry.position);
-                notify(&mut watchers, &entry);
+                watchers.notify(&entry);
                 ring.push_back(entry);
                 if ring.len() > RING {
                     ring.pop_front();
@@ -240,12 +240,31 @@ impl Feed {
     }
 }
 
-fn notify(watchers: &mut HashMap<StreamId, Vec<mpsc::UnboundedSender<Arc<Entry>>>>, entry: &Arc<Entry>) {
-    let Ok(recorded) = &entry.event else { return };
-    if let Some(senders) = watchers.get_mut(&recorded.stream) {
-        senders.retain(|sender| sender.send(Arc::clone(entry)).is_ok());
-        if senders.is_empty() {
-            watchers.remove(&recorded.stream);
+/// Who waits for which streams.
+#[derive(Default)]
+struct Watchers {
+    streams: HashMap<StreamId, Vec<mpsc::UnboundedSender<Arc<Entry>>>>,
+    /// How many streams there may be before those that nobody waits for any more are dropped.
+    sweep_at: usize,
+}
+
+impl Watchers {
+    fn add(&mut self, stream: StreamId, sender: mpsc::UnboundedSender<Arc<Entry>>) {
+        // A stream that never gets another event would keep its watchers for ever.
+        if self.streams.len() >= self.sweep_at {
+            self.streams.retain(|_, senders| senders.iter().any(|sender| !sender.is_closed()));
+            self.sweep_at = (self.streams.len() * 2).max(1_024);
+        }
+        self.streams.entry(stream).or_default().push(sender);
+    }
+
+    fn notify(&mut self, entry: &Arc<Entry>) {
+        let Ok(recorded) = &entry.event else { return };
+        if let Some(senders) = self.streams.get_mut(&recorded.stream) {
+            senders.retain(|sender| sender.send(Arc::clone(entry)).is_ok());
+            if senders.is_empty() {
+                self.streams.remove(&recorded.stream);
+            }
         }
     }
 }
