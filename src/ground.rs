@@ -16,7 +16,7 @@ use store::{
     executor::Limits,
     log::LogError,
     ports::{Ids as _, Machine},
-    schema::{self, SchemaError},
+    schema::{self, Fitness, SchemaError},
     secrets::{MasterKey, MasterKeyError},
 };
 
@@ -59,6 +59,9 @@ pub enum GroundError {
     /// The local master key is not one.
     #[error("the master key in the data directory: {0}")]
     MasterKey(#[from] MasterKeyError),
+    /// The database has no tables of Daybook's.
+    #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
+    NotMigrated(String),
     /// Something must be set.
     #[error("{0} is not set: it is needed when DATABASE_URL is; without both, local servers are started")]
     Unset(&'static str),
@@ -157,8 +160,16 @@ impl Ground {
             bytes_max: BROKER_BYTES_MAX,
         };
         let schema = &self.settings.schema;
+        let pool = schema::connect(&self.app_url, schema, "", LOG_CONNECTIONS).await?;
+        match schema::fitness(&pool).await? {
+            Fitness::Fit => {}
+            Fitness::NotMigrated => return Err(GroundError::NotMigrated(schema.clone())),
+            Fitness::MayChangeEvents => tracing::warn!(
+                "the role in DATABASE_URL may change events: give `serve` one that owns nothing, and `migrate` the owner"
+            ),
+        }
         let parts = Parts {
-            pool: schema::connect(&self.app_url, schema, "", LOG_CONNECTIONS).await?,
+            pool,
             keys: schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?,
             broker: Arc::new(NatsBroker::connect(&options).await?),
             master: self.master.clone(),

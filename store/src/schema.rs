@@ -66,6 +66,9 @@ pub enum SchemaError {
     /// A migration failed or has been changed since it ran.
     #[error("migrating failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The serving role does not exist.
+    #[error("there is no role {0}: create it with CREATE ROLE {0} LOGIN PASSWORD '…', then migrate again")]
+    NoRole(String),
     /// A schema or role name that would have to be quoted.
     #[error("{0:?} is not a plain name: use a-z, 0-9 and _, starting with a letter, at most 48 characters")]
     Name(String),
@@ -91,6 +94,13 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
         };
         migrator.set_ignore_missing(true);
         migrator.run(&mut connection).await?;
+    }
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
+        .bind(role)
+        .fetch_one(&mut connection)
+        .await?;
+    if !known {
+        return Err(SchemaError::NoRole(role.to_owned()));
     }
     connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
     for (privileges, table) in tables.grants {
@@ -144,6 +154,35 @@ pub async fn connect(
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// What stands in the way of serving from the log that this pool sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitness {
+    /// Nothing.
+    Fit,
+    /// The tables are not there, or the role may not read them.
+    NotMigrated,
+    /// The role may change events, so the log is only as safe as this program.
+    MayChangeEvents,
+}
+
+/// Looks whether the tables are there and the role is a modest one.
+///
+/// # Errors
+/// The database's.
+pub async fn fitness(pool: &PgPool) -> Result<Fitness, SchemaError> {
+    let (laid, changes): (bool, Option<bool>) = sqlx::query_as(
+        "SELECT to_regclass('events') IS NOT NULL, \
+                has_table_privilege(to_regclass('events')::oid, 'UPDATE, DELETE, TRUNCATE')",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(match (laid, changes) {
+        (false, _) => Fitness::NotMigrated,
+        (true, Some(true)) => Fitness::MayChangeEvents,
+        (true, _) => Fitness::Fit,
+    })
 }
 
 fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {

@@ -14,6 +14,7 @@ use sqlx::{Executor as _, Row};
 use store::{
     bridge::{Bridge, BridgedEvent},
     log::StreamId,
+    schema::{Fitness, fitness},
     testing::{Ground, request},
 };
 
@@ -137,4 +138,12 @@ async fn digests_and_links_follow_from_the_stored_texts_alone() {
     }
     assert_eq!(begin, rows.len());
     assert_eq!(engine.log.head().await.unwrap().link, previous);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_change_events_and_a_missing_log_are_told_apart() {
+    let ground = Ground::new().await;
+    assert_eq!(fitness(&ground.pool("").await).await.unwrap(), Fitness::Fit);
+    assert_eq!(fitness(&ground.owner_pool("").await).await.unwrap(), Fitness::MayChangeEvents);
+    assert_eq!(fitness(&ground.pool("_keys").await).await.unwrap(), Fitness::NotMigrated);
 }
