@@ -82,7 +82,10 @@ pub async fn list(State(shop): State<Arc<Shop>>, Query(page): Query<Page>) -> Re
         lines.push(b'\n');
     }
     let last = events.last().map_or(from - 1, |last| last.position);
-    let reflects = Token { incarnation: shop.executor.head().borrow().incarnation, position: last };
+    let head = *shop.executor.head().borrow();
+    // Who asks beyond the end has seen the end only; another process may have appended what was read.
+    let seen = events.last().map_or_else(|| last.min(head.position), |last| last.position);
+    let reflects = Token { incarnation: head.incarnation, position: seen };
     let mut response = Response::new(Body::from(lines));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

@@ -21,7 +21,7 @@ use crate::{
     Shop,
     events::Event,
     extract::{OptionalJson, Path, Query},
-    freshness::{self, Freshness},
+    freshness::{self, Freshness, POSITION},
     idempotency::Call,
     problem::Problem,
     text::Note,
@@ -151,11 +151,13 @@ pub async fn cancel(
 /// `GET /v1/orders/{id}/events`
 pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> Result<Response, Problem> {
     let head = shop.log.head().await?;
+    let reflects = Token { incarnation: head.incarnation, position: head.position };
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
     let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
     let payment = events.iter().find_map(payment);
     if events.is_empty() {
-        return Err(Problem::new("order.not_found", "the log holds no such order"));
+        return Err(Problem::new("order.not_found", "the log holds no such order")
+            .with_header(POSITION, &reflects.to_string()));
     }
     events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
     if let Some(payment) = payment {
@@ -165,7 +167,7 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
     Ok(freshness::answer(Fresh {
         value: serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
-        reflects: Token { incarnation: head.incarnation, position: head.position },
+        reflects,
     }))
 }
 
