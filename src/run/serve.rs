@@ -123,8 +123,8 @@ curl -s -X POST {api}/v1/checkouts {json} -H "Idempotency-Key: $CART" -d '{{"car
 ORDER=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["order"])')
 PAYMENT=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["payment"])')
 curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
-curl -s {api}/v1/orders/$ORDER
 curl -s {api}/v1/orders/$ORDER/events
+curl -s {api}/v1/orders/$ORDER
 
 Ctrl-C stops everything; the data is kept.
 "#

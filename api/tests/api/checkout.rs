@@ -34,6 +34,8 @@ async fn an_order_shows_its_delivery_and_the_log_does_not() {
     assert_eq!(shown["delivery"]["contact"]["email"], "ada@example.com");
     assert_eq!(shown["delivery"]["address"]["postcode"], "SW1Y 4JH");
     assert_eq!(shown["delivery"]["country"], "GB");
+    let text = api.send(get(&format!("/v1/orders/{order}"))).await.text;
+    assert_eq!(text.matches("\"delivery\"").count(), 1, "{text}");
     let log = api.send(get("/v1/events?limit=2000")).await.text;
     for personal in ["Lovelace", "ada@", "20 7946 0", "St James", "SW1Y"] {
         assert!(!log.contains(personal), "{personal} stands in the log");

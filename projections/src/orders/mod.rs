@@ -84,6 +84,7 @@ pub struct Order {
     /// Country name or code as the source gave it.
     pub country: Option<Text>,
     /// Who gets it and where, sealed as the log holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
     /// Why it was called off.
     pub cancel_reason: Option<CancelReason>,
