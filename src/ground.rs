@@ -63,7 +63,9 @@ pub enum GroundError {
     #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
     NotMigrated(String),
     /// Something must be set.
-    #[error("{0} is not set: it is needed when DATABASE_URL is; without both, local servers are started")]
+    #[error(
+        "{0} is not set: DATABASE_URL, NATS_URL and DAYBOOK_MASTER_KEY are needed together (`daybook settings` lists all)"
+    )]
     Unset(&'static str),
 }
 
@@ -92,6 +94,8 @@ impl Ground {
     ) -> Result<Self, GroundError> {
         match settings.database_url.clone() {
             Some(url) => Self::given(settings, url),
+            // Half an environment is a mistake: local servers beside somebody's own would be filled by the wrong log.
+            None if settings.names_servers() => Err(GroundError::Unset("DATABASE_URL")),
             None => Self::local(settings, data, fresh, tell).await,
         }
     }
@@ -133,20 +137,12 @@ impl Ground {
         Ok(ground)
     }
 
-    /// Lays or updates all tables. On local servers the serving role is created too.
-    ///
-    /// # Errors
-    /// When the owner may not, or a migration fails.
-    pub async fn migrate(&self) -> Result<(), GroundError> {
-        let Settings { app_role, schema, .. } = &self.settings;
+    /// Lays or updates all tables, and on local servers the serving role.
+    async fn migrate(&self) -> Result<(), GroundError> {
         if let Some(stack) = &self.stack {
-            schema::ensure_role(&self.owner_url, app_role, stack.app_password()).await?;
+            schema::ensure_role(&self.owner_url, &self.settings.app_role, stack.app_password()).await?;
         }
-        schema::migrate(&self.owner_url, schema, app_role, &schema::log_tables()).await?;
-        schema::migrate(&self.owner_url, schema, app_role, &schema::key_tables()).await?;
-        let projections = self.settings.projection_database_url.as_ref().unwrap_or(&self.owner_url);
-        schema::migrate(projections, schema, app_role, &projections::tables()).await?;
-        Ok(())
+        migrate(&self.owner_url, &self.settings).await
     }
 
     /// Starts this process's store.
@@ -196,6 +192,19 @@ impl Ground {
         let url = self.settings.read_database_url.as_ref().or(projections).unwrap_or(&self.app_url);
         Ok(schema::connect(url, &self.settings.schema, "_read", READ_CONNECTIONS).await?)
     }
+}
+
+/// Lays or updates all tables as the owner.
+///
+/// # Errors
+/// When the owner may not, or a migration fails.
+pub async fn migrate(owner_url: &str, settings: &Settings) -> Result<(), GroundError> {
+    let Settings { app_role, schema, .. } = settings;
+    schema::migrate(owner_url, schema, app_role, &schema::log_tables()).await?;
+    schema::migrate(owner_url, schema, app_role, &schema::key_tables()).await?;
+    let projections = settings.projection_database_url.as_deref().unwrap_or(owner_url);
+    schema::migrate(projections, schema, app_role, &projections::tables()).await?;
+    Ok(())
 }
 
 /// The key that the local stack's data is sealed under: made once, readable by its owner only.

@@ -12,7 +12,7 @@ use clap::CommandFactory as _;
 
 use crate::{
     cli::{Cli, Command, ImportCommand},
-    ground::{Ground, GroundError},
+    ground::{self, Ground, GroundError},
     import::ImportError,
     sample::SampleError,
     settings::{Settings, SettingsError},
@@ -54,6 +54,9 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The log is another one than at the start.
+    #[error("the log was restored or has lost its end: start again")]
+    OtherLog,
     /// The process itself.
     #[error("{0}")]
     Process(#[from] io::Error),
@@ -72,6 +75,7 @@ impl Failure {
             | Self::Sample(_)
             | Self::Query(_)
             | Self::Listen { .. }
+            | Self::OtherLog
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -105,13 +109,20 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             serve::up(ground, listener, !no_sample).await?;
         }
         Command::Serve { listen } => {
+            if settings.database_url.is_none() {
+                // `serve` never starts servers; `up` does.
+                return Err(GroundError::Unset("DATABASE_URL").into());
+            }
             let listener = serve::listener(listen).await?;
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             serve::serve(ground, listener).await?;
         }
         Command::Migrate => {
-            let ground = Ground::prepare(settings, &data, false, tell).await?;
-            ground.migrate().await?;
+            match settings.owner_database_url.as_ref().or(settings.database_url.as_ref()) {
+                Some(owner) => ground::migrate(owner, &settings).await?,
+                // Local servers are migrated when they start.
+                None => drop(Ground::prepare(settings, &data, false, tell).await?),
+            }
             if cli.json {
                 println!("{}", serde_json::json!({"ok": true}));
             } else {

@@ -102,6 +102,15 @@ impl Settings {
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }
+
+    /// Whether any server is named, beside `DATABASE_URL`.
+    #[must_use]
+    pub const fn names_servers(&self) -> bool {
+        self.owner_database_url.is_some()
+            || self.projection_database_url.is_some()
+            || self.read_database_url.is_some()
+            || self.nats_url.is_some()
+    }
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
@@ -114,14 +123,13 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(wrong(line, format!("{text:?} is not NAME=value")));
+        // A line may hold a secret, so none of it is repeated.
+        let known = text.split_once('=').map(|(name, value)| (name.trim(), value));
+        let Some((name, value)) = known.filter(|(name, _)| NAMES.iter().any(|(known, _)| known == name))
+        else {
+            let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+            return Err(wrong(line, format!("not NAME=value with one of the names {}", names.join(", "))));
         };
-        let name = name.trim();
-        if !NAMES.iter().any(|(known, _)| *known == name) {
-            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            return Err(wrong(line, format!("there is no setting {name}; there are {}", known.join(", "))));
-        }
         values.insert(name.to_owned(), value.trim().to_owned());
     }
     Ok(values)

@@ -135,7 +135,8 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Database(error) => Self::unavailable(&error),
-            LogError::Decode { .. } | LogError::Gap { .. } => Self::internal(&error),
+            error @ LogError::OtherLog => Self::unavailable(&error),
+            error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
         }
     }
 }

@@ -86,6 +86,7 @@ impl Running {
         let served = axum::serve(listener, api::router(shop)).with_graceful_shutdown(told);
         tokio::select! {
             served = served.into_future() => served?,
+            () = self.engine.executor.stopped() => return Err(Failure::OtherLog),
             () = async {
                 let _ = draining.wait_for(|draining| *draining).await;
                 tokio::time::sleep(DRAIN).await;

@@ -147,7 +147,9 @@ pub async fn connect(
     connections_max: u32,
 ) -> Result<PgPool, SchemaError> {
     plain(prefix)?;
-    let options = options(url, &format!("{prefix}{suffix}"))?;
+    // A process that is frozen while it holds the head's lock must not stop all others.
+    let options = options(url, &format!("{prefix}{suffix}"))?
+        .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "10s")]);
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(10))

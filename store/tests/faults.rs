@@ -125,3 +125,43 @@ async fn a_database_that_refuses_fails_the_command_and_keeps_the_log_whole() {
     let again = engine.executor.execute(request("A", receive())).await.unwrap();
     assert_eq!((again.positions, again.version), (Some((2, 2)), 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_stops_when_the_log_has_lost_its_end() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    for _ in 0..3 {
+        engine.executor.execute(request("A", receive())).await.unwrap();
+    }
+    // As after a failover to a standby that lacked the last transaction.
+    ground.as_owner("DELETE FROM events WHERE position = 3").await;
+    ground.as_owner("DELETE FROM log_links WHERE last_position = 3").await;
+    ground
+        .as_owner(
+            "UPDATE log_head SET position = 2, link = (SELECT link FROM log_links WHERE last_position = 2)",
+        )
+        .await;
+    let refused = engine.executor.execute(request("A", receive())).await;
+    assert!(matches!(refused, Err(ExecuteError::Unavailable(_))), "{refused:?}");
+    engine.executor.stopped().await;
+    assert_eq!(engine.log.head().await.unwrap().position, 2);
+    let restarted = ground.engine().await;
+    assert_eq!(restarted.executor.execute(request("A", receive())).await.unwrap().version, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_newer_program_stops_its_own_stream_only() {
+    let ground = Ground::new().await;
+    let (old, new) = (ground.engine().await, ground.engine().await);
+    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    for sku in ["A", "B"] {
+        old.executor.execute(request(sku, receive())).await.unwrap();
+    }
+    new.executor.execute(request("A", receive())).await.unwrap();
+    ground.as_owner("UPDATE events SET event_version = '99' WHERE position = 3").await;
+    let other = old.executor.execute(request("B", receive())).await.unwrap();
+    assert_eq!(other.positions, Some((4, 4)));
+    let unreadable = old.executor.execute(request("A", receive())).await;
+    assert!(matches!(unreadable, Err(ExecuteError::Unavailable(_))), "{unreadable:?}");
+}

@@ -1,6 +1,11 @@
 //! The executor's one loop: it alone holds the aggregates, decides, and has at most one append on its way.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{
     FutureExt, StreamExt,
@@ -14,12 +19,15 @@ use super::{
     ExecuteError, Executor, Reply, Request, Token,
     cache::{Cache, Slot, Versioned},
     decided::{Decided, Decision, decide},
-    recover::{Recovery, understood},
+    recover::{Recovery, STEP_TIMEOUT, Search, understood},
 };
 use crate::{
-    log::{AppendError, Batch, Head, LockedLog, Log, LogError, StreamId},
+    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, StreamId},
     ports::{Clock, Ids},
 };
+
+/// Aggregates that are loaded at once; appends, leases and timers need connections too.
+const LOADS_AT_ONCE: usize = 8;
 
 /// Bounds of one executor.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +80,11 @@ pub async fn run(
         queue: Vec::new(),
         flying: Vec::new(),
         known_ids: HashSet::new(),
+        folded: head.position,
+        touched: HashSet::new(),
+        unreadable: HashSet::new(),
+        loading: 0,
+        to_load: VecDeque::new(),
         misses: 0,
         broken_since_us: None,
     };
@@ -92,6 +105,16 @@ pub(super) struct Core {
     pub(super) flying: Vec<Decided>,
     /// Ids of everything taken up and not yet answered.
     pub(super) known_ids: HashSet<Uuid>,
+    /// Up to where other processes' events are folded in; before a recovery is complete, ahead of `head`.
+    pub(super) folded: Position,
+    /// Aggregates that the recovery under way has changed.
+    pub(super) touched: HashSet<StreamId>,
+    /// Aggregates with an event that this program cannot read.
+    pub(super) unreadable: HashSet<StreamId>,
+    /// Commands whose aggregate is being loaded.
+    loading: usize,
+    /// Aggregates that are to be loaded, once fewer are.
+    to_load: VecDeque<StreamId>,
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
     pub(super) broken_since_us: Option<i64>,
@@ -111,21 +134,26 @@ impl Core {
         let mut incoming = Vec::new();
         let mut open = true;
         while open || step.is_some() || !loads.is_empty() || !self.queue.is_empty() {
-            let room = self.queue.len() + self.flying.len() < self.limits.undurable_max;
+            let room = self.queue.len() + self.flying.len() + self.loading < self.limits.undurable_max;
             tokio::select! {
                 biased;
-                Some(done) = OptionFuture::from(step.as_mut()) => {
-                    step = self.advance(done);
-                }
+                Some(done) = OptionFuture::from(step.as_mut()) => match self.advance(done) {
+                    ControlFlow::Continue(next) => step = next,
+                    // Dropping everything answers every caller.
+                    ControlFlow::Break(()) => return,
+                },
                 Some((stream, result)) = loads.next(), if !loads.is_empty() => self.loaded(&stream, result),
                 count = requests.recv_many(&mut incoming, 1_024), if open && room => {
                     open = count > 0;
                     for (request, reply) in incoming.drain(..) {
-                        if let Some(load) = self.take_up(request, reply) {
-                            loads.push(load);
-                        }
+                        self.take_up(request, reply);
                     }
                 }
+            }
+            while loads.len() < LOADS_AT_ONCE
+                && let Some(stream) = self.to_load.pop_front()
+            {
+                loads.push(load(Arc::clone(&self.log), stream).boxed());
             }
             if step.is_none() && !self.queue.is_empty() {
                 step = Some(self.append(None));
@@ -134,44 +162,45 @@ impl Core {
     }
 
     /// Decides a command, or has its aggregate loaded first.
-    fn take_up(&mut self, request: Request, reply: Reply) -> Option<BoxFuture<'static, Loaded>> {
+    fn take_up(&mut self, request: Request, reply: Reply) {
         if !self.known_ids.insert(request.command_id) {
             let _ = reply.send(Err(ExecuteError::InFlight));
-            return None;
+            return;
         }
         let stream = request.stream();
         match self.cache.get_mut(&stream) {
-            Some(Slot::Ready(_)) => {
-                self.decide(request, reply);
-                None
-            }
-            Some(Slot::Loading { waiting, .. }) => {
-                waiting.push((request, reply));
-                None
-            }
+            Some(Slot::Ready(_)) => return self.decide(request, reply),
+            Some(Slot::Loading { waiting, .. }) => waiting.push((request, reply)),
             None => {
-                self.cache.begin_loading(stream.clone(), (request, reply));
-                Some(load(Arc::clone(&self.log), stream).boxed())
+                self.to_load.push_back(stream.clone());
+                self.cache.begin_loading(stream, (request, reply));
             }
         }
+        self.loading += 1;
     }
 
     fn loaded(&mut self, stream: &StreamId, result: Result<Versioned, LogError>) {
         match result {
             Ok(durable) => {
                 for (request, reply) in self.cache.loaded(stream, durable) {
+                    self.loading -= 1;
                     self.decide(request, reply);
                 }
             }
             Err(error) => {
                 tracing::error!(%stream, %error, "an aggregate could not be loaded");
-                let reason: Arc<str> = error.to_string().into();
-                for (request, reply) in self.cache.loading_failed(stream) {
-                    self.known_ids.remove(&request.command_id);
-                    let _ = reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
-                }
+                self.give_up_loading(stream, &ExecuteError::Unavailable(error.to_string().into()));
                 self.head_sender.send_replace(self.head);
             }
+        }
+    }
+
+    /// Answers the commands that wait for an aggregate which cannot be loaded.
+    pub(super) fn give_up_loading(&mut self, stream: &StreamId, error: &ExecuteError) {
+        for (request, reply) in self.cache.loading_failed(stream) {
+            self.loading -= 1;
+            self.known_ids.remove(&request.command_id);
+            let _ = reply.send(Err(error.clone()));
         }
     }
 
@@ -205,11 +234,18 @@ impl Core {
         self.flying = std::mem::replace(&mut self.queue, rest);
         let batch = self.batch();
         let head = self.head;
-        let log = Arc::clone(&self.log);
+        let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
         async move {
-            Step::Appended(match guard {
-                Some(guard) => guard.append(&batch).await,
-                None => log.append(&head, &batch).await,
+            let append = async {
+                match guard {
+                    Some(guard) => guard.append(&batch).await,
+                    None => log.append(&head, &batch).await,
+                }
+            };
+            Step::Appended(tokio::select! {
+                appended = append => appended,
+                // A connection that has gone silent; whether it was written is looked up as after any break.
+                () = clock.sleep(STEP_TIMEOUT) => Err(AppendError::timed_out()),
             })
         }
         .boxed()
@@ -231,9 +267,9 @@ impl Core {
         batch
     }
 
-    /// Takes in how the step on its way ended, and says which comes next.
-    fn advance(&mut self, done: Step) -> Option<BoxFuture<'static, Step>> {
-        match done {
+    /// Takes in how the step on its way ended, and says which comes next; breaks when the log is another one.
+    fn advance(&mut self, done: Step) -> ControlFlow<(), Option<BoxFuture<'static, Step>>> {
+        let next = match done {
             Step::Appended(Ok(head)) => {
                 self.misses = 0;
                 self.broken_since_us = None;
@@ -243,39 +279,42 @@ impl Core {
             Step::Appended(Err(AppendError::Missed)) => {
                 self.misses += 1;
                 // The first miss reads on and tries again; from the second on the head's lock makes sure of it.
-                Some(self.recover(false, self.misses >= 2, Duration::ZERO))
+                Some(self.recover(Search { look_up: false, lock: self.misses >= 2 }, Duration::ZERO))
             }
-            Step::Appended(Err(AppendError::Answered)) => Some(self.recover(true, false, Duration::ZERO)),
+            Step::Appended(Err(AppendError::Answered)) => {
+                Some(self.recover(Search { look_up: true, lock: false }, Duration::ZERO))
+            }
             Step::Appended(Err(AppendError::Unknown(error))) => {
                 tracing::warn!(%error, "the outcome of an append is unknown; looking it up");
                 self.retry_or_fail(&error.to_string())
             }
-            Step::Appended(Err(error @ AppendError::StreamMoved)) => {
-                tracing::error!(%error, "memory and log disagree; the aggregates are read again");
-                self.fail(&error.to_string());
-                None
-            }
-            Step::Appended(Err(AppendError::Refused(error))) => {
-                tracing::error!(%error, "the database refused an append");
+            Step::Appended(Err(error @ (AppendError::StreamMoved | AppendError::Refused(_)))) => {
+                tracing::error!(%error, "an append failed; its aggregates are read again");
                 self.fail(&error.to_string());
                 None
             }
             Step::Recovered(recovered) => match *recovered {
                 Ok(recovery) => self.recovered(recovery),
                 Err(LogError::Database(error)) => self.retry_or_fail(&error.to_string()),
+                Err(error @ LogError::OtherLog) => {
+                    tracing::error!(%error, "nothing that this process knows can be trusted: it stops");
+                    return ControlFlow::Break(());
+                }
                 Err(error) => {
                     tracing::error!(%error, "the log cannot be read on");
                     self.fail(&error.to_string());
                     None
                 }
             },
-        }
+        };
+        ControlFlow::Continue(next)
     }
 
     /// Everything in the flying batch is durable: fold it, tell the callers.
     fn durable(&mut self, head: Head) {
         let mut position = self.head.position;
         self.head = head;
+        self.folded = head.position;
         let token = Token { incarnation: head.incarnation, position: head.position };
         for decided in std::mem::take(&mut self.flying) {
             position += decided.events() as i64;

@@ -190,6 +190,11 @@ impl Executor {
         }
     }
 
+    /// Returns when the executor has stopped: the log is not the one that it worked on, and the process must end.
+    pub async fn stopped(&self) {
+        self.requests.closed().await;
+    }
+
     /// The head of the log as this process knows it, for whoever waits for it to move.
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Head> {

@@ -18,12 +18,29 @@ use super::{
     core::{Core, Step},
     decided::Decided,
 };
-use crate::log::{Answer, Head, LockedLog, Log, LogError, Recorded, StoredEvent, StreamId, decode};
+use crate::log::{Answer, Head, LockedLog, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode};
+
+/// Events read at a time; a process that has fallen far behind takes several rounds, not all of it into memory.
+const PAGE: i64 = 5_000;
+/// How long the log may take for one step before its outcome counts as unknown.
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What recovery is to find out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    /// Whether some of the batch's commands may have answers already.
+    pub look_up: bool,
+    /// Whether to keep the head locked from here on.
+    pub lock: bool,
+}
 
 /// What recovery found out.
 pub(super) struct Recovery {
+    search: Search,
     head: Head,
-    foreign: Vec<Recorded>,
+    foreign: Vec<StoredEvent>,
+    /// Up to where `foreign` goes; before the head when there is more to read.
+    reached: Position,
     answers: Vec<Answer>,
     guard: Option<Box<dyn LockedLog>>,
 }
@@ -35,52 +52,70 @@ impl Core {
         let since_us = *self.broken_since_us.get_or_insert(now_us);
         let waited = Duration::from_micros(u64::try_from(now_us - since_us).unwrap_or(0));
         if waited < self.limits.give_up_after {
-            return Some(self.recover(true, false, Duration::from_millis(100)));
+            return Some(self.recover(Search { look_up: true, lock: false }, Duration::from_millis(100)));
         }
         self.fail(reason);
         None
     }
 
     /// Finds out what has happened meanwhile.
-    pub(super) fn recover(&self, look_up: bool, lock: bool, delay: Duration) -> BoxFuture<'static, Step> {
-        let ids = if look_up {
+    pub(super) fn recover(&self, search: Search, delay: Duration) -> BoxFuture<'static, Step> {
+        let ids = if search.look_up {
             self.flying.iter().map(|decided| decided.request.command_id).collect()
         } else {
             vec![]
         };
-        let (log, clock, after) = (Arc::clone(&self.log), Arc::clone(&self.clock), self.head);
+        let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
+        let (known, folded) = (self.head, self.folded);
         async move {
             if !delay.is_zero() {
                 clock.sleep(delay).await;
             }
-            Step::Recovered(Box::new(recovery(&*log, after, &ids, lock).await))
+            let found = tokio::select! {
+                found = recovery(&*log, known, folded, &ids, search) => found,
+                () = clock.sleep(STEP_TIMEOUT) => Err(LogError::timed_out()),
+            };
+            Step::Recovered(Box::new(found))
         }
         .boxed()
     }
 
     /// Takes in what recovery found, and appends again what is still to be done.
     pub(super) fn recovered(&mut self, recovery: Recovery) -> Option<BoxFuture<'static, Step>> {
-        let mut touched = HashSet::new();
-        for recorded in recovery.foreign {
-            self.fold_foreign(recorded, &mut touched);
+        for stored in &recovery.foreign {
+            self.fold_foreign(stored);
+        }
+        self.folded = recovery.reached;
+        if recovery.reached < recovery.head.position {
+            return Some(self.recover(recovery.search, Duration::ZERO));
         }
         self.head = recovery.head;
         self.head_sender.send_replace(self.head);
+        let mut touched = std::mem::take(&mut self.touched);
+        let unreadable = std::mem::take(&mut self.unreadable);
         let mut answers: HashMap<Uuid, Answer> =
             recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
         let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
         let mut waiting = Vec::with_capacity(pending.len());
         for decided in pending {
-            match answers.remove(&decided.request.command_id) {
+            let stream = decided.request.stream();
+            let answer = match answers.remove(&decided.request.command_id) {
                 Some(answer) => {
-                    let stream = decided.request.stream();
-                    self.settle(&stream, decided.request.command_id);
-                    touched.insert(stream);
-                    let _ =
-                        decided.reply.send(first_answer(&decided.request, &answer, self.head.incarnation));
+                    touched.insert(stream.clone());
+                    first_answer(&decided.request, &answer, self.head.incarnation)
                 }
-                None => waiting.push(decided),
-            }
+                None if unreadable.contains(&stream) => Err(too_new()),
+                None => {
+                    waiting.push(decided);
+                    continue;
+                }
+            };
+            self.settle(&stream, decided.request.command_id);
+            let _ = decided.reply.send(answer);
+        }
+        for stream in &unreadable {
+            self.give_up_loading(stream, &too_new());
+            self.cache.forget(stream);
         }
         self.decide_again(waiting, &touched);
         if self.queue.is_empty() {
@@ -89,16 +124,24 @@ impl Core {
         Some(self.append(recovery.guard))
     }
 
-    fn fold_foreign(&mut self, recorded: Recorded, touched: &mut HashSet<StreamId>) {
-        match self.cache.get_mut(&recorded.stream) {
-            Some(Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
-                touched.insert(recorded.stream);
+    /// Folds an event of another process into its aggregate, if that is in memory.
+    fn fold_foreign(&mut self, stored: &StoredEvent) {
+        // No stream of a kind that this program does not know is in memory.
+        let Ok(aggregate_type) = stored.aggregate_type.parse() else { return };
+        let stream = StreamId { aggregate_type, id: stored.aggregate_id.clone() };
+        let Some(slot) = self.cache.get_mut(&stream) else { return };
+        match (understood(stored), slot) {
+            (Ok(recorded), Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
                 ready.durable.evolve(recorded.event);
+                self.touched.insert(stream);
             }
             // What the load has brought already.
-            Some(Slot::Ready(_)) => {}
-            Some(Slot::Loading { seen, .. }) => seen.push(recorded),
-            None => {}
+            (Ok(_), Slot::Ready(_)) => {}
+            (Ok(recorded), Slot::Loading { seen, .. }) => seen.push(recorded),
+            (Err(error), Slot::Ready(_) | Slot::Loading { .. }) => {
+                tracing::error!(%error, "an event of another process cannot be read: upgrade this one");
+                self.unreadable.insert(stream);
+            }
         }
     }
 
@@ -133,7 +176,8 @@ impl Core {
         self.misses = 0;
         self.broken_since_us = None;
         let reason: Arc<str> = reason.into();
-        let mut touched = HashSet::new();
+        // What a recovery had begun to fold is read anew too.
+        let mut touched: HashSet<_> = self.touched.drain().chain(self.unreadable.drain()).collect();
         for decided in std::mem::take(&mut self.flying) {
             let stream = decided.request.stream();
             self.settle(&stream, decided.request.command_id);
@@ -150,6 +194,7 @@ impl Core {
             let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
         }
         for stream in &touched {
+            self.give_up_loading(stream, &ExecuteError::Unavailable(Arc::clone(&reason)));
             self.cache.forget(stream);
         }
         self.head_sender.send_replace(self.head);
@@ -164,32 +209,41 @@ pub(super) fn understood(stored: &StoredEvent) -> Result<Recorded, LogError> {
     })
 }
 
-/// Reads what others appended since `known`, up to the head, which is kept locked if asked to.
-async fn recovery(log: &dyn Log, known: Head, ids: &[Uuid], lock: bool) -> Result<Recovery, LogError> {
-    const PAGE: i64 = 5_000;
+fn too_new() -> ExecuteError {
+    ExecuteError::Unavailable("the aggregate holds an event that this program cannot read: upgrade it".into())
+}
+
+/// Reads a page of what others appended after `folded`, towards the head, which is kept locked if asked to.
+async fn recovery(
+    log: &dyn Log,
+    known: Head,
+    folded: Position,
+    ids: &[Uuid],
+    search: Search,
+) -> Result<Recovery, LogError> {
     let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
-    let mut guard = if lock { Some(log.lock().await?) } else { None };
+    let mut guard = if search.lock { Some(log.lock().await?) } else { None };
     let head = match &guard {
         Some(guard) => guard.head(),
         None => log.head().await?,
     };
-    let mut foreign = Vec::new();
-    let mut after = known.position;
-    while after < head.position {
-        let limit = PAGE.min(head.position - after);
-        let page = match &mut guard {
-            Some(guard) => guard.read(after, limit).await?,
-            None => log.read(after, limit).await?,
-        };
-        let Some(last) = page.last() else {
-            return Err(LogError::Gap { after, found: head.position });
-        };
-        after = last.position;
-        for stored in &page {
-            foreign.push(understood(stored)?);
-        }
+    // This process's own head always ends a batch. A log without that very link was restored, or lost its end.
+    if head.incarnation != known.incarnation
+        || log.link_at(known.position).await? != (known.position, known.link)
+    {
+        return Err(LogError::OtherLog);
     }
-    Ok(Recovery { head, foreign, answers, guard })
+    let limit = PAGE.min(head.position - folded);
+    let foreign = match &mut guard {
+        _ if limit <= 0 => Vec::new(),
+        Some(guard) => guard.read(folded, limit).await?,
+        None => log.read(folded, limit).await?,
+    };
+    let reached = foreign.last().map_or(folded, |last| last.position);
+    if reached < head.position && foreign.is_empty() {
+        return Err(LogError::Gap { after: reached, found: head.position });
+    }
+    Ok(Recovery { search, head, foreign, reached, answers, guard })
 }
 
 fn first_answer(request: &Request, answer: &Answer, incarnation: Uuid) -> Result<Executed, ExecuteError> {

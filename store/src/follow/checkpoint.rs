@@ -25,6 +25,9 @@ pub enum CheckpointError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The log was restored while it was followed.
+    #[error("the log is another one than the checkpoint's")]
+    OtherLog,
     /// Another process holds the lease now.
     #[error("another process has taken over")]
     Fenced,
@@ -54,6 +57,12 @@ impl Checkpoint {
             position: row.try_get(1)?,
             link: link.and_then(|link| link.try_into().ok()),
         })
+    }
+
+    /// Whether work after `from` may be added to what was done up to here: it is the same life of the log.
+    #[must_use]
+    pub fn goes_on_in(&self, head: &Head, from: Position) -> bool {
+        self.incarnation.is_none_or(|incarnation| incarnation == head.incarnation) && from <= head.position
     }
 
     /// Moves a follower's checkpoint from `from` to here, as a compare-and-set under its lease.

@@ -196,7 +196,10 @@ impl Follower {
         let head = self.log.head().await?;
         let next = Checkpoint::at(&*self.log, &head, end).await?;
         let mut transaction = self.pool.begin().await?;
-        Checkpoint::lock(&mut transaction, name, fence).await?;
+        let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
+        if !checkpoint.goes_on_in(&head, from) {
+            return Err(CheckpointError::OtherLog.into());
+        }
         let mut parked = parked::keys(&mut transaction, name).await?;
         let healthy: Vec<&Arc<Entry>> = entries.iter().filter(|entry| !parked.contains(&entry.key)).collect();
         let mut savepoint = transaction.begin().await?;

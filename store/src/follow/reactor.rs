@@ -10,7 +10,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesUnordered,
+};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -126,13 +130,20 @@ impl Reactor {
             working: FuturesUnordered::new(),
         };
         let mut saved_us = self.clock.now_us();
+        // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
+        let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
         loop {
+            if reading.is_none() && window.open.len() < WINDOW {
+                let (feed, after) = (self.feed.clone(), window.read);
+                reading = Some(async move { feed.after(after, WINDOW, SAVE_EVERY).await }.boxed());
+            }
             tokio::select! {
                 Some((lane, position)) = window.working.next(), if !window.working.is_empty() => {
                     window.open.remove(&position);
                     self.next_in(&mut window, lane);
                 }
-                entries = self.feed.after(window.read, WINDOW, SAVE_EVERY), if window.open.len() < WINDOW => {
+                Some(entries) = OptionFuture::from(reading.as_mut()) => {
+                    reading = None;
                     self.take(&mut window, entries?).await?;
                 }
                 () = self.clock.sleep(SAVE_EVERY) => {}

@@ -186,6 +186,9 @@ pub enum LogError {
         /// Why not.
         source: DecodeError,
     },
+    /// The log is not the one that this process has been working on.
+    #[error("the log was restored or has lost its end since this process started: start it again")]
+    OtherLog,
     /// Positions or sequences are missing.
     #[error("the log has a gap after {after}: found {found}")]
     Gap {
@@ -194,6 +197,22 @@ pub enum LogError {
         /// The next one found.
         found: i64,
     },
+}
+
+impl LogError {
+    /// The log did not answer in time.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AppendError {
+    /// The log did not answer in time.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self::Unknown(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
 }
 
 /// Why an append did not happen, or may not have.

@@ -213,8 +213,12 @@ fn append_error(error: sqlx::Error) -> AppendError {
         sqlx::Error::Database(database) => match database.constraint() {
             Some("commands_id") => AppendError::Answered,
             Some("events_stream" | "events_position" | "log_links_position") => AppendError::StreamMoved,
-            // Class 57: the server is being shut down or killed this session; class 08: the connection.
-            _ if database.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08")) => {
+            // Class 57: the server is being shut down or killed this session; class 08: the connection; 25P03 and 55P03:
+            // the session or the head's lock waited too long.
+            _ if database.code().is_some_and(|code| {
+                code.starts_with("57") || code.starts_with("08") || code == "25P03" || code == "55P03"
+            }) =>
+            {
                 AppendError::Unknown(error)
             }
             _ => AppendError::Refused(error),

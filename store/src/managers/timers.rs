@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::checkout::Command;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -80,14 +80,19 @@ impl Timers {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        let due = rows.iter().map(due).collect::<Result<Vec<_>, _>>()?;
-        let count = due.len();
-        futures::stream::iter(due)
-            .map(|due| self.fire(due, now))
+        let fired = futures::stream::iter(rows)
+            .map(|row| async move {
+                let timer_id: Option<Uuid> = row.try_get(0).ok();
+                let fired = async { self.fire(due(&row)?, now).await }.await;
+                if let Err(error) = &fired {
+                    tracing::warn!(?timer_id, %error, "a timer is tried again");
+                }
+                usize::from(fired.is_ok())
+            })
             .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(count)
+            .fold(0, |sum, fired| async move { sum + fired })
+            .await;
+        Ok(fired)
     }
 
     async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
