@@ -47,7 +47,7 @@ pub enum Failure {
     #[error("the read models: {0}")]
     Query(#[from] projections::QueryError),
     /// The address cannot be listened on.
-    #[error("listening on {address}: {source}")]
+    #[error("listening on {address}: {source}; choose another address with --listen")]
     Listen {
         /// Which.
         address: std::net::SocketAddr,
