@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::MessageId;
 use crate::log::StoredEvent;
 
 /// An event with the life of the log that it belongs to.
@@ -107,12 +106,6 @@ impl Envelope {
                 recorded_at_us: cloud_event.recordedatus,
             },
         })
-    }
-
-    /// Which event this is.
-    #[must_use]
-    pub const fn message_id(&self) -> MessageId {
-        MessageId { incarnation: self.incarnation, event_id: self.event.event_id }
     }
 
     /// `<prefix>.events.<aggregate_type>.<id>.<EventType>`, the id percent-encoded outside `[A-Za-z0-9_-]`, since real
