@@ -52,6 +52,9 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
 pub trait Refusal:
     std::error::Error + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
+    /// Every code there is.
+    const CODES: &'static [&'static str];
+
     /// The stable dotted code, equal to the serialised `code`.
     fn code(&self) -> &'static str;
 }

@@ -29,6 +29,12 @@ macro_rules! aggregates {
                 match self { $(Self::$name => <$module::Event as Event>::TYPES),+ }
             }
 
+            /// Every code under which this aggregate may refuse a command.
+            #[must_use]
+            pub const fn refusal_codes(self) -> &'static [&'static str] {
+                match self { $(Self::$name => <$module::Refusal as Refusal>::CODES),+ }
+            }
+
             /// The version in which this program reads and writes an event; `None` when it does not know its name.
             #[must_use]
             pub fn event_version(self, event_type: &str) -> Option<&'static str> {
@@ -205,3 +211,24 @@ impl fmt::Display for AggregateType {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no aggregate type {0:?}")]
 pub struct UnknownAggregate(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Serde lists every name that it knows when it is given one that it does not.
+    macro_rules! codes_that_serialise {
+        ($($module:ident)+) => {[$((
+            serde_json::from_str::<$module::Refusal>(r#"{"code":"?"}"#).unwrap_err().to_string(),
+            <$module::Refusal as Refusal>::CODES,
+        )),+]};
+    }
+
+    #[test]
+    fn the_codes_of_a_refusal_are_those_that_it_serialises() {
+        for (error, codes) in codes_that_serialise!(cart inventory_item order payment product) {
+            let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+            assert_eq!(names, codes, "{error}");
+        }
+    }
+}

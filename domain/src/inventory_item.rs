@@ -154,6 +154,14 @@ impl crate::Event for Event {
 }
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[
+        "inventory.insufficient",
+        "inventory.below_reserved",
+        "inventory.reservation_exists",
+        "inventory.reservation_missing",
+        "inventory.too_much",
+    ];
+
     fn code(&self) -> &'static str {
         match self {
             Self::Insufficient { .. } => "inventory.insufficient",

@@ -9,6 +9,7 @@ pub mod checkout;
 pub mod inventory_item;
 pub mod order;
 pub mod payment;
+pub mod process;
 pub mod product;
 #[cfg(test)]
 mod testing;

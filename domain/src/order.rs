@@ -220,6 +220,16 @@ impl crate::Event for Event {
 }
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[
+        "order.not_placed",
+        "order.already_placed",
+        "order.cancelled",
+        "order.is_credit_note",
+        "order.empty",
+        "order.too_many_lines",
+        "order.bad_total",
+    ];
+
     fn code(&self) -> &'static str {
         match self {
             Self::NotPlaced => "order.not_placed",

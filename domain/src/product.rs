@@ -132,6 +132,17 @@ impl crate::Event for Event {
 }
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[
+        "product.already_listed",
+        "product.not_listed",
+        "product.unknown_variant",
+        "product.duplicate_sku",
+        "product.no_variants",
+        "product.negative_price",
+        "product.too_large",
+        "product.bad_image_address",
+    ];
+
     fn code(&self) -> &'static str {
         match self {
             Self::AlreadyListed => "product.already_listed",

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Aggregate, AggregateType, AnyCommand, AnyEvent, AnyRefusal, Event as _, Refusal as _,
+    Aggregate, AggregateType, AnyCommand, AnyEvent, AnyRefusal, Event as _, Refusal,
     value::{Currency, Money, Quantity, Sealed, Sku, Text, Time},
 };
 
@@ -112,6 +112,7 @@ where
     let json = serde_json::to_value(&any).unwrap();
     assert_eq!(json.get("code").and_then(Value::as_str), Some(refusal.code()));
     assert_eq!(any.code(), refusal.code());
+    assert!(A::Refusal::CODES.contains(&refusal.code()), "CODES lacks {}", refusal.code());
     let prefix = A::TYPE.split('_').next().unwrap();
     assert!(refusal.code().starts_with(&format!("{prefix}.")), "{} of {}", refusal.code(), A::TYPE);
 }

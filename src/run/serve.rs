@@ -61,7 +61,7 @@ impl Running {
         let mut engine = ground.engine().await?;
         engine.relay();
         projections::start(&mut engine, ground.projection_pool().await?);
-        engine.checkouts();
+        engine.manage();
         let (simulator, late) = Simulator::new();
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();

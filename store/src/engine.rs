@@ -13,7 +13,7 @@ use crate::{
     follow::{Follower, Lease, Projection, React, Reactor},
     gateway::{AskGateway, Gateway, PaymentResults},
     log::{Log, LogError, Position, PostgresLog},
-    managers::{Checkouts, Timers},
+    managers::{Driver, Following, Managing, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
     secrets::{Fingerprints, MasterKey},
@@ -136,22 +136,27 @@ impl Engine {
         self.followers.spawn(reactor.run(self.stop.subscribe()));
     }
 
-    /// Runs checkouts with their timers.
-    pub fn checkouts(&mut self) {
-        let checkouts = Checkouts {
+    /// Runs every process manager and policy, with their timers.
+    pub fn manage(&mut self) {
+        let driver = Driver {
             executor: self.executor.clone(),
             log: Arc::clone(&self.log),
             pool: self.pool.clone(),
             fingerprints: self.fingerprints.clone(),
         };
         let timers = Timers {
-            checkouts: checkouts.clone(),
+            driver: driver.clone(),
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
             lease: self.lease(self.pool.clone(), "timers"),
         };
         self.followers.spawn(timers.run(self.stop.subscribe()));
-        self.react(Arc::new(checkouts));
+        for process in domain::process::PROCESSES {
+            self.react(Arc::new(Managing { process, driver: driver.clone() }));
+        }
+        for policy in domain::process::POLICIES {
+            self.react(Arc::new(Following { policy, driver: driver.clone() }));
+        }
     }
 
     /// Carries payments to a gateway.

@@ -53,7 +53,7 @@ impl Gateway for Approving {
 async fn shop(ground: &Ground) -> Engine {
     let mut engine = ground.engine().await;
     engine.relay();
-    engine.checkouts();
+    engine.manage();
     engine.ask(Arc::new(Approving));
     engine
 }

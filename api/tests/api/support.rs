@@ -167,7 +167,7 @@ impl Api {
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
         engine.relay();
-        engine.checkouts();
+        engine.manage();
         engine.ask(Arc::new(simulator));
         let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
         Self { router: api::router(Shop::new(&engine, models, settings)), engine, ground, late: Some(late) }

@@ -174,6 +174,19 @@ impl crate::Event for Event {
 }
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[
+        "cart.not_open",
+        "cart.already_open",
+        "cart.already_checked_out",
+        "cart.empty",
+        "cart.no_such_line",
+        "cart.too_many_lines",
+        "cart.too_many_units",
+        "cart.currency_mismatch",
+        "cart.bad_total",
+        "cart.total_changed",
+    ];
+
     fn code(&self) -> &'static str {
         match self {
             Self::NotOpen => "cart.not_open",

@@ -1,7 +1,7 @@
 //! What a checkout concludes from what it learns.
 
-use super::{Checkout, Command, Event, Plan, Refusal, Refused, Shortage, Step, issues::skus};
-use crate::{Aggregate, AnyRefusal, inventory_item, order::CancelReason, payment};
+use super::{Checkout, Command, Event, Plan, Refusal, Shortage, Step, issues::skus};
+use crate::{Aggregate, AnyRefusal, inventory_item, order::CancelReason, payment, process::Refused};
 
 impl Aggregate for Checkout {
     const TYPE: &'static str = "checkout";

@@ -2,16 +2,21 @@
 
 use super::{Command, Plan};
 use crate::{
-    AnyEvent, cart, order, payment,
+    AnyCommand, AnyEvent, cart, order, payment,
+    process::Fact,
     value::{CartId, OrderId, Time},
 };
 
-/// The checkout that an event of the log concerns, and what it learns. `id` is the id of the event's aggregate.
-#[must_use]
-pub fn input(id: &str, event: &AnyEvent, occurred_at: Time) -> Option<(OrderId, Command)> {
+/// The checkout that an event of the log concerns, and what it learns.
+pub(super) fn input(fact: Fact<'_>) -> Option<(Box<str>, AnyCommand)> {
+    let (order, command) = learned(fact)?;
+    Some((order.as_str().into(), command.into()))
+}
+
+fn learned(Fact { id, event, at }: Fact<'_>) -> Option<(OrderId, Command)> {
     match event {
-        AnyEvent::Cart(event) => start(id, event, occurred_at),
-        AnyEvent::Payment(event) => payment_input(event, occurred_at),
+        AnyEvent::Cart(event) => start(id, event, at),
+        AnyEvent::Payment(event) => payment_input(event, at),
         AnyEvent::Order(order::Event::Cancelled { reason, .. }) => {
             Some((OrderId::new(id).ok()?, Command::OrderCancelled { reason: *reason }))
         }

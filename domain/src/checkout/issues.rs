@@ -2,19 +2,19 @@
 
 use std::num::NonZeroI32;
 
-use super::{Event, Issue, Plan, RESERVATION_GRACE_MS, Step};
+use super::{Event, Plan, RESERVATION_GRACE_MS, Step};
 use crate::{
-    AnyCommand,
     cart::Line,
     inventory_item::{self, AdjustReason},
     order::{self, CancelReason, Placement, Source},
     payment::{self, CaptureWhen, Method},
+    process::{Issue, Refused},
     value::{Quantity, RefundId, Sku, Text, Time},
 };
 
 /// Which step an event begins: the answers to its commands are the manager's next input.
 #[must_use]
-pub const fn step_of(event: &Event) -> Option<Step> {
+pub(super) const fn step_of(event: &Event) -> Option<Step> {
     match event {
         Event::Started(_) => Some(Step::Reserve),
         Event::Accepted { .. } => Some(Step::Allocate),
@@ -32,7 +32,7 @@ pub const fn step_of(event: &Event) -> Option<Step> {
 
 /// Everything to be done because of `event`, in an order that never changes.
 #[must_use]
-pub fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
+pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
     match event {
         Event::Started(plan) => started(plan),
         Event::CancellationNoted { .. } => vec![],
@@ -85,7 +85,7 @@ pub(super) fn skus(plan: &Plan) -> Vec<(Sku, Quantity)> {
 }
 
 fn started(plan: &Plan) -> Vec<Issue> {
-    let mut issues = vec![command(plan.order.as_str(), order::Command::Place(placement(plan)))];
+    let mut issues = vec![Issue::command(plan.order.as_str(), order::Command::Place(placement(plan)))];
     issues.extend(each_sku(plan, |quantity| inventory_item::Command::Reserve {
         reservation: plan.order.clone().into(),
         quantity,
@@ -123,29 +123,29 @@ fn reserved(plan: &Plan) -> Vec<Issue> {
         };
         let (order, amount, method) = (plan.order.clone(), plan.total, plan.method);
         let open = payment::Command::OpenIntent { order, amount, method, capture };
-        issues.push(command(plan.payment.as_str(), open));
+        issues.push(Issue::command(plan.payment.as_str(), open));
     }
     if plan.needs_authorization() {
-        issues.push(Issue::Timer { due: plan.pay_by, input: super::Command::PayByPassed {} });
+        issues.push(Issue::timer(plan.pay_by, plan.order.as_str(), super::Command::PayByPassed {}));
     }
     issues
 }
 
 fn completed(plan: &Plan) -> Vec<Issue> {
-    let mut issues = vec![command(plan.order.as_str(), order::Command::Confirm {})];
+    let mut issues = vec![Issue::command(plan.order.as_str(), order::Command::Confirm {})];
     if plan.needs_authorization() {
-        issues.push(command(plan.payment.as_str(), payment::Command::Capture { amount: None }));
+        issues.push(Issue::command(plan.payment.as_str(), payment::Command::Capture { amount: None }));
     }
     issues
 }
 
 /// Only what this checkout did is undone: where its command was refused, the name may be somebody else's.
-fn reservation_failed(plan: &Plan, refusals: &[super::Refused]) -> Vec<Issue> {
+fn reservation_failed(plan: &Plan, refusals: &[Refused]) -> Vec<Issue> {
     let refused = |index: usize| refusals.iter().any(|refused| usize::try_from(refused.index) == Ok(index));
     let skus = skus(plan).into_iter().enumerate();
     let mut issues: Vec<Issue> = skus
         .filter(|(place, _)| !refused(place.saturating_add(1)))
-        .map(|(_, (sku, _))| command(sku.as_str(), release(plan)))
+        .map(|(_, (sku, _))| Issue::command(sku.as_str(), release(plan)))
         .collect();
     if !refused(0) {
         issues.push(cancel(plan, CancelReason::OutOfStock));
@@ -158,7 +158,7 @@ fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
     let skus = skus(plan).into_iter().enumerate();
     let mut issues: Vec<Issue> = skus
         .filter(|(place, _)| !lost(*place))
-        .map(|(_, (sku, quantity))| command(sku.as_str(), restock(plan, quantity)))
+        .map(|(_, (sku, quantity))| Issue::command(sku.as_str(), restock(plan, quantity)))
         .collect();
     issues.push(cancel(plan, CancelReason::OutOfStock));
     issues.extend(void(plan));
@@ -166,7 +166,7 @@ fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
 }
 
 fn each_sku(plan: &Plan, wanted: impl Fn(Quantity) -> inventory_item::Command) -> Vec<Issue> {
-    skus(plan).into_iter().map(|(sku, quantity)| command(sku.as_str(), wanted(quantity))).collect()
+    skus(plan).into_iter().map(|(sku, quantity)| Issue::command(sku.as_str(), wanted(quantity))).collect()
 }
 
 fn allocate(plan: &Plan, now: Time) -> inventory_item::Command {
@@ -185,19 +185,15 @@ fn restock(plan: &Plan, quantity: Quantity) -> inventory_item::Command {
 }
 
 fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
-    command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
+    Issue::command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
 }
 
 fn void(plan: &Plan) -> Option<Issue> {
-    plan.needs_payment().then(|| command(plan.payment.as_str(), payment::Command::Void {}))
+    plan.needs_payment().then(|| Issue::command(plan.payment.as_str(), payment::Command::Void {}))
 }
 
 fn refund(plan: &Plan) -> Option<Issue> {
     let refund = RefundId::from(plan.order.clone());
     let reason = Text::new("order not fulfilled").ok()?;
-    Some(command(plan.payment.as_str(), payment::Command::Refund { refund, amount: None, reason }))
-}
-
-fn command(to: &str, command: impl Into<AnyCommand>) -> Issue {
-    Issue::Command { to: to.into(), command: command.into() }
+    Some(Issue::command(plan.payment.as_str(), payment::Command::Refund { refund, amount: None, reason }))
 }

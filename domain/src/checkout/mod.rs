@@ -12,15 +12,33 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AnyCommand, AnyRefusal,
+    AggregateType, AnyCommand, AnyEvent,
     cart::{Delivery, Line},
     order::CancelReason,
     payment::Method,
+    process::{Process, Refused},
     value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
 };
 
-pub use input::input;
-pub use issues::{issues, step_of};
+/// How checkouts are driven.
+pub const PROCESS: Process = Process {
+    name: "checkout",
+    aggregate_type: AggregateType::Checkout,
+    input: input::input,
+    issues: |first, event| match (first, event) {
+        (AnyEvent::Checkout(Event::Started(plan)), AnyEvent::Checkout(event)) => issues::issues(plan, event),
+        (_, _) => vec![],
+    },
+    heard: |event, refused| match event {
+        AnyEvent::Checkout(event) => heard(event, refused),
+        _ => None,
+    },
+};
+
+fn heard(event: &Event, refused: Vec<Refused>) -> Option<AnyCommand> {
+    let step = issues::step_of(event)?;
+    Some(Command::Answered { step, refused }.into())
+}
 
 /// Reservations outlive the wait for payment by this, so that the manager gives up before they do.
 pub const RESERVATION_GRACE_MS: i64 = 10 * 60 * 1_000;
@@ -62,16 +80,6 @@ pub enum Step {
     Allocate,
     /// Undoing: releasing, cancelling, voiding.
     Undo,
-}
-
-/// A command of a step that was refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Refused {
-    /// Its place among the commands of the step.
-    pub index: u32,
-    /// Why.
-    pub refusal: AnyRefusal,
 }
 
 /// What the manager learns.
@@ -179,6 +187,8 @@ impl crate::Event for Event {
 pub enum Refusal {}
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[];
+
     fn code(&self) -> &'static str {
         match *self {}
     }
@@ -236,23 +246,4 @@ impl Checkout {
             | Self::Closed { plan, .. } => Some(plan),
         }
     }
-}
-
-/// Something that the manager wants done because of one of its events.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Issue {
-    /// A command on the aggregate with this id.
-    Command {
-        /// The aggregate's id.
-        to: Box<str>,
-        /// What to do.
-        command: AnyCommand,
-    },
-    /// Wake the manager with an input at this time.
-    Timer {
-        /// When.
-        due: Time,
-        /// With what.
-        input: Command,
-    },
 }

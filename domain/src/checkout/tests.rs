@@ -5,11 +5,12 @@ mod world;
 use proptest::prelude::*;
 
 use self::world::{Hold, World};
-use super::*;
+use super::{issues::issues, *};
 use crate::{
-    AnyEvent, cart, inventory_item,
+    AnyEvent, AnyRefusal, cart, inventory_item,
     order::{self, Order},
     payment,
+    process::{Fact, Issue, Refused},
     testing::{Again, caused, delivery, fold, named, play, pounds, units},
     value::ReservationId,
 };
@@ -388,8 +389,8 @@ fn a_hold_covers_all_lines_of_its_sku_and_outlives_the_wait() {
 fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
     let order: OrderId = named("order-0");
     let at = Time::from_millis(3);
-    let concerned = |id: &str, event: AnyEvent| input(id, &event, at);
-    let learned = |command| Some((order.clone(), command));
+    let concerned = |id: &str, event: AnyEvent| (PROCESS.input)(Fact { id, event: &event, at });
+    let learned = |command: Command| Some((order.as_str().into(), command.into()));
 
     let cancelled = order::Event::Cancelled { reason: CancelReason::Staff, note: None };
     let expected = learned(Command::OrderCancelled { reason: CancelReason::Staff });

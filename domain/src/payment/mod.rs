@@ -234,6 +234,23 @@ impl crate::Event for Event {
 }
 
 impl crate::Refusal for Refusal {
+    const CODES: &[&str] = &[
+        "payment.not_opened",
+        "payment.already_opened",
+        "payment.bad_amount",
+        "payment.needs_no_authorization",
+        "payment.in_progress",
+        "payment.already_authorized",
+        "payment.not_authorized",
+        "payment.voided",
+        "payment.already_captured",
+        "payment.awaiting_gateway",
+        "payment.exceeds_authorized",
+        "payment.exceeds_captured",
+        "payment.refund_exists",
+        "payment.too_many_tries",
+    ];
+
     fn code(&self) -> &'static str {
         match self {
             Self::NotOpened => "payment.not_opened",

@@ -88,6 +88,18 @@ code_id! {
     AttemptId, "attempt id";
     /// One refund of a payment.
     RefundId, "refund id";
+    /// One capture of a payment.
+    CaptureId, "capture id";
+    /// One shipment of an order.
+    ShipmentId, "shipment id";
+    /// One return of shipped goods.
+    ReturnId, "return id";
+    /// One change to a placed order.
+    EditId, "edit id";
+    /// One cancellation of some lines of an order.
+    CancellationId, "cancellation id";
+    /// One place where stock lies.
+    LocationId, "location id";
     /// One entry of the catalogue.
     ProductId, "product id";
     /// One hold on the stock of a SKU; a checkout uses its order's id.
@@ -105,6 +117,27 @@ text_id!(
 impl From<OrderId> for ReservationId {
     fn from(order: OrderId) -> Self {
         Self(order.0)
+    }
+}
+
+/// What an edit adds is held under its own name until it is applied.
+impl From<EditId> for ReservationId {
+    fn from(edit: EditId) -> Self {
+        Self(edit.0)
+    }
+}
+
+/// The credit note for a return is named after it.
+impl From<ReturnId> for OrderId {
+    fn from(returned: ReturnId) -> Self {
+        Self(returned.0)
+    }
+}
+
+/// The credit note for cancelled lines is named after their cancellation.
+impl From<CancellationId> for OrderId {
+    fn from(cancellation: CancellationId) -> Self {
+        Self(cancellation.0)
     }
 }
 

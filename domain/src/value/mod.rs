@@ -4,13 +4,18 @@ mod id;
 mod money;
 mod quantity;
 mod sealed;
+mod share;
 mod text;
 mod time;
 
-pub use id::{AttemptId, CartId, CustomerId, OrderId, PaymentId, ProductId, RefundId, ReservationId, Sku};
+pub use id::{
+    AttemptId, CancellationId, CaptureId, CartId, CustomerId, EditId, LocationId, OrderId, PaymentId,
+    ProductId, RefundId, ReservationId, ReturnId, ShipmentId, Sku,
+};
 pub use money::{Currency, Money};
 pub use quantity::Quantity;
 pub use sealed::Sealed;
+pub use share::{part, shares};
 pub use text::Text;
 pub use time::Time;
 

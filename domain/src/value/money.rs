@@ -23,6 +23,20 @@ impl Currency {
     }
 }
 
+impl Currency {
+    /// How many digits of an amount stand behind the point, as ISO 4217 lists it: 2 for most.
+    #[must_use]
+    pub const fn minor_digits(self) -> u32 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF"
+            | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            b"CLF" | b"UYW" => 4,
+            _ => 2,
+        }
+    }
+}
+
 impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -86,6 +100,21 @@ impl Money {
     pub fn plus(self, other: Self) -> Option<Self> {
         let same = self.currency == other.currency;
         same.then(|| self.amount.checked_add(other.amount)).flatten().map(|amount| Self { amount, ..self })
+    }
+
+    /// The amount as people write it, without the currency: `12.50`.
+    #[must_use]
+    pub fn decimal(self) -> String {
+        let digits = self.currency.minor_digits();
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let amount = self.amount.unsigned_abs();
+        match 10_u64.checked_pow(digits).filter(|unit| *unit > 1) {
+            Some(unit) => {
+                let width = usize::try_from(digits).unwrap_or(2);
+                format!("{sign}{}.{:0width$}", amount / unit, amount % unit)
+            }
+            None => format!("{sign}{amount}"),
+        }
     }
 
     /// The difference; `None` when the currencies differ or it does not fit.

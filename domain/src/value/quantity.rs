@@ -8,7 +8,6 @@ use super::Invalid;
 
 /// A number of units, from 1 to 4,294,967,295.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Quantity(NonZeroU32);
 
 impl Quantity {

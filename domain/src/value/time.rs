@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Time(i64);
 
 impl Time {
@@ -18,6 +17,15 @@ impl Time {
     #[must_use]
     pub const fn millis(self) -> i64 {
         self.0
+    }
+
+    /// The next multiple of `step_ms` at or after this, so that moments which nearly meet become one.
+    #[must_use]
+    pub const fn rounded_up(self, step_ms: i64) -> Self {
+        match self.0.checked_rem_euclid(step_ms) {
+            None | Some(0) => self,
+            Some(over) => self.plus_millis(step_ms.saturating_sub(over)),
+        }
     }
 
     /// So many milliseconds later, at most the last moment there is.

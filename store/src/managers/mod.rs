@@ -1,8 +1,8 @@
-//! Drives the pure process managers: what they learn from the log goes into their own stream, what they want done
+//! Drives the pure process managers and policies: what they learn from the log goes into their own stream, what they want done
 //! derives from their own events, and nothing is done twice.
 
-mod checkout;
+mod driver;
 mod timers;
 
-pub use checkout::Checkouts;
+pub use driver::{Driver, Following, Managing};
 pub use timers::Timers;

@@ -1,18 +1,15 @@
-//! Wakes process managers when their timers are due. A timer is a row until it has fired.
+//! Does what timers say when they are due. A timer is a row until it has fired.
 
 use std::{sync::Arc, time::Duration};
 
-use domain::checkout::Command;
+use domain::AnyCommand;
 use futures::StreamExt;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{
-    Checkouts,
-    checkout::{Input, Instance},
-};
+use super::{Driver, driver::Input};
 use crate::{
     executor::derived_id,
     follow::{Lease, ReactError},
@@ -28,8 +25,8 @@ const AT_ONCE: usize = 32;
 
 /// Fires timers, in the one process that holds the lease.
 pub struct Timers {
-    /// Whom they wake.
-    pub checkouts: Checkouts,
+    /// Runs what they want.
+    pub driver: Driver,
     /// Where they lie.
     pub pool: PgPool,
     /// What time it is.
@@ -40,9 +37,10 @@ pub struct Timers {
 
 struct Due {
     timer_id: Uuid,
+    manager: String,
     instance: String,
     correlation_id: Uuid,
-    input: Command,
+    command: AnyCommand,
 }
 
 impl Timers {
@@ -72,7 +70,7 @@ impl Timers {
         let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.clock.now_us()) * 1_000)
             .map_err(failed)?;
         let rows = sqlx::query(
-            "SELECT timer_id, instance, correlation_id, input::text FROM timers \
+            "SELECT timer_id, instance, correlation_id, input::text, manager FROM timers \
              WHERE fired_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
         )
         .bind(now)
@@ -96,11 +94,9 @@ impl Timers {
     }
 
     async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
-        let instance = Instance { id: &due.instance, correlation_id: due.correlation_id };
         let command_id = derived_id(due.timer_id, "fire", 0);
-        self.checkouts
-            .learn(instance, Input { command_id, causation_id: due.timer_id, command: due.input })
-            .await?;
+        let input = Input { command_id, causation_id: due.timer_id, command: due.command };
+        self.driver.fire(&due.manager, &due.instance, due.correlation_id, input).await?;
         sqlx::query("UPDATE timers SET fired_at = $2 WHERE timer_id = $1")
             .bind(due.timer_id)
             .bind(now)
@@ -117,7 +113,8 @@ fn due(row: &PgRow) -> Result<Due, ReactError> {
         timer_id: row.try_get(0).map_err(failed)?,
         instance: row.try_get(1).map_err(failed)?,
         correlation_id: row.try_get(2).map_err(failed)?,
-        input: serde_json::from_str(&input).map_err(failed)?,
+        command: serde_json::from_str(&input).map_err(failed)?,
+        manager: row.try_get(4).map_err(failed)?,
     })
 }
 

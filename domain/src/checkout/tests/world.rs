@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState,
-    checkout::{self, Checkout, Issue, Plan, Refused, input, issues, step_of},
+    checkout::{self, Checkout, PROCESS, Plan},
     inventory_item::{self, InventoryItem},
     order::{self, CancelReason, Order},
     payment::{self, Authorization, Payment, Settlement},
+    process::{Fact, Issue, Refused},
     testing::{named, units},
     value::{OrderId, ReservationId, Text, Time},
 };
@@ -19,6 +20,9 @@ struct Entry {
     event: AnyEvent,
     at: Time,
 }
+
+/// When, whom, and what it learns then.
+type Timer = (Time, Box<str>, AnyCommand);
 
 /// Where the follower of one checkout stands: an entry of the log, and a command among those it causes.
 #[derive(Default)]
@@ -57,7 +61,7 @@ pub struct World {
     runners: Vec<Runner>,
     /// The idempotency rows: what a derived command was answered the first time.
     outcomes: BTreeMap<(usize, usize, usize), Outcome>,
-    timers: BTreeMap<(usize, usize, usize), (usize, Time, checkout::Command)>,
+    timers: BTreeMap<(usize, usize, usize), Timer>,
     asked: Vec<Asked>,
     settling: Vec<(String, Settling)>,
     pub holds: BTreeMap<(String, Text), Hold>,
@@ -179,11 +183,11 @@ impl World {
                 let event = event.clone();
                 return self.issue(which, &order, &event);
             }
-            let learned =
-                input(&entry.id, &entry.event, entry.at).filter(|(concerned, _)| *concerned == order);
+            let fact = Fact { id: &entry.id, event: &entry.event, at: entry.at };
+            let learned = (PROCESS.input)(fact).filter(|(concerned, _)| **concerned == *order.as_str());
             self.runners[which].entry += 1;
-            if let Some((_, learned)) = learned {
-                self.learn(&order, learned);
+            if let Some((instance, learned)) = learned {
+                self.learn(&instance, learned);
                 return true;
             }
         }
@@ -191,18 +195,19 @@ impl World {
     }
 
     /// Inputs are delivered at least once.
-    fn learn(&mut self, order: &OrderId, learned: checkout::Command) {
-        self.execute(order.as_str(), learned.clone().into()).unwrap();
-        self.execute(order.as_str(), learned.into()).unwrap();
+    fn learn(&mut self, order: &str, learned: AnyCommand) {
+        self.execute(order, learned.clone()).unwrap();
+        self.execute(order, learned).unwrap();
     }
 
     fn issue(&mut self, which: usize, order: &OrderId, event: &checkout::Event) -> bool {
         let plan = self.checkout(&self.plans[which].clone()).plan().cloned().unwrap();
         let Runner { entry, issue: index, .. } = self.runners[which];
         let key = (which, entry, index);
-        match issues(&plan, event).into_iter().nth(index) {
-            Some(Issue::Timer { due, input }) => {
-                self.timers.entry(key).or_insert((which, due, input));
+        let (first, event) = (checkout::Event::Started(plan).into(), event.clone().into());
+        match (PROCESS.issues)(&first, &event).into_iter().nth(index) {
+            Some(Issue::Timer { due, to, command }) => {
+                self.timers.entry(key).or_insert((due, to, command));
             }
             Some(Issue::Command { to, command }) => {
                 if let Err(refusal) = self.execute_once(key, &to, command) {
@@ -215,8 +220,8 @@ impl World {
                     &mut self.runners[which],
                     Runner { entry: entry + 1, ..Runner::default() },
                 );
-                if let Some(step) = step_of(event) {
-                    self.learn(order, checkout::Command::Answered { step, refused });
+                if let Some(heard) = (PROCESS.heard)(&event, refused) {
+                    self.learn(order.as_str(), heard);
                 }
                 return true;
             }
@@ -269,12 +274,11 @@ impl World {
         let Some(key) = self.timers.keys().nth(pick % self.timers.len().max(1)).copied() else {
             return false;
         };
-        let Some((which, due, input)) = self.timers.remove(&key) else {
+        let Some((due, to, command)) = self.timers.remove(&key) else {
             return false;
         };
         self.now = self.now.max(due);
-        let order = self.plans[which].order.clone();
-        self.learn(&order, input);
+        self.learn(&to, command);
         true
     }
 

@@ -1,0 +1,302 @@
+//! Drives process managers and policies: what they learn, and what they want done.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use async_trait::async_trait;
+use domain::{
+    AnyCommand, AnyEvent,
+    process::{Fact, Issue, Policy, Process, Refused},
+    value::Time,
+};
+use futures::future::try_join_all;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
+    follow::{React, ReactError},
+    log::{Log, Recorded, StreamId, decode},
+    secrets::Fingerprints,
+};
+
+/// Runs the commands that others than clients want; cheap to clone.
+#[derive(Clone)]
+pub struct Driver {
+    /// Runs its commands.
+    pub executor: Executor,
+    /// Where a repeated input's events are read again.
+    pub log: Arc<dyn Log>,
+    /// Where timers lie.
+    pub pool: PgPool,
+    /// Tells repeats.
+    pub fingerprints: Fingerprints,
+}
+
+/// A process manager that follows the log.
+pub struct Managing {
+    /// Which.
+    pub process: &'static Process,
+    /// Runs its commands.
+    pub driver: Driver,
+}
+
+/// A policy that follows the log.
+pub struct Following {
+    /// Which.
+    pub policy: &'static Policy,
+    /// Runs its commands.
+    pub driver: Driver,
+}
+
+/// One instance of a process manager, and the business transaction that it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Instance<'a> {
+    pub process: &'static Process,
+    pub id: &'a str,
+    pub correlation_id: Uuid,
+}
+
+/// Something that an instance learns, under the id that makes learning it twice the same as once.
+pub(super) struct Input {
+    pub command_id: Uuid,
+    pub causation_id: Uuid,
+    pub command: AnyCommand,
+}
+
+/// Who wants something done, and because of what.
+#[derive(Clone, Copy)]
+struct Want {
+    name: &'static str,
+    correlation_id: Uuid,
+    causation_id: Uuid,
+}
+
+fn fact(recorded: &Recorded) -> Fact<'_> {
+    Fact { id: &recorded.stream.id, event: &recorded.event, at: recorded.metadata.occurred_at }
+}
+
+#[async_trait]
+impl React for Managing {
+    fn name(&self) -> &'static str {
+        self.process.name
+    }
+
+    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
+        (self.process.input)(fact(recorded)).map(|(instance, _)| instance)
+    }
+
+    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
+        let Some((id, command)) = (self.process.input)(fact(recorded)) else {
+            return Ok(());
+        };
+        let correlation_id = recorded.metadata.correlation_id;
+        let instance = Instance { process: self.process, id: &id, correlation_id };
+        let command_id = derived_id(recorded.event_id, self.process.name, 0);
+        self.driver.learn(instance, Input { command_id, causation_id: recorded.event_id, command }).await
+    }
+}
+
+#[async_trait]
+impl React for Following {
+    fn name(&self) -> &'static str {
+        self.policy.name
+    }
+
+    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
+        let wanted = !(self.policy.issues)(fact(recorded)).is_empty();
+        wanted.then(|| recorded.stream.id.clone())
+    }
+
+    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
+        let issues = (self.policy.issues)(fact(recorded));
+        let want = Want {
+            name: self.policy.name,
+            correlation_id: recorded.metadata.correlation_id,
+            causation_id: recorded.event_id,
+        };
+        let refused = self.driver.carry_out(want, self.policy.name, issues).await?;
+        for Refused { refusal, .. } in refused {
+            let (policy, code) = (self.policy.name, refusal.code());
+            tracing::warn!(policy, code, position = recorded.position, "a policy's command was refused");
+        }
+        Ok(())
+    }
+}
+
+impl Driver {
+    /// Lets an instance learn something, and does everything that it concludes from it, answers included.
+    pub(super) async fn learn(&self, instance: Instance<'_>, input: Input) -> Result<(), ReactError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let want = instance.want(input.causation_id);
+            let request = self.request(instance.id, input.command, input.command_id, want)?;
+            let executed = self.executor.execute_in_turn(request).await.map_err(again)?;
+            let concluded = self.concluded(&executed).await?;
+            if concluded.is_empty() {
+                continue;
+            }
+            let first = self.first(instance, &executed, &concluded).await?;
+            for (event_id, event) in concluded {
+                let issues = (instance.process.issues)(&first, &event);
+                let refused = self.carry_out(instance.want(event_id), "command", issues).await?;
+                inputs.extend((instance.process.heard)(&event, refused).map(|command| Input {
+                    command_id: derived_id(event_id, "answers", 0),
+                    causation_id: event_id,
+                    command,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// A timer fires: an instance of a process manager learns it, any other aggregate is commanded.
+    pub(super) async fn fire(
+        &self,
+        name: &str,
+        to: &str,
+        correlation_id: Uuid,
+        input: Input,
+    ) -> Result<(), ReactError> {
+        if let Some(process) = domain::process::process_of(input.command.aggregate_type()) {
+            return self.learn(Instance { process, id: to, correlation_id }, input).await;
+        }
+        let Some(name) = domain::process::name_of(name) else {
+            return Err(ReactError(format!("nobody is called {name}")));
+        };
+        let want = Want { name, correlation_id, causation_id: input.causation_id };
+        let request = self.request(to, input.command, input.command_id, want)?;
+        match self.executor.execute_in_turn(request).await {
+            Ok(_) => Ok(()),
+            Err(ExecuteError::Refused(refused)) => {
+                let code = refused.refusal.code();
+                tracing::warn!(name, to, code, "what a timer wanted was refused");
+                Ok(())
+            }
+            Err(error) => Err(again(error)),
+        }
+    }
+
+    /// The instance's events behind an answer; a first answer given again has them in the log.
+    async fn concluded(&self, executed: &Executed) -> Result<Vec<(Uuid, AnyEvent)>, ReactError> {
+        match executed.positions {
+            None => Ok(Vec::new()),
+            Some(_) if !executed.replayed => Ok(executed.events.clone()),
+            Some((first, last)) => {
+                let stored = self.log.read(first - 1, last - first + 1).await.map_err(again)?;
+                let decoded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>().map_err(again)?;
+                Ok(decoded.into_iter().map(|recorded| (recorded.event_id, recorded.event)).collect())
+            }
+        }
+    }
+
+    /// The event that an instance's stream begins with.
+    async fn first(
+        &self,
+        instance: Instance<'_>,
+        executed: &Executed,
+        concluded: &[(Uuid, AnyEvent)],
+    ) -> Result<AnyEvent, ReactError> {
+        let from_the_start = usize::try_from(executed.version) == Ok(concluded.len());
+        if let Some((_, first)) = concluded.first().filter(|_| from_the_start) {
+            return Ok(first.clone());
+        }
+        let stream = StreamId::new(instance.process.aggregate_type, instance.id);
+        let stored = self.log.load(&stream, 0).await.map_err(again)?;
+        let first = stored.first().ok_or_else(|| ReactError(format!("{stream} is empty")))?;
+        Ok(decode(first).map_err(again)?.event)
+    }
+
+    /// Does what is wanted; returns what was refused of it.
+    async fn carry_out(
+        &self,
+        want: Want,
+        kind: &str,
+        issues: Vec<Issue>,
+    ) -> Result<Vec<Refused>, ReactError> {
+        let mut requests = Vec::new();
+        for (issue, nth) in issues.into_iter().zip(0_i64..) {
+            match issue {
+                Issue::Command { to, command } => {
+                    let id = derived_id(want.causation_id, kind, nth);
+                    requests.push(self.request(&to, command, id, want)?);
+                }
+                Issue::Timer { due, to, command } => self.set_timer(want, due, &to, &command).await?,
+            }
+        }
+        let answers = requests.into_iter().map(|request| async {
+            match self.executor.execute_in_turn(request).await {
+                Ok(_) => Ok(None),
+                Err(ExecuteError::Refused(refused)) => Ok(Some(refused.refusal)),
+                Err(error) => Err(again(error)),
+            }
+        });
+        let answers = try_join_all(answers).await?;
+        Ok(answers
+            .into_iter()
+            .zip(0_u32..)
+            .filter_map(|(refusal, index)| refusal.map(|refusal| Refused { index, refusal }))
+            .collect())
+    }
+
+    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
+    async fn set_timer(
+        &self,
+        want: Want,
+        due: Time,
+        to: &str,
+        command: &AnyCommand,
+    ) -> Result<(), ReactError> {
+        let input = serde_json::to_string(command).map_err(again)?;
+        let name = format!("{}:{to}:{input}", due.millis());
+        let due =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(due.millis()) * 1_000_000).map_err(again)?;
+        sqlx::query(
+            "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
+             VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT (timer_id) DO NOTHING",
+        )
+        .bind(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
+        .bind(want.name)
+        .bind(to)
+        .bind(want.correlation_id)
+        .bind(input)
+        .bind(due)
+        .execute(&self.pool)
+        .await
+        .map_err(again)?;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        to: &str,
+        command: AnyCommand,
+        command_id: Uuid,
+        want: Want,
+    ) -> Result<Request, ReactError> {
+        Ok(Request {
+            aggregate_id: to.into(),
+            fingerprint: self.fingerprints.of(&command).map_err(again)?,
+            command,
+            command_id,
+            origin: Origin::Derived,
+            expected_version: None,
+            cause: Cause {
+                actor: format!("system:{}", want.name).into(),
+                correlation_id: want.correlation_id,
+                causation_id: want.causation_id,
+                occurred_at: None,
+            },
+        })
+    }
+}
+
+impl Instance<'_> {
+    const fn want(&self, causation_id: Uuid) -> Want {
+        Want { name: self.process.name, correlation_id: self.correlation_id, causation_id }
+    }
+}
+
+fn again(error: impl std::fmt::Display) -> ReactError {
+    ReactError(error.to_string())
+}
