@@ -170,11 +170,11 @@ impl Problem {
 pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
     let trace_id = trace_id(request.headers()).unwrap_or_else(|| shop.ids.next().simple().to_string());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let begun_us = shop.clock.now_us();
+    let begun_us = shop.clock.elapsed_us();
     let mut response = next.run(request).await;
     let status = response.status();
     // The path of a query holds ids and SKUs only; what follows the question mark may be personal.
-    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.now_us() - begun_us);
+    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.elapsed_us() - begun_us);
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return problem.render(&path, &trace_id);
     }
