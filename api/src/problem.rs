@@ -77,21 +77,32 @@ impl Problem {
         problem
     }
 
-    fn render(self, instance: &str, trace_id: &str) -> Response {
-        let Details { code, detail, values: mut body, headers } = *self.0;
+    /// Its status, and its members save for those that only a whole answer has.
+    #[must_use]
+    pub(crate) fn members(self) -> (StatusCode, Map<String, Value>) {
+        let Details { code, detail, values: mut body, .. } = *self.0;
         let row = codes::of(code);
         let members = [
             ("type", format!("urn:daybook:error:{code}").into()),
             ("title", row.title.into()),
-            ("status", row.status.as_u16().into()),
             ("detail", detail.into()),
-            ("instance", instance.into()),
             ("code", code.into()),
+        ];
+        body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
+        (row.status, body)
+    }
+
+    fn render(self, instance: &str, trace_id: &str) -> Response {
+        let headers = self.0.headers.clone();
+        let (status, mut body) = self.members();
+        let members = [
+            ("status", status.as_u16().into()),
+            ("instance", instance.into()),
             ("trace_id", trace_id.into()),
         ];
         body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
         let json = [(header::CONTENT_TYPE, "application/problem+json")];
-        (row.status, headers, json, Value::Object(body).to_string()).into_response()
+        (status, headers, json, Value::Object(body).to_string()).into_response()
     }
 }
 
