@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product};
+use crate::{
+    Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product,
+    shape::{Shape, Untraceable},
+};
 
 macro_rules! aggregates {
     ($($name:ident = $literal:literal => $module:ident),+ $(,)?) => {
@@ -33,6 +36,22 @@ macro_rules! aggregates {
             #[must_use]
             pub const fn refusal_codes(self) -> &'static [&'static str] {
                 match self { $(Self::$name => <$module::Refusal as Refusal>::CODES),+ }
+            }
+
+            /// What its commands look like, serialised.
+            ///
+            /// # Errors
+            /// When serde cannot be led through them.
+            pub fn command_shape(self) -> Result<Shape, Untraceable> {
+                match self { $(Self::$name => Shape::of::<$module::Command>()),+ }
+            }
+
+            /// What its events look like, serialised.
+            ///
+            /// # Errors
+            /// When serde cannot be led through them.
+            pub fn event_shape(self) -> Result<Shape, Untraceable> {
+                match self { $(Self::$name => Shape::of::<$module::Event>()),+ }
             }
 
             /// The version in which this program reads and writes an event; `None` when it does not know its name.

@@ -11,6 +11,7 @@ pub mod order;
 pub mod payment;
 pub mod process;
 pub mod product;
+pub mod shape;
 #[cfg(test)]
 mod testing;
 pub mod value;

@@ -65,7 +65,12 @@ pub struct Process {
     pub issues: fn(first: &AnyEvent, event: &AnyEvent) -> Vec<Issue>,
     /// What the instance learns once all commands of `event` were answered, if it wants to know.
     pub heard: fn(event: &AnyEvent, refused: Vec<Refused>) -> Option<AnyCommand>,
+    /// Every kind of command that it may ever want done at once; what its timers say is not among them.
+    pub wants: &'static [Kind],
 }
+
+/// An aggregate and the name of one of its commands.
+pub type Kind = (AggregateType, &'static str);
 
 /// A rule without memory.
 pub struct Policy {
@@ -73,6 +78,8 @@ pub struct Policy {
     pub name: &'static str,
     /// Everything to be done because of an event, in an order that never changes.
     pub issues: fn(Fact<'_>) -> Vec<Issue>,
+    /// Every kind of command that it may ever want done at once; what its timers say is not among them.
+    pub wants: &'static [Kind],
 }
 
 /// Every process manager there is.

@@ -33,6 +33,19 @@ pub const PROCESS: Process = Process {
         AnyEvent::Checkout(event) => heard(event, refused),
         _ => None,
     },
+    wants: &[
+        (AggregateType::Order, "Place"),
+        (AggregateType::Order, "Confirm"),
+        (AggregateType::Order, "Cancel"),
+        (AggregateType::InventoryItem, "Reserve"),
+        (AggregateType::InventoryItem, "Release"),
+        (AggregateType::InventoryItem, "Allocate"),
+        (AggregateType::InventoryItem, "Adjust"),
+        (AggregateType::Payment, "OpenIntent"),
+        (AggregateType::Payment, "Capture"),
+        (AggregateType::Payment, "Void"),
+        (AggregateType::Payment, "Refund"),
+    ],
 };
 
 fn heard(event: &Event, refused: Vec<Refused>) -> Option<AnyCommand> {
