@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product};
+use crate::{
+    Aggregate, Event, Refusal, cart, checkout, inventory_item, invoice_book, order, payment, product,
+};
 
 macro_rules! aggregates {
     ($($name:ident = $literal:literal => $module:ident),+ $(,)?) => {
@@ -196,6 +198,7 @@ aggregates! {
     Cart = "cart" => cart,
     Checkout = "checkout" => checkout,
     InventoryItem = "inventory_item" => inventory_item,
+    InvoiceBook = "invoice_book" => invoice_book,
     Order = "order" => order,
     Payment = "payment" => payment,
     Product = "product" => product,
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_a_refusal_are_those_that_it_serialises() {
-        for (error, codes) in codes_that_serialise!(cart inventory_item order payment product) {
+        for (error, codes) in codes_that_serialise!(cart inventory_item invoice_book order payment product) {
             let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
             assert_eq!(names, codes, "{error}");
         }
