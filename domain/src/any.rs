@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product,
+    Aggregate, Event, Refusal, cart, checkout, inventory_item, invoice_book, order, payment, product,
     shape::{Shape, Untraceable},
 };
 
@@ -215,6 +215,7 @@ aggregates! {
     Cart = "cart" => cart,
     Checkout = "checkout" => checkout,
     InventoryItem = "inventory_item" => inventory_item,
+    InvoiceBook = "invoice_book" => invoice_book,
     Order = "order" => order,
     Payment = "payment" => payment,
     Product = "product" => product,
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_a_refusal_are_those_that_it_serialises() {
-        for (error, codes) in codes_that_serialise!(cart inventory_item order payment product) {
+        for (error, codes) in codes_that_serialise!(cart inventory_item invoice_book order payment product) {
             let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
             assert_eq!(names, codes, "{error}");
         }

@@ -7,6 +7,7 @@ mod any;
 pub mod cart;
 pub mod checkout;
 pub mod inventory_item;
+pub mod invoice_book;
 pub mod order;
 pub mod payment;
 pub mod process;

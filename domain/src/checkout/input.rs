@@ -20,9 +20,11 @@ fn learned(Fact { id, event, at }: Fact<'_>) -> Option<(OrderId, Command)> {
         AnyEvent::Order(order::Event::Cancelled { reason, .. }) => {
             Some((OrderId::new(id).ok()?, Command::OrderCancelled { reason: *reason }))
         }
-        AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
-            None
-        }
+        AnyEvent::Order(_)
+        | AnyEvent::Checkout(_)
+        | AnyEvent::InventoryItem(_)
+        | AnyEvent::InvoiceBook(_)
+        | AnyEvent::Product(_) => None,
     }
 }
 

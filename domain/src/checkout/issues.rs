@@ -6,7 +6,7 @@ use super::{Event, Plan, RESERVATION_GRACE_MS, Step};
 use crate::{
     cart::Line,
     inventory_item::{self, AdjustReason},
-    order::{self, CancelReason, Placement, Source},
+    order::{self, CancelReason, Placement, Source, Terms},
     payment::{self, CaptureWhen, Method},
     process::{Issue, Refused},
     value::{Quantity, RefundId, Sku, Text, Time},
@@ -101,27 +101,33 @@ fn placement(plan: &Plan) -> Placement {
         title: Some(line.title.clone()),
         quantity: line.quantity,
         unit_price: line.unit_price,
+        tax: None,
     };
+    let terms = || Terms { payment: plan.payment.clone(), method: plan.method, capture: capture(plan) };
     Placement {
         customer: plan.customer.clone(),
         source: Source::Cart(plan.cart.clone()),
         lines: plan.lines.iter().map(line).collect(),
         charges: vec![],
-        payment: plan.needs_payment().then(|| plan.payment.clone()),
+        prices_include_tax: true,
+        payment: plan.needs_payment().then(terms),
         delivery: Some(plan.delivery.clone()),
         country: Some(plan.delivery.country.clone()),
         placed_at: plan.at,
     }
 }
 
+const fn capture(plan: &Plan) -> CaptureWhen {
+    match plan.method {
+        Method::Card => CaptureWhen::AtOnce,
+        Method::CashOnDelivery => CaptureWhen::OnShipment,
+    }
+}
+
 fn reserved(plan: &Plan) -> Vec<Issue> {
     let mut issues = vec![];
     if plan.needs_payment() {
-        let capture = match plan.method {
-            Method::Card => CaptureWhen::AtOnce,
-            Method::CashOnDelivery => CaptureWhen::OnShipment,
-        };
-        let (order, amount, method) = (plan.order.clone(), plan.total, plan.method);
+        let (order, amount, method, capture) = (plan.order.clone(), plan.total, plan.method, capture(plan));
         let open = payment::Command::OpenIntent { order, amount, method, capture };
         issues.push(Issue::command(plan.payment.as_str(), open));
     }
