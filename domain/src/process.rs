@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, checkout, value::Time};
+use crate::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, checkout, inventory_item, value::Time};
 
 /// An event of the log, as far as others may rely on it.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ pub struct Policy {
 pub const PROCESSES: &[Process] = &[checkout::PROCESS];
 
 /// Every policy there is.
-pub const POLICIES: &[Policy] = &[];
+pub const POLICIES: &[Policy] = &[inventory_item::policy::RESERVATION_EXPIRY];
 
 /// The process manager whose memory is an aggregate of that type.
 #[must_use]

@@ -1,13 +1,11 @@
 //! What a checkout wants done because of each of its own events.
 
-use std::num::NonZeroI32;
-
 use super::{Event, Plan, RESERVATION_GRACE_MS, Step};
 use crate::{
     cart::Line,
-    inventory_item::{self, AdjustReason},
+    inventory_item,
     order::{self, CancelReason, Placement, Source, Terms},
-    payment::{self, CaptureWhen, Method},
+    payment::{self, CaptureWhen},
     process::{Issue, Refused},
     value::{Quantity, RefundId, Sku, Text, Time},
 };
@@ -44,16 +42,16 @@ pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
         Event::GivenUp { reason } => {
             let mut issues = each_sku(plan, |_| release(plan));
             issues.push(cancel(plan, *reason));
-            issues.extend(void(plan));
+            issues.extend(undo_payment(plan));
             issues
         }
         Event::Reversed { .. } => {
             let mut issues = each_sku(plan, |quantity| restock(plan, quantity));
-            issues.extend(void(plan));
+            issues.extend(undo_payment(plan));
             issues
         }
-        Event::PaymentOrphaned {} => void(plan).into_iter().collect(),
-        Event::RefundDue {} => refund(plan).into_iter().collect(),
+        Event::PaymentOrphaned {} => undo_payment(plan),
+        Event::RefundDue {} => refund_due(plan),
     }
 }
 
@@ -61,7 +59,7 @@ impl Plan {
     /// Whether the buyer has to authorize a payment before the order can be fulfilled.
     #[must_use]
     pub const fn needs_authorization(&self) -> bool {
-        self.needs_payment() && matches!(self.method, Method::Card)
+        self.needs_payment() && self.method.needs_authorization()
     }
 
     /// Whether there is anything to pay; free goods need no intent.
@@ -140,7 +138,8 @@ fn reserved(plan: &Plan) -> Vec<Issue> {
 fn completed(plan: &Plan) -> Vec<Issue> {
     let mut issues = vec![Issue::command(plan.order.as_str(), order::Command::Confirm {})];
     if plan.needs_authorization() {
-        issues.push(Issue::command(plan.payment.as_str(), payment::Command::Capture { amount: None }));
+        let capture = payment::Command::Capture { capture: plan.order.clone().into(), amount: None };
+        issues.push(Issue::command(plan.payment.as_str(), capture));
     }
     issues
 }
@@ -167,7 +166,7 @@ fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
         .map(|(_, (sku, quantity))| Issue::command(sku.as_str(), restock(plan, quantity)))
         .collect();
     issues.push(cancel(plan, CancelReason::OutOfStock));
-    issues.extend(void(plan));
+    issues.extend(undo_payment(plan));
     issues
 }
 
@@ -184,22 +183,32 @@ fn release(plan: &Plan) -> inventory_item::Command {
 }
 
 fn restock(plan: &Plan, quantity: Quantity) -> inventory_item::Command {
-    // A cart's limits keep the quantity far below what fits.
-    let delta = i32::try_from(quantity.get()).ok().and_then(NonZeroI32::new).unwrap_or(NonZeroI32::MAX);
     let reference = Text::new(plan.order.as_str()).ok();
-    inventory_item::Command::Adjust { delta, reason: AdjustReason::Returned, reference }
+    inventory_item::Command::PutBack { reservation: plan.order.clone().into(), quantity, reference }
 }
 
 fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
     Issue::command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
 }
 
+/// Lets go of what is held, and gives back what somebody captured of it. Either is refused where there is nothing of the
+/// kind. What is still being captured then is given back under another name, when it is known.
+fn undo_payment(plan: &Plan) -> Vec<Issue> {
+    let refund = RefundId::new(plan.payment.as_str()).ok().and_then(|refund| refund_all(plan, refund));
+    void(plan).into_iter().chain(refund).collect()
+}
+
+/// What was captured is given back, and the rest of what is held is let go of.
+fn refund_due(plan: &Plan) -> Vec<Issue> {
+    refund_all(plan, plan.order.clone().into()).into_iter().chain(void(plan)).collect()
+}
+
 fn void(plan: &Plan) -> Option<Issue> {
     plan.needs_payment().then(|| Issue::command(plan.payment.as_str(), payment::Command::Void {}))
 }
 
-fn refund(plan: &Plan) -> Option<Issue> {
-    let refund = RefundId::from(plan.order.clone());
+fn refund_all(plan: &Plan, refund: RefundId) -> Option<Issue> {
     let reason = Text::new("order not fulfilled").ok()?;
-    Some(Issue::command(plan.payment.as_str(), payment::Command::Refund { refund, amount: None, reason }))
+    let refund = payment::Command::Refund { refund, amount: None, reason };
+    plan.needs_payment().then(|| Issue::command(plan.payment.as_str(), refund))
 }

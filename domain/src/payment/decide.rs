@@ -4,7 +4,7 @@ use super::{
     Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, RefundStage, Refusal,
     Settlement, TRIES_MAX,
 };
-use crate::value::{AttemptId, Money, RefundId, Text};
+use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
 
 impl Payment {
     pub(super) fn decide_command(&self, command: Command) -> Result<Vec<Event>, Refusal> {
@@ -16,10 +16,10 @@ impl Payment {
             Command::RecordAuthorization { attempt, outcome } => {
                 Ok(self.record_authorization(attempt, outcome))
             }
-            Command::Capture { amount } => self.capture(amount),
-            Command::RecordCapture { outcome } => Ok(self.record_capture(outcome)),
+            Command::Capture { capture, amount } => self.capture(capture, amount),
+            Command::RecordCapture { capture, outcome } => Ok(self.record_capture(&capture, outcome)),
             Command::Void {} => self.void(),
-            Command::RecordVoid { outcome } => Ok(self.record_void(outcome)),
+            Command::RecordVoid { reference, outcome } => Ok(self.record_void(&reference, outcome)),
             Command::Refund { refund, amount, reason } => self.refund(refund, amount, reason),
             Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
         }
@@ -58,7 +58,7 @@ impl Payment {
             }]),
             Self::Authorizing { attempt, .. } => Err(Refusal::InProgress { attempt: attempt.clone() }),
             Self::Held { .. } => Err(Refusal::AlreadyAuthorized),
-            Self::Voided { .. } => Err(Refusal::Voided),
+            Self::Released { .. } | Self::Voided { .. } => Err(Refusal::Voided),
         }
     }
 
@@ -86,50 +86,61 @@ impl Payment {
         }
     }
 
-    /// When an earlier attempt turned out approved after all, the gateway holds the amount twice: one must go.
+    /// When an earlier attempt turned out approved after all, the gateway holds the amount twice: one must go. So must
+    /// one that comes when a part was captured and the rest let go of.
     fn surplus(&self, approved: &Text) -> Option<Event> {
-        match self {
-            Self::Held { intent, hold, .. } if hold.reference != *approved => {
-                Some(void_requested(intent, approved.clone()))
-            }
-            _ => None,
-        }
+        let (intent, reference, _) = self.at_gateway()?;
+        let (order, reference) = (reference != approved).then(|| (intent.order.clone(), approved.clone()))?;
+        Some(Event::VoidRequested { order, reference, amount: intent.amount })
     }
 
-    fn capture(&self, amount: Option<Money>) -> Result<Vec<Event>, Refusal> {
+    fn capture(&self, capture: CaptureId, amount: Option<Money>) -> Result<Vec<Event>, Refusal> {
+        if let Some(known) = self.ledger().and_then(|ledger| ledger.captures().get(&capture)) {
+            return match amount {
+                Some(amount) if amount != *known => Err(Refusal::CaptureExists { capture }),
+                Some(_) | None => Ok(vec![]),
+            };
+        }
         match self {
             Self::Unopened => Err(Refusal::NotOpened),
             Self::Open { intent: intent @ Intent { method: Method::CashOnDelivery, .. }, .. } => {
-                let amount = to_capture(intent, &Ledger::new(Money::zero(intent.amount.currency)), amount)?;
-                Ok(collect(intent, amount))
+                let ledger = Ledger::new(Money::zero(intent.amount.currency));
+                Ok(collect(intent, capture, to_capture(intent, &ledger, amount)?))
             }
-            Self::Collected { intent, ledger } => Ok(collect(intent, to_capture(intent, ledger, amount)?)),
+            Self::Collected { intent, ledger } => {
+                Ok(collect(intent, capture, to_capture(intent, ledger, amount)?))
+            }
             Self::Open { .. } | Self::Authorizing { .. } => Err(Refusal::NotAuthorized),
             Self::Held { hold: Hold { pending: Some(_), .. }, .. } => Err(Refusal::AwaitingGateway),
             Self::Held { intent, hold, .. } => {
                 let amount = to_capture(intent, &hold.ledger, amount)?;
                 let request = amount.map(|amount| Event::CaptureRequested {
                     order: intent.order.clone(),
+                    capture,
                     reference: hold.reference.clone(),
                     amount,
                 });
                 Ok(request.into_iter().collect())
             }
-            Self::Voided { .. } => Err(Refusal::Voided),
+            Self::Released { .. } | Self::Voided { .. } => Err(Refusal::Voided),
         }
     }
 
-    fn record_capture(&self, outcome: Settlement) -> Vec<Event> {
-        match self {
-            Self::Held { intent, hold: Hold { pending: Some(Pending::Capture { amount }), .. }, .. } => {
-                let (order, amount) = (intent.order.clone(), *amount);
-                match outcome {
-                    Settlement::Done => vec![Event::Captured { order, amount }],
-                    Settlement::Failed { reason } => vec![Event::CaptureFailed { order, amount, reason }],
-                }
-            }
-            _ => vec![],
+    fn record_capture(&self, answered: &CaptureId, outcome: Settlement) -> Vec<Event> {
+        let Self::Held {
+            intent, hold: Hold { pending: Some(Pending::Capture { capture, amount }), .. }, ..
+        } = self
+        else {
+            return vec![];
+        };
+        if capture != answered {
+            return vec![];
         }
+        let (order, capture, amount) = (intent.order.clone(), capture.clone(), *amount);
+        vec![match outcome {
+            Settlement::Done => Event::Captured { order, capture, amount },
+            Settlement::Failed { reason } => Event::CaptureFailed { order, capture, amount, reason },
+        }]
     }
 
     fn void(&self) -> Result<Vec<Event>, Refusal> {
@@ -141,17 +152,26 @@ impl Payment {
             Self::Held { intent, hold, .. } => match hold.pending {
                 Some(Pending::Capture { .. }) => Err(Refusal::AwaitingGateway),
                 Some(Pending::Void) => Ok(vec![]),
-                None if hold.ledger.captured().amount > 0 => Err(Refusal::AlreadyCaptured),
-                None => Ok(vec![void_requested(intent, hold.reference.clone())]),
+                None => {
+                    let amount = hold.ledger.capturable(intent.amount);
+                    if amount.amount == 0 {
+                        return Err(Refusal::AlreadyCaptured);
+                    }
+                    let (order, reference) = (intent.order.clone(), hold.reference.clone());
+                    Ok(vec![Event::VoidRequested { order, reference, amount }])
+                }
             },
             Self::Collected { .. } => Err(Refusal::AlreadyCaptured),
-            Self::Voided { .. } => Ok(vec![]),
+            Self::Released { .. } | Self::Voided { .. } => Ok(vec![]),
         }
     }
 
-    fn record_void(&self, outcome: Settlement) -> Vec<Event> {
+    /// The answer to the void of a surplus hold changes nothing: it was never counted.
+    fn record_void(&self, answered: &Text, outcome: Settlement) -> Vec<Event> {
         match self {
-            Self::Held { intent, hold: Hold { pending: Some(Pending::Void), .. }, .. } => {
+            Self::Held { intent, hold: Hold { reference, pending: Some(Pending::Void), .. }, .. }
+                if reference == answered =>
+            {
                 let order = intent.order.clone();
                 match outcome {
                     Settlement::Done => vec![Event::Voided { order }],
@@ -172,9 +192,10 @@ impl Payment {
                 let order = intent.order.clone();
                 Ok(amount.map(|amount| Event::Refunded { order, refund, amount }).into_iter().collect())
             }
-            Self::Held { intent, hold, .. } => {
-                let amount = to_refund(intent, &hold.ledger, &refund, amount)?;
-                let (order, reference) = (intent.order.clone(), hold.reference.clone());
+            Self::Held { intent, hold: Hold { reference, ledger, .. }, .. }
+            | Self::Released { intent, reference, ledger, .. } => {
+                let amount = to_refund(intent, ledger, &refund, amount)?;
+                let (order, reference) = (intent.order.clone(), reference.clone());
                 let request = |amount| Event::RefundRequested { order, refund, reference, amount, reason };
                 Ok(amount.map(request).into_iter().collect())
             }
@@ -182,10 +203,10 @@ impl Payment {
     }
 
     fn record_refund(&self, refund: RefundId, outcome: Settlement) -> Vec<Event> {
-        let Self::Held { intent, hold, .. } = self else {
+        let Some((intent, _, ledger)) = self.at_gateway() else {
             return vec![];
         };
-        let Some(amount) = hold.ledger.refund_pending(&refund) else {
+        let Some(amount) = ledger.refund_pending(&refund) else {
             return vec![];
         };
         let order = intent.order.clone();
@@ -194,14 +215,24 @@ impl Payment {
             Settlement::Failed { reason } => vec![Event::RefundFailed { order, refund, amount, reason }],
         }
     }
+
+    /// What a gateway holds or has taken, under which name, and what became of it.
+    const fn at_gateway(&self) -> Option<(&Intent, &Text, &Ledger)> {
+        match self {
+            Self::Held { intent, hold: Hold { reference, ledger, .. }, .. }
+            | Self::Released { intent, reference, ledger, .. } => Some((intent, reference, ledger)),
+            Self::Unopened
+            | Self::Open { .. }
+            | Self::Authorizing { .. }
+            | Self::Collected { .. }
+            | Self::Voided { .. } => None,
+        }
+    }
 }
 
-fn void_requested(intent: &Intent, reference: Text) -> Event {
-    Event::VoidRequested { order: intent.order.clone(), reference, amount: intent.amount }
-}
-
-fn collect(intent: &Intent, amount: Option<Money>) -> Vec<Event> {
-    amount.map(|amount| Event::Captured { order: intent.order.clone(), amount }).into_iter().collect()
+fn collect(intent: &Intent, capture: CaptureId, amount: Option<Money>) -> Vec<Event> {
+    let order = intent.order.clone();
+    amount.map(|amount| Event::Captured { order, capture, amount }).into_iter().collect()
 }
 
 /// How much to capture; nothing when the rest is asked for and there is none.
@@ -217,7 +248,7 @@ fn to_capture(intent: &Intent, ledger: &Ledger, asked: Option<Money>) -> Result<
     if amount.currency != capturable.currency || amount.amount > capturable.amount {
         return Err(Refusal::ExceedsAuthorized { requested: amount, capturable });
     }
-    if ledger.captures() >= TRIES_MAX {
+    if ledger.captures().len() >= TRIES_MAX {
         return Err(Refusal::TooManyTries { max: TRIES_MAX });
     }
     Ok(Some(amount))

@@ -4,7 +4,7 @@ use super::{
     Attempt, Event, Hold, Intent, Ledger, Method, Payment, Pending,
     RefundStage::{self, Done, Failed},
 };
-use crate::value::{AttemptId, Money, RefundId, Text};
+use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
 
 impl Payment {
     pub(super) fn evolve_event(self, event: Event) -> Self {
@@ -17,9 +17,9 @@ impl Payment {
             Event::Declined { attempt, .. } | Event::AuthorizationTimedOut { attempt, .. } => {
                 self.not_approved(&attempt)
             }
-            Event::CaptureRequested { amount, .. } => self.capture_requested(amount),
-            Event::Captured { amount, .. } => self.captured_amount(amount),
-            Event::CaptureFailed { .. } => self.capture_failed(),
+            Event::CaptureRequested { capture, amount, .. } => self.capture_requested(capture, amount),
+            Event::Captured { capture, amount, .. } => self.capture_done(capture, amount),
+            Event::CaptureFailed { capture, .. } => self.capture_failed(&capture),
             Event::VoidRequested { reference, .. } => self.void_requested(&reference),
             Event::Voided { .. } => self.voided(),
             Event::VoidFailed { .. } => self.void_failed(),
@@ -51,6 +51,7 @@ impl Payment {
             Self::Open { attempts, .. }
             | Self::Authorizing { attempts, .. }
             | Self::Held { attempts, .. }
+            | Self::Released { attempts, .. }
             | Self::Voided { attempts, .. } => attempts,
             Self::Unopened | Self::Collected { .. } => return self,
         };
@@ -65,7 +66,9 @@ impl Payment {
                 let ledger = Ledger::new(Money::zero(intent.amount.currency));
                 Self::Held { intent, attempts, hold: Hold { reference, pending: None, ledger } }
             }
-            state @ (Self::Held { .. } | Self::Unopened | Self::Collected { .. }) => state,
+            state @ (Self::Held { .. } | Self::Released { .. } | Self::Unopened | Self::Collected { .. }) => {
+                state
+            }
         }
     }
 
@@ -78,39 +81,38 @@ impl Payment {
         }
     }
 
-    fn capture_requested(self, amount: Money) -> Self {
+    fn capture_requested(self, capture: CaptureId, amount: Money) -> Self {
         self.with_hold(|hold| match hold {
-            Hold { pending: None, ledger, .. } => {
-                Hold { pending: Some(Pending::Capture { amount }), ledger: ledger.capture_asked(), ..hold }
-            }
+            Hold { pending: None, ledger, .. } => Hold {
+                pending: Some(Pending::Capture { capture: capture.clone(), amount }),
+                ledger: ledger.capture_asked(capture, amount),
+                ..hold
+            },
             hold => hold,
         })
     }
 
-    fn captured_amount(self, amount: Money) -> Self {
+    fn capture_done(self, capture: CaptureId, amount: Money) -> Self {
         match self {
             Self::Open { intent: intent @ Intent { method: Method::CashOnDelivery, .. }, .. } => {
-                let ledger =
-                    Ledger::new(Money::zero(intent.amount.currency)).capture_asked().capture_done(amount);
-                Self::Collected { intent, ledger }
+                let ledger = Ledger::new(Money::zero(intent.amount.currency));
+                Self::Collected { intent, ledger: ledger.capture_asked(capture, amount).capture_done(amount) }
             }
             Self::Collected { intent, ledger } => {
-                Self::Collected { intent, ledger: ledger.capture_asked().capture_done(amount) }
+                Self::Collected { intent, ledger: ledger.capture_asked(capture, amount).capture_done(amount) }
             }
-            state => state.with_hold(|hold| match hold.pending {
-                Some(Pending::Capture { .. }) => {
+            state => state.with_hold(|hold| {
+                if hold.is_capturing(&capture) {
                     Hold { pending: None, ledger: hold.ledger.capture_done(amount), ..hold }
+                } else {
+                    hold
                 }
-                Some(Pending::Void) | None => hold,
             }),
         }
     }
 
-    fn capture_failed(self) -> Self {
-        self.with_hold(|hold| match hold.pending {
-            Some(Pending::Capture { .. }) => Hold { pending: None, ..hold },
-            Some(Pending::Void) | None => hold,
-        })
+    fn capture_failed(self, capture: &CaptureId) -> Self {
+        self.with_hold(|hold| if hold.is_capturing(capture) { Hold { pending: None, ..hold } } else { hold })
     }
 
     /// A void of another reference lets go of a surplus hold and leaves this one alone.
@@ -123,10 +125,19 @@ impl Payment {
 
     fn voided(self) -> Self {
         match self {
-            Self::Open { intent, attempts }
-            | Self::Authorizing { intent, attempts, .. }
-            | Self::Held { intent, attempts, hold: Hold { pending: Some(Pending::Void), .. } } => {
+            Self::Open { intent, attempts } | Self::Authorizing { intent, attempts, .. } => {
                 Self::Voided { intent, attempts }
+            }
+            Self::Held {
+                intent,
+                attempts,
+                hold: Hold { reference, pending: Some(Pending::Void), ledger },
+            } => {
+                if ledger.captured().amount > 0 {
+                    Self::Released { intent, attempts, reference, ledger }
+                } else {
+                    Self::Voided { intent, attempts }
+                }
             }
             state => state,
         }
@@ -140,10 +151,7 @@ impl Payment {
     }
 
     fn refund_requested(self, refund: RefundId, amount: Money) -> Self {
-        self.with_hold(|hold| Hold {
-            ledger: hold.ledger.refund_is(refund, amount, RefundStage::Pending),
-            ..hold
-        })
+        self.with_gateway_ledger(|ledger| ledger.refund_is(refund, amount, RefundStage::Pending))
     }
 
     fn refund_answered(self, refund: RefundId, amount: Money, stage: RefundStage) -> Self {
@@ -151,10 +159,23 @@ impl Payment {
             Self::Collected { intent, ledger } => {
                 Self::Collected { intent, ledger: ledger.refund_is(refund, amount, stage) }
             }
-            state => state.with_hold(|hold| match hold.ledger.refund_pending(&refund) {
-                Some(amount) => Hold { ledger: hold.ledger.refund_is(refund, amount, stage), ..hold },
-                None => hold,
+            state => state.with_gateway_ledger(|ledger| match ledger.refund_pending(&refund) {
+                Some(amount) => ledger.refund_is(refund, amount, stage),
+                None => ledger,
             }),
+        }
+    }
+
+    /// Changes what a gateway has taken and given back.
+    fn with_gateway_ledger(self, change: impl FnOnce(Ledger) -> Ledger) -> Self {
+        match self {
+            Self::Held { intent, attempts, hold } => {
+                Self::Held { intent, attempts, hold: Hold { ledger: change(hold.ledger), ..hold } }
+            }
+            Self::Released { intent, attempts, reference, ledger } => {
+                Self::Released { intent, attempts, reference, ledger: change(ledger) }
+            }
+            state => state,
         }
     }
 
@@ -163,5 +184,11 @@ impl Payment {
             Self::Held { intent, attempts, hold } => Self::Held { intent, attempts, hold: change(hold) },
             state => state,
         }
+    }
+}
+
+impl Hold {
+    fn is_capturing(&self, wanted: &CaptureId) -> bool {
+        matches!(&self.pending, Some(Pending::Capture { capture, .. }) if capture == wanted)
     }
 }

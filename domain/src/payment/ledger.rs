@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{Money, RefundId};
+use crate::value::{CaptureId, Money, RefundId};
 
 /// How far a refund has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +30,13 @@ pub struct Refund {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     captured: Money,
-    captures: usize,
+    captures: BTreeMap<CaptureId, Money>,
     refunds: BTreeMap<RefundId, Refund>,
 }
 
 impl Ledger {
     pub(super) const fn new(captured: Money) -> Self {
-        Self { captured, captures: 0, refunds: BTreeMap::new() }
+        Self { captured, captures: BTreeMap::new(), refunds: BTreeMap::new() }
     }
 
     /// What was captured.
@@ -45,10 +45,10 @@ impl Ledger {
         self.captured
     }
 
-    /// How often a capture was asked for.
+    /// Every capture that was asked for, failed ones included, and how much was asked for.
     #[must_use]
-    pub const fn captures(&self) -> usize {
-        self.captures
+    pub const fn captures(&self) -> &BTreeMap<CaptureId, Money> {
+        &self.captures
     }
 
     /// Every refund that was asked for.
@@ -81,8 +81,8 @@ impl Ledger {
         left(left(self.captured, self.refunded()), self.refunding())
     }
 
-    pub(super) const fn capture_asked(mut self) -> Self {
-        self.captures = self.captures.saturating_add(1);
+    pub(super) fn capture_asked(mut self, capture: CaptureId, amount: Money) -> Self {
+        self.captures.insert(capture, amount);
         self
     }
 

@@ -6,6 +6,7 @@
 mod decide;
 mod evolve;
 mod ledger;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate,
-    value::{AttemptId, Money, OrderId, RefundId, Text},
+    value::{AttemptId, CaptureId, Money, OrderId, RefundId, Text},
 };
 
 pub use ledger::{Ledger, Refund, RefundStage};
+pub use refusal::Refusal;
 
 /// An intent takes at most this many attempts, captures and refunds each.
 pub const TRIES_MAX: usize = 50;
@@ -29,6 +31,21 @@ pub enum Method {
     Card,
     /// Cash on delivery: needs no authorization.
     CashOnDelivery,
+    /// A bank transfer by UPI, which the buyer agrees to in their own app.
+    Upi,
+    /// A wallet, such as a telephone's.
+    Wallet,
+}
+
+impl Method {
+    /// Whether a gateway has to hold the amount before anything else may happen.
+    #[must_use]
+    pub const fn needs_authorization(self) -> bool {
+        match self {
+            Self::Card | Self::Upi | Self::Wallet => true,
+            Self::CashOnDelivery => false,
+        }
+    }
 }
 
 /// When an authorized amount is captured.
@@ -76,17 +93,19 @@ pub enum Command {
     Authorize { attempt: AttemptId, token: Text },
     /// The gateway answered an attempt, or never did.
     RecordAuthorization { attempt: AttemptId, outcome: Authorization },
-    /// Take so much of what is held; the rest of it when no amount is given.
+    /// Take so much of what is held; the rest of it when no amount is given. A capture that failed is asked for again
+    /// under another id.
     Capture {
+        capture: CaptureId,
         #[serde(default)]
         amount: Option<Money>,
     },
-    /// The gateway answered the capture in progress.
-    RecordCapture { outcome: Settlement },
-    /// Let go of what is held, or close an intent that nothing is held for.
+    /// The gateway answered a capture; only the one in progress counts.
+    RecordCapture { capture: CaptureId, outcome: Settlement },
+    /// Let go of what is held and not captured, or close an intent that nothing is held for.
     Void {},
-    /// The gateway answered the void.
-    RecordVoid { outcome: Settlement },
+    /// The gateway answered the void of a hold; only the one that is in use counts.
+    RecordVoid { reference: Text, outcome: Settlement },
     /// Give so much back; everything captured when no amount is given.
     Refund {
         refund: RefundId,
@@ -112,15 +131,15 @@ pub enum Event {
     Declined { order: OrderId, attempt: AttemptId, reason: Text },
     /// The gateway did not answer in time; it may still.
     AuthorizationTimedOut { order: OrderId, attempt: AttemptId },
-    /// The gateway is to be asked to take it.
-    CaptureRequested { order: OrderId, reference: Text, amount: Money },
+    /// The gateway is to be asked to take so much of it.
+    CaptureRequested { order: OrderId, capture: CaptureId, reference: Text, amount: Money },
     /// The gateway took it.
-    Captured { order: OrderId, amount: Money },
+    Captured { order: OrderId, capture: CaptureId, amount: Money },
     /// The gateway did not take it.
-    CaptureFailed { order: OrderId, amount: Money, reason: Text },
-    /// The gateway is to be asked to let go.
+    CaptureFailed { order: OrderId, capture: CaptureId, amount: Money, reason: Text },
+    /// The gateway is to be asked to let go of what is not captured of a hold: so much.
     VoidRequested { order: OrderId, reference: Text, amount: Money },
-    /// Nothing is held any more, and nothing will be.
+    /// Nothing is held any more, and nothing will be. What was captured stays captured.
     Voided { order: OrderId },
     /// The gateway did not let go.
     VoidFailed { order: OrderId, reason: Text },
@@ -132,69 +151,6 @@ pub enum Event {
     RefundFailed { order: OrderId, refund: RefundId, amount: Money, reason: Text },
 }
 
-/// Why a payment may say no.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "code", content = "values")]
-#[expect(missing_docs, reason = "fields are named after the values they hold")]
-pub enum Refusal {
-    /// There is no such intent.
-    #[error("no intent was opened")]
-    #[serde(rename = "payment.not_opened")]
-    NotOpened,
-    /// The id stands for another intent.
-    #[error("the id is taken by another intent")]
-    #[serde(rename = "payment.already_opened")]
-    AlreadyOpened,
-    /// An intent asks for more than nothing.
-    #[error("the amount must be above zero")]
-    #[serde(rename = "payment.bad_amount")]
-    BadAmount,
-    /// Cash on delivery needs no authorization.
-    #[error("cash on delivery is not authorized")]
-    #[serde(rename = "payment.needs_no_authorization")]
-    NeedsNoAuthorization,
-    /// An attempt is waiting for the gateway.
-    #[error("attempt {attempt} is in progress")]
-    #[serde(rename = "payment.in_progress")]
-    InProgress { attempt: AttemptId },
-    /// The money is held already.
-    #[error("the payment is already authorized")]
-    #[serde(rename = "payment.already_authorized")]
-    AlreadyAuthorized,
-    /// Nothing is held.
-    #[error("the payment is not authorized")]
-    #[serde(rename = "payment.not_authorized")]
-    NotAuthorized,
-    /// The intent was closed.
-    #[error("the payment was voided")]
-    #[serde(rename = "payment.voided")]
-    Voided,
-    /// What was captured can be refunded, not voided.
-    #[error("the payment was captured; refund it instead")]
-    #[serde(rename = "payment.already_captured")]
-    AlreadyCaptured,
-    /// A capture or void is waiting for the gateway.
-    #[error("the gateway has not yet answered the last request")]
-    #[serde(rename = "payment.awaiting_gateway")]
-    AwaitingGateway,
-    /// More than is held and not yet captured.
-    #[error("{requested} is more than the {capturable} that can be captured")]
-    #[serde(rename = "payment.exceeds_authorized")]
-    ExceedsAuthorized { requested: Money, capturable: Money },
-    /// More than was captured and not yet refunded.
-    #[error("{requested} is more than the {refundable} that can be refunded")]
-    #[serde(rename = "payment.exceeds_captured")]
-    ExceedsCaptured { requested: Money, refundable: Money },
-    /// The refund's id stands for another amount.
-    #[error("refund {refund} exists with another amount")]
-    #[serde(rename = "payment.refund_exists")]
-    RefundExists { refund: RefundId },
-    /// Too many attempts, captures or refunds.
-    #[error("a payment takes at most {max} attempts and as many refunds")]
-    #[serde(rename = "payment.too_many_tries")]
-    TooManyTries { max: usize },
-}
-
 impl crate::Event for Event {
     const TYPES: &'static [(&'static str, &'static str)] = &[
         ("IntentOpened", "1"),
@@ -202,10 +158,10 @@ impl crate::Event for Event {
         ("Authorized", "1"),
         ("Declined", "1"),
         ("AuthorizationTimedOut", "1"),
-        ("CaptureRequested", "1"),
-        ("Captured", "1"),
-        ("CaptureFailed", "1"),
-        ("VoidRequested", "1"),
+        ("CaptureRequested", "2"),
+        ("Captured", "2"),
+        ("CaptureFailed", "2"),
+        ("VoidRequested", "2"),
         ("Voided", "1"),
         ("VoidFailed", "1"),
         ("RefundRequested", "1"),
@@ -229,44 +185,6 @@ impl crate::Event for Event {
             Self::RefundRequested { .. } => "RefundRequested",
             Self::Refunded { .. } => "Refunded",
             Self::RefundFailed { .. } => "RefundFailed",
-        }
-    }
-}
-
-impl crate::Refusal for Refusal {
-    const CODES: &[&str] = &[
-        "payment.not_opened",
-        "payment.already_opened",
-        "payment.bad_amount",
-        "payment.needs_no_authorization",
-        "payment.in_progress",
-        "payment.already_authorized",
-        "payment.not_authorized",
-        "payment.voided",
-        "payment.already_captured",
-        "payment.awaiting_gateway",
-        "payment.exceeds_authorized",
-        "payment.exceeds_captured",
-        "payment.refund_exists",
-        "payment.too_many_tries",
-    ];
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotOpened => "payment.not_opened",
-            Self::AlreadyOpened => "payment.already_opened",
-            Self::BadAmount => "payment.bad_amount",
-            Self::NeedsNoAuthorization => "payment.needs_no_authorization",
-            Self::InProgress { .. } => "payment.in_progress",
-            Self::AlreadyAuthorized => "payment.already_authorized",
-            Self::NotAuthorized => "payment.not_authorized",
-            Self::Voided => "payment.voided",
-            Self::AlreadyCaptured => "payment.already_captured",
-            Self::AwaitingGateway => "payment.awaiting_gateway",
-            Self::ExceedsAuthorized { .. } => "payment.exceeds_authorized",
-            Self::ExceedsCaptured { .. } => "payment.exceeds_captured",
-            Self::RefundExists { .. } => "payment.refund_exists",
-            Self::TooManyTries { .. } => "payment.too_many_tries",
         }
     }
 }
@@ -298,6 +216,8 @@ pub struct Attempt {
 pub enum Pending {
     /// Take so much.
     Capture {
+        /// Under which id.
+        capture: CaptureId,
         /// How much.
         amount: Money,
     },
@@ -354,6 +274,17 @@ pub enum Payment {
         /// What was taken and given back.
         ledger: Ledger,
     },
+    /// Captured in part, and the rest was let go of. What was captured can be given back.
+    Released {
+        /// What was asked for.
+        intent: Intent,
+        /// Attempts so far.
+        attempts: Vec<Attempt>,
+        /// The gateway's name for what it took.
+        reference: Text,
+        /// What was taken and given back.
+        ledger: Ledger,
+    },
     /// Closed with nothing held. An approval that comes late leads back to `Held`.
     Voided {
         /// What was asked for.
@@ -388,15 +319,23 @@ impl Payment {
             | Self::Authorizing { intent, .. }
             | Self::Held { intent, .. }
             | Self::Collected { intent, .. }
+            | Self::Released { intent, .. }
             | Self::Voided { intent, .. } => Some(intent),
         }
     }
 
-    /// What may be captured in all: the amount held, or the cash asked for. `None` without an intent.
+    /// What may be captured in all: the amount held, or the cash asked for; what was, once the rest is let go of. `None`
+    /// without an intent.
     #[must_use]
-    pub fn authorized(&self) -> Option<Money> {
-        let intent = self.intent()?;
-        Some(self.ledger().map_or(Money::zero(intent.amount.currency), |_| intent.amount))
+    pub const fn authorized(&self) -> Option<Money> {
+        match self {
+            Self::Unopened => None,
+            Self::Open { intent, .. } | Self::Authorizing { intent, .. } | Self::Voided { intent, .. } => {
+                Some(Money::zero(intent.amount.currency))
+            }
+            Self::Held { intent, .. } | Self::Collected { intent, .. } => Some(intent.amount),
+            Self::Released { ledger, .. } => Some(ledger.captured()),
+        }
     }
 
     /// What was captured. `None` without an intent.
@@ -418,7 +357,7 @@ impl Payment {
     pub const fn ledger(&self) -> Option<&Ledger> {
         match self {
             Self::Held { hold, .. } => Some(&hold.ledger),
-            Self::Collected { ledger, .. } => Some(ledger),
+            Self::Collected { ledger, .. } | Self::Released { ledger, .. } => Some(ledger),
             Self::Unopened | Self::Open { .. } | Self::Authorizing { .. } | Self::Voided { .. } => None,
         }
     }
@@ -428,6 +367,7 @@ impl Payment {
             Self::Open { attempts, .. }
             | Self::Authorizing { attempts, .. }
             | Self::Held { attempts, .. }
+            | Self::Released { attempts, .. }
             | Self::Voided { attempts, .. } => attempts,
             Self::Unopened | Self::Collected { .. } => &[],
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::testing::{Again, caused, check_refusal, fold, id, named, play, pounds, text};
 
 const ATTEMPTS: &[&str] = &["a-1", "a-2", "a-3"];
+const CAPTURES: &[&str] = &["c-1", "c-2", "c-3"];
 const REFUNDS: &[&str] = &["r-1", "r-2"];
 
 fn amount() -> impl Strategy<Value = Money> {
@@ -42,10 +43,12 @@ fn command() -> impl Strategy<Value = Command> {
         1 => amount().prop_map(|amount| open(Method::Card, amount)),
         4 => (id(ATTEMPTS), text()).prop_map(|(attempt, token)| Command::Authorize { attempt, token }),
         6 => recorded(),
-        4 => amount_or_all().prop_map(|amount| Command::Capture { amount }),
-        4 => settlement().prop_map(|outcome| Command::RecordCapture { outcome }),
+        4 => (id(CAPTURES), amount_or_all()).prop_map(|(capture, amount)| Command::Capture { capture, amount }),
+        4 => (id(CAPTURES), settlement())
+            .prop_map(|(capture, outcome)| Command::RecordCapture { capture, outcome }),
         2 => Just(Command::Void {}),
-        2 => settlement().prop_map(|outcome| Command::RecordVoid { outcome }),
+        2 => (id(&["ref-a-1", "ref-a-2", "ref-a-3"]), settlement())
+            .prop_map(|(reference, outcome)| Command::RecordVoid { reference, outcome }),
         3 => (id(REFUNDS), amount_or_all(), text())
             .prop_map(|(refund, amount, reason)| Command::Refund { refund, amount, reason }),
         3 => (id(REFUNDS), settlement()).prop_map(|(refund, outcome)| Command::RecordRefund { refund, outcome }),
@@ -53,7 +56,12 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn history() -> impl Strategy<Value = Vec<Command>> {
-    let method = prop_oneof![3 => Just(Method::Card), 1 => Just(Method::CashOnDelivery)];
+    let method = prop_oneof![
+        1 => Just(Method::Card),
+        1 => Just(Method::Upi),
+        1 => Just(Method::Wallet),
+        1 => Just(Method::CashOnDelivery),
+    ];
     (method, 1..=100_i64, prop::collection::vec(command(), 0..40))
         .prop_map(|(method, amount, commands)| [vec![open(method, pounds(amount))], commands].concat())
 }
@@ -72,7 +80,9 @@ fn money_is_conserved(payment: &Payment, events: &[Event]) {
     assert_eq!(payment.refunded(), Some(pounds(refunded)), "{payment:?}");
     let refunding = payment.ledger().map_or(0, |ledger| ledger.refunding().amount);
     let capturing = match payment {
-        Payment::Held { hold: Hold { pending: Some(Pending::Capture { amount }), .. }, .. } => amount.amount,
+        Payment::Held { hold: Hold { pending: Some(Pending::Capture { amount, .. }), .. }, .. } => {
+            amount.amount
+        }
         _ => 0,
     };
     assert!(captured + capturing <= payment.authorized().unwrap().amount, "{payment:?}");
@@ -90,8 +100,9 @@ fn at_most_one_hold_stands(payment: &Payment, events: &[Event]) {
             _ => false,
         };
     }
-    if let Payment::Held { hold, .. } = payment {
-        standing.remove(&hold.reference);
+    if let Payment::Held { hold: Hold { reference, .. }, .. } | Payment::Released { reference, .. } = payment
+    {
+        standing.remove(reference);
     }
     assert!(standing.is_empty(), "{standing:?} stand beside {payment:?}");
 }
@@ -99,12 +110,7 @@ fn at_most_one_hold_stands(payment: &Payment, events: &[Event]) {
 proptest! {
     #[test]
     fn money_is_conserved_and_repeats_change_nothing(commands in history()) {
-        let again = |command: &Command| match command {
-            Command::Capture { amount: Some(_) } => Again::Anything,
-            Command::Capture { amount: None } => Again::NothingOrRefused,
-            _ => Again::Nothing,
-        };
-        play::<Payment>(commands, again, |payment, events| {
+        play::<Payment>(commands, |_| Again::Nothing, |payment, events| {
             money_is_conserved(payment, events);
             at_most_one_hold_stands(payment, events);
         });
@@ -140,6 +146,30 @@ fn approve(attempt: &str) -> Command {
     answer(attempt, Authorization::Approved { reference: named(&format!("ref-{attempt}")) })
 }
 
+fn failed() -> Settlement {
+    Settlement::Failed { reason: named("no") }
+}
+
+fn capture(capture: &str, amount: Option<i64>) -> Command {
+    Command::Capture { capture: named(capture), amount: amount.map(pounds) }
+}
+
+fn captured(capture: &str, outcome: Settlement) -> Command {
+    Command::RecordCapture { capture: named(capture), outcome }
+}
+
+fn voided(reference: &str, outcome: Settlement) -> Command {
+    Command::RecordVoid { reference: named(reference), outcome }
+}
+
+fn refund(amount: Option<i64>) -> Command {
+    Command::Refund { refund: named("r-1"), amount: amount.map(pounds), reason: named("returned") }
+}
+
+fn refunded(outcome: Settlement) -> Command {
+    Command::RecordRefund { refund: named("r-1"), outcome }
+}
+
 fn types(payment: &Payment, command: Command) -> Vec<&'static str> {
     payment.decide(command).unwrap().iter().map(crate::Event::event_type).collect()
 }
@@ -169,8 +199,8 @@ fn an_approval_counts_however_late_it_comes() {
 #[test]
 fn a_void_depends_on_what_the_gateway_holds() {
     let held = [open(Method::Card, pounds(100)), authorize("a-1"), approve("a-1")];
-    let capture = Command::Capture { amount: None };
-    let done = Command::RecordCapture { outcome: Settlement::Done };
+    let capture = capture("c-1", None);
+    let done = captured("c-1", Settlement::Done);
     let void = |commands: &[Command]| after(commands.to_vec()).decide(Command::Void {});
     let requested = || {
         let (order, reference) = (named("o-1"), named("ref-a-1"));
@@ -182,7 +212,7 @@ fn a_void_depends_on_what_the_gateway_holds() {
     assert_eq!(void(&held[..2]), Ok(vec![Event::Voided { order: named("o-1") }]));
     assert_eq!(void(&held), requested());
     assert_eq!(void(&[&held[..], &[Command::Void {}]].concat()), Ok(vec![]));
-    let failed = Command::RecordVoid { outcome: Settlement::Failed { reason: named("no") } };
+    let failed = voided("ref-a-1", failed());
     assert_eq!(void(&[&held[..], &[Command::Void {}, failed]].concat()), requested());
     assert_eq!(void(&[&held[..], std::slice::from_ref(&capture)].concat()), Err(Refusal::AwaitingGateway));
     assert_eq!(void(&[&held[..], &[capture, done]].concat()), Err(Refusal::AlreadyCaptured));
@@ -193,31 +223,80 @@ fn cash_is_collected_and_given_back_without_a_gateway() {
     let intent = open(Method::CashOnDelivery, pounds(100));
     let cash = after(vec![intent.clone()]);
     assert_eq!(cash.decide(authorize("a-1")), Err(Refusal::NeedsNoAuthorization));
-    assert_eq!(types(&cash, Command::Capture { amount: None }), ["Captured"]);
-    let collected = after(vec![intent, Command::Capture { amount: None }]);
-    let refund = Command::Refund { refund: named("r-1"), amount: None, reason: named("returned") };
-    assert_eq!(types(&collected, refund), ["Refunded"]);
+    assert_eq!(types(&cash, capture("c-1", None)), ["Captured"]);
+    let collected = after(vec![intent, capture("c-1", None)]);
+    assert_eq!(types(&collected, refund(None)), ["Refunded"]);
+}
+
+/// A card payment of 100 that the gateway holds, and what comes then.
+fn held(commands: Vec<Command>) -> Payment {
+    let held = vec![open(Method::Card, pounds(100)), authorize("a-1"), approve("a-1")];
+    after([held, commands].concat())
 }
 
 #[test]
 fn a_failed_refund_can_be_asked_for_again() {
-    let refund = |amount| Command::Refund { refund: named("r-1"), amount, reason: named("returned") };
-    let captured = [
-        open(Method::Card, pounds(100)),
-        authorize("a-1"),
-        approve("a-1"),
-        Command::Capture { amount: None },
-        Command::RecordCapture { outcome: Settlement::Done },
-    ];
-    let failed = Command::RecordRefund {
-        refund: named("r-1"),
-        outcome: Settlement::Failed { reason: named("no answer") },
-    };
-    let payment = after([&captured[..], &[refund(Some(pounds(40))), failed]].concat());
-    assert_eq!(types(&payment, refund(Some(pounds(40)))), ["RefundRequested"]);
+    let payment = held(vec![
+        capture("c-1", None),
+        captured("c-1", Settlement::Done),
+        refund(Some(40)),
+        refunded(failed()),
+    ]);
+    assert_eq!(types(&payment, refund(Some(40))), ["RefundRequested"]);
     assert_eq!(types(&payment, refund(None)), ["RefundRequested"]);
     let other = Err(Refusal::RefundExists { refund: named("r-1") });
-    assert_eq!(payment.decide(refund(Some(pounds(41)))), other);
+    assert_eq!(payment.decide(refund(Some(41))), other);
+}
+
+#[test]
+fn a_capture_is_known_by_its_id() {
+    let pending = held(vec![capture("c-1", Some(60))]);
+    for again in [capture("c-1", Some(60)), capture("c-1", None)] {
+        assert_eq!(pending.decide(again), Ok(vec![]));
+    }
+    let exists = Err(Refusal::CaptureExists { capture: named("c-1") });
+    assert_eq!(pending.decide(capture("c-1", Some(61))), exists);
+    assert_eq!(pending.decide(capture("c-2", Some(40))), Err(Refusal::AwaitingGateway));
+    assert!(types(&pending, captured("c-2", Settlement::Done)).is_empty());
+    assert_eq!(types(&pending, captured("c-1", failed())), ["CaptureFailed"]);
+
+    let failed = held(vec![capture("c-1", Some(60)), captured("c-1", failed())]);
+    assert_eq!(failed.decide(capture("c-1", Some(60))), Ok(vec![]));
+    assert_eq!(types(&failed, capture("c-2", Some(60))), ["CaptureRequested"]);
+}
+
+#[test]
+fn a_void_after_a_part_was_captured_lets_go_of_the_rest() {
+    let part = vec![capture("c-1", Some(30)), captured("c-1", Settlement::Done)];
+    let payment = held(part.clone());
+    let (order, reference) = (named("o-1"), named("ref-a-1"));
+    let requested = Event::VoidRequested { order, reference, amount: pounds(70) };
+    assert_eq!(payment.decide(Command::Void {}), Ok(vec![requested]));
+
+    let unsure = held([part.clone(), vec![Command::Void {}, voided("ref-a-1", failed())]].concat());
+    assert_eq!(types(&unsure, Command::Void {}), ["VoidRequested"]);
+    assert_eq!(types(&unsure, capture("c-2", None)), ["CaptureRequested"]);
+
+    let released = vec![Command::Void {}, voided("ref-a-1", Settlement::Done)];
+    let payment = held([part, released].concat());
+    assert_eq!((payment.authorized(), payment.captured()), (Some(pounds(30)), Some(pounds(30))));
+    assert_eq!(payment.decide(capture("c-2", Some(1))), Err(Refusal::Voided));
+    assert_eq!(payment.decide(capture("c-1", Some(30))), Ok(vec![]));
+    assert_eq!(payment.decide(authorize("a-2")), Err(Refusal::Voided));
+    assert_eq!(payment.decide(Command::Void {}), Ok(vec![]));
+    assert_eq!(types(&payment, refund(Some(30))), ["RefundRequested"]);
+    let too_much = Refusal::ExceedsCaptured { requested: pounds(31), refundable: pounds(30) };
+    assert_eq!(payment.decide(refund(Some(31))), Err(too_much));
+}
+
+#[test]
+fn the_answer_to_the_void_of_a_surplus_hold_does_not_void_the_other() {
+    let declined = answer("a-1", Authorization::Declined { reason: named("no") });
+    let asked = vec![open(Method::Upi, pounds(100)), authorize("a-1"), declined, authorize("a-2")];
+    let twice = [asked, vec![approve("a-2"), approve("a-1"), Command::Void {}]].concat();
+    let payment = after(twice);
+    assert!(types(&payment, voided("ref-a-1", Settlement::Done)).is_empty());
+    assert_eq!(types(&payment, voided("ref-a-2", Settlement::Done)), ["Voided"]);
 }
 
 #[test]
@@ -248,6 +327,7 @@ fn every_refusal_serialises_its_code() {
         Refusal::AwaitingGateway,
         Refusal::ExceedsAuthorized { requested: pounds(2), capturable: pounds(1) },
         Refusal::ExceedsCaptured { requested: pounds(2), refundable: pounds(1) },
+        Refusal::CaptureExists { capture: named("c-1") },
         Refusal::RefundExists { refund: named("r-1") },
         Refusal::TooManyTries { max: TRIES_MAX },
     ];

@@ -141,6 +141,24 @@ impl From<CancellationId> for OrderId {
     }
 }
 
+/// What a checkout takes is one capture, named after its order.
+impl From<OrderId> for CaptureId {
+    fn from(order: OrderId) -> Self {
+        Self(order.0)
+    }
+}
+
+impl LocationId {
+    /// Where stock lies unless somebody says otherwise.
+    pub const MAIN: &'static str = "main";
+
+    /// The place of that name.
+    #[must_use]
+    pub fn main() -> Self {
+        Self(Self::MAIN.into())
+    }
+}
+
 /// What a checkout owes back is one refund, named after its order.
 impl From<OrderId> for RefundId {
     fn from(order: OrderId) -> Self {

@@ -9,8 +9,8 @@ use crate::{
     order::{self, CancelReason, Order},
     payment::{self, Authorization, Payment, Settlement},
     process::{Fact, Issue, Refused},
-    testing::{named, units},
-    value::{OrderId, ReservationId, Text, Time},
+    testing::{named, pounds, units},
+    value::{CaptureId, OrderId, RefundId, ReservationId, Text, Time},
 };
 
 type Outcome = Result<(), AnyRefusal>;
@@ -39,18 +39,18 @@ struct Asked {
     approved: Option<bool>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Hold {
-    Standing,
-    Taken,
-    LetGo,
-    GivenBack,
+/// What the gateway holds under a name, has taken of it, and has given back of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hold {
+    pub standing: i64,
+    pub taken: i64,
+    pub given_back: i64,
 }
 
 enum Settling {
-    Capture(Text),
-    Void(Text),
-    Refund(Text, payment::Command),
+    Capture { reference: Text, capture: CaptureId, amount: i64 },
+    Void { reference: Text, amount: i64 },
+    Refund { reference: Text, refund: RefundId, amount: i64 },
 }
 
 pub struct World {
@@ -85,7 +85,11 @@ impl World {
             guests: vec![],
         };
         for (sku, quantity) in stock.iter().filter(|(_, quantity)| *quantity > 0) {
-            let receive = inventory_item::Command::Receive { quantity: units(*quantity), reference: None };
+            let receive = inventory_item::Command::Receive {
+                quantity: units(*quantity),
+                location: None,
+                reference: None,
+            };
             world.execute(sku, receive.into()).unwrap();
         }
         for plan in world.plans.clone() {
@@ -158,16 +162,17 @@ impl World {
             payment::Event::AuthorizationRequested { .. } => {
                 self.asked.push(Asked { payment, attempt: event.clone(), approved: None });
             }
-            payment::Event::CaptureRequested { reference, .. } => {
-                self.settling.push((payment, Settling::Capture(reference.clone())));
+            payment::Event::CaptureRequested { reference, capture, amount, .. } => {
+                let (reference, capture, amount) = (reference.clone(), capture.clone(), amount.amount);
+                self.settling.push((payment, Settling::Capture { reference, capture, amount }));
             }
-            payment::Event::VoidRequested { reference, .. } => {
-                self.settling.push((payment, Settling::Void(reference.clone())));
+            payment::Event::VoidRequested { reference, amount, .. } => {
+                let (reference, amount) = (reference.clone(), amount.amount);
+                self.settling.push((payment, Settling::Void { reference, amount }));
             }
-            payment::Event::RefundRequested { reference, refund, .. } => {
-                let record =
-                    payment::Command::RecordRefund { refund: refund.clone(), outcome: Settlement::Done };
-                self.settling.push((payment, Settling::Refund(reference.clone(), record)));
+            payment::Event::RefundRequested { reference, refund, amount, .. } => {
+                let (reference, refund, amount) = (reference.clone(), refund.clone(), amount.amount);
+                self.settling.push((payment, Settling::Refund { reference, refund, amount }));
             }
             _ => {}
         }
@@ -231,13 +236,13 @@ impl World {
     }
 
     /// A command that the store has seen gets its first answer. One that it has not seen reaches the aggregate twice,
-    /// save for the adjustment, the only one that nothing but its id protects.
+    /// save for what puts units back, which nothing but its id protects.
     fn execute_once(&mut self, key: (usize, usize, usize), to: &str, command: AnyCommand) -> Outcome {
         if let Some(outcome) = self.outcomes.get(&key) {
             return outcome.clone();
         }
         let outcome = self.execute(to, command.clone());
-        if !matches!(command, AnyCommand::InventoryItem(inventory_item::Command::Adjust { .. })) {
+        if !matches!(command, AnyCommand::InventoryItem(inventory_item::Command::PutBack { .. })) {
             let _ = self.execute(to, command);
         }
         self.outcomes.insert(key, outcome.clone());
@@ -255,8 +260,16 @@ impl World {
         let _ = self.execute_on_payment(which, command);
     }
 
-    pub fn capture(&mut self, which: usize) {
-        let _ = self.execute_on_payment(which, payment::Command::Capture { amount: None });
+    /// Somebody in the shop captures so much, or the rest; a part only of what a gateway holds for a living order.
+    pub fn capture(&mut self, which: usize, pence: Option<i64>) {
+        let plan = &self.plans[which];
+        let closed = matches!(self.checkout(plan), Checkout::Closed { .. });
+        if pence.is_some() && (closed || !plan.needs_authorization()) {
+            return;
+        }
+        let capture = named(&format!("by-hand-{}", self.log.len()));
+        let amount = pence.map(pounds);
+        let _ = self.execute_on_payment(which, payment::Command::Capture { capture, amount });
     }
 
     fn execute_on_payment(&mut self, which: usize, command: payment::Command) -> Outcome {
@@ -313,7 +326,10 @@ impl World {
         let reference: Text = named(&format!("hold-{pick}"));
         if approved {
             let hold = (self.asked[pick].payment.clone(), reference.clone());
-            self.holds.entry(hold).or_insert(Hold::Standing);
+            let payment::Event::AuthorizationRequested { amount, .. } = self.asked[pick].attempt else {
+                unreachable!()
+            };
+            self.holds.entry(hold).or_insert(Hold { standing: amount.amount, ..Hold::default() });
             self.record(pick, Authorization::Approved { reference });
         } else {
             self.record(pick, Authorization::Declined { reason: named("no funds") });
@@ -334,20 +350,28 @@ impl World {
         }
         let (payment, request) = self.settling.remove(pick % self.settling.len());
         let command = match request {
-            Settling::Capture(_) if capture_fails => {
-                payment::Command::RecordCapture { outcome: Settlement::Failed { reason: named("no") } }
+            Settling::Capture { capture, .. } if capture_fails => {
+                let outcome = Settlement::Failed { reason: named("no") };
+                payment::Command::RecordCapture { capture, outcome }
             }
-            Settling::Capture(reference) => {
-                self.turn(&payment, reference, Hold::Standing, Hold::Taken);
-                payment::Command::RecordCapture { outcome: Settlement::Done }
+            Settling::Capture { reference, capture, amount } => {
+                let hold = self.hold(&payment, reference);
+                hold.standing -= amount;
+                hold.taken += amount;
+                assert!(hold.standing >= 0, "more was captured than held");
+                payment::Command::RecordCapture { capture, outcome: Settlement::Done }
             }
-            Settling::Void(reference) => {
-                self.turn(&payment, reference, Hold::Standing, Hold::LetGo);
-                payment::Command::RecordVoid { outcome: Settlement::Done }
+            Settling::Void { reference, amount } => {
+                let hold = self.hold(&payment, reference.clone());
+                assert_eq!(std::mem::take(&mut hold.standing), amount, "let go of another amount");
+                payment::Command::RecordVoid { reference, outcome: Settlement::Done }
             }
-            Settling::Refund(reference, record) => {
-                self.turn(&payment, reference, Hold::Taken, Hold::GivenBack);
-                record
+            Settling::Refund { reference, refund, amount } => {
+                let hold = self.hold(&payment, reference);
+                hold.taken -= amount;
+                hold.given_back += amount;
+                assert!(hold.taken >= 0, "more was given back than taken");
+                payment::Command::RecordRefund { refund, outcome: Settlement::Done }
             }
         };
         self.execute(&payment, command.clone().into()).unwrap();
@@ -355,11 +379,8 @@ impl World {
         true
     }
 
-    #[track_caller]
-    fn turn(&mut self, payment: &str, reference: Text, from: Hold, to: Hold) {
-        let hold = self.holds.get_mut(&(payment.to_owned(), reference)).unwrap();
-        assert_eq!(*hold, from, "asked to be {to:?}");
-        *hold = to;
+    fn hold(&mut self, payment: &str, reference: Text) -> &mut Hold {
+        self.holds.get_mut(&(payment.to_owned(), reference)).unwrap()
     }
 
     /// Lets everything come to rest: the gateway answers all, the timers fire, the rivals leave.
