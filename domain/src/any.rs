@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Aggregate, Event, Refusal, cart, checkout, inventory_item, order, payment, product};
+use crate::{Aggregate, Event, Refusal, allowance, cart, checkout, inventory_item, order, payment, product};
 
 macro_rules! aggregates {
     ($($name:ident = $literal:literal => $module:ident),+ $(,)?) => {
@@ -193,6 +193,7 @@ const fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 aggregates! {
+    Allowance = "allowance" => allowance,
     Cart = "cart" => cart,
     Checkout = "checkout" => checkout,
     InventoryItem = "inventory_item" => inventory_item,
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_codes_of_a_refusal_are_those_that_it_serialises() {
-        for (error, codes) in codes_that_serialise!(cart inventory_item order payment product) {
+        for (error, codes) in codes_that_serialise!(allowance cart inventory_item order payment product) {
             let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
             assert_eq!(names, codes, "{error}");
         }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, checkout, value::Time};
+use crate::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, cart, checkout, value::Time};
 
 /// An event of the log, as far as others may rely on it.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub struct Policy {
 pub const PROCESSES: &[Process] = &[checkout::PROCESS];
 
 /// Every policy there is.
-pub const POLICIES: &[Policy] = &[];
+pub const POLICIES: &[Policy] = &[cart::policy::MERGE, cart::policy::EXPIRY];
 
 /// The process manager whose memory is an aggregate of that type.
 #[must_use]

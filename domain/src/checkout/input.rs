@@ -20,14 +20,17 @@ fn learned(Fact { id, event, at }: Fact<'_>) -> Option<(OrderId, Command)> {
         AnyEvent::Order(order::Event::Cancelled { reason, .. }) => {
             Some((OrderId::new(id).ok()?, Command::OrderCancelled { reason: *reason }))
         }
-        AnyEvent::Order(_) | AnyEvent::Checkout(_) | AnyEvent::InventoryItem(_) | AnyEvent::Product(_) => {
-            None
-        }
+        AnyEvent::Allowance(_)
+        | AnyEvent::Order(_)
+        | AnyEvent::Checkout(_)
+        | AnyEvent::InventoryItem(_)
+        | AnyEvent::Product(_) => None,
     }
 }
 
 fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
-    let cart::Event::CheckedOut { customer, order, payment, method, delivery, lines, total, pay_by } = event
+    let cart::Event::CheckedOut { customer, order, payment, method, delivery, lines, total, pay_by, .. } =
+        event
     else {
         return None;
     };
