@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Aggregate, Event, Refusal, cart, checkout, inventory_item, invoice_book, order, payment, product,
+    Aggregate, Event, Refusal, allowance, cart, checkout, fulfilment, inventory_item, invoice_book, order,
+    payment, product,
     shape::{Shape, Untraceable},
 };
 
@@ -212,8 +213,10 @@ const fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 aggregates! {
+    Allowance = "allowance" => allowance,
     Cart = "cart" => cart,
     Checkout = "checkout" => checkout,
+    Fulfilment = "fulfilment" => fulfilment,
     InventoryItem = "inventory_item" => inventory_item,
     InvoiceBook = "invoice_book" => invoice_book,
     Order = "order" => order,
@@ -246,7 +249,9 @@ mod tests {
 
     #[test]
     fn the_codes_of_a_refusal_are_those_that_it_serialises() {
-        for (error, codes) in codes_that_serialise!(cart inventory_item invoice_book order payment product) {
+        for (error, codes) in
+            codes_that_serialise!(allowance cart inventory_item invoice_book order payment product)
+        {
             let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
             assert_eq!(names, codes, "{error}");
         }

@@ -1,5 +1,6 @@
 //! The invoice book of a year: one row of numbers for invoices and credit notes, without a gap.
 
+pub mod policy;
 #[cfg(test)]
 mod tests;
 

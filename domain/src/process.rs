@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, checkout, inventory_item, value::Time};
+use crate::{
+    AggregateType, AnyCommand, AnyEvent, AnyRefusal, cart, checkout, fulfilment, inventory_item,
+    invoice_book, order, value::Time,
+};
 
 /// An event of the log, as far as others may rely on it.
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +86,17 @@ pub struct Policy {
 }
 
 /// Every process manager there is.
-pub const PROCESSES: &[Process] = &[checkout::PROCESS];
+pub const PROCESSES: &[Process] = &[checkout::PROCESS, fulfilment::PROCESS];
 
 /// Every policy there is.
-pub const POLICIES: &[Policy] = &[inventory_item::policy::RESERVATION_EXPIRY];
+pub const POLICIES: &[Policy] = &[
+    cart::policy::EXPIRY,
+    cart::policy::MERGE,
+    inventory_item::policy::RESERVATION_EXPIRY,
+    invoice_book::policy::CREDIT_NOTES,
+    invoice_book::policy::NUMBERS,
+    order::policy::RESTOCK,
+];
 
 /// The process manager whose memory is an aggregate of that type.
 #[must_use]

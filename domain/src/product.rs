@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate,
-    value::{Money, Sku, Text},
+    value::{Money, Quantity, Sku, Text},
 };
 
 /// A product has at most this many variants.
@@ -36,6 +36,15 @@ pub struct Variant {
     pub title: Option<Text>,
     /// Its price, above or equal to zero.
     pub price: Money,
+    /// What the tax table calls its kind; without it the country's own rate applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_category: Option<Text>,
+    /// What one weighs, for shipping.
+    #[serde(default)]
+    pub weight_grams: u32,
+    /// How many one customer may buy in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_limit: Option<Quantity>,
 }
 
 /// What a product is listed with.
@@ -121,7 +130,7 @@ pub enum Refusal {
 }
 
 impl crate::Event for Event {
-    const TYPES: &'static [(&'static str, &'static str)] = &[("Listed", "1"), ("PriceChanged", "1")];
+    const TYPES: &'static [(&'static str, &'static str)] = &[("Listed", "2"), ("PriceChanged", "1")];
 
     fn event_type(&self) -> &'static str {
         match self {
@@ -262,6 +271,11 @@ fn check_sizes(listing: &Listing) -> Result<(), Refusal> {
         (
             "variant title",
             longest(&mut listing.variants.iter().filter_map(|variant| variant.title.as_ref())),
+            TITLE_CHARS_MAX,
+        ),
+        (
+            "tax category",
+            longest(&mut listing.variants.iter().filter_map(|variant| variant.tax_category.as_ref())),
             TITLE_CHARS_MAX,
         ),
     ];

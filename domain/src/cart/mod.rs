@@ -1,49 +1,37 @@
-//! A cart: lines with the prices their buyer was shown, until it is checked out.
+//! A cart: lines with the prices their buyer was shown, until it is checked out, goes into another, or expires.
 
+mod check_out;
 mod decide;
+mod evolve;
+mod line;
+mod merge;
+pub(crate) mod policy;
+mod refusal;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate,
-    payment::Method,
-    value::{Currency, CustomerId, Money, OrderId, PaymentId, ProductId, Quantity, Sealed, Sku, Text, Time},
+    payment::{CaptureWhen, Method},
+    pricing::Quote,
+    value::{CartId, Currency, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Text, Time},
 };
+
+pub use line::{Delivery, LeftOut, Line, Price, PriceChange};
+pub use refusal::Refusal;
 
 /// A cart has at most this many lines.
 pub const LINES_MAX: usize = 100;
 /// A line has at most this many units.
 pub const LINE_UNITS_MAX: u32 = 100_000;
-
-/// So many units of a SKU at a price.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// What.
-    pub sku: Sku,
-    /// The catalogue entry that it was taken from.
-    pub product: ProductId,
-    /// Its name as shown.
-    pub title: Text,
-    /// How many.
-    pub quantity: Quantity,
-    /// The price of one, as shown when the line was added last.
-    pub unit_price: Money,
-}
-
-/// Everything about the buyer and the delivery that a checkout carries; personal parts are sealed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Delivery {
-    /// Name, e-mail and phone.
-    pub contact: Sealed,
-    /// Where to.
-    pub address: Sealed,
-    /// ISO 3166-1 alpha-2 code of the country, open because tax and shipping depend on it.
-    pub country: Text,
-}
+/// Attempts at authorizing the payment, where the checkout does not say how many: the first decline is the last word.
+pub const ATTEMPTS_DEFAULT: u32 = 1;
+/// A checkout may allow at most this many attempts; more are cut down to it.
+pub const ATTEMPTS_MAX: u32 = 50;
 
 /// What may be asked of a cart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,13 +43,27 @@ pub enum Command {
         #[serde(default)]
         customer: Option<CustomerId>,
         currency: Currency,
+        /// When it ends unless it is touched; never, unless a command names a time. It only ever moves later.
+        #[serde(default)]
+        expires_at: Option<Time>,
     },
     /// Add units of a SKU at the price of now; a line that is there grows and takes this price.
-    AddLine(Line),
+    AddLine {
+        line: Line,
+        #[serde(default)]
+        expires_at: Option<Time>,
+    },
     /// Make a line have so many units.
-    SetQuantity { sku: Sku, quantity: Quantity },
+    SetQuantity {
+        sku: Sku,
+        quantity: Quantity,
+        #[serde(default)]
+        expires_at: Option<Time>,
+    },
     /// Take a line out. Nothing happens when it is not there.
     RemoveLine { sku: Sku },
+    /// Take these prices for the lines that have others. Prices of what is not in the cart do not matter.
+    AcceptPrices { prices: Vec<Price> },
     /// Order what is in the cart. `order` and `payment` are new ids.
     CheckOut {
         order: OrderId,
@@ -73,10 +75,46 @@ pub enum Command {
         expected_total: Option<Money>,
         /// When the reservations and the wait for payment end.
         pay_by: Time,
+        /// Now, to tell whether the cart has expired.
+        #[serde(default)]
+        now: Option<Time>,
+        /// The catalogue's prices, to tell whether one has changed; what is not named is not compared.
+        #[serde(default)]
+        prices: Vec<Price>,
+        /// Tax and shipping for just these lines.
+        #[serde(default)]
+        quote: Option<Quote>,
+        #[serde(default = "at_once")]
+        capture: CaptureWhen,
+        /// How often the buyer may try to pay.
+        #[serde(default)]
+        attempts_max: Option<u32>,
+        /// Why somebody has to look at the order before it is confirmed, if anybody has to.
+        #[serde(default)]
+        review: Option<Text>,
     },
+    /// End a cart that nobody touched for too long. Nothing happens when its time has not come, or no longer matters.
+    Expire { now: Time },
+    /// Put a guest's lines into the cart of the customer that the guest turns out to be.
+    MergeInto { into: CartId, customer: CustomerId },
+    /// Take the lines of a guest's cart, as far as there is room. Never refused: what cannot be is declined.
+    TakeLines {
+        from: CartId,
+        customer: CustomerId,
+        currency: Currency,
+        lines: Vec<Line>,
+        #[serde(default)]
+        expires_at: Option<Time>,
+    },
+    /// Go on by itself: the other cart has declined. Nothing happens unless this one went into that one.
+    UndoMerge { into: CartId },
 }
 
-/// What happened to a cart.
+const fn at_once() -> CaptureWhen {
+    CaptureWhen::AtOnce
+}
+
+/// What happened to a cart. Where an event names `expires_at`, the cart ends later than it did before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Event {
@@ -85,13 +123,26 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         customer: Option<CustomerId>,
         currency: Currency,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
     },
-    /// Units of a SKU were added; `quantity` is what was added.
-    LineAdded(Line),
+    /// Units of a SKU were added; the line's `quantity` is what was added.
+    LineAdded {
+        line: Line,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
+    },
     /// A line has another quantity.
-    QuantitySet { sku: Sku, quantity: Quantity },
+    QuantitySet {
+        sku: Sku,
+        quantity: Quantity,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
+    },
     /// A line was taken out.
     LineRemoved { sku: Sku },
+    /// Lines have other prices, and their buyer knows.
+    PricesAccepted { changes: Vec<PriceChange> },
     /// It became an order.
     CheckedOut {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,128 +152,119 @@ pub enum Event {
         method: Method,
         delivery: Delivery,
         lines: Vec<Line>,
+        /// With shipping and tax, when there is a quote.
         total: Money,
         pay_by: Time,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quote: Option<Quote>,
+        capture: CaptureWhen,
+        attempts_max: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        review: Option<Text>,
+    },
+    /// Nobody touched it for too long.
+    Expired {},
+    /// Its lines are to go into a customer's cart.
+    MergedInto {
+        into: CartId,
+        customer: CustomerId,
+        currency: Currency,
+        lines: Vec<Line>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
+    },
+    /// It took what another cart held: the lines that changed by it, as they are now, and what found no room.
+    LinesTaken {
+        from: CartId,
+        lines: Vec<Line>,
+        left_out: Vec<LeftOut>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
+    },
+    /// It could not take what another cart held.
+    LinesDeclined { from: CartId, reason: Decline },
+    /// It is open again, for the other cart has declined.
+    MergeUndone {
+        into: CartId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
     },
 }
 
-/// Why a cart may say no.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "code", content = "values")]
-#[expect(missing_docs, reason = "fields are named after the values they hold")]
-pub enum Refusal {
-    /// There is no such cart.
-    #[error("the cart was never opened")]
-    #[serde(rename = "cart.not_open")]
-    NotOpen,
-    /// It belongs to somebody else or has another currency.
-    #[error("the cart is already open for another customer or currency")]
-    #[serde(rename = "cart.already_open")]
-    AlreadyOpen,
-    /// It became an order.
-    #[error("the cart became order {order}")]
-    #[serde(rename = "cart.already_checked_out")]
-    AlreadyCheckedOut { order: OrderId },
-    /// There is nothing in it.
-    #[error("the cart is empty")]
-    #[serde(rename = "cart.empty")]
-    Empty,
-    /// No line has that SKU.
-    #[error("the cart has no line {sku}")]
-    #[serde(rename = "cart.no_such_line")]
-    NoSuchLine { sku: Sku },
-    /// No more lines fit.
-    #[error("a cart has at most {max} lines")]
-    #[serde(rename = "cart.too_many_lines")]
-    TooManyLines { max: usize },
-    /// No more units fit on a line.
-    #[error("a line has at most {max} units")]
-    #[serde(rename = "cart.too_many_units")]
-    TooManyUnits { max: u32 },
-    /// The price is in another currency than the cart.
-    #[error("the cart is in {cart}, the price in {price}")]
-    #[serde(rename = "cart.currency_mismatch")]
-    CurrencyMismatch { cart: Currency, price: Currency },
-    /// The price of a line is below zero, or the total does not fit.
-    #[error("the prices do not add up to a total")]
-    #[serde(rename = "cart.bad_total")]
-    BadTotal,
-    /// The buyer was shown another total.
-    #[error("the total is {total}, not {expected}")]
-    #[serde(rename = "cart.total_changed")]
-    TotalChanged { total: Money, expected: Money },
+/// Why a cart does not take the lines of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decline {
+    /// It is not that customer's.
+    NotTheirs,
+    /// Its prices are in another currency.
+    OtherCurrency,
+    /// It is checked out, expired, or went into another cart itself.
+    Closed,
 }
 
 impl crate::Event for Event {
     const TYPES: &'static [(&'static str, &'static str)] = &[
-        ("Opened", "1"),
-        ("LineAdded", "1"),
-        ("QuantitySet", "1"),
+        ("Opened", "2"),
+        ("LineAdded", "2"),
+        ("QuantitySet", "2"),
         ("LineRemoved", "1"),
-        ("CheckedOut", "1"),
+        ("PricesAccepted", "1"),
+        ("CheckedOut", "2"),
+        ("Expired", "1"),
+        ("MergedInto", "1"),
+        ("LinesTaken", "1"),
+        ("LinesDeclined", "1"),
+        ("MergeUndone", "1"),
     ];
 
     fn event_type(&self) -> &'static str {
         match self {
             Self::Opened { .. } => "Opened",
-            Self::LineAdded(_) => "LineAdded",
+            Self::LineAdded { .. } => "LineAdded",
             Self::QuantitySet { .. } => "QuantitySet",
             Self::LineRemoved { .. } => "LineRemoved",
+            Self::PricesAccepted { .. } => "PricesAccepted",
             Self::CheckedOut { .. } => "CheckedOut",
-        }
-    }
-}
-
-impl crate::Refusal for Refusal {
-    const CODES: &[&str] = &[
-        "cart.not_open",
-        "cart.already_open",
-        "cart.already_checked_out",
-        "cart.empty",
-        "cart.no_such_line",
-        "cart.too_many_lines",
-        "cart.too_many_units",
-        "cart.currency_mismatch",
-        "cart.bad_total",
-        "cart.total_changed",
-    ];
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotOpen => "cart.not_open",
-            Self::AlreadyOpen => "cart.already_open",
-            Self::AlreadyCheckedOut { .. } => "cart.already_checked_out",
-            Self::Empty => "cart.empty",
-            Self::NoSuchLine { .. } => "cart.no_such_line",
-            Self::TooManyLines { .. } => "cart.too_many_lines",
-            Self::TooManyUnits { .. } => "cart.too_many_units",
-            Self::CurrencyMismatch { .. } => "cart.currency_mismatch",
-            Self::BadTotal => "cart.bad_total",
-            Self::TotalChanged { .. } => "cart.total_changed",
+            Self::Expired {} => "Expired",
+            Self::MergedInto { .. } => "MergedInto",
+            Self::LinesTaken { .. } => "LinesTaken",
+            Self::LinesDeclined { .. } => "LinesDeclined",
+            Self::MergeUndone { .. } => "MergeUndone",
         }
     }
 }
 
 /// The state of a cart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Cart {
     /// Never opened.
     #[default]
     Unopened,
     /// Being filled.
-    Open {
-        /// Whose it is, unless a guest's.
-        customer: Option<CustomerId>,
-        /// What its prices are in.
-        currency: Currency,
-        /// What is in it, in the order of adding.
-        lines: Vec<Line>,
-    },
-    /// Became an order.
-    CheckedOut {
-        /// Which order.
-        order: OrderId,
-    },
+    Open(Basket),
+    /// Became an order. It remembers the carts that it took, so that a repeat is not told that it came too late.
+    CheckedOut { order: OrderId, taken: BTreeSet<CartId> },
+    /// Nobody touched it for too long.
+    Expired { at: Time, taken: BTreeSet<CartId> },
+    /// Went into another cart, and keeps what it held in case that one declines.
+    Merged { into: CartId, customer: CustomerId, basket: Basket },
+}
+
+/// What is in a cart, and for whom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Basket {
+    /// Whose it is, unless a guest's.
+    pub customer: Option<CustomerId>,
+    /// What its prices are in.
+    pub currency: Currency,
+    /// What is in it, in the order of adding.
+    pub lines: Vec<Line>,
+    /// When it ends unless it is touched.
+    pub expires_at: Option<Time>,
+    /// The carts whose lines it took.
+    pub taken: BTreeSet<CartId>,
 }
 
 impl Aggregate for Cart {
@@ -232,72 +274,30 @@ impl Aggregate for Cart {
     type Refusal = Refusal;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
-        match command {
-            Command::Open { customer, currency } => self.open(customer, currency),
-            Command::AddLine(line) => self.add_line(line),
-            Command::SetQuantity { sku, quantity } => self.set_quantity(sku, quantity),
-            Command::RemoveLine { sku } => self.remove_line(sku),
-            Command::CheckOut { order, .. } if self.order() == Some(&order) => Ok(vec![]),
-            Command::CheckOut { order, payment, method, delivery, expected_total, pay_by } => {
-                let (customer, lines, total) = self.bill(expected_total)?;
-                Ok(vec![Event::CheckedOut {
-                    customer,
-                    order,
-                    payment,
-                    method,
-                    delivery,
-                    lines,
-                    total,
-                    pay_by,
-                }])
-            }
-        }
+        self.decide_command(command)
     }
 
     fn evolve(self, event: Event) -> Self {
-        match (self, event) {
-            (Self::Unopened, Event::Opened { customer, currency }) => {
-                Self::Open { customer, currency, lines: vec![] }
-            }
-            (Self::Open { customer, currency, lines }, Event::LineAdded(line)) => {
-                Self::Open { customer, currency, lines: with(lines, line) }
-            }
-            (Self::Open { customer, currency, lines }, Event::QuantitySet { sku, quantity }) => {
-                Self::Open { customer, currency, lines: with_quantity(lines, &sku, quantity) }
-            }
-            (Self::Open { customer, currency, mut lines }, Event::LineRemoved { sku }) => {
-                lines.retain(|line| line.sku != sku);
-                Self::Open { customer, currency, lines }
-            }
-            (Self::Open { .. }, Event::CheckedOut { order, .. }) => Self::CheckedOut { order },
-            (
-                state,
-                Event::Opened { .. }
-                | Event::LineAdded(_)
-                | Event::QuantitySet { .. }
-                | Event::LineRemoved { .. }
-                | Event::CheckedOut { .. },
-            ) => state,
-        }
+        self.evolve_event(event)
     }
 }
 
 impl Cart {
-    /// What is in it; nothing once it became an order.
+    /// What is in it; nothing once it became an order or has expired.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         match self {
-            Self::Open { lines, .. } => lines,
-            Self::Unopened | Self::CheckedOut { .. } => &[],
+            Self::Open(basket) | Self::Merged { basket, .. } => &basket.lines,
+            Self::Unopened | Self::CheckedOut { .. } | Self::Expired { .. } => &[],
         }
     }
 
-    /// What it costs while it is open.
+    /// What it costs while it is open, without tax and shipping.
     #[must_use]
     pub fn total(&self) -> Option<Money> {
         match self {
-            Self::Open { currency, lines, .. } => total(*currency, lines).ok(),
-            Self::Unopened | Self::CheckedOut { .. } => None,
+            Self::Open(basket) => line::total(basket.currency, &basket.lines).ok(),
+            Self::Unopened | Self::CheckedOut { .. } | Self::Expired { .. } | Self::Merged { .. } => None,
         }
     }
 
@@ -305,7 +305,17 @@ impl Cart {
     #[must_use]
     pub const fn customer(&self) -> Option<&CustomerId> {
         match self {
-            Self::Open { customer, .. } => customer.as_ref(),
+            Self::Open(basket) => basket.customer.as_ref(),
+            Self::Unopened | Self::CheckedOut { .. } | Self::Expired { .. } | Self::Merged { .. } => None,
+        }
+    }
+
+    /// When it ends, or ended, unless it is touched.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Open(basket) | Self::Merged { basket, .. } => basket.expires_at,
+            Self::Expired { at, .. } => Some(*at),
             Self::Unopened | Self::CheckedOut { .. } => None,
         }
     }
@@ -314,36 +324,24 @@ impl Cart {
     #[must_use]
     pub const fn order(&self) -> Option<&OrderId> {
         match self {
-            Self::CheckedOut { order } => Some(order),
-            Self::Unopened | Self::Open { .. } => None,
+            Self::CheckedOut { order, .. } => Some(order),
+            Self::Unopened | Self::Open(_) | Self::Expired { .. } | Self::Merged { .. } => None,
+        }
+    }
+
+    /// The cart that it went into.
+    #[must_use]
+    pub const fn merged_into(&self) -> Option<&CartId> {
+        match self {
+            Self::Merged { into, .. } => Some(into),
+            Self::Unopened | Self::Open(_) | Self::CheckedOut { .. } | Self::Expired { .. } => None,
         }
     }
 }
 
-fn total(currency: Currency, lines: &[Line]) -> Result<Money, Refusal> {
-    let add = |sum: Money, line: &Line| match line.unit_price.amount {
-        0.. => sum.plus(line.unit_price.times(line.quantity)?),
-        _ => None,
-    };
-    lines.iter().try_fold(Money::zero(currency), add).ok_or(Refusal::BadTotal)
-}
-
-/// The lines with one more added; one of the same SKU grows and takes the new price and name.
-fn with(mut lines: Vec<Line>, added: Line) -> Vec<Line> {
-    match lines.iter_mut().find(|line| line.sku == added.sku) {
-        None => lines.push(added),
-        Some(line) => {
-            if let Some(quantity) = line.quantity.plus(added.quantity) {
-                *line = Line { quantity, ..added };
-            }
-        }
+impl Basket {
+    /// A time to expire at, if it is later than the one that counts.
+    fn later(&self, expires_at: Option<Time>) -> Option<Time> {
+        expires_at.filter(|_| expires_at > self.expires_at)
     }
-    lines
-}
-
-fn with_quantity(mut lines: Vec<Line>, sku: &Sku, quantity: Quantity) -> Vec<Line> {
-    for line in lines.iter_mut().filter(|line| line.sku == *sku) {
-        line.quantity = quantity;
-    }
-    lines
 }

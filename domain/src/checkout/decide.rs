@@ -1,7 +1,10 @@
 //! What a checkout concludes from what it learns.
 
-use super::{Checkout, Command, Event, Plan, Refusal, Shortage, Step, issues::skus};
-use crate::{Aggregate, AnyRefusal, inventory_item, order::CancelReason, payment, process::Refused};
+use super::{
+    Checkout, Command, Event, Notes, Plan, Refusal, Shortage, Step,
+    issues::{limited, skus},
+};
+use crate::{Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused};
 
 impl Aggregate for Checkout {
     const TYPE: &'static str = "checkout";
@@ -10,50 +13,108 @@ impl Aggregate for Checkout {
     type Refusal = Refusal;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        if self.plan().is_some_and(|plan| concerns_another_payment(plan, &command)) {
+            return Ok(vec![]);
+        }
         Ok(match self {
             Self::Idle => idle(command),
-            Self::Reserving { plan, cancelled } => reserving(plan, *cancelled, command),
-            Self::AwaitingPayment { .. } => awaiting_payment(&command),
-            Self::Allocating { cancelled, .. } => allocating(*cancelled, command),
-            Self::Done { .. } => done(&command),
+            Self::Reserving { plan, notes } => reserving(plan, *notes, command),
+            Self::AwaitingPayment { plan, held, failures } => {
+                awaiting_payment(plan, *held, *failures, &command)
+            }
+            Self::Allocating { notes, .. } => allocating(*notes, command),
+            Self::InReview { .. } => in_review(&command),
+            Self::Done { plan } => done(plan, &command),
             Self::Closed { refund_due, .. } => closed(*refund_due, &command),
         })
     }
 
     fn evolve(self, event: Event) -> Self {
         match (self, event) {
-            (Self::Idle, Event::Started(plan)) => Self::Reserving { plan, cancelled: None },
-            (Self::Reserving { plan, .. }, Event::CancellationNoted { reason }) => {
-                Self::Reserving { plan, cancelled: Some(reason) }
+            (Self::Idle, Event::Started(plan)) => Self::Reserving { plan, notes: Notes::default() },
+            (
+                Self::Reserving { plan, notes },
+                event @ (Event::CancellationNoted { .. } | Event::HoldNoted {} | Event::HoldLifted {}),
+            ) => Self::Reserving { plan, notes: notes.with(&event) },
+            (Self::Reserving { plan, notes }, Event::Reserved {}) => {
+                Self::AwaitingPayment { plan, held: notes.held, failures: 0 }
             }
-            (Self::Reserving { plan, .. }, Event::Reserved {}) => Self::AwaitingPayment { plan },
-            (Self::AwaitingPayment { plan }, Event::Accepted { .. }) => {
-                Self::Allocating { plan, cancelled: None }
+            (
+                Self::AwaitingPayment { plan, failures, .. },
+                event @ (Event::HoldNoted {} | Event::HoldLifted {}),
+            ) => Self::AwaitingPayment { plan, held: matches!(event, Event::HoldNoted {}), failures },
+            (Self::AwaitingPayment { plan, held, failures }, Event::AttemptFailed {}) => {
+                Self::AwaitingPayment { plan, held, failures: failures.saturating_add(1) }
             }
-            (Self::Allocating { plan, .. }, Event::CancellationNoted { reason }) => {
-                Self::Allocating { plan, cancelled: Some(reason) }
+            (Self::AwaitingPayment { plan, held, .. }, Event::Accepted { .. }) => {
+                Self::Allocating { plan, notes: Notes { cancelled: None, held } }
             }
-            (Self::Allocating { plan, .. }, Event::Completed {}) => Self::Done { plan },
+            (
+                Self::Allocating { plan, notes },
+                event @ (Event::CancellationNoted { .. } | Event::HoldNoted {} | Event::HoldLifted {}),
+            ) => Self::Allocating { plan, notes: notes.with(&event) },
+            (Self::Allocating { plan, .. } | Self::Done { plan }, Event::ReviewAwaited {}) => {
+                Self::InReview { plan }
+            }
+            (Self::Allocating { plan, .. } | Self::InReview { plan }, Event::Completed {}) => {
+                Self::Done { plan }
+            }
             (Self::Reserving { plan, .. }, Event::ReservationFailed { .. } | Event::GivenUp { .. })
-            | (Self::AwaitingPayment { plan }, Event::GivenUp { .. })
+            | (Self::AwaitingPayment { plan, .. }, Event::GivenUp { .. })
             | (Self::Allocating { plan, .. }, Event::AllocationFailed { .. } | Event::Reversed { .. })
-            | (Self::Done { plan }, Event::Reversed { .. }) => Self::Closed { plan, refund_due: false },
+            | (Self::InReview { plan } | Self::Done { plan }, Event::Reversed { .. }) => {
+                Self::Closed { plan, refund_due: false }
+            }
             (Self::Closed { plan, .. }, Event::RefundDue {}) => Self::Closed { plan, refund_due: true },
             (
                 state,
                 Event::Started(_)
                 | Event::CancellationNoted { .. }
+                | Event::HoldNoted {}
+                | Event::HoldLifted {}
                 | Event::Reserved {}
                 | Event::ReservationFailed { .. }
+                | Event::AttemptFailed {}
                 | Event::Accepted { .. }
+                | Event::ReviewAwaited {}
                 | Event::Completed {}
                 | Event::AllocationFailed { .. }
                 | Event::GivenUp { .. }
                 | Event::Reversed { .. }
+                | Event::ClaimsReturned {}
                 | Event::PaymentOrphaned {}
                 | Event::RefundDue {},
             ) => state,
         }
+    }
+}
+
+impl Notes {
+    const fn with(mut self, event: &Event) -> Self {
+        match event {
+            Event::CancellationNoted { reason } => self.cancelled = Some(*reason),
+            Event::HoldNoted {} => self.held = true,
+            Event::HoldLifted {} => self.held = false,
+            _ => {}
+        }
+        self
+    }
+}
+
+/// An order that was edited may have further payments; they are not this checkout's.
+fn concerns_another_payment(plan: &Plan, command: &Command) -> bool {
+    match command {
+        Command::PaymentAuthorized { payment, .. }
+        | Command::PaymentCaptured { payment }
+        | Command::PaymentDeclined { payment }
+        | Command::PaymentCaptureFailed { payment }
+        | Command::PaymentTimedOut { payment } => plan.payment != *payment,
+        Command::Start(_)
+        | Command::Answered { .. }
+        | Command::PayByPassed {}
+        | Command::OrderHeld {}
+        | Command::OrderReleased {}
+        | Command::OrderCancelled { .. } => false,
     }
 }
 
@@ -64,24 +125,31 @@ fn idle(command: Command) -> Vec<Event> {
     }
 }
 
-fn reserving(plan: &Plan, cancelled: Option<CancelReason>, command: Command) -> Vec<Event> {
-    match (command, cancelled) {
-        (Command::OrderCancelled { reason }, None) => vec![Event::CancellationNoted { reason }],
-        (Command::Answered { step: Step::Reserve, refused }, _) if !refused.is_empty() => {
-            vec![reservation_failed(plan, refused)]
+/// What is noted while answers are awaited.
+fn noted(notes: Notes, command: &Command) -> Option<Event> {
+    match command {
+        Command::OrderCancelled { reason, .. } if notes.cancelled.is_none() => {
+            Some(Event::CancellationNoted { reason: *reason })
         }
-        (Command::Answered { step: Step::Reserve, .. }, Some(reason)) => vec![Event::GivenUp { reason }],
-        (Command::Answered { step: Step::Reserve, .. }, None) if plan.needs_authorization() => {
-            vec![Event::Reserved {}]
-        }
-        (Command::Answered { step: Step::Reserve, .. }, None) => {
-            vec![Event::Reserved {}, Event::Accepted { at: plan.at }]
-        }
-        _ => vec![],
+        Command::OrderHeld {} if !notes.held => Some(Event::HoldNoted {}),
+        Command::OrderReleased {} if notes.held => Some(Event::HoldLifted {}),
+        _ => None,
     }
 }
 
-/// Command 0 of the step places the order; the SKUs follow in their order.
+fn reserving(plan: &Plan, notes: Notes, command: Command) -> Vec<Event> {
+    let Command::Answered { step: Step::Reserve, refused } = command else {
+        return noted(notes, &command).into_iter().collect();
+    };
+    match notes.cancelled {
+        _ if !refused.is_empty() => vec![reservation_failed(plan, refused)],
+        Some(reason) => vec![Event::GivenUp { reason }],
+        None if plan.needs_authorization() => vec![Event::Reserved {}],
+        None => vec![Event::Reserved {}, Event::Accepted { at: plan.at }],
+    }
+}
+
+/// Command 0 of the step places the order; the SKUs follow in their order, then the claims.
 fn reservation_failed(plan: &Plan, refused: Vec<Refused>) -> Event {
     let skus = skus(plan);
     let (mut shortages, mut refusals) = (vec![], vec![]);
@@ -98,43 +166,74 @@ fn reservation_failed(plan: &Plan, refused: Vec<Refused>) -> Event {
     Event::ReservationFailed { shortages, refusals }
 }
 
-fn awaiting_payment(command: &Command) -> Vec<Event> {
+fn awaiting_payment(plan: &Plan, held: bool, failures: u32, command: &Command) -> Vec<Event> {
     let reason = match command {
-        Command::PaymentAuthorized { at } => return vec![Event::Accepted { at: *at }],
-        Command::PaymentDeclined {} => CancelReason::PaymentDeclined,
-        Command::PaymentTimedOut {} | Command::PayByPassed {} => CancelReason::PaymentTimedOut,
-        Command::OrderCancelled { reason } => *reason,
-        _ => return vec![],
+        Command::PaymentAuthorized { at, .. } => return vec![Event::Accepted { at: *at }],
+        Command::PaymentDeclined { .. } | Command::PaymentTimedOut { .. }
+            if failures.saturating_add(1) < plan.attempts_max =>
+        {
+            return vec![Event::AttemptFailed {}];
+        }
+        Command::PaymentDeclined { .. } => CancelReason::PaymentDeclined,
+        Command::PaymentTimedOut { .. } | Command::PayByPassed {} => CancelReason::PaymentTimedOut,
+        Command::OrderCancelled { reason, .. } => *reason,
+        command => return noted(Notes { cancelled: None, held }, command).into_iter().collect(),
     };
     vec![Event::GivenUp { reason }]
 }
 
-fn allocating(cancelled: Option<CancelReason>, command: Command) -> Vec<Event> {
-    match (command, cancelled) {
-        (Command::OrderCancelled { reason }, None) => vec![Event::CancellationNoted { reason }],
-        (Command::Answered { step: Step::Allocate, refused }, _) if !refused.is_empty() => {
+fn allocating(notes: Notes, command: Command) -> Vec<Event> {
+    let Command::Answered { step: Step::Allocate, refused } = command else {
+        return noted(notes, &command).into_iter().collect();
+    };
+    match notes {
+        _ if !refused.is_empty() => {
             vec![Event::AllocationFailed { lost: refused.iter().map(|refused| refused.index).collect() }]
         }
-        // Never completed: confirming would be refused, and a capture would only have to be given back.
-        (Command::Answered { step: Step::Allocate, .. }, Some(reason)) => vec![Event::Reversed { reason }],
-        (Command::Answered { step: Step::Allocate, .. }, None) => vec![Event::Completed {}],
+        // Never completed: confirming would be refused.
+        Notes { cancelled: Some(reason), .. } => vec![Event::Reversed { reason }],
+        Notes { held: true, .. } => vec![Event::ReviewAwaited {}],
+        Notes { .. } => vec![Event::Completed {}],
+    }
+}
+
+fn in_review(command: &Command) -> Vec<Event> {
+    match command {
+        Command::OrderReleased {} => vec![Event::Completed {}],
+        Command::OrderCancelled { reason, .. } => vec![Event::Reversed { reason: *reason }],
         _ => vec![],
     }
 }
 
-fn done(command: &Command) -> Vec<Event> {
+/// Until the order has accepted its confirmation it may have been held or cancelled; afterwards the fulfilment
+/// looks after it.
+fn done(plan: &Plan, command: &Command) -> Vec<Event> {
     match command {
-        Command::OrderCancelled { reason } => vec![Event::Reversed { reason: *reason }],
+        Command::Answered { step: Step::Confirm, refused } => {
+            refused.first().and_then(|refused| unconfirmed(&refused.refusal)).into_iter().collect()
+        }
+        Command::OrderCancelled { reason, confirmed: false } => vec![Event::Reversed { reason: *reason }],
+        Command::OrderCancelled { confirmed: true, .. } if !limited(plan).is_empty() => {
+            vec![Event::ClaimsReturned {}]
+        }
         _ => vec![],
+    }
+}
+
+fn unconfirmed(refusal: &AnyRefusal) -> Option<Event> {
+    match refusal {
+        AnyRefusal::Order(order::Refusal::HeldForReview { .. }) => Some(Event::ReviewAwaited {}),
+        AnyRefusal::Order(order::Refusal::Cancelled { reason }) => Some(Event::Reversed { reason: *reason }),
+        _ => None,
     }
 }
 
 fn closed(refund_due: bool, command: &Command) -> Vec<Event> {
     match command {
-        Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed {} => {
+        Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed { .. } => {
             vec![Event::PaymentOrphaned {}]
         }
-        Command::PaymentCaptured {} if !refund_due => vec![Event::RefundDue {}],
+        Command::PaymentCaptured { .. } if !refund_due => vec![Event::RefundDue {}],
         Command::Answered { step: Step::Undo, refused } if !refund_due && any_captured(refused) => {
             vec![Event::RefundDue {}]
         }

@@ -4,7 +4,7 @@ use super::{Command, Plan};
 use crate::{
     AnyCommand, AnyEvent, cart, order, payment,
     process::Fact,
-    value::{CartId, OrderId, Time},
+    value::{CartId, OrderId, PaymentId, Time},
 };
 
 /// The checkout that an event of the log concerns, and what it learns.
@@ -16,20 +16,27 @@ pub(super) fn input(fact: Fact<'_>) -> Option<(Box<str>, AnyCommand)> {
 fn learned(Fact { id, event, at }: Fact<'_>) -> Option<(OrderId, Command)> {
     match event {
         AnyEvent::Cart(event) => start(id, event, at),
-        AnyEvent::Payment(event) => payment_input(event, at),
-        AnyEvent::Order(order::Event::Cancelled { reason, .. }) => {
-            Some((OrderId::new(id).ok()?, Command::OrderCancelled { reason: *reason }))
-        }
-        AnyEvent::Order(_)
-        | AnyEvent::Checkout(_)
-        | AnyEvent::InventoryItem(_)
-        | AnyEvent::InvoiceBook(_)
-        | AnyEvent::Product(_) => None,
+        AnyEvent::Payment(event) => payment_input(id, event, at),
+        AnyEvent::Order(event) => Some((OrderId::new(id).ok()?, order_input(event)?)),
+        _ => None,
     }
 }
 
 fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> {
-    let cart::Event::CheckedOut { customer, order, payment, method, delivery, lines, total, pay_by } = event
+    let cart::Event::CheckedOut {
+        customer,
+        order,
+        payment,
+        method,
+        delivery,
+        lines,
+        total,
+        pay_by,
+        quote,
+        capture,
+        attempts_max,
+        review,
+    } = event
     else {
         return None;
     };
@@ -42,20 +49,40 @@ fn start(id: &str, event: &cart::Event, at: Time) -> Option<(OrderId, Command)> 
         delivery: delivery.clone(),
         lines: lines.clone(),
         total: *total,
+        quote: quote.clone(),
+        capture: *capture,
+        attempts_max: *attempts_max,
+        review: review.clone(),
         pay_by: *pay_by,
         at,
     };
     Some((order.clone(), Command::Start(plan)))
 }
 
-fn payment_input(event: &payment::Event, at: Time) -> Option<(OrderId, Command)> {
-    use payment::Event;
+fn order_input(event: &order::Event) -> Option<Command> {
     match event {
-        Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { at })),
-        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured {})),
-        Event::CaptureFailed { order, .. } => Some((order.clone(), Command::PaymentCaptureFailed {})),
-        Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined {})),
-        Event::AuthorizationTimedOut { order, .. } => Some((order.clone(), Command::PaymentTimedOut {})),
+        order::Event::HeldForReview { .. } => Some(Command::OrderHeld {}),
+        order::Event::ReleasedFromReview { .. } => Some(Command::OrderReleased {}),
+        order::Event::Cancelled { reason, confirmed, .. } => {
+            Some(Command::OrderCancelled { reason: *reason, confirmed: *confirmed })
+        }
+        _ => None,
+    }
+}
+
+fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId, Command)> {
+    use payment::Event;
+    let payment = PaymentId::new(id).ok()?;
+    match event {
+        Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { payment, at })),
+        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured { payment })),
+        Event::CaptureFailed { order, .. } => {
+            Some((order.clone(), Command::PaymentCaptureFailed { payment }))
+        }
+        Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined { payment })),
+        Event::AuthorizationTimedOut { order, .. } => {
+            Some((order.clone(), Command::PaymentTimedOut { payment }))
+        }
         Event::IntentOpened { .. }
         | Event::AuthorizationRequested { .. }
         | Event::CaptureRequested { .. }

@@ -2,13 +2,32 @@
 
 use super::{Event, Plan, RESERVATION_GRACE_MS, Step};
 use crate::{
+    AggregateType, allowance,
     cart::Line,
     inventory_item,
-    order::{self, CancelReason, Placement, Source, Terms},
-    payment::{self, CaptureWhen},
-    process::{Issue, Refused},
-    value::{Quantity, RefundId, Sku, Text, Time},
+    order::{self, CancelReason, Charge, Placement, Source, Terms},
+    payment::{self, CaptureWhen, Method},
+    pricing::Shipping,
+    process::{Issue, Kind, Refused},
+    value::{CustomerId, Quantity, RefundId, Sku, Text, Time},
 };
+
+/// Every kind of command that a checkout may want done at once.
+pub(super) const WANTS: &[Kind] = &[
+    (AggregateType::Allowance, "Claim"),
+    (AggregateType::Allowance, "GiveBack"),
+    (AggregateType::InventoryItem, "Allocate"),
+    (AggregateType::InventoryItem, "PutBack"),
+    (AggregateType::InventoryItem, "Release"),
+    (AggregateType::InventoryItem, "Reserve"),
+    (AggregateType::Order, "Cancel"),
+    (AggregateType::Order, "Confirm"),
+    (AggregateType::Order, "HoldForReview"),
+    (AggregateType::Order, "Place"),
+    (AggregateType::Payment, "OpenIntent"),
+    (AggregateType::Payment, "Refund"),
+    (AggregateType::Payment, "Void"),
+];
 
 /// Which step an event begins: the answers to its commands are the manager's next input.
 #[must_use]
@@ -16,14 +35,19 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
     match event {
         Event::Started(_) => Some(Step::Reserve),
         Event::Accepted { .. } => Some(Step::Allocate),
+        Event::Completed {} => Some(Step::Confirm),
         Event::GivenUp { .. }
         | Event::AllocationFailed { .. }
         | Event::Reversed { .. }
         | Event::PaymentOrphaned {} => Some(Step::Undo),
         Event::CancellationNoted { .. }
+        | Event::HoldNoted {}
+        | Event::HoldLifted {}
         | Event::Reserved {}
         | Event::ReservationFailed { .. }
-        | Event::Completed {}
+        | Event::AttemptFailed {}
+        | Event::ReviewAwaited {}
+        | Event::ClaimsReturned {}
         | Event::RefundDue {} => None,
     }
 }
@@ -33,23 +57,30 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
 pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
     match event {
         Event::Started(plan) => started(plan),
-        Event::CancellationNoted { .. } => vec![],
+        Event::CancellationNoted { .. }
+        | Event::HoldNoted {}
+        | Event::HoldLifted {}
+        | Event::AttemptFailed {}
+        | Event::ReviewAwaited {} => vec![],
         Event::Reserved {} => reserved(plan),
         Event::ReservationFailed { refusals, .. } => reservation_failed(plan, refusals),
         Event::Accepted { at } => each_sku(plan, |_| allocate(plan, *at)),
-        Event::Completed {} => completed(plan),
+        Event::Completed {} => vec![Issue::command(plan.order.as_str(), order::Command::Confirm {})],
         Event::AllocationFailed { lost } => allocation_failed(plan, lost),
         Event::GivenUp { reason } => {
             let mut issues = each_sku(plan, |_| release(plan));
             issues.push(cancel(plan, *reason));
             issues.extend(undo_payment(plan));
+            issues.extend(give_back(plan, |_| true));
             issues
         }
         Event::Reversed { .. } => {
             let mut issues = each_sku(plan, |quantity| restock(plan, quantity));
             issues.extend(undo_payment(plan));
+            issues.extend(give_back(plan, |_| true));
             issues
         }
+        Event::ClaimsReturned {} => give_back(plan, |_| true),
         Event::PaymentOrphaned {} => undo_payment(plan),
         Event::RefundDue {} => refund_due(plan),
     }
@@ -90,24 +121,58 @@ fn started(plan: &Plan) -> Vec<Issue> {
         expires_at: Some(plan.pay_by.plus_millis(RESERVATION_GRACE_MS)),
         now: plan.at,
     }));
+    issues.extend(limited(plan).into_iter().map(|Limited { id, quantity, limit }| {
+        let claim = allowance::Command::Claim { order: plan.order.clone(), quantity, limit };
+        Issue::command(&id, claim)
+    }));
     issues
 }
 
+/// Units of a SKU of which one customer may buy only so many.
+pub(super) struct Limited {
+    id: String,
+    quantity: Quantity,
+    limit: Quantity,
+}
+
+/// What is limited, in the order of the SKUs. Guests are nobody in particular: their cart alone is limited.
+pub(super) fn limited(plan: &Plan) -> Vec<Limited> {
+    let of = |customer: &CustomerId| {
+        let limit_of = |sku: &Sku| {
+            let lines = plan.lines.iter().filter(|line| line.sku == *sku);
+            lines.filter_map(|line| line.purchase_limit).min()
+        };
+        let skus = skus(plan).into_iter();
+        skus.filter_map(|(sku, quantity)| {
+            Some(Limited { id: allowance::id(customer, &sku), quantity, limit: limit_of(&sku)? })
+        })
+        .collect()
+    };
+    plan.customer.as_ref().map(of).unwrap_or_default()
+}
+
+fn give_back(plan: &Plan, claimed: impl Fn(usize) -> bool) -> Vec<Issue> {
+    let claims = limited(plan).into_iter().enumerate().filter(|(place, _)| claimed(*place));
+    let give_back = || allowance::Command::GiveBack { order: plan.order.clone(), quantity: None };
+    claims.map(|(_, Limited { id, .. })| Issue::command(&id, give_back())).collect()
+}
+
 fn placement(plan: &Plan) -> Placement {
-    let line = |line: &Line| order::Line {
+    let taxes = plan.quote.iter().flat_map(|quote| &quote.lines).map(|tax| Some(tax.tax));
+    let line = |(line, tax): (&Line, _)| order::Line {
         sku: line.sku.clone(),
         title: Some(line.title.clone()),
         quantity: line.quantity,
         unit_price: line.unit_price,
-        tax: None,
+        tax,
     };
     let terms = || Terms { payment: plan.payment.clone(), method: plan.method, capture: capture(plan) };
     Placement {
         customer: plan.customer.clone(),
         source: Source::Cart(plan.cart.clone()),
-        lines: plan.lines.iter().map(line).collect(),
-        charges: vec![],
-        prices_include_tax: true,
+        lines: plan.lines.iter().zip(taxes.chain(std::iter::repeat(None))).map(line).collect(),
+        charges: plan.quote.iter().filter_map(|quote| postage(quote.shipping.as_ref()?)).collect(),
+        prices_include_tax: plan.quote.as_ref().is_none_or(|quote| quote.prices_include_tax),
         payment: plan.needs_payment().then(terms),
         delivery: Some(plan.delivery.clone()),
         country: Some(plan.delivery.country.clone()),
@@ -115,15 +180,29 @@ fn placement(plan: &Plan) -> Placement {
     }
 }
 
+fn postage(shipping: &Shipping) -> Option<Charge> {
+    Some(Charge {
+        code: shipping.code.clone(),
+        title: Some(shipping.title.clone()),
+        quantity: Quantity::new(1).ok()?,
+        unit_amount: shipping.price,
+        tax: Some(shipping.tax),
+    })
+}
+
+/// Cash can only be taken at the door.
 const fn capture(plan: &Plan) -> CaptureWhen {
     match plan.method {
-        Method::Card => CaptureWhen::AtOnce,
         Method::CashOnDelivery => CaptureWhen::OnShipment,
+        Method::Card | Method::Upi | Method::Wallet => plan.capture,
     }
 }
 
 fn reserved(plan: &Plan) -> Vec<Issue> {
     let mut issues = vec![];
+    if let Some(reason) = plan.review.clone() {
+        issues.push(Issue::command(plan.order.as_str(), order::Command::HoldForReview { reason }));
+    }
     if plan.needs_payment() {
         let (order, amount, method, capture) = (plan.order.clone(), plan.total, plan.method, capture(plan));
         let open = payment::Command::OpenIntent { order, amount, method, capture };
@@ -135,27 +214,27 @@ fn reserved(plan: &Plan) -> Vec<Issue> {
     issues
 }
 
-fn completed(plan: &Plan) -> Vec<Issue> {
-    let mut issues = vec![Issue::command(plan.order.as_str(), order::Command::Confirm {})];
-    if plan.needs_authorization() {
-        let capture = payment::Command::Capture { capture: plan.order.clone().into(), amount: None };
-        issues.push(Issue::command(plan.payment.as_str(), capture));
+/// Only what this checkout did is undone: where its command was refused, the name may be somebody else's.
+fn reservation_failed(plan: &Plan, refusals: &[Refused]) -> Vec<Issue> {
+    let refused = |index: usize| refusals.iter().any(|refused| usize::try_from(refused.index) == Ok(index));
+    let mut issues: Vec<Issue> = skus(plan)
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| !refused(place.saturating_add(1)))
+        .map(|(_, (sku, _))| Issue::command(sku.as_str(), release(plan)))
+        .collect();
+    let claims = skus(plan).len().saturating_add(1);
+    issues.extend(give_back(plan, |place| !refused(place.saturating_add(claims))));
+    if !refused(0) {
+        issues.push(cancel(plan, why(refusals)));
     }
     issues
 }
 
-/// Only what this checkout did is undone: where its command was refused, the name may be somebody else's.
-fn reservation_failed(plan: &Plan, refusals: &[Refused]) -> Vec<Issue> {
-    let refused = |index: usize| refusals.iter().any(|refused| usize::try_from(refused.index) == Ok(index));
-    let skus = skus(plan).into_iter().enumerate();
-    let mut issues: Vec<Issue> = skus
-        .filter(|(place, _)| !refused(place.saturating_add(1)))
-        .map(|(_, (sku, _))| Issue::command(sku.as_str(), release(plan)))
-        .collect();
-    if !refused(0) {
-        issues.push(cancel(plan, CancelReason::OutOfStock));
-    }
-    issues
+/// A claim that was refused says more than a shortage, which may have passed tomorrow.
+fn why(refusals: &[Refused]) -> CancelReason {
+    let limit = |refused: &Refused| matches!(refused.refusal, crate::AnyRefusal::Allowance(_));
+    if refusals.iter().any(limit) { CancelReason::PurchaseLimit } else { CancelReason::OutOfStock }
 }
 
 fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
@@ -167,6 +246,7 @@ fn allocation_failed(plan: &Plan, lost: &[u32]) -> Vec<Issue> {
         .collect();
     issues.push(cancel(plan, CancelReason::OutOfStock));
     issues.extend(undo_payment(plan));
+    issues.extend(give_back(plan, |_| true));
     issues
 }
 

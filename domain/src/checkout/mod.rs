@@ -15,9 +15,10 @@ use crate::{
     AggregateType, AnyCommand, AnyEvent,
     cart::{Delivery, Line},
     order::CancelReason,
-    payment::Method,
+    payment::{CaptureWhen, Method},
+    pricing::Quote,
     process::{Process, Refused},
-    value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
+    value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Text, Time},
 };
 
 /// How checkouts are driven.
@@ -33,19 +34,7 @@ pub const PROCESS: Process = Process {
         AnyEvent::Checkout(event) => heard(event, refused),
         _ => None,
     },
-    wants: &[
-        (AggregateType::Order, "Place"),
-        (AggregateType::Order, "Confirm"),
-        (AggregateType::Order, "Cancel"),
-        (AggregateType::InventoryItem, "Reserve"),
-        (AggregateType::InventoryItem, "Release"),
-        (AggregateType::InventoryItem, "Allocate"),
-        (AggregateType::InventoryItem, "Adjust"),
-        (AggregateType::Payment, "OpenIntent"),
-        (AggregateType::Payment, "Capture"),
-        (AggregateType::Payment, "Void"),
-        (AggregateType::Payment, "Refund"),
-    ],
+    wants: issues::WANTS,
 };
 
 fn heard(event: &Event, refused: Vec<Refused>) -> Option<AnyCommand> {
@@ -77,6 +66,16 @@ pub struct Plan {
     pub lines: Vec<Line>,
     /// For how much.
     pub total: Money,
+    /// Its tax and shipping, when the shop has such tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+    /// When the money is taken.
+    pub capture: CaptureWhen,
+    /// How often the buyer may try to pay.
+    pub attempts_max: u32,
+    /// Why somebody has to look at the order before it is confirmed, if anybody has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Text>,
     /// When to give up waiting for payment.
     pub pay_by: Time,
     /// When the cart was checked out.
@@ -87,10 +86,12 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Placing the order and reserving every SKU.
+    /// Placing the order, reserving every SKU and claiming what is limited.
     Reserve,
     /// Allocating what was reserved.
     Allocate,
+    /// Confirming the order.
+    Confirm,
     /// Undoing: releasing, cancelling, voiding.
     Undo,
 }
@@ -105,19 +106,23 @@ pub enum Command {
     /// All commands of a step were answered; those not named were accepted.
     Answered { step: Step, refused: Vec<Refused> },
     /// The payment is authorized.
-    PaymentAuthorized { at: Time },
+    PaymentAuthorized { payment: PaymentId, at: Time },
     /// The payment was captured.
-    PaymentCaptured {},
+    PaymentCaptured { payment: PaymentId },
     /// The payment was declined.
-    PaymentDeclined {},
+    PaymentDeclined { payment: PaymentId },
     /// The capture failed; the money is still held.
-    PaymentCaptureFailed {},
+    PaymentCaptureFailed { payment: PaymentId },
     /// The gateway never answered.
-    PaymentTimedOut {},
+    PaymentTimedOut { payment: PaymentId },
     /// The time to pay is over.
     PayByPassed {},
-    /// Somebody cancelled the order.
-    OrderCancelled { reason: CancelReason },
+    /// The order is held until somebody has looked at it.
+    OrderHeld {},
+    /// Somebody has looked at it.
+    OrderReleased {},
+    /// The order was cancelled.
+    OrderCancelled { reason: CancelReason, confirmed: bool },
 }
 
 /// A SKU of which there was not enough.
@@ -139,6 +144,10 @@ pub enum Event {
     Started(Plan),
     /// The order was cancelled while the answers of a step were awaited; they decide what there is to undo.
     CancellationNoted { reason: CancelReason },
+    /// The order is held until somebody has looked at it; it will not be confirmed before.
+    HoldNoted {},
+    /// Somebody has looked at it.
+    HoldLifted {},
     /// Everything is reserved; now the payment.
     Reserved {},
     /// Something could not be reserved or the order not placed; undo.
@@ -147,16 +156,22 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         refusals: Vec<Refused>,
     },
+    /// A try to pay came to nothing; the buyer may try again.
+    AttemptFailed {},
     /// The payment is secured as far as it must be; allocate.
     Accepted { at: Time },
-    /// Everything is allocated; confirm, and capture if that is due.
+    /// Everything is allocated, and somebody has to look at the order.
+    ReviewAwaited {},
+    /// Everything is allocated; confirm.
     Completed {},
     /// What was reserved was gone when the payment came; undo. `lost` holds the indexes of the SKUs that were gone.
     AllocationFailed { lost: Vec<u32> },
     /// Undo, for this reason.
     GivenUp { reason: CancelReason },
-    /// A confirmed order was cancelled; restock and give the money back.
+    /// The order was cancelled when everything was allocated; put it back and give the money back.
     Reversed { reason: CancelReason },
+    /// A confirmed order was cancelled: its units no longer count against what its customer may buy.
+    ClaimsReturned {},
     /// A payment was authorized for an order that nobody will fulfil; let go of it.
     PaymentOrphaned {},
     /// A payment was captured for an order that nobody will fulfil; give it back.
@@ -165,15 +180,20 @@ pub enum Event {
 
 impl crate::Event for Event {
     const TYPES: &'static [(&'static str, &'static str)] = &[
-        ("Started", "1"),
+        ("Started", "2"),
         ("CancellationNoted", "1"),
+        ("HoldNoted", "1"),
+        ("HoldLifted", "1"),
         ("Reserved", "1"),
         ("ReservationFailed", "1"),
+        ("AttemptFailed", "1"),
         ("Accepted", "1"),
+        ("ReviewAwaited", "1"),
         ("Completed", "1"),
         ("AllocationFailed", "1"),
         ("GivenUp", "1"),
         ("Reversed", "1"),
+        ("ClaimsReturned", "1"),
         ("PaymentOrphaned", "1"),
         ("RefundDue", "1"),
     ];
@@ -182,13 +202,18 @@ impl crate::Event for Event {
         match self {
             Self::Started(_) => "Started",
             Self::CancellationNoted { .. } => "CancellationNoted",
+            Self::HoldNoted {} => "HoldNoted",
+            Self::HoldLifted {} => "HoldLifted",
             Self::Reserved { .. } => "Reserved",
             Self::ReservationFailed { .. } => "ReservationFailed",
+            Self::AttemptFailed {} => "AttemptFailed",
             Self::Accepted { .. } => "Accepted",
+            Self::ReviewAwaited {} => "ReviewAwaited",
             Self::Completed { .. } => "Completed",
             Self::AllocationFailed { .. } => "AllocationFailed",
             Self::GivenUp { .. } => "GivenUp",
             Self::Reversed { .. } => "Reversed",
+            Self::ClaimsReturned {} => "ClaimsReturned",
             Self::PaymentOrphaned { .. } => "PaymentOrphaned",
             Self::RefundDue { .. } => "RefundDue",
         }
@@ -207,6 +232,15 @@ impl crate::Refusal for Refusal {
     }
 }
 
+/// What became of the order while answers were awaited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// Why it was cancelled, if it was.
+    pub cancelled: Option<CancelReason>,
+    /// Whether it is held.
+    pub held: bool,
+}
+
 /// The state of a checkout.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Checkout {
@@ -217,20 +251,29 @@ pub enum Checkout {
     Reserving {
         /// What it set out to do.
         plan: Plan,
-        /// Why the order was cancelled meanwhile, if it was.
-        cancelled: Option<CancelReason>,
+        /// What became of the order meanwhile.
+        notes: Notes,
     },
     /// Reserved; the buyer is to pay.
     AwaitingPayment {
         /// What it set out to do.
         plan: Plan,
+        /// Whether the order is held.
+        held: bool,
+        /// How often the buyer tried in vain.
+        failures: u32,
     },
     /// Paid as far as it must be; the stock is being allocated.
     Allocating {
         /// What it set out to do.
         plan: Plan,
-        /// Why the order was cancelled meanwhile, if it was.
-        cancelled: Option<CancelReason>,
+        /// What became of the order meanwhile.
+        notes: Notes,
+    },
+    /// Allocated; somebody has to look at the order.
+    InReview {
+        /// What it set out to do.
+        plan: Plan,
     },
     /// The order is going to be fulfilled.
     Done {
@@ -253,8 +296,9 @@ impl Checkout {
         match self {
             Self::Idle => None,
             Self::Reserving { plan, .. }
-            | Self::AwaitingPayment { plan }
+            | Self::AwaitingPayment { plan, .. }
             | Self::Allocating { plan, .. }
+            | Self::InReview { plan }
             | Self::Done { plan }
             | Self::Closed { plan, .. } => Some(plan),
         }

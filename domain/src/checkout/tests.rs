@@ -24,6 +24,9 @@ fn plan(number: usize, method: Method, lines: &[(usize, u32, i64)]) -> Plan {
         title: named("a thing"),
         quantity: units(quantity),
         unit_price: pounds(price),
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: None,
     };
     Plan {
         cart: named(&format!("cart-{number}")),
@@ -420,6 +423,9 @@ fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
         lines,
         total,
         pay_by,
+        quote: None,
+        capture: payment::CaptureWhen::AtOnce,
+        attempts_max: 1,
     };
     let started = learned(Command::Start(Plan { at, ..mixed(Method::Card) }));
     assert_eq!(concerned(id.as_str(), checked_out.into()), started);

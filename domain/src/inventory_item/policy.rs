@@ -11,7 +11,7 @@ use crate::{
 const STEP_MS: i64 = 10_000;
 
 /// The policy `reservation_expiry`.
-pub const RESERVATION_EXPIRY: Policy = Policy { name: "reservation_expiry", issues };
+pub const RESERVATION_EXPIRY: Policy = Policy { name: "reservation_expiry", issues, wants: &[] };
 
 /// One `Expire` ends a bounded number of holds, so each that has ended some is followed by another, a step later.
 fn issues(Fact { id, event, at }: Fact<'_>) -> Vec<Issue> {

@@ -11,6 +11,7 @@ mod edit;
 mod entry;
 mod event;
 mod evolve;
+pub mod policy;
 mod progress;
 mod refusal;
 mod returns;

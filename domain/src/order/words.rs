@@ -151,6 +151,8 @@ pub enum CancelReason {
     Rejected,
     /// The last of its lines was cancelled.
     LinesCancelled,
+    /// Its customer has bought as many as one may.
+    PurchaseLimit,
 }
 
 /// What an order is placed with.

@@ -3,10 +3,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{Again, caused, check_refusal, fold, money, named, play, pounds, sku, text};
+use crate::testing::{Again, caused, check_refusal, fold, money, named, play, pounds, quantity, sku, text};
 
 fn variant() -> impl Strategy<Value = Variant> {
-    (sku(), prop::option::of(text()), money()).prop_map(|(sku, title, price)| Variant { sku, title, price })
+    let text = || prop::option::of(text());
+    (sku(), text(), money(), text(), 0..9_u32, prop::option::of(quantity())).prop_map(
+        |(sku, title, price, tax_category, weight_grams, purchase_limit)| Variant {
+            sku,
+            title,
+            price,
+            tax_category,
+            weight_grams,
+            purchase_limit,
+        },
+    )
 }
 
 fn listing() -> impl Strategy<Value = Listing> {
@@ -49,7 +59,14 @@ proptest! {
 
 #[test]
 fn a_listing_is_refused_for_what_is_wrong_with_it() {
-    let mug = Variant { sku: named("MUG"), title: None, price: pounds(500) };
+    let mug = Variant {
+        sku: named("MUG"),
+        title: None,
+        price: pounds(500),
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: None,
+    };
     let good = Listing {
         title: named("Mug"),
         description: None,

@@ -28,9 +28,54 @@ impl Time {
         }
     }
 
+    /// The year of the Gregorian calendar in UTC, from 0 to 65,535.
+    ///
+    /// After Howard Hinnant's `civil_from_days`: eras of 400 years that begin in March.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        let days = self.0.div_euclid(86_400_000).saturating_add(719_468);
+        let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let after_december = i64::from(day_of_year >= 306);
+        let year = era.saturating_mul(400).saturating_add(year_of_era).saturating_add(after_december);
+        u16::try_from(year.clamp(0, 65_535)).unwrap_or(0)
+    }
+
     /// So many milliseconds later, at most the last moment there is.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_begin_and_end_where_the_calendar_says() {
+        let cases = [
+            (0, 1970),
+            (-1, 1969),
+            (1_293_839_999_999, 2010),
+            (1_293_840_000_000, 2011),
+            (951_782_400_000, 2000),
+            (978_307_199_999, 2000),
+            (978_307_200_000, 2001),
+            (1_798_761_599_999, 2026),
+            (1_798_761_600_000, 2027),
+            (i64::MAX, 65_535),
+            (i64::MIN, 0),
+        ];
+        for (millis, year) in cases {
+            assert_eq!(Time::from_millis(millis).year(), year, "{millis}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_rounded_up_to_the_next_step_or_stays() {
+        let rounded = |millis| Time::from_millis(millis).rounded_up(10).millis();
+        assert_eq!([0, 1, 9, 10, 11, -1, -10].map(rounded), [0, 10, 10, 10, 20, 0, -10]);
     }
 }

@@ -102,6 +102,9 @@ impl World {
                 lines: plan.lines,
                 total: plan.total,
                 pay_by: plan.pay_by,
+                quote: None,
+                capture: crate::payment::CaptureWhen::AtOnce,
+                attempts_max: 1,
             };
             world.append(plan.cart.as_str(), checked_out.into());
         }

@@ -1,8 +1,12 @@
 //! Old versions of events, and how each becomes the current one. Stored text is never changed.
 
+mod cart;
+mod product;
+
 use std::borrow::Cow;
 
 use domain::AggregateType;
+use serde_json::Value;
 
 /// One step from a version of an event to the next.
 pub struct Upcaster {
@@ -14,12 +18,12 @@ pub struct Upcaster {
     pub from: &'static str,
     /// The version that it becomes.
     pub to: &'static str,
-    /// The change to the payload, under its outer tag.
-    pub change: fn(serde_json::Value) -> serde_json::Value,
+    /// The change to the payload, its outer tag included.
+    pub change: fn(Value) -> Value,
 }
 
-/// Every step there is. None yet: all events are of version 1.
-const UPCASTERS: &[Upcaster] = &[];
+/// Every step there is, by aggregate.
+const UPCASTERS: &[&[Upcaster]] = &[cart::STEPS, product::STEPS];
 
 /// The payload in the version that this program reads; `None` when the type or version is unknown to it.
 ///
@@ -34,8 +38,16 @@ pub fn to_current<'a>(
     through(UPCASTERS, aggregate_type, event_type, event_version, payload)
 }
 
+/// The payload with what is under its outer tag changed.
+fn under(mut payload: Value, change: fn(Value) -> Value) -> Value {
+    for event in payload.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        *event = change(event.take());
+    }
+    payload
+}
+
 fn through<'a>(
-    upcasters: &[Upcaster],
+    upcasters: &[&[Upcaster]],
     aggregate_type: AggregateType,
     event_type: &str,
     event_version: &str,
@@ -47,7 +59,7 @@ fn through<'a>(
     let mut version = event_version;
     let mut payload = Cow::Borrowed(payload);
     while version != current {
-        let step = upcasters.iter().find(|step| {
+        let step = upcasters.iter().copied().flatten().find(|step| {
             step.aggregate_type == aggregate_type && step.event_type == event_type && step.from == version
         });
         let Some(step) = step else {
@@ -73,21 +85,21 @@ mod tests {
 
     #[test]
     fn an_old_version_becomes_the_current_one() {
-        let payload = through(&[RENAMED], AggregateType::Order, "Confirmed", "0", r#"{"Agreed":{}}"#);
+        let payload = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "0", r#"{"Agreed":{}}"#);
         assert_eq!(payload.unwrap().as_deref(), Some(r#"{"Confirmed":{}}"#));
     }
 
     #[test]
     fn the_current_version_is_left_as_it_stands() {
         let text = r#"{"Confirmed": { }}"#;
-        let payload = through(&[RENAMED], AggregateType::Order, "Confirmed", "1", text);
+        let payload = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "1", text);
         assert_eq!(payload.unwrap().as_deref(), Some(text));
     }
 
     #[test]
     fn a_newer_version_or_type_is_unknown() {
-        let newer = through(&[RENAMED], AggregateType::Order, "Confirmed", "2", "{}").unwrap();
-        let other = through(&[RENAMED], AggregateType::Order, "Teleported", "1", "{}").unwrap();
+        let newer = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "2", "{}").unwrap();
+        let other = through(&[&[RENAMED]], AggregateType::Order, "Teleported", "1", "{}").unwrap();
         assert_eq!((newer, other), (None, None));
     }
 }

@@ -1,0 +1,112 @@
+//! What is to be captured, given back or let go of, so that the books balance.
+
+use super::{Account, Books, Event, FIRST_WAIT_MS, TRIES_MAX};
+use crate::value::{CaptureId, Money, RefundId, Time};
+
+impl Books {
+    /// What the shop holds of the buyer's money.
+    #[must_use]
+    pub fn held(&self) -> i64 {
+        self.accounts.iter().fold(0, |sum: i64, account| sum.saturating_add(account.kept()))
+    }
+
+    /// What should have been taken and was not.
+    #[must_use]
+    pub fn missing(&self) -> i64 {
+        self.due.amount.saturating_sub(self.held()).max(0)
+    }
+
+    /// What must not be kept: neither due nor taken early on purpose, or more than the order is worth.
+    #[must_use]
+    pub fn owed(&self) -> i64 {
+        let may_keep = self.due.amount.max(self.prepaid).min(self.keep.amount);
+        self.held().saturating_sub(may_keep).max(0)
+    }
+
+    /// The next thing to do, one at a time: each waits for the answer to the one before.
+    pub(super) fn settle(&self, at: Time) -> Vec<Event> {
+        if self.pending.is_some() || self.retry_at.is_some() || self.given_up {
+            return vec![];
+        }
+        let due = self.next_due(at);
+        let out_of_reach = self.missing() > 0 && due.is_none();
+        if self.failures >= TRIES_MAX && due.is_some() || out_of_reach {
+            let (missing, owed) = (self.money(self.missing()), self.money(self.owed()));
+            return vec![Event::SettlementFailed { missing, owed }];
+        }
+        match due {
+            Some(_) if self.failures > 0 => {
+                let (order, due) = (self.order.clone(), wait(at, self.failures));
+                return vec![Event::RetryPlanned { order, due }];
+            }
+            Some(due) => return vec![due],
+            None => {}
+        }
+        let returns = self.returns.iter();
+        returns
+            .map(|(return_id, amount)| Event::ReturnSettled {
+                order: self.order.clone(),
+                return_id: return_id.clone(),
+                amount: *amount,
+            })
+            .collect()
+    }
+
+    /// The same once it is time to try again, whatever failed before.
+    pub(super) fn retry(&self, at: Time) -> Vec<Event> {
+        match (&self.pending, self.next_due(at)) {
+            (None, Some(due)) => vec![due],
+            _ => vec![],
+        }
+    }
+
+    fn next_due(&self, at: Time) -> Option<Event> {
+        let number = self.asked.saturating_add(1);
+        let name = format!("due-{number}");
+        if self.owed() > 0 {
+            let account = self.accounts.iter().rev().find(|account| account.kept() > 0)?;
+            let amount = self.money(self.owed().min(account.kept()));
+            let refund = RefundId::new(name).ok()?;
+            return Some(Event::RefundDue { payment: account.payment.clone(), refund, amount, at });
+        }
+        if self.missing() > 0
+            && let Some(account) = self.accounts.iter().find(|account| account.capturable() > 0)
+        {
+            let amount = self.money(self.missing().min(account.capturable()));
+            let capture = CaptureId::new(name).ok()?;
+            return Some(Event::CaptureDue { payment: account.payment.clone(), capture, amount, at });
+        }
+        let unwanted = |account: &&Account| {
+            account.left() > 0 && (account.abandoned || self.complete && self.missing() == 0)
+        };
+        let account = self.accounts.iter().find(unwanted)?;
+        Some(Event::ReleaseDue { payment: account.payment.clone(), at })
+    }
+
+    pub(super) const fn money(&self, amount: i64) -> Money {
+        Money::new(amount, self.due.currency)
+    }
+}
+
+impl Account {
+    /// What was captured and not given back.
+    #[must_use]
+    pub const fn kept(&self) -> i64 {
+        self.captured.saturating_sub(self.refunded)
+    }
+
+    /// What can still be captured.
+    #[must_use]
+    pub const fn capturable(&self) -> i64 {
+        if self.abandoned { 0 } else { self.left() }
+    }
+
+    const fn left(&self) -> i64 {
+        if self.released { 0 } else { self.authorized.saturating_sub(self.captured) }
+    }
+}
+
+fn wait(at: Time, failures: u32) -> Time {
+    let factor = 5_i64.saturating_pow(failures.saturating_sub(1));
+    at.plus_millis(FIRST_WAIT_MS.saturating_mul(factor))
+}

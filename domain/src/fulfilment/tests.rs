@@ -1,0 +1,1 @@
+//! Fulfilments, driven by what they learn.
