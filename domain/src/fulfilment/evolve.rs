@@ -85,15 +85,14 @@ impl Books {
             Event::CaptureNoted { payment, capture, amount } => {
                 let account = account(&mut self.accounts, &payment);
                 account.captured = account.captured.saturating_add(amount.amount);
-                if self.pending != Some(Pending::Capture { payment: payment.clone(), capture }) {
+                if !self.answered(&Pending::Capture { payment, capture }) {
                     self.prepaid = self.prepaid.saturating_add(amount.amount);
                 }
-                self.answered(&payment);
             }
-            Event::RefundNoted { payment, amount, .. } => {
+            Event::RefundNoted { payment, refund, amount } => {
                 let account = account(&mut self.accounts, &payment);
                 account.refunded = account.refunded.saturating_add(amount.amount);
-                self.answered(&payment);
+                self.answered(&Pending::Refund { payment, refund });
             }
             Event::AuthorizationNoted { payment, amount } => {
                 let account = account(&mut self.accounts, &payment);
@@ -102,7 +101,7 @@ impl Books {
             }
             Event::ReleaseNoted { payment } => {
                 account(&mut self.accounts, &payment).released = true;
-                self.answered(&payment);
+                self.answered(&Pending::Release { payment });
             }
             Event::FailureNoted { .. } => {
                 self.pending = None;
@@ -140,21 +139,15 @@ impl Books {
         self.pending = Some(pending);
     }
 
-    /// A payment moved: whatever was asked of it is answered, and trying begins anew.
-    fn answered(&mut self, payment: &PaymentId) {
-        let asked = match &self.pending {
-            Some(
-                Pending::Capture { payment, .. }
-                | Pending::Refund { payment, .. }
-                | Pending::Release { payment },
-            ) => Some(payment),
-            None => None,
-        };
-        if asked == Some(payment) {
+    /// A payment moved. Whether that was what was asked for; if so, that is answered, and trying begins anew.
+    fn answered(&mut self, what: &Pending) -> bool {
+        let asked = self.pending.as_ref() == Some(what);
+        if asked {
             self.pending = None;
+            self.failures = 0;
         }
-        self.failures = 0;
         self.given_up = false;
+        asked
     }
 
     fn note_edit(&mut self, event: Event) {

@@ -57,7 +57,12 @@ impl Gateway {
             }
             _ => return,
         };
-        self.asked.push(Asked { name: format!("gateway:{place}"), payment: id.to_owned(), question, answers: 0 });
+        self.asked.push(Asked {
+            name: format!("gateway:{place}"),
+            payment: id.to_owned(),
+            question,
+            answers: 0,
+        });
     }
 
     pub fn has_questions(&self) -> bool {

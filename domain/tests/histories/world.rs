@@ -180,7 +180,8 @@ impl World {
         let mut inputs = VecDeque::from([(name, command)]);
         while let Some((name, command)) = inputs.pop_front() {
             life.spend()?;
-            let concluded = self.execute(&name, instance, command).expect("a process manager refuses nothing");
+            let concluded =
+                self.execute(&name, instance, command).expect("a process manager refuses nothing");
             for place in concluded {
                 let event = self.log[place].event.clone();
                 let first = self.first_of(process.aggregate_type, instance);
@@ -219,7 +220,10 @@ impl World {
                 Issue::Command { to, command } => {
                     life.spend()?;
                     let kind = (command.aggregate_type(), name_of(&command));
-                    assert!(wants.iter().any(|(kind_of, name)| *kind_of == kind.0 && *name == kind.1), "{kind:?}");
+                    assert!(
+                        wants.iter().any(|(kind_of, name)| *kind_of == kind.0 && *name == kind.1),
+                        "{kind:?}"
+                    );
                     if let Err(refusal) = self.execute(&format!("{cause}:{nth}"), &to, command) {
                         refused.push(Refused { index, refusal });
                     }
