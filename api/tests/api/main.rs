@@ -1,5 +1,6 @@
 //! The edge, in process, on real servers.
 
+mod carts;
 mod checkout;
 mod flash_sale;
 mod idempotency;
