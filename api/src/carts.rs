@@ -1,25 +1,35 @@
-//! Carts: opened, filled at the catalogue's prices, shown.
+//! Carts: opened, filled at the catalogue's prices, shown, put into another.
+
+mod merge;
 
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use domain::{
-    AnyRefusal,
-    cart::{Command, Line, Refusal},
-    value::{CartId, Currency, CustomerId, Quantity, Sku},
+    Aggregate, AggregateType, AnyEvent, AnyRefusal,
+    cart::{Cart, Command, Line, Price, Refusal},
+    value::{CartId, Currency, CustomerId, Quantity, Sku, Time},
 };
 use serde::{Deserialize, Serialize};
-use store::{executor::ExecuteError, log::Sequence};
+use store::{
+    executor::ExecuteError,
+    log::{Recorded, Sequence, StreamId},
+};
 
 use crate::{
     Shop,
     answer::Done,
-    extract::{Json, Path},
+    awaiting::read,
+    extract::{Json, OptionalJson, Path},
     freshness::{self, Freshness},
     idempotency::{Call, Run},
     problem::Problem,
 };
 
+pub use merge::merge;
+
+/// Carts end at full hours, so that one which is touched often moves its end seldom.
+const EXPIRY_STEP_MS: i64 = 60 * 60 * 1_000;
 /// How often a line is set anew when somebody else changes the cart in between.
 const TRIES_MAX: i64 = 5;
 
@@ -47,6 +57,11 @@ pub struct Add {
     quantity: Quantity,
 }
 
+/// The catalogue says which prices; there is nothing to choose.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptPrices {}
+
 /// `POST /v1/carts`
 pub async fn open(
     State(shop): State<Arc<Shop>>,
@@ -56,7 +71,8 @@ pub async fn open(
     let run = call.run(&shop, &body)?;
     let id = CartId::from(run.new_id(&shop, "cart"));
     let Open { currency, customer } = body;
-    let done = run.execute(&shop, id.as_str(), Command::Open { customer, currency }).await?;
+    let command = Command::Open { customer, currency, expires_at: Some(expires_at(&shop)) };
+    let done = run.execute(&shop, id.as_str(), command).await?;
     Ok(done.created(id.as_str(), &format!("/v1/carts/{id}")))
 }
 
@@ -81,8 +97,8 @@ pub async fn add(
     let run = call.run(&shop, &body)?;
     let Add { sku, quantity } = body;
     let wanted = Wanted { sku, quantity, freshness };
-    let line = priced(&shop, &wanted).await?;
-    Ok(run.execute(&shop, id.as_str(), Command::AddLine(line)).await?.ok(id.as_str()))
+    let command = adding(&shop, &wanted).await?;
+    Ok(run.execute(&shop, id.as_str(), command).await?.ok(id.as_str()))
 }
 
 /// `PUT /v1/carts/{id}/items/{sku}`
@@ -109,18 +125,35 @@ pub async fn remove(
     Ok(run.execute(&shop, id.as_str(), Command::RemoveLine { sku }).await?.ok(id.as_str()))
 }
 
+/// `POST /v1/carts/{id}/accept-prices`
+pub async fn accept_prices(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<CartId>,
+    Freshness(freshness): Freshness,
+    OptionalJson(body): OptionalJson<AcceptPrices>,
+) -> Result<Response, Problem> {
+    let run = call.run(&shop, &body)?;
+    let prices = current_prices(&shop, &history(&shop, &id).await?, freshness).await?;
+    Ok(run.execute(&shop, id.as_str(), Command::AcceptPrices { prices }).await?.ok(id.as_str()))
+}
+
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.
 async fn set_or_add(shop: &Shop, run: Run, id: &CartId, wanted: &Wanted) -> Result<Done, Problem> {
     for round in 0..TRIES_MAX {
         let setting = if round == 0 { run.clone() } else { run.further(round * 2, run.expected_version()) };
-        let command = Command::SetQuantity { sku: wanted.sku.clone(), quantity: wanted.quantity };
+        let command = Command::SetQuantity {
+            sku: wanted.sku.clone(),
+            quantity: wanted.quantity,
+            expires_at: Some(expires_at(shop)),
+        };
         let without = match setting.execute(shop, id.as_str(), command).await {
             Err(error) => without_line(error)?,
             Ok(done) => return Ok(done),
         };
-        let line = priced(shop, wanted).await?;
+        let command = adding(shop, wanted).await?;
         let adding = run.further(round * 2 + 1, Some(without));
-        match adding.execute(shop, id.as_str(), Command::AddLine(line)).await {
+        match adding.execute(shop, id.as_str(), command).await {
             Err(ExecuteError::VersionMismatch { .. }) if run.expected_version().is_none() => {}
             answer => return Ok(answer?),
         }
@@ -147,19 +180,51 @@ struct Wanted {
     freshness: projections::Freshness,
 }
 
-/// A line at the catalogue's price of now.
-async fn priced(shop: &Shop, wanted: &Wanted) -> Result<Line, Problem> {
+/// When a cart ends that is touched now.
+fn expires_at(shop: &Shop) -> Time {
+    shop.clock.now().plus_millis(shop.settings.cart_lifetime_ms).rounded_up(EXPIRY_STEP_MS)
+}
+
+/// Adds a line at the catalogue's price of now.
+async fn adding(shop: &Shop, wanted: &Wanted) -> Result<Command, Problem> {
     let offer = shop.read.variant(&wanted.sku, wanted.freshness).await?;
     let Some(offer) = offer.value else {
         return Err(
             Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku)
         );
     };
-    Ok(Line {
+    let line = Line {
         sku: offer.sku,
         product: offer.product,
         title: offer.title,
         quantity: wanted.quantity,
         unit_price: offer.price,
-    })
+        tax_category: offer.tax_category,
+        weight_grams: offer.weight_grams,
+        purchase_limit: offer.purchase_limit,
+    };
+    Ok(Command::AddLine { line, expires_at: Some(expires_at(shop)) })
+}
+
+/// The events of a cart, as the log has them.
+pub async fn history(shop: &Shop, id: &CartId) -> Result<Vec<Recorded>, Problem> {
+    read(shop, &StreamId::new(AggregateType::Cart, id.as_str()), 0).await
+}
+
+/// What the catalogue asks now for what is in a cart of that history.
+pub async fn current_prices(
+    shop: &Shop,
+    history: &[Recorded],
+    freshness: projections::Freshness,
+) -> Result<Vec<Price>, Problem> {
+    let cart = history.iter().fold(Cart::default(), |cart, recorded| match &recorded.event {
+        AnyEvent::Cart(event) => cart.evolve(event.clone()),
+        _ => cart,
+    });
+    let skus: Vec<Sku> = cart.lines().iter().map(|line| line.sku.clone()).collect();
+    if skus.is_empty() {
+        return Ok(vec![]);
+    }
+    let offers = shop.read.variants(&skus, freshness).await?.value;
+    Ok(offers.into_iter().map(|offer| Price { sku: offer.sku, unit_price: offer.price }).collect())
 }

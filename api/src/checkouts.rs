@@ -7,21 +7,19 @@ use domain::{
     AggregateType, AnyEvent,
     cart::{self, Delivery},
     checkout::{self, Plan},
-    payment::{self, Method},
+    payment::{self, CaptureWhen, Method},
     value::{CartId, Money, OrderId, PaymentId, Sealed, Text},
 };
 use serde::{Deserialize, Serialize};
-use store::{
-    executor::ExecuteError,
-    log::{Recorded, StreamId},
-};
+use store::{executor::ExecuteError, log::Recorded};
 
 use crate::{
     Shop,
     answer::{Done, located},
-    awaiting::{Deadline, Watch, read},
+    awaiting::{Deadline, Watch},
+    carts,
     extract::Json,
-    freshness::Wait,
+    freshness::Freshness,
     idempotency::Call,
     problem::Problem,
     text::{Country, Email, Short},
@@ -113,33 +111,40 @@ struct Answer {
 pub async fn create(
     State(shop): State<Arc<Shop>>,
     call: Call,
-    Wait(wait): Wait,
+    Freshness(freshness): Freshness,
     Json(body): Json<CheckOut>,
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
     let order = OrderId::from(run.new_id(&shop, "order"));
     let payment = PaymentId::from(run.new_id(&shop, "payment"));
+    let history = carts::history(&shop, &body.cart).await?;
+    let prices = carts::current_prices(&shop, &history, freshness).await?;
+    let now = shop.clock.now();
     let command = cart::Command::CheckOut {
         order: order.clone(),
         payment: payment.clone(),
         method: body.method,
-        delivery: seal(&shop, &body).await?,
+        delivery: seal(&shop, &body, history).await?,
         expected_total: body.expected_total,
-        pay_by: shop.clock.now().plus_millis(shop.settings.payment_window_ms),
+        pay_by: now.plus_millis(shop.settings.payment_window_ms),
+        now: Some(now),
+        prices,
+        quote: None,
+        capture: CaptureWhen::AtOnce,
+        attempts_max: None,
     };
     let mut watches = Watches {
         checkout: Watch::new(&shop, AggregateType::Checkout, order.as_str()),
         payment: Watch::new(&shop, AggregateType::Payment, payment.as_str()),
     };
-    let deadline = Deadline::after(&shop, wait);
+    let deadline = Deadline::after(&shop, freshness.wait);
     let done = run.execute(&shop, body.cart.as_str(), command).await?;
     watches.answer(&shop, deadline, done).await
 }
 
 /// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
-async fn seal(shop: &Shop, body: &CheckOut) -> Result<Delivery, Problem> {
-    let stream = StreamId::new(AggregateType::Cart, body.cart.as_str());
-    let subject = read(shop, &stream, 0).await?.into_iter().find_map(|recorded| match recorded.event {
+async fn seal(shop: &Shop, body: &CheckOut, history: Vec<Recorded>) -> Result<Delivery, Problem> {
+    let subject = history.into_iter().find_map(|recorded| match recorded.event {
         AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
             Some(customer) => format!("customer:{customer}"),
             None => format!("cart:{}", body.cart),

@@ -157,6 +157,12 @@ impl Run {
         Self { command_id: derived_id(self.command_id, "further", nth), expected_version, ..self.clone() }
     }
 
+    /// What everything that follows from the command is known by.
+    #[must_use]
+    pub const fn correlation_id(&self) -> Uuid {
+        self.command_id
+    }
+
     /// The version that the client insists on.
     #[must_use]
     pub const fn expected_version(&self) -> Option<Sequence> {

@@ -50,13 +50,19 @@ const BODY_MAX: usize = 1 << 20;
 pub struct Settings {
     /// How long a buyer may take to authorize the payment.
     pub payment_window_ms: i64,
+    /// How long a cart stays open that nobody touches.
+    pub cart_lifetime_ms: i64,
     /// Events that a read model may be behind before this process calls itself not ready.
     pub lag_max: i64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { payment_window_ms: 30 * 60 * 1_000, lag_max: 10_000 }
+        Self {
+            payment_window_ms: 30 * 60 * 1_000,
+            cart_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
+            lag_max: 10_000,
+        }
     }
 }
 
@@ -112,6 +118,8 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/carts/{id}", get(carts::show))
         .route("/v1/carts/{id}/items", post(carts::add))
         .route("/v1/carts/{id}/items/{sku}", put(carts::set).delete(carts::remove))
+        .route("/v1/carts/{id}/accept-prices", post(carts::accept_prices))
+        .route("/v1/carts/{id}/merge", post(carts::merge))
         .route("/v1/checkouts", post(checkouts::create))
         .route("/v1/orders", get(orders::history))
         .route("/v1/orders/{id}", get(orders::show))

@@ -67,15 +67,19 @@ async fn stock(engine: &Engine, sku: &str, units: u32) {
 /// Checks out a cart of one unit of each SKU; the order is called `<name>`, its payment `pay-<name>`.
 async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, pay_by: Time) {
     let currency = Currency::GBP;
-    let mut commands = vec![cart::Command::Open { customer: None, currency }];
+    let mut commands = vec![cart::Command::Open { customer: None, currency, expires_at: None }];
     commands.extend(skus.iter().map(|sku| {
-        cart::Command::AddLine(cart::Line {
+        let line = cart::Line {
             sku: Sku::new(*sku).unwrap(),
             product: ProductId::new("p").unwrap(),
             title: Text::new("Thing").unwrap(),
             quantity: Quantity::new(1).unwrap(),
             unit_price: Money::new(250, currency),
-        })
+            tax_category: None,
+            weight_grams: 0,
+            purchase_limit: None,
+        };
+        cart::Command::AddLine { line, expires_at: None }
     }));
     let sealed = Sealed { subject: "cart:c".into(), sealed: "AAAA".into() };
     commands.push(cart::Command::CheckOut {
@@ -89,6 +93,11 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
         },
         expected_total: None,
         pay_by,
+        now: None,
+        prices: vec![],
+        quote: None,
+        capture: payment::CaptureWhen::AtOnce,
+        attempts_max: None,
     });
     for command in commands {
         engine.executor.execute(request(&format!("cart-{name}"), command)).await.unwrap();

@@ -147,7 +147,8 @@ impl Projection for Orders {
             match &recorded.event {
                 AnyEvent::Order(event) => orders.push(Step { id, event, at }),
                 AnyEvent::Payment(event) => payments.push(Step { id, event, at }),
-                AnyEvent::Cart(_)
+                AnyEvent::Allowance(_)
+                | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
                 | AnyEvent::Product(_) => {}

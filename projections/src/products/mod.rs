@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{
     AnyEvent,
     product::Variant,
-    value::{Money, ProductId, Sku, Text},
+    value::{Money, ProductId, Quantity, Sku, Text},
 };
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -61,6 +61,12 @@ pub struct Offer {
     pub title: Text,
     /// The price of one now.
     pub price: Money,
+    /// What the tax table calls its kind.
+    pub tax_category: Option<Text>,
+    /// What one weighs.
+    pub weight_grams: u32,
+    /// How many one customer may buy in all.
+    pub purchase_limit: Option<Quantity>,
 }
 
 /// Follows the catalogue.
@@ -80,7 +86,8 @@ impl Projection for Products {
                 AnyEvent::Product(event) => {
                     Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
                 }
-                AnyEvent::Cart(_)
+                AnyEvent::Allowance(_)
+                | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
                 | AnyEvent::Order(_)

@@ -2,7 +2,7 @@
 
 use domain::{
     product::Variant,
-    value::{Money, ProductId, Sku, Text},
+    value::{Money, ProductId, Quantity, Sku, Text},
 };
 use sqlx::{Row as _, postgres::PgRow};
 
@@ -53,17 +53,32 @@ impl ReadModels {
     /// # Errors
     /// As [`QueryError`] says. A product that was set aside counts unless it is known not to have the SKU.
     pub async fn variant(&self, sku: &Sku, freshness: Freshness) -> Result<Fresh<Option<Offer>>, QueryError> {
+        let offers = self.variants(std::slice::from_ref(sku), freshness).await?;
+        Ok(Fresh { value: offers.value.into_iter().next(), reflects: offers.reflects })
+    }
+
+    /// The same for several SKUs at once, by SKU; those that no product has are not among them.
+    ///
+    /// # Errors
+    /// As [`ReadModels::variant`].
+    pub async fn variants(
+        &self,
+        skus: &[Sku],
+        freshness: Freshness,
+    ) -> Result<Fresh<Vec<Offer>>, QueryError> {
         let statement = Statement::new(
             NAME,
             "p.aggregate_type = 'product' AND ( \
-                 EXISTS (SELECT FROM variants v WHERE v.product = p.aggregate_id AND v.sku = $1) \
+                 EXISTS (SELECT FROM variants v WHERE v.product = p.aggregate_id AND v.sku = ANY($1)) \
                  OR NOT EXISTS (SELECT FROM products WHERE id = p.aggregate_id))",
-            "SELECT true AS found, sku, product, title, price, currency FROM variants WHERE sku = $1 \
-             ORDER BY listed_at LIMIT 1",
+            "SELECT DISTINCT ON (sku) true AS found, sku, product, title, price, currency, tax_category, \
+                    weight_grams, purchase_limit \
+             FROM variants WHERE sku = ANY($1) ORDER BY sku, listed_at",
             "",
         );
-        let rows = self.asker.ask(&statement, freshness, |query| query.bind(sku.as_str())).await?;
-        rows.try_map(|rows| Ok(rows.first().map(offer_of).transpose()?))
+        let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(skus.clone())).await?;
+        rows.try_map(|rows| Ok(rows.iter().map(offer_of).collect::<Result<_, _>>()?))
     }
 }
 
@@ -93,5 +108,17 @@ fn offer_of(row: &PgRow) -> Result<Offer, sqlx::Error> {
         product: named(row, "product")?,
         title: named(row, "title")?,
         price: Money::new(row.try_get("price")?, named(row, "currency")?),
+        tax_category: named_if_any(row, "tax_category")?,
+        weight_grams: counted(row.try_get("weight_grams")?)?,
+        purchase_limit: match row.try_get::<Option<i64>, _>("purchase_limit")? {
+            None => None,
+            Some(limit) => {
+                Some(Quantity::new(counted(limit)?).map_err(|error| sqlx::Error::Decode(error.into()))?)
+            }
+        },
     })
+}
+
+fn counted(stored: i64) -> Result<u32, sqlx::Error> {
+    u32::try_from(stored).map_err(|error| sqlx::Error::Decode(error.into()))
 }

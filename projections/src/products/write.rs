@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::product::{Event, Variant};
+use domain::{
+    product::{Event, Variant},
+    value::Text,
+};
 use sqlx::{PgConnection, Row as _};
 use store::follow::ApplyError;
 
@@ -104,8 +107,10 @@ async fn insert_variants(
         .flat_map(|(id, listed, row)| row.variants.iter().map(move |variant| (*id, *listed, variant)))
         .collect();
     sqlx::query(
-        "INSERT INTO variants (sku, product, title, price, currency, listed_at) \
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[])",
+        "INSERT INTO variants (sku, product, title, price, currency, listed_at, tax_category, weight_grams, \
+                               purchase_limit) \
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], \
+                              $7::text[], $8::bigint[], $9::bigint[])",
     )
     .bind(column(&offers, |(_, _, variant)| variant.sku.as_str()))
     .bind(column(&offers, |(id, _, _)| *id))
@@ -113,6 +118,9 @@ async fn insert_variants(
     .bind(column(&offers, |(_, _, variant)| variant.price.amount))
     .bind(column(&offers, |(_, _, variant)| variant.price.currency.as_str()))
     .bind(column(&offers, |(_, listed, _)| listed.at))
+    .bind(column(&offers, |(_, _, variant)| variant.tax_category.as_ref().map(Text::as_str)))
+    .bind(column(&offers, |(_, _, variant)| i64::from(variant.weight_grams)))
+    .bind(column(&offers, |(_, _, variant)| variant.purchase_limit.map(|limit| i64::from(limit.get()))))
     .execute(connection)
     .await?;
     Ok(())

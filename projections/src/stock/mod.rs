@@ -88,7 +88,8 @@ impl Projection for Stocks {
                 AnyEvent::InventoryItem(event) => {
                     Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
                 }
-                AnyEvent::Cart(_)
+                AnyEvent::Allowance(_)
+                | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_)
@@ -228,7 +229,7 @@ async fn write_holds(connection: &mut PgConnection, holds: &Holds<'_>) -> Result
     Ok(())
 }
 
-fn moment_if_any<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn moment_if_any<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => store::rfc3339::serialize(time, serializer),
         None => serializer.serialize_none(),

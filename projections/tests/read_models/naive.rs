@@ -54,7 +54,7 @@ pub async fn check(world: &World) {
                 variants += product.listing().unwrap().variants.len();
                 check_product(world, token, &stream.id, product, at).await;
             }
-            AnyState::Checkout(_) => panic!("nobody checks out here"),
+            AnyState::Allowance(_) | AnyState::Checkout(_) => panic!("nobody checks out here"),
         }
     }
     assert_eq!(world.rows().await.len(), streams.len() + reservations + variants);
@@ -80,12 +80,23 @@ async fn check_cart(world: &World, token: Token, id: &str, cart: &Cart, at: (i64
     let shown = world.read.cart(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
     assert_eq!((shown.version, shown.position), at, "{id}");
     assert_eq!(shown.order.as_ref(), cart.order(), "{id}");
-    if let Some(total) = cart.total() {
-        assert_eq!((shown.status, shown.total), (carts::Status::Open, total), "{id}");
-        assert_eq!(shown.lines, cart.lines(), "{id}");
-    } else {
-        assert_eq!(shown.status, carts::Status::CheckedOut, "{id}");
-        assert!(!shown.lines.is_empty(), "{id}");
+    assert_eq!(shown.merged_into.as_ref(), cart.merged_into(), "{id}");
+    let status = match cart {
+        Cart::Unopened => panic!("{id} was never opened"),
+        Cart::Open(_) => carts::Status::Open,
+        Cart::CheckedOut { .. } => carts::Status::CheckedOut,
+        Cart::Expired { .. } => carts::Status::Expired,
+        Cart::Merged { .. } => carts::Status::Merged,
+    };
+    assert_eq!(shown.status, status, "{id}");
+    match cart {
+        Cart::Open(basket) | Cart::Merged { basket, .. } => {
+            assert_eq!((&shown.lines, shown.expires_at), (&basket.lines, basket.expires_at), "{id}");
+            assert!(cart.total().is_none_or(|total| total == shown.total), "{id}");
+        }
+        Cart::CheckedOut { .. } => assert!(!shown.lines.is_empty(), "{id}"),
+        Cart::Expired { at, .. } => assert_eq!(shown.expires_at, Some(*at), "{id}"),
+        Cart::Unopened => {}
     }
 }
 

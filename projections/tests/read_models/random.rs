@@ -75,11 +75,27 @@ fn stock(dice: &mut Dice) -> AnyCommand {
 
 fn cart(dice: &mut Dice) -> AnyCommand {
     let name = dice.name("S", 4);
-    let command = match dice.roll(7) {
-        0..=1 => cart::Command::Open { customer: None, currency: Currency::GBP },
-        2..=3 => cart::Command::AddLine(cart_line(&name, dice.roll(4) + 1, dice.roll(500).into())),
-        4 => cart::Command::SetQuantity { sku: sku(&name), quantity: units(dice.roll(9) + 1) },
-        5 => cart::Command::RemoveLine { sku: sku(&name) },
+    let (other, customer) = (|dice: &mut Dice| dice.name("c", 4).parse().unwrap(), || "u".parse().unwrap());
+    let expires_at = Some(dice.time()).filter(|_| dice.roll(2) == 0);
+    let line = |dice: &mut Dice| cart_line(&name, dice.roll(4) + 1, dice.roll(500).into());
+    let currency = Currency::GBP;
+    let command = match dice.roll(13) {
+        0..=1 => cart::Command::Open { customer: None, currency, expires_at },
+        2..=5 => cart::Command::AddLine { line: line(dice), expires_at },
+        6 => cart::Command::SetQuantity { sku: sku(&name), quantity: units(dice.roll(9) + 1), expires_at },
+        7 => cart::Command::RemoveLine { sku: sku(&name) },
+        8 => cart::Command::AcceptPrices {
+            prices: vec![cart::Price { sku: sku(&name), unit_price: gbp(dice.roll(500).into()) }],
+        },
+        9 => cart::Command::Expire { now: dice.time() },
+        10 => match dice.roll(4) {
+            0 => cart::Command::MergeInto { into: other(dice), customer: customer() },
+            _ => cart::Command::UndoMerge { into: other(dice) },
+        },
+        11 => {
+            let (from, lines) = (other(dice), vec![line(dice)]);
+            cart::Command::TakeLines { from, customer: customer(), currency, lines, expires_at }
+        }
         _ => cart::Command::CheckOut {
             order: dice.name("o", 6).parse().unwrap(),
             payment: dice.name("p", 4).parse().unwrap(),
@@ -87,6 +103,11 @@ fn cart(dice: &mut Dice) -> AnyCommand {
             delivery: delivery(),
             expected_total: None,
             pay_by: dice.time(),
+            now: None,
+            prices: vec![],
+            quote: None,
+            capture: CaptureWhen::AtOnce,
+            attempts_max: None,
         },
     };
     command.into()

@@ -191,6 +191,9 @@ pub fn cart_line(name: &str, quantity: u32, price: i64) -> cart::Line {
         title: text(name),
         quantity: units(quantity),
         unit_price: gbp(price),
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: None,
     }
 }
 
@@ -203,7 +206,14 @@ pub fn listing(title: &str, variants: &[(&str, i64)]) -> product::Listing {
         images: vec![],
         variants: variants
             .iter()
-            .map(|(name, price)| product::Variant { sku: sku(name), title: None, price: gbp(*price) })
+            .map(|(name, price)| product::Variant {
+                sku: sku(name),
+                title: None,
+                price: gbp(*price),
+                tax_category: None,
+                weight_grams: 0,
+                purchase_limit: None,
+            })
             .collect(),
     }
 }

@@ -27,3 +27,38 @@ fn checked_out(mut event: Value) -> Value {
     }
     event
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{AnyEvent, cart::Event, payment::CaptureWhen};
+
+    use super::*;
+    use crate::upcast::to_current;
+
+    fn read(event_type: &str, payload: &str) -> Event {
+        let payload = to_current(AggregateType::Cart, event_type, "1", payload).unwrap().unwrap();
+        let mut json = serde_json::Deserializer::from_str(&payload);
+        match AnyEvent::deserialize(AggregateType::Cart, &mut json).unwrap() {
+            AnyEvent::Cart(event) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_old_checkout_is_captured_at_once_and_paid_in_one_attempt() {
+        let event = read("CheckedOut", include_str!("../../tests/golden/cart.CheckedOut.v1.json"));
+        let Event::CheckedOut { lines, total, quote, capture, attempts_max, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!((lines.len(), total.amount, quote), (1, 1_530, None));
+        assert_eq!((capture, attempts_max), (CaptureWhen::AtOnce, 1));
+    }
+
+    #[test]
+    fn an_old_line_weighs_nothing_and_keeps_no_cart_open() {
+        let event = read("LineAdded", include_str!("../../tests/golden/cart.LineAdded.v1.json"));
+        let Event::LineAdded { line, expires_at } = event else { panic!("{event:?}") };
+        assert_eq!((line.weight_grams, line.tax_category, line.purchase_limit), (0, None, None));
+        assert_eq!(expires_at, None);
+    }
+}

@@ -224,8 +224,9 @@ fn an_expiry_is_a_timer_at_the_next_hour() {
         (policy::EXPIRY.issues)(Fact { id: "cart", event: &event, at: at(0) })
     };
     let expected = Issue::timer(at(hour), "cart", Command::Expire { now: at(hour) });
-    assert_eq!(timers(opened(None)), [expected.clone()]);
-    assert_eq!(timers(Event::MergeUndone { into: named("mine"), expires_at: Some(at(hour)) }), [expected]);
+    for event in [opened(None), Event::MergeUndone { into: named("mine"), expires_at: Some(at(hour)) }] {
+        assert_eq!(timers(event), std::slice::from_ref(&expected));
+    }
     assert_eq!(timers(added(mug(1, 1))), []);
     assert_eq!(timers(Event::Expired {}), []);
 }

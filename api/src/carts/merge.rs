@@ -1,0 +1,149 @@
+//! A guest's cart goes into a customer's; the answer tells what the other cart said.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use domain::{
+    AggregateType, AnyEvent,
+    cart::{Command, Decline, Event, LeftOut, Line},
+    value::{CartId, CustomerId},
+};
+use serde::{Deserialize, Serialize};
+use store::log::Recorded;
+use uuid::Uuid;
+
+use super::history;
+use crate::{
+    Shop,
+    answer::Done,
+    awaiting::{Deadline, Watch},
+    extract::{Json, Path},
+    freshness::Wait,
+    idempotency::Call,
+    problem::Problem,
+};
+
+/// Whose the guest turns out to be, and the cart that takes the lines; it is opened if need be.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    into: CartId,
+    customer: CustomerId,
+}
+
+/// What the other cart took.
+#[derive(Debug, Serialize)]
+struct Merged {
+    /// The other cart.
+    id: CartId,
+    version: i64,
+    /// The lines of the other cart that changed, as they are now.
+    lines: Vec<Line>,
+    /// What found no room there.
+    left_out: Vec<LeftOut>,
+}
+
+/// What the other cart said.
+enum Verdict {
+    Taken { lines: Vec<Line>, left_out: Vec<LeftOut> },
+    Declined(Decline),
+}
+
+/// `POST /v1/carts/{id}/merge`
+pub async fn merge(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Path(id): Path<CartId>,
+    Wait(wait): Wait,
+    Json(body): Json<Merge>,
+) -> Result<Response, Problem> {
+    let run = call.run(&shop, &body)?;
+    let Merge { into, customer } = body;
+    let mut waiting = Waiting {
+        guest: Watch::new(&shop, AggregateType::Cart, id.as_str()),
+        other: Watch::new(&shop, AggregateType::Cart, into.as_str()),
+        deadline: Deadline::after(&shop, wait),
+        merger: run.correlation_id(),
+        from: id,
+        into,
+    };
+    let command = Command::MergeInto { into: waiting.into.clone(), customer };
+    let done = run.execute(&shop, waiting.from.as_str(), command).await?;
+    waiting.answer(&shop, done).await
+}
+
+/// The two streams that tell how a merge ends.
+struct Waiting {
+    guest: Watch,
+    other: Watch,
+    deadline: Deadline,
+    /// What the events of this merge are known by, unlike those of an earlier one of the same carts.
+    merger: Uuid,
+    from: CartId,
+    into: CartId,
+}
+
+impl Waiting {
+    async fn answer(&mut self, shop: &Shop, done: Done) -> Result<Response, Problem> {
+        let Some((recorded, verdict)) = self.verdict(shop, &done).await? else {
+            return Ok(done.respond(StatusCode::ACCEPTED, done.receipt(self.from.as_str())));
+        };
+        match verdict {
+            Verdict::Taken { lines, left_out } => {
+                let done = done.then(&recorded);
+                let merged = Merged { id: self.into.clone(), version: done.version, lines, left_out };
+                Ok(done.respond(StatusCode::OK, merged))
+            }
+            Verdict::Declined(reason) => {
+                let undone = self.undone(shop, &done).await?;
+                let done = done.then(undone.as_ref().unwrap_or(&recorded));
+                let problem = Problem::new("cart.merge_declined", "the other cart did not take the lines");
+                Err(done.problem(problem.with("reason", reason)))
+            }
+        }
+    }
+
+    async fn verdict(&mut self, shop: &Shop, done: &Done) -> Result<Option<(Recorded, Verdict)>, Problem> {
+        let look = |recorded: &Recorded| {
+            let ours = made_by(recorded, done, self.merger);
+            ours.then(|| verdict(recorded, &self.from)).flatten()
+        };
+        if done.events.is_empty() {
+            let told = history(shop, &self.into).await?;
+            let last = told.into_iter().rev().find_map(|recorded| Some((look(&recorded)?, recorded)));
+            if let Some((verdict, recorded)) = last {
+                return Ok(Some((recorded, verdict)));
+            }
+        }
+        self.other.first(shop, (0, done.replayed), self.deadline, look).await
+    }
+
+    /// Waits until the guest's cart is open again, so that whoever is told of it can use it.
+    async fn undone(&mut self, shop: &Shop, done: &Done) -> Result<Option<Recorded>, Problem> {
+        let look = |recorded: &Recorded| {
+            let undone = matches!(recorded.event, AnyEvent::Cart(Event::MergeUndone { .. }));
+            (undone && made_by(recorded, done, self.merger)).then_some(())
+        };
+        let found = self.guest.first(shop, (0, done.replayed), self.deadline, look).await?;
+        Ok(found.map(|(recorded, ())| recorded))
+    }
+}
+
+/// Whether an event follows from this merge. Where the carts were merged before, by another request, any will do.
+fn made_by(recorded: &Recorded, done: &Done, merger: Uuid) -> bool {
+    done.events.is_empty() || recorded.metadata.correlation_id == merger
+}
+
+/// What an event of the other cart says about the lines of this one.
+fn verdict(recorded: &Recorded, guest: &CartId) -> Option<Verdict> {
+    let AnyEvent::Cart(event) = &recorded.event else {
+        return None;
+    };
+    match event {
+        Event::LinesTaken { from, lines, left_out, .. } if from == guest => {
+            Some(Verdict::Taken { lines: lines.clone(), left_out: left_out.clone() })
+        }
+        Event::LinesDeclined { from, reason } if from == guest => Some(Verdict::Declined(*reason)),
+        _ => None,
+    }
+}
