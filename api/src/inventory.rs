@@ -133,6 +133,7 @@ pub async fn reserve(
         reservation: reservation.clone(),
         quantity: body.quantity,
         expires_at: body.ttl_seconds.map(|ttl| now.plus_millis(i64::from(ttl) * 1_000)),
+        in_stock: false,
         now,
     };
     let done = run.execute(&shop, sku.as_str(), command).await?;

@@ -47,6 +47,7 @@ async fn main() {
                 reservation,
                 quantity,
                 expires_at: None,
+                in_stock: false,
                 now: Time::from_millis(0),
             },
             _ => inventory_item::Command::Allocate {

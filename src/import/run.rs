@@ -166,6 +166,7 @@ impl<'a> Run<'a> {
                 reservation: reservation(&bill.id),
                 quantity: *quantity,
                 expires_at: None,
+                in_stock: false,
                 now: bill.at,
             }
             .into(),

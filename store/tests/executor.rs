@@ -23,6 +23,7 @@ fn reserve(name: &str, units: u32) -> Command {
         reservation: ReservationId::new(name).unwrap(),
         quantity: Quantity::new(units).unwrap(),
         expires_at: None,
+        in_stock: false,
         now: Time::from_millis(0),
     }
 }

@@ -27,6 +27,7 @@ fn reserve(name: &str) -> Command {
         reservation: ReservationId::new(name).unwrap(),
         quantity: Quantity::new(2).unwrap(),
         expires_at: None,
+        in_stock: false,
         now: Time::from_millis(0),
     }
 }

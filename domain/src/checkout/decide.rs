@@ -1,6 +1,7 @@
 //! What a checkout concludes from what it learns.
 
 use super::{
+    FIRST_WAIT_MS, TRIES_MAX,
     Checkout, Command, Event, Notes, Plan, Refusal, Shortage, Step,
     issues::{limited, skus},
 };
@@ -25,7 +26,7 @@ impl Aggregate for Checkout {
             Self::Allocating { notes, .. } => allocating(*notes, command),
             Self::InReview { .. } => in_review(&command),
             Self::Done { plan } => done(plan, &command),
-            Self::Closed { refund_due, .. } => closed(*refund_due, &command),
+            Self::Closed { refund_due, failures, .. } => closed(*refund_due, *failures, &command),
         })
     }
 
@@ -63,9 +64,14 @@ impl Aggregate for Checkout {
             | (Self::AwaitingPayment { plan, .. }, Event::GivenUp { .. })
             | (Self::Allocating { plan, .. }, Event::AllocationFailed { .. } | Event::Reversed { .. })
             | (Self::InReview { plan } | Self::Done { plan }, Event::Reversed { .. }) => {
-                Self::Closed { plan, refund_due: false }
+                Self::Closed { plan, refund_due: false, failures: 0 }
             }
-            (Self::Closed { plan, .. }, Event::RefundDue {}) => Self::Closed { plan, refund_due: true },
+            (Self::Closed { plan, failures, .. }, Event::RefundDue {}) => {
+                Self::Closed { plan, refund_due: true, failures }
+            }
+            (Self::Closed { plan, refund_due, failures }, Event::RetryPlanned { .. }) => {
+                Self::Closed { plan, refund_due, failures: failures.saturating_add(1) }
+            }
             (
                 state,
                 Event::Started(_)
@@ -83,7 +89,10 @@ impl Aggregate for Checkout {
                 | Event::Reversed { .. }
                 | Event::ClaimsReturned {}
                 | Event::PaymentOrphaned {}
-                | Event::RefundDue {},
+                | Event::RefundDue {}
+                | Event::RetryPlanned { .. }
+                | Event::UndoRetried {}
+                | Event::UndoFailed {},
             ) => state,
         }
     }
@@ -108,9 +117,11 @@ fn concerns_another_payment(plan: &Plan, command: &Command) -> bool {
         | Command::PaymentCaptured { payment }
         | Command::PaymentDeclined { payment }
         | Command::PaymentCaptureFailed { payment }
-        | Command::PaymentTimedOut { payment } => plan.payment != *payment,
+        | Command::PaymentTimedOut { payment }
+        | Command::PaymentUndoFailed { payment, .. } => plan.payment != *payment,
         Command::Start(_)
         | Command::Answered { .. }
+        | Command::TryAgain {}
         | Command::PayByPassed {}
         | Command::OrderHeld {}
         | Command::OrderReleased {}
@@ -228,8 +239,14 @@ fn unconfirmed(refusal: &AnyRefusal) -> Option<Event> {
     }
 }
 
-fn closed(refund_due: bool, command: &Command) -> Vec<Event> {
+fn closed(refund_due: bool, failures: u32, command: &Command) -> Vec<Event> {
     match command {
+        Command::PaymentUndoFailed { at, .. } if failures < TRIES_MAX => {
+            let factor = 5_i64.saturating_pow(failures);
+            vec![Event::RetryPlanned { due: at.plus_millis(FIRST_WAIT_MS.saturating_mul(factor)) }]
+        }
+        Command::PaymentUndoFailed { .. } => vec![Event::UndoFailed {}],
+        Command::TryAgain {} => vec![Event::UndoRetried {}],
         Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed { .. } => {
             vec![Event::PaymentOrphaned {}]
         }

@@ -83,14 +83,15 @@ fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId,
         Event::AuthorizationTimedOut { order, .. } => {
             Some((order.clone(), Command::PaymentTimedOut { payment }))
         }
+        Event::VoidFailed { order, .. } | Event::RefundFailed { order, .. } => {
+            Some((order.clone(), Command::PaymentUndoFailed { payment, at }))
+        }
         Event::IntentOpened { .. }
         | Event::AuthorizationRequested { .. }
         | Event::CaptureRequested { .. }
         | Event::VoidRequested { .. }
         | Event::Voided { .. }
-        | Event::VoidFailed { .. }
         | Event::RefundRequested { .. }
-        | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => None,
+        | Event::Refunded { .. } => None,
     }
 }

@@ -39,7 +39,8 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
         Event::GivenUp { .. }
         | Event::AllocationFailed { .. }
         | Event::Reversed { .. }
-        | Event::PaymentOrphaned {} => Some(Step::Undo),
+        | Event::PaymentOrphaned {}
+        | Event::UndoRetried {} => Some(Step::Undo),
         Event::CancellationNoted { .. }
         | Event::HoldNoted {}
         | Event::HoldLifted {}
@@ -48,7 +49,9 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
         | Event::AttemptFailed {}
         | Event::ReviewAwaited {}
         | Event::ClaimsReturned {}
-        | Event::RefundDue {} => None,
+        | Event::RefundDue {}
+        | Event::RetryPlanned { .. }
+        | Event::UndoFailed {} => None,
     }
 }
 
@@ -61,7 +64,8 @@ pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
         | Event::HoldNoted {}
         | Event::HoldLifted {}
         | Event::AttemptFailed {}
-        | Event::ReviewAwaited {} => vec![],
+        | Event::ReviewAwaited {}
+        | Event::UndoFailed {} => vec![],
         Event::Reserved {} => reserved(plan),
         Event::ReservationFailed { refusals, .. } => reservation_failed(plan, refusals),
         Event::Accepted { at } => each_sku(plan, |_| allocate(plan, *at)),
@@ -83,6 +87,14 @@ pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
         Event::ClaimsReturned {} => give_back(plan, |_| true),
         Event::PaymentOrphaned {} => undo_payment(plan),
         Event::RefundDue {} => refund_due(plan),
+        Event::RetryPlanned { due } => {
+            vec![Issue::timer(*due, plan.order.as_str(), super::Command::TryAgain {})]
+        }
+        // Whichever of the two refunds has failed is asked for again; the other finds nothing left.
+        Event::UndoRetried {} => {
+            let refund = refund_all(plan, plan.order.clone().into());
+            undo_payment(plan).into_iter().chain(refund).collect()
+        }
     }
 }
 
@@ -119,6 +131,7 @@ fn started(plan: &Plan) -> Vec<Issue> {
         reservation: plan.order.clone().into(),
         quantity,
         expires_at: Some(plan.pay_by.plus_millis(RESERVATION_GRACE_MS)),
+        in_stock: false,
         now: plan.at,
     }));
     issues.extend(limited(plan).into_iter().map(|Limited { id, quantity, limit }| {

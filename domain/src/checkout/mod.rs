@@ -42,6 +42,10 @@ fn heard(event: &Event, refused: Vec<Refused>) -> Option<AnyCommand> {
     Some(Command::Answered { step, refused }.into())
 }
 
+/// What the gateway did not undo is asked for again so often, after 1, 5, 25 minutes and so on.
+pub const TRIES_MAX: u32 = 5;
+/// How long the first wait is.
+pub const FIRST_WAIT_MS: i64 = 60_000;
 /// Reservations outlive the wait for payment by this, so that the manager gives up before they do.
 pub const RESERVATION_GRACE_MS: i64 = 10 * 60 * 1_000;
 
@@ -115,6 +119,10 @@ pub enum Command {
     PaymentCaptureFailed { payment: PaymentId },
     /// The gateway never answered.
     PaymentTimedOut { payment: PaymentId },
+    /// The gateway did not let go, or did not give back.
+    PaymentUndoFailed { payment: PaymentId, at: Time },
+    /// It is time to try that again.
+    TryAgain {},
     /// The time to pay is over.
     PayByPassed {},
     /// The order is held until somebody has looked at it.
@@ -176,6 +184,12 @@ pub enum Event {
     PaymentOrphaned {},
     /// A payment was captured for an order that nobody will fulfil; give it back.
     RefundDue {},
+    /// The gateway did not undo the payment; try again then.
+    RetryPlanned { due: Time },
+    /// Undo the payment, once more.
+    UndoRetried {},
+    /// Trying is over: somebody has to see to the payment.
+    UndoFailed {},
 }
 
 impl crate::Event for Event {
@@ -196,6 +210,9 @@ impl crate::Event for Event {
         ("ClaimsReturned", "1"),
         ("PaymentOrphaned", "1"),
         ("RefundDue", "1"),
+        ("RetryPlanned", "1"),
+        ("UndoRetried", "1"),
+        ("UndoFailed", "1"),
     ];
 
     fn event_type(&self) -> &'static str {
@@ -216,6 +233,9 @@ impl crate::Event for Event {
             Self::ClaimsReturned {} => "ClaimsReturned",
             Self::PaymentOrphaned { .. } => "PaymentOrphaned",
             Self::RefundDue { .. } => "RefundDue",
+            Self::RetryPlanned { .. } => "RetryPlanned",
+            Self::UndoRetried {} => "UndoRetried",
+            Self::UndoFailed {} => "UndoFailed",
         }
     }
 }
@@ -286,6 +306,8 @@ pub enum Checkout {
         plan: Plan,
         /// Whether the refund was asked for.
         refund_due: bool,
+        /// How often the gateway did not undo the payment.
+        failures: u32,
     },
 }
 

@@ -390,6 +390,7 @@ fn a_hold_covers_all_lines_of_its_sku_and_outlives_the_wait() {
         reservation: ReservationId::from(plan.order.clone()),
         quantity: units(5),
         expires_at: Some(plan.pay_by.plus_millis(RESERVATION_GRACE_MS)),
+        in_stock: false,
         now: plan.at,
     };
     let issue = issues(&plan, &Event::Started(plan.clone())).into_iter().nth(1);

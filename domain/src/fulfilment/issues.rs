@@ -113,6 +113,8 @@ fn started(plan: &EditPlan) -> Vec<Issue> {
         reservation: plan.edit.clone().into(),
         quantity: units.quantity,
         expires_at: Some(until),
+        // What is added cannot wait: the edit takes effect as a whole, or not at all.
+        in_stock: true,
         now: plan.at,
     };
     let mut issues = each(&plan.add, reserve);

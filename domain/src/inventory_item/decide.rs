@@ -15,6 +15,8 @@ struct Wish {
     reservation: ReservationId,
     quantity: Quantity,
     expires_at: Option<Time>,
+    /// Whether units that are still to come do not count.
+    in_stock: bool,
 }
 
 impl InventoryItem {
@@ -31,8 +33,8 @@ impl InventoryItem {
                 self.count_at(place(location), counted, expected, reference)
             }
             Command::Transfer { transfer, from, to, quantity } => self.transfer(transfer, from, to, quantity),
-            Command::Reserve { reservation, quantity, expires_at, now } => {
-                self.reserve(Wish { reservation, quantity, expires_at }, now)
+            Command::Reserve { reservation, quantity, expires_at, in_stock, now } => {
+                self.reserve(Wish { reservation, quantity, expires_at, in_stock }, now)
             }
             Command::Extend { reservation, expires_at, now } => self.extend(reservation, expires_at, now),
             Command::Release { reservation } => Ok(self.release(reservation)),
@@ -125,13 +127,14 @@ impl InventoryItem {
 
     /// What of the wish is granted: all of it, or all of it with some units to come.
     fn granted(&self, wish: Wish, free: i64, backordered: i64) -> Result<Event, Refusal> {
-        let Wish { reservation, quantity, expires_at } = wish;
+        let Wish { reservation, quantity, expires_at, in_stock } = wish;
         let free = free.max(0);
         let short = u32::try_from(units(quantity).saturating_sub(free)).unwrap_or(0);
         let Ok(short) = Quantity::new(short) else {
             return Ok(Event::Reserved { reservation, quantity, expires_at });
         };
         let (limit, promised_at) = match &self.policy {
+            _ if in_stock => (Some(0), None),
             StockPolicy::Deny => (Some(0), None),
             StockPolicy::Backorder { limit, promised_at } => (*limit, *promised_at),
             StockPolicy::Preorder { limit, available_from } => (*limit, Some(*available_from)),
@@ -192,12 +195,29 @@ impl InventoryItem {
     }
 
     fn put_back(&self, reservation: ReservationId, quantity: Quantity, reference: Option<Text>) -> Decision {
-        if self.reservations.contains_key(&reservation) {
-            return Ok(self.release(reservation));
+        if let Some(held) = self.reservations.get(&reservation) {
+            return Ok(self.give_up(reservation, held, quantity));
         }
         let delta = i32::try_from(quantity.get()).ok().and_then(NonZeroI32::new);
         let delta = delta.ok_or(Refusal::TooMuch { max: i64::from(i32::MAX) })?;
         self.adjust(delta, AdjustReason::Returned, LocationId::main(), reference)
+    }
+
+    /// Some units of a hold are no longer wanted: first those that are still to come. A hold that lacked nothing but
+    /// these is handed over, if that was all it waited for.
+    fn give_up(&self, reservation: ReservationId, held: &Reservation, unwanted: Quantity) -> Vec<Event> {
+        let Some(left) = held.quantity.get().checked_sub(unwanted.get()).and_then(|left| Quantity::new(left).ok())
+        else {
+            return self.release(reservation);
+        };
+        let short = held.short().min(unwanted.get());
+        let complete = short == held.short() && held.short.as_ref().is_some_and(|short| short.committed);
+        let released = Event::Released { reservation: reservation.clone(), quantity: unwanted, short };
+        let mut draft = Draft::new(self).with(released);
+        if complete {
+            draft.allocate(&reservation, left);
+        }
+        draft.finish()
     }
 
     fn set_policy(&self, policy: StockPolicy) -> Vec<Event> {

@@ -29,9 +29,8 @@ impl InventoryItem {
                 }
                 None => held,
             }),
-            Event::Released { reservation, .. } | Event::Expired { reservation, .. } => {
-                self.let_go(&reservation)
-            }
+            Event::Released { reservation, quantity, short } => self.reduced(&reservation, quantity, short),
+            Event::Expired { reservation, .. } => self.let_go(&reservation),
             Event::Allocated { ref reservation, .. } => {
                 if self.reservations.contains_key(reservation) {
                     self.moved(&event).let_go(reservation)
@@ -100,6 +99,20 @@ impl InventoryItem {
             self.expiring.remove(&(expires_at, id));
         }
         self
+    }
+
+    /// The hold without some of its units, of which `short` were still to come.
+    fn reduced(self, id: &ReservationId, quantity: Quantity, short: u32) -> Self {
+        let left = self.reservations.get(id).map_or(0, |held| held.quantity.get().saturating_sub(quantity.get()));
+        let Ok(left) = Quantity::new(left) else {
+            return self.let_go(id);
+        };
+        self.changed(id, |held| {
+            let still_short = held.short().saturating_sub(short);
+            let units = Quantity::new(still_short.min(left.get())).ok();
+            let short = held.short.and_then(|short| units.map(|units| Short { units, ..short }));
+            Reservation { quantity: left, short, ..held }
+        })
     }
 
     fn filled(self, id: &ReservationId, quantity: Quantity) -> Self {

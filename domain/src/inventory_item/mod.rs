@@ -128,6 +128,9 @@ pub enum Command {
         quantity: Quantity,
         #[serde(default)]
         expires_at: Option<Time>,
+        /// Only units that are there, whatever the policy promises.
+        #[serde(default)]
+        in_stock: bool,
         now: Time,
     },
     /// Hold them for longer, once.

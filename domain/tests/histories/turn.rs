@@ -202,6 +202,7 @@ fn rival(world: &mut World, fresh: &str, sku: usize, units: u32) {
         reservation: named(format!("rival-{fresh}")),
         quantity: quantity(units),
         expires_at: Some(now.plus_millis(3_600_000)),
+        in_stock: false,
         now,
     };
     world.client(shop::SKUS[sku], reserve);

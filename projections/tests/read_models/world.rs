@@ -135,6 +135,7 @@ pub fn reserve(name: &str, quantity: u32, expires_at: Option<i64>) -> inventory_
         reservation: ReservationId::new(name).unwrap(),
         quantity: units(quantity),
         expires_at: expires_at.map(Time::from_millis),
+        in_stock: false,
         now: Time::from_millis(0),
     }
 }
