@@ -57,6 +57,7 @@ fn check_out() -> impl Strategy<Value = Command> {
             quote: None,
             capture: CaptureWhen::OnShipment,
             attempts_max,
+            review: None,
         },
     )
 }
@@ -208,6 +209,7 @@ fn buy(prices: Vec<Price>, quote: Option<Quote>, now: Option<Time>) -> Command {
         quote,
         capture: CaptureWhen::AtOnce,
         attempts_max: None,
+        review: None,
     }
 }
 

@@ -1,8 +1,7 @@
 //! What a checkout concludes from what it learns.
 
 use super::{
-    FIRST_WAIT_MS, TRIES_MAX,
-    Checkout, Command, Event, Notes, Plan, Refusal, Shortage, Step,
+    Checkout, Command, Event, FIRST_WAIT_MS, Notes, Plan, Refusal, Shortage, Step, TRIES_MAX,
     issues::{limited, skus},
 };
 use crate::{Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused};

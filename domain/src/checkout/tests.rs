@@ -1,15 +1,11 @@
-//! Random histories of checkouts, driven together with real aggregates: nothing leaks.
-
-mod world;
+//! What a checkout concludes, and what it wants done. That nothing leaks is a matter of all aggregates together:
+//! `tests/histories`.
 
 use proptest::prelude::*;
 
-use self::world::{Hold, World};
 use super::{issues::issues, *};
 use crate::{
-    AnyEvent, AnyRefusal, cart, inventory_item,
-    order::{self, Order},
-    payment,
+    AnyEvent, AnyRefusal, allowance, cart, inventory_item, order, payment,
     process::{Fact, Issue, Refused},
     testing::{Again, caused, delivery, fold, named, play, pounds, units},
     value::ReservationId,
@@ -36,44 +32,17 @@ fn plan(number: usize, method: Method, lines: &[(usize, u32, i64)]) -> Plan {
         method,
         delivery: delivery(),
         lines: lines.iter().map(line).collect(),
+        quote: None,
+        capture: CaptureWhen::AtOnce,
+        attempts_max: 1,
+        review: None,
         total: pounds(lines.iter().map(|(_, quantity, price)| i64::from(*quantity) * price).sum()),
         pay_by: Time::from_millis(1_000),
         at: Time::from_millis(0),
     }
 }
 
-/// Something that happens next; the number picks among what could.
-#[derive(Clone, Copy, Debug)]
-enum Turn {
-    Step(usize),
-    Crash(usize),
-    Authorize(usize, &'static str),
-    Answer(usize, bool),
-    TimeOut(usize),
-    Settle(usize, bool),
-    Capture(usize, Option<i64>),
-    Cancel(usize),
-    Timer(usize),
-    Rival(usize, u32),
-}
-
 const CHECKOUTS: usize = 2;
-
-fn turn() -> impl Strategy<Value = Turn> {
-    let which = || 0..CHECKOUTS;
-    prop_oneof![
-        30 => which().prop_map(Turn::Step),
-        2 => which().prop_map(Turn::Crash),
-        5 => (which(), prop::sample::select(&["a-1", "a-2"][..])).prop_map(|(which, attempt)| Turn::Authorize(which, attempt)),
-        5 => (0..8_usize, prop::bool::weighted(0.8)).prop_map(|(pick, approve)| Turn::Answer(pick, approve)),
-        1 => (0..8_usize).prop_map(Turn::TimeOut),
-        4 => (0..8_usize, prop::bool::weighted(0.4)).prop_map(|(pick, fails)| Turn::Settle(pick, fails)),
-        1 => (which(), prop::option::of(1..500_i64)).prop_map(|(which, pence)| Turn::Capture(which, pence)),
-        2 => which().prop_map(Turn::Cancel),
-        1 => (0..8_usize).prop_map(Turn::Timer),
-        1 => (0..SKUS.len(), 1..4_u32).prop_map(|(sku, quantity)| Turn::Rival(sku, quantity)),
-    ]
-}
 
 fn plans() -> impl Strategy<Value = Vec<Plan>> {
     let method = prop_oneof![3 => Just(Method::Card), 1 => Just(Method::CashOnDelivery)];
@@ -83,102 +52,6 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
         let plans = plans.into_iter().enumerate();
         plans.map(|(number, (method, lines))| plan(number, method, &lines)).collect()
     })
-}
-
-fn take(world: &mut World, turn: Turn) {
-    match turn {
-        Turn::Step(which) => {
-            world.step(which);
-        }
-        Turn::Crash(which) => world.crash(which),
-        Turn::Authorize(which, attempt) => world.authorize(which, attempt),
-        Turn::Answer(pick, approve) => world.answer(pick, approve),
-        Turn::TimeOut(pick) => world.time_out(pick),
-        Turn::Settle(pick, capture_fails) => {
-            world.settle(pick, capture_fails);
-        }
-        Turn::Capture(which, pence) => world.capture(which, pence),
-        Turn::Cancel(which) => world.cancel(which),
-        Turn::Timer(pick) => {
-            world.fire_timer(pick);
-        }
-        Turn::Rival(sku, quantity) => world.rival(SKUS[sku], quantity),
-    }
-}
-
-fn nothing_oversold(world: &World) {
-    for sku in world.skus() {
-        let item = world.item(&sku);
-        assert!(0 <= item.reserved() && item.reserved() <= item.on_hand(), "{sku}: {item:?}");
-    }
-}
-
-fn confirmed_is_allocated(world: &World) {
-    for plan in &world.plans {
-        let (order, checkout) = (world.order(plan), world.checkout(plan));
-        match order {
-            Order::Confirmed { .. } => assert!(matches!(checkout, Checkout::Done { .. }), "{checkout:?}"),
-            Order::Cancelled { .. } => assert!(matches!(checkout, Checkout::Closed { .. }), "{checkout:?}"),
-            order => panic!("{order:?} is left, with {checkout:?}"),
-        }
-    }
-}
-
-fn no_unit_leaked(world: &World, stock: &[(&str, u32)]) {
-    for (sku, received) in stock {
-        let item = world.item(sku);
-        let sold: i64 = world
-            .plans
-            .iter()
-            .filter(|plan| matches!(world.order(plan), Order::Confirmed { .. }))
-            .flat_map(|plan| &plan.lines)
-            .filter(|line| line.sku.as_str() == *sku)
-            .map(|line| i64::from(line.quantity.get()))
-            .sum();
-        assert_eq!(item.reserved(), 0, "{sku} is still held: {item:?}");
-        assert_eq!(item.on_hand() + sold, i64::from(*received), "{sku}");
-    }
-}
-
-fn no_money_kept(world: &World) {
-    for plan in &world.plans {
-        let payment = world.payment(plan);
-        let holds = world.holds.iter().filter(|((id, _), _)| id == plan.payment.as_str());
-        let sum = |part: fn(&Hold) -> i64| holds.clone().map(|(_, hold)| part(hold)).sum::<i64>();
-        if matches!(world.order(plan), Order::Confirmed { .. }) {
-            let owed = if plan.needs_authorization() { plan.total.amount } else { 0 };
-            assert_eq!(sum(|hold| hold.standing + hold.taken), owed, "{payment:?}");
-            assert_eq!(sum(|hold| hold.given_back), 0, "{payment:?}");
-        } else {
-            assert_eq!(sum(|hold| hold.standing + hold.taken), 0, "{payment:?}");
-            assert_eq!(payment.captured(), payment.refunded(), "{payment:?}");
-            assert!(!matches!(payment, payment::Payment::Open { .. } | payment::Payment::Authorizing { .. }));
-        }
-    }
-}
-
-proptest! {
-    // The rare interleavings need more runs than a single aggregate's history does.
-    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_no_unit_and_no_money_gets_lost(
-        plans in plans(),
-        stock in (0..8_u32, 0..8_u32),
-        turns in prop::collection::vec(turn(), 0..150),
-        approve_late in any::<bool>(),
-    ) {
-        let stock = [(SKUS[0], stock.0), (SKUS[1], stock.1)];
-        let mut world = World::new(plans, &stock);
-        for turn in turns {
-            take(&mut world, turn);
-            nothing_oversold(&world);
-        }
-        world.come_to_rest(approve_late);
-        confirmed_is_allocated(&world);
-        no_unit_leaked(&world, &stock);
-        no_money_kept(&world);
-    }
 }
 
 fn refused() -> impl Strategy<Value = Vec<Refused>> {
@@ -192,28 +65,51 @@ fn refused() -> impl Strategy<Value = Vec<Refused>> {
     prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(refused, 1..3)]
 }
 
+fn payment() -> PaymentId {
+    named("payment-0")
+}
+
+fn authorized(at: Time) -> Command {
+    Command::PaymentAuthorized { payment: payment(), at }
+}
+
+fn declined() -> Command {
+    Command::PaymentDeclined { payment: payment() }
+}
+
 fn command() -> impl Strategy<Value = Command> {
-    let step = prop::sample::select(&[Step::Reserve, Step::Allocate, Step::Undo][..]);
+    let step = prop::sample::select(&[Step::Reserve, Step::Allocate, Step::Confirm, Step::Undo][..]);
     let at = Time::from_millis(5);
     prop_oneof![
         2 => plans().prop_map(|plans| Command::Start(plans[0].clone())),
         6 => (step, refused()).prop_map(|(step, refused)| Command::Answered { step, refused }),
-        3 => Just(Command::PaymentAuthorized { at }),
-        1 => Just(Command::PaymentCaptured {}),
-        1 => Just(Command::PaymentCaptureFailed {}),
-        1 => Just(Command::PaymentDeclined {}),
-        1 => Just(Command::PaymentTimedOut {}),
+        3 => Just(authorized(at)),
+        1 => Just(Command::PaymentCaptured { payment: payment() }),
+        1 => Just(Command::PaymentCaptureFailed { payment: payment() }),
+        1 => Just(declined()),
+        1 => Just(Command::PaymentTimedOut { payment: payment() }),
+        1 => Just(Command::PaymentUndoFailed { payment: payment(), at }),
+        1 => Just(Command::TryAgain {}),
         1 => Just(Command::PayByPassed {}),
-        1 => Just(Command::OrderCancelled { reason: CancelReason::Staff }),
+        1 => Just(Command::OrderHeld {}),
+        1 => Just(Command::OrderReleased {}),
+        1 => any::<bool>().prop_map(|confirmed| Command::OrderCancelled { reason: CancelReason::Staff, confirmed }),
     ]
 }
 
 proptest! {
     #[test]
     fn a_checkout_ends_once_and_repeats_change_nothing(commands in prop::collection::vec(command(), 0..30)) {
-        // A payment that is orphaned again is voided again, which a payment takes as one wish.
+        // A payment that is orphaned again is voided again, which a payment takes as one wish; each try and each failure
+        // is one more, told apart by the ids under which they are learnt.
         let again = |command: &Command| match command {
-            Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed {} => Again::Anything,
+            Command::PaymentAuthorized { .. }
+            | Command::PaymentCaptureFailed { .. }
+            | Command::PaymentDeclined { .. }
+            | Command::PaymentTimedOut { .. }
+            | Command::PaymentUndoFailed { .. }
+            | Command::TryAgain {}
+            | Command::OrderCancelled { .. } => Again::Anything,
             _ => Again::Nothing,
         };
         play::<Checkout>(commands, again, |_, events| {
@@ -221,7 +117,8 @@ proptest! {
                 events.iter().filter(|event| wanted.contains(&crate::Event::event_type(*event))).count()
             };
             assert!(count(&["RefundDue"]) <= 1);
-            assert!(count(&["Completed", "ReservationFailed", "AllocationFailed", "GivenUp"]) <= 1);
+            assert!(count(&["ReservationFailed", "AllocationFailed", "GivenUp"]) <= 1);
+            assert!(count(&["Completed"]) <= 1 + count(&["ReviewAwaited"]));
             assert!(count(&["Reversed", "ReservationFailed", "AllocationFailed", "GivenUp"]) <= 1);
         });
     }
@@ -256,9 +153,9 @@ fn after(method: Method, inputs: &[Command]) -> Vec<Event> {
 #[test]
 fn each_input_leads_to_its_conclusion() {
     let reserved = answered(Step::Reserve, &[]);
-    let authorized = Command::PaymentAuthorized { at: Time::from_millis(7) };
+    let authorized = authorized(Time::from_millis(7));
     let allocated = answered(Step::Allocate, &[]);
-    let cancelled = Command::OrderCancelled { reason: CancelReason::Staff };
+    let cancelled = Command::OrderCancelled { reason: CancelReason::Staff, confirmed: false };
     let insufficient = inventory_item::Refusal::Insufficient { requested: units(5), available: 4 };
     let missing = inventory_item::Refusal::ReservationMissing { reservation: named("order-0") };
     let placed_before = order::Refusal::AlreadyPlaced;
@@ -280,19 +177,23 @@ fn each_input_leads_to_its_conclusion() {
         (vec![cancelled.clone(), reserved.clone()], vec![noted.clone(), given_up(CancelReason::Staff)]),
         (vec![reserved.clone(), cancelled.clone()], vec![Event::Reserved {}, given_up(CancelReason::Staff)]),
         (
-            vec![reserved.clone(), Command::PaymentDeclined {}, authorized.clone()],
+            vec![reserved.clone(), declined(), authorized.clone()],
             vec![Event::Reserved {}, given_up(CancelReason::PaymentDeclined), Event::PaymentOrphaned {}],
         ),
         (
-            vec![reserved.clone(), Command::PayByPassed {}, Command::PaymentCaptureFailed {}],
+            vec![
+                reserved.clone(),
+                Command::PayByPassed {},
+                Command::PaymentCaptureFailed { payment: payment() },
+            ],
             vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), Event::PaymentOrphaned {}],
         ),
         (
             vec![
                 reserved.clone(),
                 Command::PayByPassed {},
-                Command::PaymentCaptured {},
-                Command::PaymentCaptured {},
+                Command::PaymentCaptured { payment: payment() },
+                Command::PaymentCaptured { payment: payment() },
             ],
             vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), Event::RefundDue {}],
         ),
@@ -312,6 +213,68 @@ fn each_input_leads_to_its_conclusion() {
     for (inputs, conclusions) in cases {
         assert_eq!(after(Method::Card, &inputs)[1..], conclusions, "{inputs:?}");
     }
+}
+
+#[test]
+fn a_buyer_may_try_to_pay_again_until_the_tries_are_over() {
+    let plan = Plan { attempts_max: 2, ..mixed(Method::Card) };
+    let tries = [Command::Start(plan), answered(Step::Reserve, &[]), declined(), declined()];
+    let given_up = Event::GivenUp { reason: CancelReason::PaymentDeclined };
+    assert_eq!(
+        caused::<Checkout>(tries.to_vec())[1..],
+        [Event::Reserved {}, Event::AttemptFailed {}, given_up]
+    );
+}
+
+#[test]
+fn a_held_order_is_confirmed_once_somebody_has_looked_at_it() {
+    let paid =
+        [answered(Step::Reserve, &[]), authorized(Time::from_millis(7)), answered(Step::Allocate, &[])];
+    let held = [&paid[..2], &[Command::OrderHeld {}], &paid[2..], &[Command::OrderReleased {}]].concat();
+    let tail = |inputs: &[Command]| after(Method::Card, inputs)[3..].to_vec();
+    assert_eq!(tail(&held), [Event::HoldNoted {}, Event::ReviewAwaited {}, Event::Completed {}]);
+
+    let refusal = order::Refusal::HeldForReview { reason: named("odd") };
+    let late =
+        [&paid[..], &[answered(Step::Confirm, &[(0, refusal.into())]), Command::OrderReleased {}]].concat();
+    assert_eq!(tail(&late), [Event::Completed {}, Event::ReviewAwaited {}, Event::Completed {}]);
+}
+
+#[test]
+fn a_payment_of_another_name_is_none_of_its_business() {
+    let other = Command::PaymentAuthorized { payment: named("payment-of-an-edit"), at: Time::from_millis(7) };
+    assert_eq!(after(Method::Card, &[answered(Step::Reserve, &[]), other])[1..], [Event::Reserved {}]);
+}
+
+#[test]
+fn what_the_gateway_does_not_undo_is_asked_for_again_later_each_time() {
+    let failed = Command::PaymentUndoFailed { payment: payment(), at: Time::from_millis(0) };
+    let inputs = [answered(Step::Reserve, &[]), Command::PayByPassed {}];
+    let inputs = [&inputs[..], &vec![failed; 6]].concat();
+    let due = |minutes: i64| Event::RetryPlanned { due: Time::from_millis(minutes * 60_000) };
+    assert_eq!(
+        after(Method::Card, &inputs)[3..],
+        [due(1), due(5), due(25), due(125), due(625), Event::UndoFailed {}]
+    );
+}
+
+#[test]
+fn what_a_customer_may_buy_no_more_of_is_claimed_and_given_back() {
+    let mut plan = Plan { customer: Some(named("ada")), ..mixed(Method::Card) };
+    plan.lines[0].purchase_limit = Some(units(6));
+    let names = |event: &Event| {
+        let issues = issues(&plan, event).into_iter();
+        issues.filter(|issue| matches!(issue, Issue::Command { to, .. } if &**to == "ada:MUG")).count()
+    };
+    let exceeded = allowance::Refusal::Exceeded { limit: units(6), used: 2, requested: units(5) };
+    let refused = Refused { index: 3, refusal: exceeded.into() };
+    let failed = Event::ReservationFailed { shortages: vec![], refusals: vec![refused] };
+    let given_up = Event::GivenUp { reason: CancelReason::Staff };
+    let counts = [&Event::Started(plan.clone()), &failed, &given_up, &Event::ClaimsReturned {}].map(names);
+    assert_eq!(counts, [1, 0, 1, 1]);
+    let reason = issues(&plan, &failed).into_iter().last();
+    let cancel = order::Command::Cancel { reason: CancelReason::PurchaseLimit, note: None };
+    assert_eq!(reason, Some(Issue::command("order-0", cancel)));
 }
 
 #[test]
@@ -355,7 +318,7 @@ fn each_conclusion_wants_its_commands_done() {
         (failed(vec![refused(2)]), &[("MUG", "Release"), ("order-0", "Cancel")]),
         (failed(vec![refused(0), refused(1)]), &[("85123A", "Release")]),
         (Event::Accepted { at }, &[("MUG", "Allocate"), ("85123A", "Allocate")]),
-        (Event::Completed {}, &[("order-0", "Confirm"), ("payment-0", "Capture")]),
+        (Event::Completed {}, &[("order-0", "Confirm")]),
         (
             Event::AllocationFailed { lost: vec![0] },
             &[("85123A", "PutBack"), ("order-0", "Cancel"), ("payment-0", "Void"), ("payment-0", "Refund")],
@@ -404,14 +367,22 @@ fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
     let concerned = |id: &str, event: AnyEvent| (PROCESS.input)(Fact { id, event: &event, at });
     let learned = |command: Command| Some((order.as_str().into(), command.into()));
 
-    let cancelled = order::Event::Cancelled { reason: CancelReason::Staff, note: None };
-    let expected = learned(Command::OrderCancelled { reason: CancelReason::Staff });
+    let cancelled = order::Event::Cancelled {
+        reason: CancelReason::Staff,
+        note: None,
+        confirmed: true,
+        terms: None,
+        units: vec![],
+        value: None,
+        credit: None,
+    };
+    let expected = learned(Command::OrderCancelled { reason: CancelReason::Staff, confirmed: true });
     assert_eq!(concerned("order-0", cancelled.into()), expected);
-    assert_eq!(concerned("order-0", order::Event::Confirmed {}.into()), None);
+    let confirmed = order::Event::Confirmed { terms: None, total: None, lines: vec![] };
+    assert_eq!(concerned("order-0", confirmed.into()), None);
 
-    let declined =
-        payment::Event::Declined { order: order.clone(), attempt: named("a"), reason: named("no") };
-    assert_eq!(concerned("payment-0", declined.into()), learned(Command::PaymentDeclined {}));
+    let no = payment::Event::Declined { order: order.clone(), attempt: named("a"), reason: named("no") };
+    assert_eq!(concerned("payment-0", no.into()), learned(declined()));
 
     let Plan { cart: id, customer, payment, method, delivery, lines, total, pay_by, .. } =
         mixed(Method::Card);
@@ -427,6 +398,7 @@ fn the_events_of_others_are_inputs_of_the_checkout_they_concern() {
         quote: None,
         capture: payment::CaptureWhen::AtOnce,
         attempts_max: 1,
+        review: None,
     };
     let started = learned(Command::Start(Plan { at, ..mixed(Method::Card) }));
     assert_eq!(concerned(id.as_str(), checked_out.into()), started);

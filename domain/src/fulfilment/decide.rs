@@ -56,7 +56,7 @@ fn before(state: &Fulfilment, command: Command) -> Vec<Event> {
 }
 
 /// Whether everything is due as soon as the order is confirmed.
-fn at_once(terms: &Terms) -> bool {
+pub(super) fn at_once(terms: &Terms) -> bool {
     terms.method != Method::CashOnDelivery && terms.capture == CaptureWhen::AtOnce
 }
 
@@ -67,7 +67,7 @@ impl Books {
             Command::Shipped { value, complete, at } => self.shipped(value, complete, at),
             Command::Delivered { value, complete, .. } => self.delivered(value, complete),
             Command::LinesCancelled { note, value, complete, credit, at } => {
-                let mut events = vec![self.worth_less(value, complete || self.complete)];
+                let mut events = vec![self.worth_less(value, complete)];
                 events.extend(credit.map(|credit| {
                     let credit = credit.issued(self.order.clone(), at);
                     Event::CreditNoteDue { note, credit }
@@ -147,8 +147,11 @@ impl Books {
     }
 
     /// The order is worth less: of what is not paid less will be due, of what is paid less may be kept.
-    pub(super) fn worth_less(&self, value: Money, complete: bool) -> Event {
-        self.worth(self.money(self.keep.amount.saturating_sub(value.amount).max(0)), complete)
+    fn worth_less(&self, value: Money, complete: bool) -> Event {
+        let keep = self.keep.amount.saturating_sub(value.amount).max(0);
+        // Cash for what is still on its way is collected at the door.
+        let collected = self.terms.method != Method::CashOnDelivery || self.due.amount >= keep;
+        self.worth(self.money(keep), self.complete || complete && collected)
     }
 
     /// What came back, or was given away, was due since it was shipped or delivered. Where it never was, as with cash

@@ -1,7 +1,10 @@
 //! What is to be captured, given back or let go of, so that the books balance.
 
-use super::{Account, Books, Event, FIRST_WAIT_MS, TRIES_MAX};
-use crate::value::{CaptureId, Money, RefundId, Time};
+use super::{Account, Books, Event, FIRST_WAIT_MS, TRIES_MAX, decide::at_once};
+use crate::{
+    payment::Method,
+    value::{CaptureId, Money, RefundId, Time},
+};
 
 impl Books {
     /// What the shop holds of the buyer's money.
@@ -76,9 +79,12 @@ impl Books {
             let capture = CaptureId::new(name).ok()?;
             return Some(Event::CaptureDue { payment: account.payment.clone(), capture, amount, at });
         }
-        let unwanted = |account: &&Account| {
-            account.left() > 0 && (account.abandoned || self.complete && self.missing() == 0)
-        };
+        // What nobody will take is let go of: at the end, or as soon as everything is taken that is taken at once.
+        let over = (self.complete || at_once(&self.terms)) && self.missing() == 0 && self.edit.is_none();
+        // Of cash that was collected there is no rest that anybody holds.
+        let cash = self.terms.method == Method::CashOnDelivery;
+        let held = |account: &Account| account.left() > 0 && !(cash && account.captured > 0);
+        let unwanted = |account: &&Account| held(account) && (account.abandoned || over);
         let account = self.accounts.iter().find(unwanted)?;
         Some(Event::ReleaseDue { payment: account.payment.clone(), at })
     }

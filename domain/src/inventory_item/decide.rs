@@ -206,7 +206,8 @@ impl InventoryItem {
     /// Some units of a hold are no longer wanted: first those that are still to come. A hold that lacked nothing but
     /// these is handed over, if that was all it waited for.
     fn give_up(&self, reservation: ReservationId, held: &Reservation, unwanted: Quantity) -> Vec<Event> {
-        let Some(left) = held.quantity.get().checked_sub(unwanted.get()).and_then(|left| Quantity::new(left).ok())
+        let Some(left) =
+            held.quantity.get().checked_sub(unwanted.get()).and_then(|left| Quantity::new(left).ok())
         else {
             return self.release(reservation);
         };

@@ -103,7 +103,8 @@ impl InventoryItem {
 
     /// The hold without some of its units, of which `short` were still to come.
     fn reduced(self, id: &ReservationId, quantity: Quantity, short: u32) -> Self {
-        let left = self.reservations.get(id).map_or(0, |held| held.quantity.get().saturating_sub(quantity.get()));
+        let left =
+            self.reservations.get(id).map_or(0, |held| held.quantity.get().saturating_sub(quantity.get()));
         let Ok(left) = Quantity::new(left) else {
             return self.let_go(id);
         };

