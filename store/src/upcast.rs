@@ -1,8 +1,11 @@
 //! Old versions of events, and how each becomes the current one. Stored text is never changed.
 
+mod order;
+
 use std::borrow::Cow;
 
 use domain::AggregateType;
+use serde_json::{Map, Value};
 
 /// One step from a version of an event to the next.
 pub struct Upcaster {
@@ -15,11 +18,12 @@ pub struct Upcaster {
     /// The version that it becomes.
     pub to: &'static str,
     /// The change to the payload, under its outer tag.
-    pub change: fn(serde_json::Value) -> serde_json::Value,
+    pub change: fn(Value) -> Value,
 }
 
-/// Every step there is. None yet: all events are of version 1.
-const UPCASTERS: &[Upcaster] = &[];
+/// Every step there is.
+const UPCASTERS: &[Upcaster] =
+    &[order::PLACED_1, order::CONFIRMED_1, order::CANCELLED_1, order::CREDIT_NOTE_ISSUED_1];
 
 /// The payload in the version that this program reads; `None` when the type or version is unknown to it.
 ///
@@ -59,34 +63,42 @@ fn through<'a>(
     Ok(Some(payload))
 }
 
+/// The payload with a change to what stands under its outer tag.
+fn with(mut payload: Value, tag: &str, change: impl FnOnce(&mut Map<String, Value>)) -> Value {
+    if let Some(Value::Object(fields)) = payload.get_mut(tag) {
+        change(fields);
+    }
+    payload
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const RENAMED: Upcaster = Upcaster {
         aggregate_type: AggregateType::Order,
-        event_type: "Confirmed",
+        event_type: "Invoiced",
         from: "0",
         to: "1",
-        change: |_| serde_json::json!({"Confirmed": {}}),
+        change: |_| serde_json::json!({"Invoiced": {}}),
     };
 
     #[test]
     fn an_old_version_becomes_the_current_one() {
-        let payload = through(&[RENAMED], AggregateType::Order, "Confirmed", "0", r#"{"Agreed":{}}"#);
-        assert_eq!(payload.unwrap().as_deref(), Some(r#"{"Confirmed":{}}"#));
+        let payload = through(&[RENAMED], AggregateType::Order, "Invoiced", "0", r#"{"Agreed":{}}"#);
+        assert_eq!(payload.unwrap().as_deref(), Some(r#"{"Invoiced":{}}"#));
     }
 
     #[test]
     fn the_current_version_is_left_as_it_stands() {
-        let text = r#"{"Confirmed": { }}"#;
-        let payload = through(&[RENAMED], AggregateType::Order, "Confirmed", "1", text);
+        let text = r#"{"Invoiced": { }}"#;
+        let payload = through(&[RENAMED], AggregateType::Order, "Invoiced", "1", text);
         assert_eq!(payload.unwrap().as_deref(), Some(text));
     }
 
     #[test]
     fn a_newer_version_or_type_is_unknown() {
-        let newer = through(&[RENAMED], AggregateType::Order, "Confirmed", "2", "{}").unwrap();
+        let newer = through(&[RENAMED], AggregateType::Order, "Invoiced", "2", "{}").unwrap();
         let other = through(&[RENAMED], AggregateType::Order, "Teleported", "1", "{}").unwrap();
         assert_eq!((newer, other), (None, None));
     }
