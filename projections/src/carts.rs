@@ -84,6 +84,7 @@ impl Projection for Carts {
                 AnyEvent::Cart(event) => Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) }),
                 AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_)
                 | AnyEvent::Product(_) => None,

@@ -90,6 +90,7 @@ impl Projection for Stocks {
                 }
                 AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_)
                 | AnyEvent::Product(_) => None,
