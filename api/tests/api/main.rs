@@ -3,6 +3,7 @@
 mod checkout;
 mod flash_sale;
 mod idempotency;
+mod orders;
 mod payments;
 mod reads;
 mod status;
