@@ -78,12 +78,14 @@ fn placement(n: usize) -> Placement {
         title: Some(Text::new("WHITE HANGING HEART T-LIGHT HOLDER").unwrap()),
         quantity: Quantity::new(6).unwrap(),
         unit_price: Money::new(255, Currency::GBP),
+        tax: None,
     };
     Placement {
         customer: Some(format!("customer-{}", n % 1_000).parse().unwrap()),
         source: Source::Import(Text::new(format!("retail:{n}")).unwrap()),
         lines: (0..ORDER_LINES).map(line).collect(),
         charges: vec![],
+        prices_include_tax: true,
         payment: None,
         delivery: None,
         country: Some(Text::new("United Kingdom").unwrap()),

@@ -98,6 +98,7 @@ impl Projection for Carts {
                 AnyEvent::Allowance(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_)
                 | AnyEvent::Product(_) => None,

@@ -112,6 +112,7 @@ impl<'a> Classified<'a> {
                         title: line.description.clone(),
                         quantity: quantity(counted, line)?,
                         unit_price: pounds(*pence),
+                        tax: None,
                     });
                 }
                 // Goods that go the other way than their invoice keep their value as a charge with the other sign.
@@ -122,6 +123,7 @@ impl<'a> Classified<'a> {
                         title: line.description.clone(),
                         quantity: quantity(counted, line)?,
                         unit_amount: pounds(pence * counted.signum()),
+                        tax: None,
                     });
                 }
                 Class::Adjustment | Class::Rejected(_) => {}
@@ -154,6 +156,7 @@ impl<'a> Classified<'a> {
                 order: None,
                 lines,
                 charges,
+                prices_include_tax: true,
                 country,
                 issued_at: first.at,
             })
@@ -163,6 +166,7 @@ impl<'a> Classified<'a> {
                 source,
                 lines,
                 charges,
+                prices_include_tax: true,
                 payment: None,
                 delivery: None,
                 country,

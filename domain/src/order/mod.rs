@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate,
-    value::{Money, Text, Time},
+    value::{Money, ReturnId, ShipmentId, Text, Time},
 };
 
 pub use book::Book;
@@ -189,6 +189,16 @@ impl Order {
             Self::Cancelled { book, .. } => Some(Money::zero(book.total().currency)),
             Self::Unplaced | Self::CreditNote { .. } => None,
         }
+    }
+
+    /// Everything that was shipped.
+    pub fn shipments(&self) -> impl Iterator<Item = (&ShipmentId, &Shipment)> {
+        self.book().into_iter().flat_map(|book| book.shipments())
+    }
+
+    /// Every return that was asked for.
+    pub fn returns(&self) -> impl Iterator<Item = (&ReturnId, &Return)> {
+        self.book().into_iter().flat_map(|book| book.returns())
     }
 
     /// Why it was called off.

@@ -1,7 +1,7 @@
 //! What each event makes of an order's row.
 
 use domain::{
-    order::{CancelReason, Charge, Event, Line, Placement, Source},
+    order::{CancelReason, Charge, CreditNoteIssued, Event, Line, Placed as Sold, Source},
     value::{CustomerId, Money, OrderId, PaymentId, Text, Time},
 };
 use store::{
@@ -9,13 +9,19 @@ use store::{
     log::{Position, Sequence},
 };
 
-use super::{Kind, Status};
+use super::{
+    Kind, Status,
+    fulfilment::{self, Fulfilment},
+};
 use crate::{batch::Step, rows::text};
 
 /// An order's row: what changes, and what it was placed with if that happened in this very batch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub placed: Option<Box<Placed>>,
+    /// Its lines and total, if an edit changed them in this very batch.
+    pub restated: Option<Restated>,
+    pub fulfilment: Fulfilment,
     pub status: Status,
     pub cancel_reason: Option<CancelReason>,
     pub cancel_note: Option<Text>,
@@ -23,7 +29,15 @@ pub(super) struct Row {
     pub position: Position,
 }
 
-/// What an order was placed with, or a credit note issued with: it never changes, so it is written once and not read.
+/// What an applied edit makes of an order's bill.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Restated {
+    pub total: i64,
+    pub line_count: i64,
+    pub lines: String,
+}
+
+/// What an order was placed with, or a credit note issued with: only an edit changes it, so it is not read again.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Placed {
     pub kind: Kind,
@@ -33,6 +47,8 @@ pub(super) struct Placed {
     pub placed_at: Time,
     pub total: Money,
     pub units: i64,
+    /// Those of them that stand on its lines.
+    pub ordered: i64,
     pub line_count: i64,
     pub lines: String,
     pub charges: String,
@@ -45,8 +61,10 @@ pub(super) struct Placed {
 pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
     let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
     let position = step.at.position;
-    let begun = |placed, status| Row {
+    let begun = |placed, status, ordered| Row {
         placed: Some(Box::new(placed)),
+        restated: None,
+        fulfilment: Fulfilment::of(ordered),
         status,
         cancel_reason: None,
         cancel_note: None,
@@ -54,66 +72,112 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
         position,
     };
     match (row, step.event) {
-        (None, Event::Placed { placement, total }) => Ok(begun(sale(placement, *total)?, Status::Placed)),
-        (None, Event::CreditNoteIssued { credit, total }) => {
-            let placed = Placed {
-                kind: Kind::CreditNote,
-                customer: credit.customer.clone(),
-                source: credit.source.clone(),
-                credits: credit.order.clone(),
-                placed_at: credit.issued_at,
-                total: *total,
-                units: units(&credit.lines, &credit.charges),
-                line_count: count(&credit.lines),
-                lines: text(&credit.lines)?,
-                charges: text(&credit.charges)?,
-                payment: None,
-                country: credit.country.clone(),
-                delivery: None,
-            };
-            Ok(begun(placed, Status::Credited))
+        (None, Event::Placed(placed)) => {
+            Ok(begun(sale(placed)?, Status::Placed, fulfilment::units(&placed.lines)))
         }
-        (Some(row), Event::Confirmed {}) => Ok(Row { status: Status::Confirmed, version, position, ..row }),
-        (Some(row), Event::Cancelled { reason, note }) => Ok(Row {
-            status: Status::Cancelled,
-            cancel_reason: Some(*reason),
-            cancel_note: note.clone(),
-            version,
-            position,
-            ..row
-        }),
-        (None, Event::Confirmed {} | Event::Cancelled { .. }) => {
-            Err(ApplyError::Poison("the order was never placed".to_owned()))
+        (None, Event::CreditNoteIssued(issued)) => {
+            Ok(begun(credit_note(issued)?, Status::Credited, fulfilment::units(&issued.lines)))
         }
-        (Some(_), Event::Placed { .. } | Event::CreditNoteIssued { .. }) => {
+        (Some(_), Event::Placed(_) | Event::CreditNoteIssued(_)) => {
             Err(ApplyError::Poison("the order was placed before".to_owned()))
         }
+        (None, _) => Err(ApplyError::Poison("the order was never placed".to_owned())),
+        (Some(row), event) => Ok(Row { version, position, ..row.after(event)? }),
     }
 }
 
-fn sale(placement: &Placement, total: Money) -> Result<Placed, ApplyError> {
+impl Row {
+    fn after(self, event: &Event) -> Result<Self, ApplyError> {
+        let fulfilment = self.fulfilment.after(event)?;
+        let row = Self { fulfilment, ..self };
+        Ok(match event {
+            Event::HeldForReview { .. } => Self { status: Status::Held, ..row },
+            Event::ReleasedFromReview { .. } => Self { status: Status::Placed, ..row },
+            Event::Cancelled { reason, note, .. } => Self {
+                status: Status::Cancelled,
+                cancel_reason: Some(*reason),
+                cancel_note: note.clone(),
+                ..row
+            },
+            Event::EditApplied { lines, total, .. } => row.restated(lines, *total)?,
+            Event::Confirmed { .. }
+            | Event::LinesCancelled { .. }
+            | Event::Shipped { .. }
+            | Event::Delivered { .. }
+            | Event::ReturnReceived { .. } => Self { status: row.fulfilment.status(), ..row },
+            Event::Placed(_)
+            | Event::TrackingChanged { .. }
+            | Event::EditBegun { .. }
+            | Event::EditStaged { .. }
+            | Event::EditCommitted { .. }
+            | Event::EditAbandoned { .. }
+            | Event::EditRejected { .. }
+            | Event::ReturnRequested { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRejected { .. }
+            | Event::ReturnRefunded { .. }
+            | Event::Invoiced { .. }
+            | Event::CreditNoteIssued(_) => row,
+        })
+    }
+
+    fn restated(mut self, lines: &[Line], total: Money) -> Result<Self, ApplyError> {
+        let restated = Restated { total: total.amount, line_count: count(lines), lines: text(&lines)? };
+        match &mut self.placed {
+            Some(placed) => {
+                placed.units = placed.units - placed.ordered + self.fulfilment.ordered;
+                placed.ordered = self.fulfilment.ordered;
+                placed.total = total;
+                placed.line_count = restated.line_count;
+                placed.lines = restated.lines;
+            }
+            None => self.restated = Some(restated),
+        }
+        Ok(self)
+    }
+}
+
+fn sale(placed: &Sold) -> Result<Placed, ApplyError> {
     Ok(Placed {
         kind: Kind::Sale,
-        customer: placement.customer.clone(),
-        source: placement.source.clone(),
+        customer: placed.customer.clone(),
+        source: placed.source.clone(),
         credits: None,
-        placed_at: placement.placed_at,
-        total,
-        units: units(&placement.lines, &placement.charges),
-        line_count: count(&placement.lines),
-        lines: text(&placement.lines)?,
-        charges: text(&placement.charges)?,
-        payment: placement.payment.clone(),
-        country: placement.country.clone(),
-        delivery: placement.delivery.as_ref().map(text).transpose()?,
+        placed_at: placed.placed_at,
+        total: placed.total,
+        units: units(&placed.lines, &placed.charges),
+        ordered: fulfilment::units(&placed.lines),
+        line_count: count(&placed.lines),
+        lines: text(&placed.lines)?,
+        charges: text(&placed.charges)?,
+        payment: placed.payment.as_ref().map(|terms| terms.payment.clone()),
+        country: placed.country.clone(),
+        delivery: placed.delivery.as_ref().map(text).transpose()?,
+    })
+}
+
+fn credit_note(issued: &CreditNoteIssued) -> Result<Placed, ApplyError> {
+    Ok(Placed {
+        kind: Kind::CreditNote,
+        customer: issued.customer.clone(),
+        source: issued.source.clone(),
+        credits: issued.order.clone(),
+        placed_at: issued.issued_at,
+        total: issued.total,
+        units: units(&issued.lines, &issued.charges),
+        ordered: fulfilment::units(&issued.lines),
+        line_count: count(&issued.lines),
+        lines: text(&issued.lines)?,
+        charges: text(&issued.charges)?,
+        payment: None,
+        country: issued.country.clone(),
+        delivery: None,
     })
 }
 
 fn units(lines: &[Line], charges: &[Charge]) -> i64 {
-    let lines = lines.iter().map(|line| line.quantity);
-    let charges = charges.iter().map(|charge| charge.quantity);
-    // At most 4,000 of at most 2^32 each: far below what fits.
-    lines.chain(charges).map(|quantity| i64::from(quantity.get())).sum()
+    let charges = charges.iter().map(|charge| i64::from(charge.quantity.get()));
+    fulfilment::units(lines) + charges.sum::<i64>()
 }
 
 fn count(lines: &[Line]) -> i64 {

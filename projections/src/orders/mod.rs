@@ -1,6 +1,7 @@
 //! Orders and credit notes: how each stands, and what it was placed with.
 
 mod fold;
+mod fulfilment;
 mod query;
 mod write;
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use domain::{
     AnyEvent,
     cart::Delivery,
-    order::{CancelReason, Charge, Line, Source},
+    order::{self, CancelReason, Charge, Invoice, Line, Source},
     value::{CustomerId, Money, OrderId, PaymentId, Text, Time},
 };
 use serde::Serialize;
@@ -23,6 +24,8 @@ use crate::{
     payments,
     rows::words,
 };
+
+pub use fulfilment::{Edit, LineProgress, Return, ReturnStatus, Shipment};
 
 /// The follower's name.
 pub const NAME: &str = "orders";
@@ -42,12 +45,41 @@ words! {
     Status {
         /// Placed, not yet certain.
         Placed = "placed",
+        /// Placed, and held until somebody has looked at it.
+        Held = "held",
         /// Going to be fulfilled.
         Confirmed = "confirmed",
+        /// Some of it has left the house.
+        PartiallyShipped = "partially_shipped",
+        /// All of it has left the house.
+        Shipped = "shipped",
+        /// All of it has left the house, and some of it has arrived.
+        PartiallyDelivered = "partially_delivered",
+        /// All of it has arrived.
+        Delivered = "delivered",
+        /// All that was shipped came back.
+        Returned = "returned",
         /// Called off.
         Cancelled = "cancelled",
         /// A credit note, issued.
         Credited = "credited",
+    }
+}
+
+impl From<order::Status> for Status {
+    fn from(status: order::Status) -> Self {
+        match status {
+            order::Status::Placed => Self::Placed,
+            order::Status::Held => Self::Held,
+            order::Status::Confirmed => Self::Confirmed,
+            order::Status::PartiallyShipped => Self::PartiallyShipped,
+            order::Status::Shipped => Self::Shipped,
+            order::Status::PartiallyDelivered => Self::PartiallyDelivered,
+            order::Status::Delivered => Self::Delivered,
+            order::Status::Returned => Self::Returned,
+            order::Status::Cancelled => Self::Cancelled,
+            order::Status::CreditNote => Self::Credited,
+        }
     }
 }
 
@@ -73,8 +105,10 @@ pub struct Order {
     pub total: Money,
     /// The sum of the quantities of its lines and charges.
     pub units: i64,
-    /// Goods.
+    /// Goods; after an applied edit, those of now.
     pub lines: Vec<Line>,
+    /// What became of their units, for the lines of which any did.
+    pub progress: Vec<LineProgress>,
     /// Everything else on the bill.
     pub charges: Vec<Charge>,
     /// The intent that pays it.
@@ -90,10 +124,38 @@ pub struct Order {
     pub cancel_reason: Option<CancelReason>,
     /// What was said about that.
     pub cancel_note: Option<Text>,
+    /// Why it is held for review, if it is.
+    pub held: Option<Text>,
+    /// What left the house, in that order.
+    pub shipments: Vec<Shipment>,
+    /// What was to come back, in the order of asking.
+    pub returns: Vec<Return>,
+    /// The edit that is not over.
+    pub edit: Option<Edit>,
+    /// Its number in the invoice book.
+    pub invoice: Option<Invoiced>,
     /// The version of the order's own stream.
     pub version: Sequence,
     /// The last event that changed the order or its payment.
     pub position: Position,
+}
+
+/// A number in the invoice book of a year.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Invoiced {
+    /// Whose book.
+    pub year: u16,
+    /// The number.
+    pub number: u64,
+    /// When it was issued, in business time.
+    #[serde(with = "store::rfc3339")]
+    pub issued_at: Time,
+}
+
+impl From<Invoice> for Invoiced {
+    fn from(Invoice { year, number, issued_at }: Invoice) -> Self {
+        Self { year, number, issued_at }
+    }
 }
 
 /// An order in a list: everything but its contents, which may be thousands of lines.
@@ -151,6 +213,7 @@ impl Projection for Orders {
                 | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Product(_) => {}
             }
         }

@@ -7,7 +7,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, postgres::PgRow};
 
-use super::{NAME, Order, Summary};
+use super::{Invoiced, NAME, Order, Summary, fulfilment::Progress};
 use crate::{
     Cursor, Fresh, Freshness, Page, QueryError, ReadModels,
     page::rows_wanted,
@@ -61,7 +61,8 @@ impl ReadModels {
                  SELECT payment FROM orders WHERE id = $1 UNION ALL SELECT id FROM payments WHERE order_id = $1)",
             &format!(
                 "SELECT {SUMMARY}, o.credits, o.lines::text AS lines, o.charges::text AS charges, o.country, \
-                        o.delivery::text AS delivery, o.cancel_note \
+                        o.delivery::text AS delivery, o.cancel_note, o.progress::text AS progress, \
+                        o.shipments::text AS shipments, o.returns::text AS returns \
                  FROM orders o {PAYMENT} WHERE o.id = $1"
             ),
             "",
@@ -141,6 +142,7 @@ fn order_of(row: &PgRow) -> Result<Order, sqlx::Error> {
     let delivery: Option<&str> = row.try_get("delivery")?;
     let delivery =
         delivery.map(serde_json::from_str).transpose().map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let progress: Progress = document(row, "progress")?;
     Ok(Order {
         id: summary.id,
         kind: summary.kind,
@@ -152,6 +154,7 @@ fn order_of(row: &PgRow) -> Result<Order, sqlx::Error> {
         total: summary.total,
         units: summary.units,
         lines: document(row, "lines")?,
+        progress: progress.lines(),
         charges: document(row, "charges")?,
         payment: summary.payment,
         payment_status: summary.payment_status,
@@ -159,6 +162,11 @@ fn order_of(row: &PgRow) -> Result<Order, sqlx::Error> {
         delivery,
         cancel_reason: summary.cancel_reason,
         cancel_note: named_if_any(row, "cancel_note")?,
+        held: progress.held,
+        shipments: document(row, "shipments")?,
+        returns: document(row, "returns")?,
+        edit: progress.edit,
+        invoice: progress.invoice.map(Invoiced::from),
         version: summary.version,
         position: summary.position,
     })

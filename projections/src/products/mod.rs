@@ -90,6 +90,7 @@ impl Projection for Products {
                 | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
                 | AnyEvent::InventoryItem(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_) => None,
             })

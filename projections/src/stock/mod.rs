@@ -91,6 +91,7 @@ impl Projection for Stocks {
                 AnyEvent::Allowance(_)
                 | AnyEvent::Cart(_)
                 | AnyEvent::Checkout(_)
+                | AnyEvent::InvoiceBook(_)
                 | AnyEvent::Order(_)
                 | AnyEvent::Payment(_)
                 | AnyEvent::Product(_) => None,

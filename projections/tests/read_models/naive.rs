@@ -6,7 +6,7 @@ use domain::{
     AnyState,
     cart::Cart,
     inventory_item::InventoryItem,
-    order::Order,
+    order::{Book, Count, EditStage, Order, ReturnStage},
     payment::Payment,
     product::{Product, Variant},
 };
@@ -54,7 +54,10 @@ pub async fn check(world: &World) {
                 variants += product.listing().unwrap().variants.len();
                 check_product(world, token, &stream.id, product, at).await;
             }
-            AnyState::Allowance(_) | AnyState::Checkout(_) => panic!("nobody checks out here"),
+            AnyState::Allowance(_)
+            | AnyState::Checkout(_)
+            | AnyState::Fulfilment(_)
+            | AnyState::InvoiceBook(_) => panic!("nobody checks out here"),
         }
     }
     assert_eq!(world.rows().await.len(), streams.len() + reservations + variants);
@@ -102,13 +105,7 @@ async fn check_cart(world: &World, token: Token, id: &str, cart: &Cart, at: (i64
 
 async fn check_order(world: &World, token: Token, id: &str, order: &Order, version: i64) {
     let shown = world.read.order(&id.parse().unwrap(), after(token)).await.unwrap().value.unwrap();
-    let status = match order {
-        Order::Unplaced => panic!("{id} was never placed"),
-        Order::Placed { .. } => orders::Status::Placed,
-        Order::Confirmed { .. } => orders::Status::Confirmed,
-        Order::Cancelled { .. } => orders::Status::Cancelled,
-        Order::CreditNote { .. } => orders::Status::Credited,
-    };
+    let status = orders::Status::from(order.status().unwrap());
     assert_eq!((shown.status, shown.version), (status, version), "{id}");
     assert_eq!((Some(shown.total), shown.cancel_reason), (order.total(), order.cancelled()), "{id}");
     let (lines, charges) = match (order.placement(), order.credit()) {
@@ -120,6 +117,45 @@ async fn check_order(world: &World, token: Token, id: &str, order: &Order, versi
     let quantities =
         lines.iter().map(|line| line.quantity).chain(charges.iter().map(|charge| charge.quantity));
     assert_eq!(shown.units, quantities.map(|quantity| i64::from(quantity.get())).sum::<i64>(), "{id}");
+    if let Some(book) = order.book() {
+        check_book(id, &shown, book);
+    }
+}
+
+fn check_book(id: &str, shown: &orders::Order, book: &Book) {
+    let counts: Vec<_> = (0..)
+        .zip(book.counts())
+        .filter(|(_, count)| *count != Count::default())
+        .map(|(line, Count { cancelled, shipped, delivered, returned })| orders::LineProgress {
+            line,
+            cancelled,
+            shipped,
+            delivered,
+            returned,
+        })
+        .collect();
+    assert_eq!(shown.progress, counts, "{id}");
+    let shipments: BTreeMap<_, _> = shown
+        .shipments
+        .iter()
+        .map(|sent| (&sent.id, (&sent.lines, sent.value, &sent.carrier, &sent.tracking, sent.delivered)))
+        .collect();
+    let known = book.shipments().iter();
+    let known = known
+        .map(|(id, sent)| (id, (&sent.lines, sent.value, &sent.carrier, &sent.tracking, sent.delivered)));
+    assert_eq!(shipments, known.collect(), "{id}");
+    let returns: BTreeMap<_, _> =
+        shown.returns.iter().map(|back| (&back.id, (&back.lines, back.value))).collect();
+    let known = book.returns().iter().map(|(id, back)| {
+        let value = match &back.stage {
+            ReturnStage::Received { value, .. } => Some(*value),
+            ReturnStage::Requested | ReturnStage::Approved | ReturnStage::Rejected => None,
+        };
+        (id, (&back.lines, value))
+    });
+    assert_eq!(returns, known.collect(), "{id}");
+    let edit = book.edit().map(|edit| (&edit.id, edit.stage == EditStage::Committed));
+    assert_eq!(shown.edit.as_ref().map(|edit| (&edit.id, edit.committed)), edit, "{id}");
 }
 
 async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment, at: (i64, i64)) {

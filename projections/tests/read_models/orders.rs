@@ -1,14 +1,14 @@
 //! Orders, credit notes and the history of a customer.
 
 use domain::{
-    order::{CancelReason, Command, Placement, Source},
+    order::{CancelReason, Change, Command, Disposition, Placement, ReceivedUnits, Source, Units},
     value::{CustomerId, OrderId, Time},
 };
-use projections::orders::{Kind, Status};
+use projections::orders::{Kind, ReturnStatus, Status};
 
 use crate::{
     carts::delivery,
-    world::{World, after, any, charge, credit, gbp, order_line, placement, text},
+    world::{World, after, any, charge, credit, gbp, order_line, placement, terms, text, units},
 };
 
 fn id(id: &str) -> OrderId {
@@ -27,7 +27,8 @@ async fn an_order_shows_everything_that_it_was_placed_with() {
         source: Source::Cart("c".parse().unwrap()),
         lines: vec![order_line("A", 2, 150), order_line("A", 1, 140)],
         charges: vec![charge("POST", 300), charge("DISCOUNT", -40)],
-        payment: Some("p".parse().unwrap()),
+        prices_include_tax: true,
+        payment: Some(terms("p")),
         delivery: Some(delivery()),
         country: Some(text("GB")),
         placed_at: at(1_291_191_960_000),
@@ -42,7 +43,8 @@ async fn an_order_shows_everything_that_it_was_placed_with() {
         source: order.source.clone(),
         lines: order.lines.clone(),
         charges: order.charges.clone(),
-        payment: order.payment.clone(),
+        prices_include_tax: true,
+        payment: order.payment.as_ref().map(|id| terms(id.as_str())),
         delivery: order.delivery.clone(),
         country: order.country.clone(),
         placed_at: order.placed_at,
@@ -67,6 +69,71 @@ async fn an_order_follows_its_confirmation_and_cancellation() {
     assert_eq!((order.status, order.version), (Status::Cancelled, 3));
     assert_eq!((order.cancel_reason, order.cancel_note), (Some(CancelReason::Staff), Some(text("broken"))));
     assert_eq!(order.lines.len(), 1);
+}
+
+fn some(lines: &[(u32, u32)]) -> Vec<Units> {
+    lines.iter().map(|(line, count)| Units { line: *line, quantity: units(*count) }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_shows_its_shipments_and_what_came_back() {
+    let world = World::new().await;
+    let mut placed = placement("x", at(0));
+    placed.lines.push(order_line("B", 1, 50));
+    world.run("o", Command::Place(placed)).await;
+    world.run("o", Command::HoldForReview { reason: text("risky") }).await;
+    let token = world.head().await;
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.status, order.held), (Status::Held, Some(text("risky"))));
+    world.run("o", Command::ReleaseFromReview { note: None }).await;
+    world.run("o", Command::Confirm {}).await;
+    let (shipment, carrier) = ("s".parse().unwrap(), text("DHL"));
+    let ship = Command::Ship { shipment, carrier, tracking: None, lines: some(&[(0, 2)]) };
+    world.run("o", ship).await;
+    let cancellation = "x".parse().unwrap();
+    world.run("o", Command::CancelLines { cancellation, lines: some(&[(1, 1)]), note: None }).await;
+    let (shipment, tracking) = ("s".parse().unwrap(), Some(text("1Z")));
+    world.run("o", Command::ChangeTracking { shipment, carrier: text("UPS"), tracking }).await;
+    let token = world.run("o", Command::Deliver { shipment: "s".parse().unwrap() }).await;
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.status, &order.held), (Status::Delivered, &None));
+    let [shipment] = &order.shipments[..] else { panic!("{order:?}") };
+    assert_eq!((&shipment.carrier, &shipment.tracking), (&text("UPS"), &Some(text("1Z"))));
+    assert_eq!((shipment.value, shipment.delivered), (gbp(300), true));
+    assert_eq!(
+        order.progress.iter().map(|line| (line.shipped, line.cancelled)).collect::<Vec<_>>(),
+        [(2, 0), (0, 1)]
+    );
+    let return_id = "r".parse().unwrap();
+    world.run("o", Command::RequestReturn { return_id, lines: some(&[(0, 2)]), reason: text("blue") }).await;
+    world.run("o", Command::ApproveReturn { return_id: "r".parse().unwrap() }).await;
+    let lines = vec![ReceivedUnits { line: 0, quantity: units(2), disposition: Disposition::Restock }];
+    let received = Command::ReceiveReturn { return_id: "r".parse().unwrap(), lines, issued_at: at(9) };
+    let token = world.run("o", received).await;
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.status, order.returns[0].status), (Status::Returned, ReturnStatus::Received));
+    assert_eq!(order.returns[0].value, Some(gbp(300)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_order_shows_its_lines_and_total_of_now() {
+    let world = World::new().await;
+    let mut placed = placement("x", at(0));
+    placed.charges = vec![charge("POST", 300)];
+    world.run("o", Command::Place(placed)).await;
+    world.run("o", Command::Confirm {}).await;
+    let edit = || "e".parse().unwrap();
+    world.run("o", Command::BeginEdit { edit: edit() }).await;
+    let changes = vec![Change::AddLine(order_line("B", 3, 50))];
+    world.run("o", Command::StageEdit { edit: edit(), changes }).await;
+    let commit = Command::CommitEdit { edit: edit(), payment: None, pay_by: None, now: at(5) };
+    let token = world.run("o", commit).await;
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.total, order.edit.map(|edit| edit.committed)), (gbp(600), Some(true)));
+    let token = world.run("o", Command::ApplyEdit { edit: edit() }).await;
+    let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
+    assert_eq!((order.total, order.units, order.edit), (gbp(750), 6, None));
+    assert_eq!(order.lines, [order_line("A", 2, 150), order_line("B", 3, 50)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use store::{
     log::StreamId,
 };
 
-use crate::world::{World, after, any, gbp, listing, placement, receive, reserve, sku};
+use crate::world::{World, after, any, gbp, listing, placement, receive, reserve, sku, terms};
 
 const BREAK: &str =
     "UPDATE events SET payload = '{\"Reserved\": {\"quantity\": \"many\"}}' WHERE position = 3";
@@ -78,7 +78,7 @@ async fn a_released_stream_has_everything_that_it_missed() {
 async fn order_with(broken: &str) -> World {
     let world = World::idle().await;
     let mut placed = placement("x", Time::from_millis(0));
-    placed.payment = Some("p".parse().unwrap());
+    placed.payment = Some(terms("p"));
     placed.customer = Some("me".parse().unwrap());
     world.run("o", order::Command::Place(placed)).await;
     let open = payment::Command::OpenIntent {

@@ -8,7 +8,7 @@ use domain::{
 use projections::payments::Status;
 use store::executor::Token;
 
-use crate::world::{World, after, gbp, placement, text};
+use crate::world::{World, after, gbp, placement, terms, text};
 
 fn open(method: Method) -> Command {
     Command::OpenIntent {
@@ -37,7 +37,7 @@ fn refunded(id: &str) -> Command {
 
 async fn place(world: &World, payment: Option<&str>) {
     let mut placed = placement("x", Time::from_millis(0));
-    placed.payment = payment.map(|id| id.parse().unwrap());
+    placed.payment = payment.map(terms);
     world.run("o", order::Command::Place(placed)).await;
 }
 

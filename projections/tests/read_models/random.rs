@@ -5,7 +5,7 @@ use std::num::NonZeroI32;
 use domain::{
     AnyCommand, cart,
     inventory_item::{self, AdjustReason},
-    order::{self, CancelReason},
+    order::{self, CancelReason, Change, Disposition, EditFailure, ReceivedUnits, Units},
     payment::{self, Authorization, CaptureWhen, Method, Settlement},
     product,
     value::{Currency, Time},
@@ -16,7 +16,7 @@ use crate::{
     naive,
     world::{
         World, allocate, cart_line, charge, credit, gbp, listing, order_line, placement, receive, release,
-        reserve, sku, text, units,
+        reserve, sku, terms, text, units,
     },
 };
 
@@ -45,12 +45,12 @@ impl Dice {
 pub async fn history(world: &World, seed: u64, commands: usize) {
     let mut dice = Dice(seed);
     for _ in 0..commands {
-        let (id, command) = match dice.roll(10) {
+        let (id, command) = match dice.roll(14) {
             0..=3 => (dice.name("S", 5), stock(&mut dice)),
             4..=5 => (dice.name("c", 4), cart(&mut dice)),
-            6..=7 => (dice.name("o", 6), order(&mut dice)),
+            6..=7 | 10.. => (dice.name("o", 6), order(&mut dice)),
             8 => (dice.name("p", 4), payment(&mut dice)),
-            _ => (dice.name("e", 4), entry(&mut dice)),
+            9 => (dice.name("e", 4), entry(&mut dice)),
         };
         let _refused_or_not = world.try_run(&id, command).await;
     }
@@ -114,21 +114,88 @@ fn cart(dice: &mut Dice) -> AnyCommand {
 }
 
 fn order(dice: &mut Dice) -> AnyCommand {
-    let command = match dice.roll(5) {
-        0..=1 => {
+    let command = match dice.roll(20) {
+        0..=2 => {
             let mut placed = placement("x", dice.time());
             let lines = 0..dice.roll(5);
             placed.lines = lines.map(|n| order_line(&format!("S{n}"), dice.roll(9) + 1, 100)).collect();
             placed.charges = vec![charge("POST", i64::from(dice.roll(300)) - 50)];
-            placed.payment = (dice.roll(2) == 0).then(|| dice.name("p", 4).parse().unwrap());
+            placed.payment = (dice.roll(2) == 0).then(|| terms(&dice.name("p", 4)));
             placed.customer = (dice.roll(2) == 0).then(|| dice.name("u", 2).parse().unwrap());
             order::Command::Place(placed)
         }
-        2 => order::Command::Confirm {},
-        3 => order::Command::Cancel { reason: CancelReason::CustomerRequest, note: None },
-        _ => order::Command::IssueCreditNote(credit("y", dice.time())),
+        3..=5 => order::Command::Confirm {},
+        6 if dice.roll(3) == 0 => {
+            order::Command::Cancel { reason: CancelReason::CustomerRequest, note: None }
+        }
+        6 => order::Command::HoldForReview { reason: text("risky") },
+        7 if dice.roll(3) == 0 => order::Command::IssueCreditNote(credit("y", dice.time())),
+        7 => order::Command::ReleaseFromReview { note: None },
+        8..=13 => shipping(dice),
+        14..=16 => returning(dice),
+        _ => editing(dice),
     };
     command.into()
+}
+
+fn some_units(dice: &mut Dice) -> Vec<Units> {
+    let some = |_| Units { line: dice.roll(3), quantity: units(dice.roll(3) + 1) };
+    (0..2).map(some).collect()
+}
+
+fn shipping(dice: &mut Dice) -> order::Command {
+    let shipment = dice.name("s", 4).parse().unwrap();
+    match dice.roll(8) {
+        0..=3 => {
+            order::Command::Ship { shipment, carrier: text("DHL"), tracking: None, lines: some_units(dice) }
+        }
+        4 => order::Command::ChangeTracking { shipment, carrier: text("UPS"), tracking: Some(text("1Z")) },
+        5..=6 => order::Command::Deliver { shipment },
+        _ => order::Command::CancelLines {
+            cancellation: dice.name("x", 4).parse().unwrap(),
+            lines: some_units(dice),
+            note: None,
+        },
+    }
+}
+
+fn returning(dice: &mut Dice) -> order::Command {
+    let return_id = dice.name("r", 3).parse().unwrap();
+    match dice.roll(8) {
+        0..=2 => {
+            order::Command::RequestReturn { return_id, lines: some_units(dice), reason: text("too small") }
+        }
+        3..=4 => order::Command::ApproveReturn { return_id },
+        5 => order::Command::RejectReturn { return_id, note: Some(text("late")) },
+        6 => order::Command::RecordReturnRefunded { return_id, amount: gbp(1) },
+        _ => order::Command::ReceiveReturn {
+            return_id,
+            lines: vec![ReceivedUnits {
+                line: dice.roll(3),
+                quantity: units(1),
+                disposition: Disposition::Restock,
+            }],
+            issued_at: dice.time(),
+        },
+    }
+}
+
+fn editing(dice: &mut Dice) -> order::Command {
+    let edit = dice.name("e", 2).parse().unwrap();
+    match dice.roll(9) {
+        0..=1 => order::Command::BeginEdit { edit },
+        2..=3 => order::Command::StageEdit {
+            edit,
+            changes: vec![
+                Change::SetQuantity { line: dice.roll(2), quantity: units(dice.roll(9) + 1) },
+                Change::AddLine(order_line("S9", 1, 70)),
+            ],
+        },
+        4..=5 => order::Command::CommitEdit { edit, payment: None, pay_by: None, now: dice.time() },
+        6 => order::Command::ApplyEdit { edit },
+        7 => order::Command::RejectEdit { edit, reason: EditFailure::NotPaid },
+        _ => order::Command::AbandonEdit { edit },
+    }
 }
 
 fn payment(dice: &mut Dice) -> AnyCommand {

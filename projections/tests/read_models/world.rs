@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    AnyCommand, cart, inventory_item, order, product,
+    AnyCommand, cart, inventory_item, order,
+    payment::{CaptureWhen, Method},
+    product,
     value::{Currency, Money, Quantity, ReservationId, Sku, Text, Time},
 };
 use projections::{Freshness, ReadModels};
@@ -152,11 +154,16 @@ pub fn allocate(name: &str) -> inventory_item::Command {
 }
 
 pub fn order_line(name: &str, quantity: u32, price: i64) -> order::Line {
-    order::Line { sku: sku(name), title: None, quantity: units(quantity), unit_price: gbp(price) }
+    order::Line { sku: sku(name), title: None, quantity: units(quantity), unit_price: gbp(price), tax: None }
 }
 
 pub fn charge(code: &str, amount: i64) -> order::Charge {
-    order::Charge { code: text(code), title: None, quantity: units(1), unit_amount: gbp(amount) }
+    order::Charge { code: text(code), title: None, quantity: units(1), unit_amount: gbp(amount), tax: None }
+}
+
+/// How an order is paid, by that intent.
+pub fn terms(payment: &str) -> order::Terms {
+    order::Terms { payment: payment.parse().unwrap(), method: Method::Card, capture: CaptureWhen::AtOnce }
 }
 
 /// An imported order of one line.
@@ -166,6 +173,7 @@ pub fn placement(source: &str, placed_at: Time) -> order::Placement {
         source: order::Source::Import(text(source)),
         lines: vec![order_line("A", 2, 150)],
         charges: vec![],
+        prices_include_tax: true,
         payment: None,
         delivery: None,
         country: None,
@@ -180,6 +188,7 @@ pub fn credit(source: &str, issued_at: Time) -> order::Credit {
         order: None,
         lines: vec![order_line("A", 1, 150)],
         charges: vec![],
+        prices_include_tax: true,
         country: None,
         issued_at,
     }

@@ -1,12 +1,16 @@
 //! Old versions of events, and how each becomes the current one. Stored text is never changed.
 
 mod cart;
+mod checkout;
+mod inventory_item;
+mod order;
+mod payment;
 mod product;
 
 use std::borrow::Cow;
 
 use domain::AggregateType;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One step from a version of an event to the next.
 pub struct Upcaster {
@@ -23,7 +27,8 @@ pub struct Upcaster {
 }
 
 /// Every step there is, by aggregate.
-const UPCASTERS: &[&[Upcaster]] = &[cart::STEPS, product::STEPS];
+const UPCASTERS: &[&[Upcaster]] =
+    &[cart::STEPS, checkout::STEPS, inventory_item::STEPS, order::STEPS, payment::STEPS, product::STEPS];
 
 /// The payload in the version that this program reads; `None` when the type or version is unknown to it.
 ///
@@ -43,6 +48,13 @@ fn under(mut payload: Value, change: fn(Value) -> Value) -> Value {
     for event in payload.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
         *event = change(event.take());
     }
+    payload
+}
+
+/// The payload with the fields under its outer tag changed.
+fn edited(mut payload: Value, change: impl Fn(&mut Map<String, Value>)) -> Value {
+    let events = payload.as_object_mut().into_iter().flat_map(Map::values_mut);
+    events.filter_map(Value::as_object_mut).for_each(change);
     payload
 }
 

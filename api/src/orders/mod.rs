@@ -1,8 +1,18 @@
-//! Orders: shown with their delivery opened, listed, audited, cancelled.
+//! Orders: shown with their delivery opened, listed, audited, cancelled; the rest of their life by theme.
 
-use std::sync::Arc;
+mod edits;
+mod returns;
+mod review;
+mod shipping;
 
-use axum::{extract::State, response::Response};
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
 use domain::{
     AggregateType, AnyEvent,
     cart::Delivery,
@@ -26,6 +36,35 @@ use crate::{
     problem::Problem,
     text::Note,
 };
+
+/// A body without any member.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// The routes of orders.
+pub fn routes() -> Router<Arc<Shop>> {
+    Router::new()
+        .route("/v1/orders", get(history))
+        .route("/v1/orders/{id}", get(show))
+        .route("/v1/orders/{id}/events", get(events))
+        .route("/v1/orders/{id}/hold", post(review::hold))
+        .route("/v1/orders/{id}/release", post(review::release))
+        .route("/v1/orders/{id}/reject", post(review::reject))
+        .route("/v1/orders/{id}/cancel", post(cancel))
+        .route("/v1/orders/{id}/cancel-lines", post(shipping::cancel_lines))
+        .route("/v1/orders/{id}/shipments", post(shipping::ship))
+        .route("/v1/orders/{id}/shipments/{shipment}/tracking", post(shipping::change_tracking))
+        .route("/v1/orders/{id}/shipments/{shipment}/deliver", post(shipping::deliver))
+        .route("/v1/orders/{id}/edits", post(edits::begin))
+        .route("/v1/orders/{id}/edits/{edit}/stage", post(edits::stage))
+        .route("/v1/orders/{id}/edits/{edit}/commit", post(edits::commit))
+        .route("/v1/orders/{id}/edits/{edit}/abandon", post(edits::abandon))
+        .route("/v1/orders/{id}/returns", post(returns::request))
+        .route("/v1/orders/{id}/returns/{return}/approve", post(returns::approve))
+        .route("/v1/orders/{id}/returns/{return}/reject", post(returns::reject))
+        .route("/v1/orders/{id}/returns/{return}/receive", post(returns::receive))
+}
 
 /// Which orders.
 #[derive(Debug, Deserialize)]
@@ -154,13 +193,14 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     let reflects = Token { incarnation: head.incarnation, position: head.position };
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
     let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
-    let payment = events.iter().find_map(payment);
+    // An order has one payment, and each edit that made it dearer another.
+    let payments: BTreeSet<PaymentId> = events.iter().filter_map(payment).collect();
     if events.is_empty() {
         return Err(Problem::new("order.not_found", "the log holds no such order")
             .with_header(POSITION, &reflects.to_string()));
     }
     events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
-    if let Some(payment) = payment {
+    for payment in payments {
         events.extend(shop.log.load(&stream(AggregateType::Payment, payment.as_str()), 0).await?);
     }
     events.sort_by_key(|stored| stored.position);
@@ -173,7 +213,8 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
 
 fn payment(stored: &StoredEvent) -> Option<PaymentId> {
     match decode(stored).ok()?.event {
-        AnyEvent::Order(order::Event::Placed { placement, .. }) => placement.payment,
+        AnyEvent::Order(order::Event::Placed(placed)) => placed.payment.map(|terms| terms.payment),
+        AnyEvent::Order(order::Event::EditCommitted { payment, .. }) => payment,
         _ => None,
     }
 }
