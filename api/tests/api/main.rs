@@ -3,6 +3,7 @@
 mod checkout;
 mod flash_sale;
 mod idempotency;
+mod inventory;
 mod payments;
 mod reads;
 mod status;
