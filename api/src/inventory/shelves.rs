@@ -58,7 +58,7 @@ pub async fn count(
     Path(sku): Path<Sku>,
     Json(body): Json<Count>,
 ) -> Result<Response, Problem> {
-    let run = call.run(&shop, &body)?;
+    let run = call.keyed(&shop, &body)?;
     let Count { location, counted, expected, reference } = body;
     let command = Command::Count { location, counted, expected, reference };
     Ok(run.execute(&shop, sku.as_str(), command).await?.ok(sku.as_str()))

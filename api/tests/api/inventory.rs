@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Api, Reply, fresh_key, gbp, get, post, put};
 
 async fn ask(api: &Api, what: &str, body: Value) -> Reply {
-    api.send(post(&format!("/v1/inventory/A/{what}"), &body)).await
+    api.send(post(&format!("/v1/inventory/A/{what}"), &body).key(&fresh_key())).await
 }
 
 async fn set(api: &Api, what: &str, body: Value) -> Reply {
@@ -18,8 +18,7 @@ async fn units_are_received_corrected_moved_and_counted_where_they_lie() {
     ask(&api, "receive", json!({ "quantity": 10 })).await.expect(200);
     ask(&api, "receive", json!({ "quantity": 4, "location": "north" })).await.expect(200);
     let lost = json!({ "delta": -5, "reason": "lost", "location": "north" });
-    let reply = api.send(post("/v1/inventory/A/adjust", &lost).key(&fresh_key())).await;
-    let problem = reply.expect_problem(409, "inventory.below_zero").json();
+    let problem = ask(&api, "adjust", lost).await.expect_problem(409, "inventory.below_zero").json();
     assert_eq!((&problem["location"], &problem["on_hand"]), (&json!("north"), &json!(4)));
 
     let transfer = json!({ "transfer": "t-1", "from": "main", "to": "north", "quantity": 3 });

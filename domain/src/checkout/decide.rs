@@ -1,7 +1,11 @@
 //! What a checkout concludes from what it learns.
 
+use std::collections::BTreeSet;
+
 use super::{Checkout, Command, Event, Plan, Refusal, Shortage, Step, issues::skus};
-use crate::{Aggregate, AnyRefusal, inventory_item, order::CancelReason, payment, process::Refused};
+use crate::{
+    Aggregate, AnyRefusal, inventory_item, order::CancelReason, payment, process::Refused, value::CaptureId,
+};
 
 impl Aggregate for Checkout {
     const TYPE: &'static str = "checkout";
@@ -16,7 +20,7 @@ impl Aggregate for Checkout {
             Self::AwaitingPayment { .. } => awaiting_payment(&command),
             Self::Allocating { cancelled, .. } => allocating(*cancelled, command),
             Self::Done { .. } => done(&command),
-            Self::Closed { refund_due, .. } => closed(*refund_due, &command),
+            Self::Closed { refunded, .. } => closed(refunded, command),
         })
     }
 
@@ -37,8 +41,13 @@ impl Aggregate for Checkout {
             (Self::Reserving { plan, .. }, Event::ReservationFailed { .. } | Event::GivenUp { .. })
             | (Self::AwaitingPayment { plan }, Event::GivenUp { .. })
             | (Self::Allocating { plan, .. }, Event::AllocationFailed { .. } | Event::Reversed { .. })
-            | (Self::Done { plan }, Event::Reversed { .. }) => Self::Closed { plan, refund_due: false },
-            (Self::Closed { plan, .. }, Event::RefundDue {}) => Self::Closed { plan, refund_due: true },
+            | (Self::Done { plan }, Event::Reversed { .. }) => {
+                Self::Closed { plan, refunded: BTreeSet::new() }
+            }
+            (Self::Closed { plan, mut refunded }, Event::RefundDue { capture }) => {
+                refunded.insert(capture);
+                Self::Closed { plan, refunded }
+            }
             (
                 state,
                 Event::Started(_)
@@ -51,7 +60,7 @@ impl Aggregate for Checkout {
                 | Event::GivenUp { .. }
                 | Event::Reversed { .. }
                 | Event::PaymentOrphaned {}
-                | Event::RefundDue {},
+                | Event::RefundDue { .. },
             ) => state,
         }
     }
@@ -129,15 +138,16 @@ fn done(command: &Command) -> Vec<Event> {
     }
 }
 
-fn closed(refund_due: bool, command: &Command) -> Vec<Event> {
+fn closed(refunded: &BTreeSet<Option<CaptureId>>, command: Command) -> Vec<Event> {
+    let due = |capture| {
+        if refunded.contains(&capture) { vec![] } else { vec![Event::RefundDue { capture }] }
+    };
     match command {
         Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed {} => {
             vec![Event::PaymentOrphaned {}]
         }
-        Command::PaymentCaptured {} if !refund_due => vec![Event::RefundDue {}],
-        Command::Answered { step: Step::Undo, refused } if !refund_due && any_captured(refused) => {
-            vec![Event::RefundDue {}]
-        }
+        Command::PaymentCaptured { capture } => due(Some(capture)),
+        Command::Answered { step: Step::Undo, refused } if any_captured(&refused) => due(None),
         _ => vec![],
     }
 }

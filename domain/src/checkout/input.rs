@@ -50,7 +50,9 @@ fn payment_input(event: &payment::Event, at: Time) -> Option<(OrderId, Command)>
     use payment::Event;
     match event {
         Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { at })),
-        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured {})),
+        Event::Captured { order, capture, .. } => {
+            Some((order.clone(), Command::PaymentCaptured { capture: capture.clone() }))
+        }
         Event::CaptureFailed { order, .. } => Some((order.clone(), Command::PaymentCaptureFailed {})),
         Event::Declined { order, .. } => Some((order.clone(), Command::PaymentDeclined {})),
         Event::AuthorizationTimedOut { order, .. } => Some((order.clone(), Command::PaymentTimedOut {})),

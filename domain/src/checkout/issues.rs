@@ -7,7 +7,7 @@ use crate::{
     order::{self, CancelReason, Placement, Source},
     payment::{self, CaptureWhen},
     process::{Issue, Refused},
-    value::{Quantity, RefundId, Sku, Text, Time},
+    value::{CaptureId, Quantity, RefundId, Sku, Text, Time},
 };
 
 /// Which step an event begins: the answers to its commands are the manager's next input.
@@ -24,7 +24,7 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
         | Event::Reserved {}
         | Event::ReservationFailed { .. }
         | Event::Completed {}
-        | Event::RefundDue {} => None,
+        | Event::RefundDue { .. } => None,
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
             issues
         }
         Event::PaymentOrphaned {} => undo_payment(plan),
-        Event::RefundDue {} => refund_due(plan),
+        Event::RefundDue { capture } => refund_due(plan, capture.as_ref()),
     }
 }
 
@@ -183,16 +183,18 @@ fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
     Issue::command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
 }
 
-/// Lets go of what is held, and gives back what somebody captured of it. Either is refused where there is nothing of the
-/// kind. What is still being captured then is given back under another name, when it is known.
+/// Lets go of what is held, and gives back what was captured of it so far; either is refused where there is nothing of
+/// the kind. What is still being captured is given back when it is known.
 fn undo_payment(plan: &Plan) -> Vec<Issue> {
     let refund = RefundId::new(plan.payment.as_str()).ok().and_then(|refund| refund_all(plan, refund));
     void(plan).into_iter().chain(refund).collect()
 }
 
-/// What was captured is given back, and the rest of what is held is let go of.
-fn refund_due(plan: &Plan) -> Vec<Issue> {
-    refund_all(plan, plan.order.clone().into()).into_iter().chain(void(plan)).collect()
+/// What was captured is given back, and the rest of what is held is let go of. A refund is named after what it is for.
+fn refund_due(plan: &Plan, capture: Option<&CaptureId>) -> Vec<Issue> {
+    let named = capture.and_then(|capture| RefundId::new(capture.as_str()).ok());
+    let refund = named.unwrap_or_else(|| plan.order.clone().into());
+    refund_all(plan, refund).into_iter().chain(void(plan)).collect()
 }
 
 fn void(plan: &Plan) -> Option<Issue> {

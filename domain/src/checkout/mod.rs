@@ -9,6 +9,8 @@ mod issues;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
     order::CancelReason,
     payment::Method,
     process::{Process, Refused},
-    value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
+    value::{CaptureId, CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Time},
 };
 
 /// How checkouts are driven.
@@ -93,8 +95,8 @@ pub enum Command {
     Answered { step: Step, refused: Vec<Refused> },
     /// The payment is authorized.
     PaymentAuthorized { at: Time },
-    /// The payment was captured.
-    PaymentCaptured {},
+    /// Some of the payment was captured.
+    PaymentCaptured { capture: CaptureId },
     /// The payment was declined.
     PaymentDeclined {},
     /// The capture failed; the money is still held.
@@ -146,8 +148,12 @@ pub enum Event {
     Reversed { reason: CancelReason },
     /// A payment was authorized for an order that nobody will fulfil; let go of it.
     PaymentOrphaned {},
-    /// A payment was captured for an order that nobody will fulfil; give it back.
-    RefundDue {},
+    /// A payment was captured for an order that nobody will fulfil; give it back. The capture is known when it came after
+    /// the end.
+    RefundDue {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capture: Option<CaptureId>,
+    },
 }
 
 impl crate::Event for Event {
@@ -162,7 +168,7 @@ impl crate::Event for Event {
         ("GivenUp", "1"),
         ("Reversed", "1"),
         ("PaymentOrphaned", "1"),
-        ("RefundDue", "1"),
+        ("RefundDue", "2"),
     ];
 
     fn event_type(&self) -> &'static str {
@@ -228,8 +234,8 @@ pub enum Checkout {
     Closed {
         /// What it set out to do.
         plan: Plan,
-        /// Whether the refund was asked for.
-        refund_due: bool,
+        /// The captures whose refund was asked for.
+        refunded: BTreeSet<Option<CaptureId>>,
     },
 }
 

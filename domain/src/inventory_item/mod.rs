@@ -110,7 +110,8 @@ pub enum Command {
         #[serde(default)]
         reference: Option<Text>,
     },
-    /// A place was counted; with `expected`, the count only holds while nothing has moved since.
+    /// A place was counted; with `expected`, the count only holds while nothing has moved since. What it finds may leave
+    /// at once for somebody who waits, so a repeat is told by its id alone.
     Count {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location: Option<LocationId>,

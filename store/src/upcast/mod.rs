@@ -1,5 +1,6 @@
 //! Old versions of events, and how each becomes the current one. Stored text is never changed.
 
+mod checkout;
 mod inventory_item;
 mod payment;
 
@@ -22,7 +23,7 @@ pub struct Upcaster {
 }
 
 /// Every step there is.
-const UPCASTERS: &[&[Upcaster]] = &[inventory_item::UPCASTERS, payment::UPCASTERS];
+const UPCASTERS: &[&[Upcaster]] = &[checkout::UPCASTERS, inventory_item::UPCASTERS, payment::UPCASTERS];
 
 /// The payload in the version that this program reads; `None` when the type or version is unknown to it.
 ///

@@ -260,13 +260,8 @@ impl World {
         let _ = self.execute_on_payment(which, command);
     }
 
-    /// Somebody in the shop captures so much, or the rest; a part only of what a gateway holds for a living order.
+    /// Somebody in the shop captures so much, or the rest.
     pub fn capture(&mut self, which: usize, pence: Option<i64>) {
-        let plan = &self.plans[which];
-        let closed = matches!(self.checkout(plan), Checkout::Closed { .. });
-        if pence.is_some() && (closed || !plan.needs_authorization()) {
-            return;
-        }
         let capture = named(&format!("by-hand-{}", self.log.len()));
         let amount = pence.map(pounds);
         let _ = self.execute_on_payment(which, payment::Command::Capture { capture, amount });
