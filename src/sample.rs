@@ -51,7 +51,7 @@ pub async fn load(engine: &Engine) -> Result<usize, SampleError> {
             new += 1;
         }
         for sku in skus {
-            let receive = inventory_item::Command::Receive { quantity, reference: None };
+            let receive = inventory_item::Command::Receive { quantity, location: None, reference: None };
             execute(engine, sku.as_str(), receive.into()).await?;
         }
     }

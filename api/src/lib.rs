@@ -39,6 +39,8 @@ use store::{
     vault::Vault,
 };
 
+use inventory::{reservations, shelves};
+
 pub use principal::Principal;
 pub use problem::Problem;
 
@@ -131,9 +133,14 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}", get(inventory::show))
         .route("/v1/inventory/{sku}/receive", post(inventory::receive))
         .route("/v1/inventory/{sku}/adjust", post(inventory::adjust))
-        .route("/v1/inventory/{sku}/reservations", post(inventory::reserve).get(inventory::reservations))
-        .route("/v1/inventory/{sku}/reservations/{id}", delete(inventory::release))
-        .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(inventory::allocate))
+        .route("/v1/inventory/{sku}/count", post(shelves::count))
+        .route("/v1/inventory/{sku}/transfer", post(shelves::transfer))
+        .route("/v1/inventory/{sku}/policy", put(shelves::set_policy))
+        .route("/v1/inventory/{sku}/reorder-point", put(shelves::set_reorder_point))
+        .route("/v1/inventory/{sku}/reservations", post(reservations::reserve).get(reservations::list))
+        .route("/v1/inventory/{sku}/reservations/{id}", delete(reservations::release))
+        .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
+        .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))

@@ -12,7 +12,7 @@ use axum::{
 use domain::{
     Aggregate, AggregateType, AnyEvent,
     payment::{Command, Event, Payment},
-    value::{AttemptId, Money, PaymentId, RefundId, Text},
+    value::{AttemptId, CaptureId, Money, PaymentId, RefundId, Text},
 };
 use serde::{Deserialize, Serialize};
 use store::log::StreamId;
@@ -114,14 +114,17 @@ pub async fn capture(
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
-    let command = Command::Capture { amount: body.amount };
+    let ours = CaptureId::from(run.new_id(&shop, "capture"));
+    let command = Command::Capture { capture: ours.clone(), amount: body.amount };
     let done = run.execute(&shop, id.as_str(), command).await?;
     if done.events.is_empty() {
         return Ok(answer(&id, &done, Status::Captured));
     }
     settle(&shop, &mut watch, &id, done, wait, |event| match event {
-        Event::Captured { .. } => Some(Ok(Status::Captured)),
-        Event::CaptureFailed { reason, .. } => Some(Err(failed("capture", reason))),
+        Event::Captured { capture, .. } if *capture == ours => Some(Ok(Status::Captured)),
+        Event::CaptureFailed { capture, reason, .. } if *capture == ours => {
+            Some(Err(failed("capture", reason)))
+        }
         _ => None,
     })
     .await
@@ -202,7 +205,7 @@ async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
         AnyEvent::Payment(event) => payment.evolve(event),
         _ => payment,
     });
-    Ok(matches!(payment, Payment::Voided { .. }))
+    Ok(matches!(payment, Payment::Voided { .. } | Payment::Released { .. }))
 }
 
 /// Answers once `look` finds the gateway's answer, in the command's own events or in what follows them.

@@ -42,7 +42,7 @@ async fn main() {
         let reservation = ReservationId::new(format!("r{round}")).unwrap();
         let quantity = Quantity::new(100).unwrap();
         let command = match round % 3 {
-            0 => inventory_item::Command::Receive { quantity, reference: None },
+            0 => inventory_item::Command::Receive { quantity, location: None, reference: None },
             1 => inventory_item::Command::Reserve {
                 reservation,
                 quantity,

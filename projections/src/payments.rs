@@ -42,7 +42,7 @@ words! {
         PartiallyRefunded = "partially_refunded",
         /// All of what was taken was given back.
         Refunded = "refunded",
-        /// Closed with nothing held.
+        /// Closed with nothing held or taken.
         Voided = "voided",
     }
 }
@@ -66,6 +66,8 @@ pub struct Payment {
     pub captured: Money,
     /// What was given back.
     pub refunded: Money,
+    /// What was let go of, or never held, when the payment was closed: nothing of it is captured any more.
+    pub released: Money,
     /// The stream's version.
     pub version: Sequence,
     /// The last event that changed it.
@@ -82,6 +84,7 @@ pub(crate) struct Row {
     amount: Money,
     captured: i64,
     refunded: i64,
+    released: i64,
     opened_at: Position,
     version: Sequence,
     position: Position,
@@ -100,6 +103,7 @@ pub(crate) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
             amount: *amount,
             captured: 0,
             refunded: 0,
+            released: 0,
             opened_at: position,
             version,
             position,
@@ -117,6 +121,7 @@ impl Row {
                 // A second approval beside a hold is surplus, and is let go of again.
                 if self.is_waiting() {
                     self.status = Status::Authorized;
+                    self.released = 0;
                 }
             }
             Event::Declined { .. } => self.status = Status::Declined,
@@ -129,7 +134,12 @@ impl Row {
                 self.refunded = self.refunded.saturating_add(amount.amount);
                 self.status = self.settled();
             }
-            Event::Voided { .. } => self.status = Status::Voided,
+            Event::Voided { .. } => {
+                self.released = self.amount.amount.saturating_sub(self.captured);
+                if self.captured == 0 {
+                    self.status = Status::Voided;
+                }
+            }
             Event::IntentOpened { .. }
             | Event::CaptureRequested { .. }
             | Event::CaptureFailed { .. }
@@ -179,12 +189,13 @@ pub(crate) async fn write(
     let captures = all.iter().map(|(_, row)| word(&row.capture)).collect::<Result<Vec<_>, _>>()?;
     let column = |value: fn(&Row) -> i64| all.iter().map(|(_, row)| value(row)).collect::<Vec<_>>();
     sqlx::query(
-        "INSERT INTO payments (id, order_id, method, capture, status, currency, amount, captured, refunded, opened_at, \
-                               version, position) \
+        "INSERT INTO payments (id, order_id, method, capture, status, currency, amount, captured, refunded, released, \
+                               opened_at, version, position) \
          SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
-                              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]) \
+                              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]) \
          ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status, captured = EXCLUDED.captured, \
-             refunded = EXCLUDED.refunded, version = EXCLUDED.version, position = EXCLUDED.position",
+             refunded = EXCLUDED.refunded, released = EXCLUDED.released, version = EXCLUDED.version, \
+             position = EXCLUDED.position",
     )
     .bind(all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
     .bind(all.iter().map(|(_, row)| row.order.as_str()).collect::<Vec<_>>())
@@ -195,6 +206,7 @@ pub(crate) async fn write(
     .bind(column(|row| row.amount.amount))
     .bind(column(|row| row.captured))
     .bind(column(|row| row.refunded))
+    .bind(column(|row| row.released))
     .bind(column(|row| row.opened_at))
     .bind(column(|row| row.version))
     .bind(column(|row| row.position))
@@ -203,8 +215,8 @@ pub(crate) async fn write(
     Ok(())
 }
 
-const COLUMNS: &str = "id, order_id, method, capture, status, currency, amount, captured, refunded, opened_at, version, \
-                       position";
+const COLUMNS: &str = "id, order_id, method, capture, status, currency, amount, captured, refunded, released, opened_at, \
+                       version, position";
 
 async fn load(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<String, Row>, sqlx::Error> {
     if ids.is_empty() {
@@ -227,6 +239,7 @@ fn row_of(row: &PgRow) -> Result<Row, sqlx::Error> {
         amount: Money::new(row.try_get("amount")?, currency),
         captured: row.try_get("captured")?,
         refunded: row.try_get("refunded")?,
+        released: row.try_get("released")?,
         opened_at: row.try_get("opened_at")?,
         version: row.try_get("version")?,
         position: row.try_get("position")?,
@@ -266,6 +279,7 @@ fn payment_of(row: &PgRow) -> Result<Payment, sqlx::Error> {
         amount: row.amount,
         captured: money(row.captured),
         refunded: money(row.refunded),
+        released: money(row.released),
         version: row.version,
         position: row.position,
         order: row.order,

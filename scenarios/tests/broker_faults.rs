@@ -53,7 +53,7 @@ impl Shop {
                         expires_at: None,
                         now: Time::from_millis(0),
                     };
-                    [(sku, Command::Receive { quantity, reference: None }), (sku, reserve)]
+                    [(sku, Command::Receive { quantity, location: None, reference: None }), (sku, reserve)]
                 });
                 let executed = commands
                     .map(|(sku, command)| engine.executor.execute(request(&format!("SKU {sku}"), command)));

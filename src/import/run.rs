@@ -247,5 +247,5 @@ fn reservation(order: &OrderId) -> ReservationId {
 }
 
 fn adjust(delta: NonZeroI32, reason: AdjustReason, reference: Option<Text>) -> AnyCommand {
-    inventory_item::Command::Adjust { delta, reason, reference }.into()
+    inventory_item::Command::Adjust { delta, reason, location: None, reference }.into()
 }

@@ -140,12 +140,12 @@ impl Engine {
 
     /// Runs every process manager and policy, with their timers.
     pub fn manage(&mut self) {
-        let driver = Driver {
-            executor: self.executor.clone(),
-            log: Arc::clone(&self.log),
-            pool: self.pool.clone(),
-            fingerprints: self.fingerprints.clone(),
-        };
+        let driver = Driver::new(
+            self.executor.clone(),
+            Arc::clone(&self.log),
+            self.pool.clone(),
+            self.fingerprints.clone(),
+        );
         let timers = Timers {
             driver: driver.clone(),
             pool: self.pool.clone(),

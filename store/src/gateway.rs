@@ -56,7 +56,7 @@ pub trait Gateway: Send + Sync + 'static {
         amount: Money,
     ) -> Result<Settlement, GatewayError>;
 
-    /// Let go of what is held.
+    /// Let go of what is held and was not taken.
     async fn void(&self, request_id: Uuid, reference: &Text) -> Result<Settlement, GatewayError>;
 
     /// Give so much back.
@@ -182,10 +182,12 @@ impl React for AskGateway {
                 };
                 Command::RecordAuthorization { attempt: attempt.clone(), outcome }
             }
-            Event::CaptureRequested { reference, amount, .. } => Command::RecordCapture {
+            Event::CaptureRequested { capture, reference, amount, .. } => Command::RecordCapture {
+                capture: capture.clone(),
                 outcome: self.gateway.capture(request_id, reference, *amount).await.map_err(again)?,
             },
             Event::VoidRequested { reference, .. } => Command::RecordVoid {
+                reference: reference.clone(),
                 outcome: self.gateway.void(request_id, reference).await.map_err(again)?,
             },
             Event::RefundRequested { refund, reference, amount, .. } => {

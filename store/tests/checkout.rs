@@ -59,8 +59,11 @@ async fn shop(ground: &Ground) -> Engine {
 }
 
 async fn stock(engine: &Engine, sku: &str, units: u32) {
-    let command =
-        inventory_item::Command::Receive { quantity: Quantity::new(units).unwrap(), reference: None };
+    let command = inventory_item::Command::Receive {
+        quantity: Quantity::new(units).unwrap(),
+        location: None,
+        reference: None,
+    };
     engine.executor.execute(request(sku, command)).await.unwrap();
 }
 

@@ -15,7 +15,7 @@ use store::{
 use uuid::Uuid;
 
 fn receive(units: u32) -> Command {
-    Command::Receive { quantity: Quantity::new(units).unwrap(), reference: None }
+    Command::Receive { quantity: Quantity::new(units).unwrap(), location: None, reference: None }
 }
 
 fn reserve(name: &str, units: u32) -> Command {
@@ -108,7 +108,11 @@ async fn two_executors_on_one_log_see_each_other() {
         left.executor.execute(request("A", receive(1))).await.unwrap();
         right.executor.execute(request("A", receive(1))).await.unwrap();
     }
-    let all =
-        Command::Adjust { delta: NonZeroI32::new(-40).unwrap(), reason: AdjustReason::Lost, reference: None };
+    let all = Command::Adjust {
+        delta: NonZeroI32::new(-40).unwrap(),
+        reason: AdjustReason::Lost,
+        location: None,
+        reference: None,
+    };
     assert_eq!(left.executor.execute(request("A", all)).await.unwrap().version, 41);
 }

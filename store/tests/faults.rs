@@ -81,7 +81,10 @@ async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
     let lossy = Arc::new(Lossy { log: log.clone(), appends: AtomicU32::new(0), lost: AtomicU32::new(0) });
     let executor = executor(Arc::clone(&lossy) as Arc<dyn Log>).await;
     let units = Quantity::new(40).unwrap();
-    executor.execute(request("A", Command::Receive { quantity: units, reference: None })).await.unwrap();
+    executor
+        .execute(request("A", Command::Receive { quantity: units, location: None, reference: None }))
+        .await
+        .unwrap();
     let mut sold = 0;
     for round in 0..30 {
         let buyers = (0..2).map(|buyer| {
@@ -116,7 +119,8 @@ async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
 async fn a_database_that_refuses_fails_the_command_and_keeps_the_log_whole() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;
-    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    let receive =
+        || Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None };
     engine.executor.execute(request("A", receive())).await.unwrap();
     ground.as_owner("ALTER TABLE events ADD CONSTRAINT full_disk CHECK (position < 2) NOT VALID").await;
     let failed = engine.executor.execute(request("A", receive())).await;
@@ -130,7 +134,8 @@ async fn a_database_that_refuses_fails_the_command_and_keeps_the_log_whole() {
 async fn an_executor_stops_when_the_log_has_lost_its_end() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;
-    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    let receive =
+        || Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None };
     for _ in 0..3 {
         engine.executor.execute(request("A", receive())).await.unwrap();
     }
@@ -154,7 +159,8 @@ async fn an_executor_stops_when_the_log_has_lost_its_end() {
 async fn an_event_of_a_newer_program_stops_its_own_stream_only() {
     let ground = Ground::new().await;
     let (old, new) = (ground.engine().await, ground.engine().await);
-    let receive = || Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    let receive =
+        || Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None };
     for sku in ["A", "B"] {
         old.executor.execute(request(sku, receive())).await.unwrap();
     }

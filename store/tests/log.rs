@@ -19,7 +19,7 @@ use store::{
 };
 
 fn receive() -> Command {
-    Command::Receive { quantity: Quantity::new(5).unwrap(), reference: None }
+    Command::Receive { quantity: Quantity::new(5).unwrap(), location: None, reference: None }
 }
 
 fn reserve(name: &str) -> Command {

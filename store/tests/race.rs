@@ -52,7 +52,11 @@ fn program() -> PathBuf {
 async fn of_64_tasks_in_two_processes_exactly_one_gets_the_last_unit() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;
-    let one = inventory_item::Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+    let one = inventory_item::Command::Receive {
+        quantity: Quantity::new(1).unwrap(),
+        location: None,
+        reference: None,
+    };
     engine.executor.execute(request("LAST ONE", one)).await.unwrap();
     let mut contenders = [Contender::start(&ground, "left"), Contender::start(&ground, "right")];
     contenders.iter_mut().for_each(|contender| assert_eq!(contender.line(), "ready"));

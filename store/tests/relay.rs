@@ -14,7 +14,8 @@ use store::{
 
 async fn receive(engine: &Engine, times: usize) {
     let requests = (0..times).map(|nth| {
-        let command = Command::Receive { quantity: Quantity::new(1).unwrap(), reference: None };
+        let command =
+            Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None };
         engine.executor.execute(request(&format!("S {}", nth % 7), command))
     });
     for answer in futures::future::join_all(requests).await {

@@ -5,6 +5,7 @@ mod checkout;
 mod commands;
 mod flash_sale;
 mod idempotency;
+mod inventory;
 mod orders;
 mod payments;
 mod reads;

@@ -137,3 +137,31 @@ async fn a_refund_that_fails_is_told_and_leaves_the_money_refundable() {
     let shown = api.send(crate::support::get(&format!("/v1/payments/{payment}")).after(&reply)).await;
     assert_eq!((&shown.json()["captured"], &shown.json()["refunded"]), (&gbp(500), &gbp(0)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_names_a_capture_and_a_void_lets_go_of_the_rest() {
+    let api = Api::start().await;
+    let payment = "by-hand";
+    let open = domain::payment::Command::OpenIntent {
+        order: "o-1".parse().unwrap(),
+        amount: domain::value::Money::new(500, domain::value::Currency::GBP),
+        method: domain::payment::Method::Wallet,
+        capture: domain::payment::CaptureWhen::OnShipment,
+    };
+    api.engine.executor.execute(store::testing::request(payment, open)).await.unwrap();
+    api.authorize(payment, "tok_approve").await.expect(200);
+    let part = post("/v1/payments/by-hand/capture", &json!({ "amount": gbp(200) })).key("first").patient();
+    let first = api.send(part).await.expect(200);
+    assert_eq!(first.json()["events"], json!(["CaptureRequested", "Captured"]));
+    ask(&api, payment, "capture", json!({ "amount": gbp(100) })).await.expect(200);
+    let more = ask(&api, payment, "capture", json!({ "amount": gbp(201) })).await;
+    more.expect_problem(409, "payment.exceeds_authorized");
+
+    let voided = ask(&api, payment, "void", json!({})).await.expect(200);
+    assert_eq!(voided.text_of("status"), "voided");
+    ask(&api, payment, "capture", json!({})).await.expect_problem(409, "payment.voided");
+    let refunded = ask(&api, payment, "refund", json!({ "reason": "scratched" })).await.expect(200);
+    let shown = api.send(crate::support::get("/v1/payments/by-hand").after(&refunded)).await.json();
+    assert_eq!((&shown["status"], &shown["captured"]), (&json!("refunded"), &gbp(300)));
+    assert_eq!((&shown["refunded"], &shown["released"]), (&gbp(300), &gbp(200)));
+}

@@ -1,10 +1,12 @@
 //! What a checkout concludes from what it learns.
 
+use std::collections::BTreeSet;
+
 use super::{
     Checkout, Command, Event, FIRST_WAIT_MS, Notes, Plan, Refusal, Shortage, Step, TRIES_MAX,
     issues::{limited, skus},
 };
-use crate::{Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused};
+use crate::{Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused, value::CaptureId};
 
 impl Aggregate for Checkout {
     const TYPE: &'static str = "checkout";
@@ -25,7 +27,7 @@ impl Aggregate for Checkout {
             Self::Allocating { notes, .. } => allocating(*notes, command),
             Self::InReview { .. } => in_review(&command),
             Self::Done { plan } => done(plan, &command),
-            Self::Closed { refund_due, failures, .. } => closed(*refund_due, *failures, &command),
+            Self::Closed { refunded, failures, .. } => closed(refunded, *failures, command),
         })
     }
 
@@ -63,13 +65,14 @@ impl Aggregate for Checkout {
             | (Self::AwaitingPayment { plan, .. }, Event::GivenUp { .. })
             | (Self::Allocating { plan, .. }, Event::AllocationFailed { .. } | Event::Reversed { .. })
             | (Self::InReview { plan } | Self::Done { plan }, Event::Reversed { .. }) => {
-                Self::Closed { plan, refund_due: false, failures: 0 }
+                Self::Closed { plan, refunded: BTreeSet::new(), failures: 0 }
             }
-            (Self::Closed { plan, failures, .. }, Event::RefundDue {}) => {
-                Self::Closed { plan, refund_due: true, failures }
+            (Self::Closed { plan, mut refunded, failures }, Event::RefundDue { capture }) => {
+                refunded.insert(capture);
+                Self::Closed { plan, refunded, failures }
             }
-            (Self::Closed { plan, refund_due, failures }, Event::RetryPlanned { .. }) => {
-                Self::Closed { plan, refund_due, failures: failures.saturating_add(1) }
+            (Self::Closed { plan, refunded, failures }, Event::RetryPlanned { .. }) => {
+                Self::Closed { plan, refunded, failures: failures.saturating_add(1) }
             }
             (
                 state,
@@ -88,9 +91,9 @@ impl Aggregate for Checkout {
                 | Event::Reversed { .. }
                 | Event::ClaimsReturned {}
                 | Event::PaymentOrphaned {}
-                | Event::RefundDue {}
+                | Event::RefundDue { .. }
                 | Event::RetryPlanned { .. }
-                | Event::UndoRetried {}
+                | Event::UndoRetried { .. }
                 | Event::UndoFailed {},
             ) => state,
         }
@@ -113,7 +116,7 @@ impl Notes {
 fn concerns_another_payment(plan: &Plan, command: &Command) -> bool {
     match command {
         Command::PaymentAuthorized { payment, .. }
-        | Command::PaymentCaptured { payment }
+        | Command::PaymentCaptured { payment, .. }
         | Command::PaymentDeclined { payment }
         | Command::PaymentCaptureFailed { payment }
         | Command::PaymentTimedOut { payment }
@@ -238,21 +241,22 @@ fn unconfirmed(refusal: &AnyRefusal) -> Option<Event> {
     }
 }
 
-fn closed(refund_due: bool, failures: u32, command: &Command) -> Vec<Event> {
+fn closed(refunded: &BTreeSet<Option<CaptureId>>, failures: u32, command: Command) -> Vec<Event> {
+    let due = |capture| {
+        if refunded.contains(&capture) { vec![] } else { vec![Event::RefundDue { capture }] }
+    };
     match command {
         Command::PaymentUndoFailed { at, .. } if failures < TRIES_MAX => {
             let factor = 5_i64.saturating_pow(failures);
             vec![Event::RetryPlanned { due: at.plus_millis(FIRST_WAIT_MS.saturating_mul(factor)) }]
         }
         Command::PaymentUndoFailed { .. } => vec![Event::UndoFailed {}],
-        Command::TryAgain {} => vec![Event::UndoRetried {}],
+        Command::TryAgain {} => vec![Event::UndoRetried { refunds: refunded.iter().cloned().collect() }],
         Command::PaymentAuthorized { .. } | Command::PaymentCaptureFailed { .. } => {
             vec![Event::PaymentOrphaned {}]
         }
-        Command::PaymentCaptured { .. } if !refund_due => vec![Event::RefundDue {}],
-        Command::Answered { step: Step::Undo, refused } if !refund_due && any_captured(refused) => {
-            vec![Event::RefundDue {}]
-        }
+        Command::PaymentCaptured { capture, .. } => due(Some(capture)),
+        Command::Answered { step: Step::Undo, refused } if any_captured(&refused) => due(None),
         _ => vec![],
     }
 }

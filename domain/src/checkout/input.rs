@@ -75,7 +75,9 @@ fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId,
     let payment = PaymentId::new(id).ok()?;
     match event {
         Event::Authorized { order, .. } => Some((order.clone(), Command::PaymentAuthorized { payment, at })),
-        Event::Captured { order, .. } => Some((order.clone(), Command::PaymentCaptured { payment })),
+        Event::Captured { order, capture, .. } => {
+            Some((order.clone(), Command::PaymentCaptured { payment, capture: capture.clone() }))
+        }
         Event::CaptureFailed { order, .. } => {
             Some((order.clone(), Command::PaymentCaptureFailed { payment }))
         }

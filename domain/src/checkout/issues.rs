@@ -9,7 +9,7 @@ use crate::{
     payment::{self, CaptureWhen, Method},
     pricing::Shipping,
     process::{Issue, Kind, Refused},
-    value::{CustomerId, Quantity, RefundId, Sku, Text, Time},
+    value::{CaptureId, CustomerId, Quantity, RefundId, Sku, Text, Time},
 };
 
 /// Every kind of command that a checkout may want done at once.
@@ -40,7 +40,7 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
         | Event::AllocationFailed { .. }
         | Event::Reversed { .. }
         | Event::PaymentOrphaned {}
-        | Event::UndoRetried {} => Some(Step::Undo),
+        | Event::UndoRetried { .. } => Some(Step::Undo),
         Event::CancellationNoted { .. }
         | Event::HoldNoted {}
         | Event::HoldLifted {}
@@ -49,7 +49,7 @@ pub(super) const fn step_of(event: &Event) -> Option<Step> {
         | Event::AttemptFailed {}
         | Event::ReviewAwaited {}
         | Event::ClaimsReturned {}
-        | Event::RefundDue {}
+        | Event::RefundDue { .. }
         | Event::RetryPlanned { .. }
         | Event::UndoFailed {} => None,
     }
@@ -86,14 +86,14 @@ pub(super) fn issues(plan: &Plan, event: &Event) -> Vec<Issue> {
         }
         Event::ClaimsReturned {} => give_back(plan, |_| true),
         Event::PaymentOrphaned {} => undo_payment(plan),
-        Event::RefundDue {} => refund_due(plan),
+        Event::RefundDue { capture } => refund_due(plan, capture.as_ref()),
         Event::RetryPlanned { due } => {
             vec![Issue::timer(*due, plan.order.as_str(), super::Command::TryAgain {})]
         }
-        // Whichever of the two refunds has failed is asked for again; the other finds nothing left.
-        Event::UndoRetried {} => {
-            let refund = refund_all(plan, plan.order.clone().into());
-            undo_payment(plan).into_iter().chain(refund).collect()
+        // Whichever of the refunds has failed is asked for again; the others find nothing left.
+        Event::UndoRetried { refunds } => {
+            let again = refunds.iter().filter_map(|capture| refund_for(plan, capture.as_ref()));
+            undo_payment(plan).into_iter().chain(again).collect()
         }
     }
 }
@@ -284,16 +284,22 @@ fn cancel(plan: &Plan, reason: CancelReason) -> Issue {
     Issue::command(plan.order.as_str(), order::Command::Cancel { reason, note: None })
 }
 
-/// Lets go of what is held, and gives back what somebody captured of it. Either is refused where there is nothing of the
-/// kind. What is still being captured then is given back under another name, when it is known.
+/// Lets go of what is held, and gives back what was captured of it so far; either is refused where there is nothing of
+/// the kind. What is still being captured is given back when it is known.
 fn undo_payment(plan: &Plan) -> Vec<Issue> {
     let refund = RefundId::new(plan.payment.as_str()).ok().and_then(|refund| refund_all(plan, refund));
     void(plan).into_iter().chain(refund).collect()
 }
 
 /// What was captured is given back, and the rest of what is held is let go of.
-fn refund_due(plan: &Plan) -> Vec<Issue> {
-    refund_all(plan, plan.order.clone().into()).into_iter().chain(void(plan)).collect()
+fn refund_due(plan: &Plan, capture: Option<&CaptureId>) -> Vec<Issue> {
+    refund_for(plan, capture).into_iter().chain(void(plan)).collect()
+}
+
+/// A refund is named after what it is for.
+fn refund_for(plan: &Plan, capture: Option<&CaptureId>) -> Option<Issue> {
+    let named = capture.and_then(|capture| RefundId::new(capture.as_str()).ok());
+    refund_all(plan, named.unwrap_or_else(|| plan.order.clone().into()))
 }
 
 fn void(plan: &Plan) -> Option<Issue> {

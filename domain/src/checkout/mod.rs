@@ -9,6 +9,8 @@ mod issues;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     payment::{CaptureWhen, Method},
     pricing::Quote,
     process::{Process, Refused},
-    value::{CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Text, Time},
+    value::{CaptureId, CartId, CustomerId, Money, OrderId, PaymentId, Quantity, Sku, Text, Time},
 };
 
 /// How checkouts are driven.
@@ -112,7 +114,7 @@ pub enum Command {
     /// The payment is authorized.
     PaymentAuthorized { payment: PaymentId, at: Time },
     /// The payment was captured.
-    PaymentCaptured { payment: PaymentId },
+    PaymentCaptured { payment: PaymentId, capture: CaptureId },
     /// The payment was declined.
     PaymentDeclined { payment: PaymentId },
     /// The capture failed; the money is still held.
@@ -183,11 +185,14 @@ pub enum Event {
     /// A payment was authorized for an order that nobody will fulfil; let go of it.
     PaymentOrphaned {},
     /// A payment was captured for an order that nobody will fulfil; give it back.
-    RefundDue {},
+    RefundDue {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capture: Option<CaptureId>,
+    },
     /// The gateway did not undo the payment; try again then.
     RetryPlanned { due: Time },
-    /// Undo the payment, once more.
-    UndoRetried {},
+    /// Undo the payment, once more; `refunds` were due for these captures.
+    UndoRetried { refunds: Vec<Option<CaptureId>> },
     /// Trying is over: somebody has to see to the payment.
     UndoFailed {},
 }
@@ -209,7 +214,7 @@ impl crate::Event for Event {
         ("Reversed", "1"),
         ("ClaimsReturned", "1"),
         ("PaymentOrphaned", "1"),
-        ("RefundDue", "1"),
+        ("RefundDue", "2"),
         ("RetryPlanned", "1"),
         ("UndoRetried", "1"),
         ("UndoFailed", "1"),
@@ -234,7 +239,7 @@ impl crate::Event for Event {
             Self::PaymentOrphaned { .. } => "PaymentOrphaned",
             Self::RefundDue { .. } => "RefundDue",
             Self::RetryPlanned { .. } => "RetryPlanned",
-            Self::UndoRetried {} => "UndoRetried",
+            Self::UndoRetried { .. } => "UndoRetried",
             Self::UndoFailed {} => "UndoFailed",
         }
     }
@@ -304,8 +309,8 @@ pub enum Checkout {
     Closed {
         /// What it set out to do.
         plan: Plan,
-        /// Whether the refund was asked for.
-        refund_due: bool,
+        /// The captures that a refund was asked for; `None` is whatever had been captured by then.
+        refunded: BTreeSet<Option<CaptureId>>,
         /// How often the gateway did not undo the payment.
         failures: u32,
     },

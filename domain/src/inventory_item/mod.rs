@@ -96,7 +96,7 @@ pub enum Command {
     /// Goods came in.
     Receive {
         quantity: Quantity,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         location: Option<LocationId>,
         #[serde(default)]
         reference: Option<Text>,
@@ -105,14 +105,15 @@ pub enum Command {
     Adjust {
         delta: NonZeroI32,
         reason: AdjustReason,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         location: Option<LocationId>,
         #[serde(default)]
         reference: Option<Text>,
     },
-    /// A place was counted; with `expected`, the count only holds while nothing has moved since.
+    /// A place was counted; with `expected`, the count only holds while nothing has moved since. What it finds may leave
+    /// at once for somebody who waits, so a repeat is told by its id alone.
     Count {
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         location: Option<LocationId>,
         counted: u32,
         #[serde(default)]

@@ -1,5 +1,7 @@
 //! Random histories of payments: money is conserved.
 
+mod gateway;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
-//! Stock: what is on hand, reserved and available of each SKU, and who holds it.
+//! Stock: what is on hand, reserved and available of each SKU, where it lies, and who holds it or waits for it.
 
+mod holds;
+mod policy;
 mod query;
 
 use std::collections::BTreeMap;
@@ -7,45 +9,70 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use domain::{
     AnyEvent,
-    inventory_item::Event,
-    value::{Quantity, ReservationId, Sku, Time},
+    inventory_item::{Event, StockPolicy},
+    value::{LocationId, Quantity, ReservationId, Sku, Time},
 };
 use serde::{Serialize, Serializer};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use store::{
     follow::{ApplyError, Projection},
     log::{Position, Recorded, Sequence},
 };
 
-use crate::batch::{At, Step, column, fold, loaded};
+use crate::{
+    batch::{At, Step, column, fold, loaded},
+    rows::{document, text},
+};
+
+pub use policy::Policy;
 
 /// The follower's name.
 pub const NAME: &str = "stock";
 
-/// The stock of one SKU.
+/// Units by the place where they lie.
+pub type Locations = BTreeMap<LocationId, i64>;
+
+/// The stock of one SKU at the time of asking: holds whose time is over do not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stock {
     /// Which.
     pub sku: Sku,
     /// Units in the house, reserved ones included.
     pub on_hand: i64,
-    /// Units held for somebody.
+    /// Units held for somebody, as far as they are there.
     pub reserved: i64,
-    /// Units that can still be reserved.
+    /// Units promised to somebody and not there yet.
+    pub backordered: i64,
+    /// Units that can still be reserved; who waits for units goes first.
     pub available: i64,
+    /// Where units lie.
+    pub locations: Locations,
+    /// How few available units are few, if somebody said so.
+    pub reorder_point: Option<u32>,
+    /// Whether few are available.
+    pub low: bool,
+    /// What happens when more is asked for than is available.
+    pub policy: Policy,
     /// The stream's version.
     pub version: Sequence,
     /// The last event that changed it.
     pub position: Position,
 }
 
-/// Units held for somebody. A hold past its time stays until somebody else needs the units.
+/// Units held for somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reservation {
     /// Its name; a checkout's is its order's id.
     pub reservation: ReservationId,
-    /// How many.
+    /// How many, those that are still to come included.
     pub quantity: Quantity,
+    /// How many are still to come.
+    pub short: u32,
+    /// When those were promised for.
+    #[serde(serialize_with = "moment_if_any")]
+    pub promised_at: Option<Time>,
+    /// Whether they go to their order as soon as they are there.
+    pub committed: bool,
     /// Until when, if not for good.
     #[serde(serialize_with = "moment_if_any")]
     pub expires_at: Option<Time>,
@@ -56,24 +83,17 @@ pub struct Reservation {
 pub struct Stocks;
 
 /// A SKU's row without its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Row {
     on_hand: i64,
     reserved: i64,
+    backordered: i64,
+    locations: Locations,
+    reorder_point: Option<u32>,
+    policy: StockPolicy,
     version: Sequence,
     position: Position,
 }
-
-/// A reservation's row without its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Held {
-    quantity: Quantity,
-    expires_at: Option<Time>,
-    position: Position,
-}
-
-/// Holds that a batch leaves behind, and those that it ends, by SKU and name.
-type Holds<'e> = BTreeMap<(&'e str, &'e str), Option<Held>>;
 
 #[async_trait]
 impl Projection for Stocks {
@@ -103,7 +123,7 @@ impl Projection for Stocks {
         let mut rows = load(connection, &loaded(&steps)).await?;
         fold(&mut rows, &steps, apply)?;
         write_stock(connection, &rows).await?;
-        write_holds(connection, &holds(&steps)).await
+        holds::write(connection, &steps).await
     }
 
     async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -115,116 +135,94 @@ impl Projection for Stocks {
 
 /// The row after one more event.
 fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
-    let row = row.unwrap_or_default();
-    let (on_hand, reserved) = match step.event {
-        Event::Received { quantity, .. } => (units(*quantity), 0),
-        Event::Adjusted { delta, .. } => (i64::from(delta.get()), 0),
-        Event::Reserved { quantity, .. } => (0, units(*quantity)),
-        Event::Released { quantity, .. } | Event::Expired { quantity, .. } => (0, -units(*quantity)),
-        Event::Allocated { quantity, .. } => (-units(*quantity), -units(*quantity)),
-    };
-    Ok(Row {
-        on_hand: row.on_hand.saturating_add(on_hand),
-        reserved: row.reserved.saturating_add(reserved),
-        version: step.at.after(row.version)?,
-        position: step.at.position,
-    })
-}
-
-/// What a batch does to reservations: only the last word on each name counts.
-fn holds<'e>(steps: &[Step<'e, Event>]) -> Holds<'e> {
-    let mut holds = Holds::new();
-    for step in steps {
-        let (reservation, held) = match step.event {
-            Event::Reserved { reservation, quantity, expires_at } => {
-                let held = Held { quantity: *quantity, expires_at: *expires_at, position: step.at.position };
-                (reservation, Some(held))
-            }
-            Event::Released { reservation, .. }
-            | Event::Expired { reservation, .. }
-            | Event::Allocated { reservation, .. } => (reservation, None),
-            Event::Received { .. } | Event::Adjusted { .. } => continue,
-        };
-        holds.insert((step.id, reservation.as_str()), held);
+    let mut row = row.unwrap_or_default();
+    let change = step.event.change();
+    row.on_hand = row.on_hand.saturating_add(change.on_hand);
+    row.reserved = row.reserved.saturating_add(change.reserved);
+    row.backordered = row.backordered.saturating_add(change.backordered);
+    for (location, delta) in step.event.moves() {
+        let there = row.locations.entry(location.clone()).or_default();
+        *there = there.saturating_add(delta);
+        if *there == 0 {
+            row.locations.remove(location);
+        }
     }
-    holds
-}
-
-fn units(quantity: Quantity) -> i64 {
-    i64::from(quantity.get())
+    match step.event {
+        Event::PolicySet { policy } => row.policy = policy.clone(),
+        Event::ReorderPointSet { units } => row.reorder_point = *units,
+        Event::Received { .. }
+        | Event::Adjusted { .. }
+        | Event::Counted { .. }
+        | Event::Transferred { .. }
+        | Event::Reserved { .. }
+        | Event::Backordered { .. }
+        | Event::BackorderFilled { .. }
+        | Event::Extended { .. }
+        | Event::Committed { .. }
+        | Event::Released { .. }
+        | Event::Expired { .. }
+        | Event::Allocated { .. }
+        | Event::LowStock { .. } => {}
+    }
+    Ok(Row { version: step.at.after(row.version)?, position: step.at.position, ..row })
 }
 
 async fn load(connection: &mut PgConnection, skus: &[&str]) -> Result<BTreeMap<String, Row>, sqlx::Error> {
     if skus.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let rows = sqlx::query("SELECT sku, on_hand, reserved, version, position FROM stock WHERE sku = ANY($1)")
-        .bind(skus)
-        .fetch_all(connection)
-        .await?;
-    let one = |row: &sqlx::postgres::PgRow| {
-        let found = Row {
-            on_hand: row.try_get("on_hand")?,
-            reserved: row.try_get("reserved")?,
-            version: row.try_get("version")?,
-            position: row.try_get("position")?,
-        };
-        Ok((row.try_get("sku")?, found))
-    };
-    rows.iter().map(one).collect()
+    let rows = sqlx::query(
+        "SELECT sku, on_hand, reserved, backordered, locations::text, reorder_point, policy::text, version, position \
+         FROM stock WHERE sku = ANY($1)",
+    )
+    .bind(skus)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get("sku")?, row_of(row)?))).collect()
+}
+
+fn row_of(row: &PgRow) -> Result<Row, sqlx::Error> {
+    Ok(Row {
+        on_hand: row.try_get("on_hand")?,
+        reserved: row.try_get("reserved")?,
+        backordered: row.try_get("backordered")?,
+        locations: document(row, "locations")?,
+        reorder_point: row.try_get::<Option<i64>, _>("reorder_point")?.map(few).transpose()?,
+        policy: document(row, "policy")?,
+        version: row.try_get("version")?,
+        position: row.try_get("position")?,
+    })
+}
+
+/// A count of units that was stored as a wider number.
+fn few(units: i64) -> Result<u32, sqlx::Error> {
+    u32::try_from(units).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 async fn write_stock(connection: &mut PgConnection, rows: &BTreeMap<String, Row>) -> Result<(), ApplyError> {
     let rows: Vec<(&String, &Row)> = rows.iter().collect();
+    let locations = rows.iter().map(|(_, row)| text(&row.locations)).collect::<Result<Vec<_>, _>>()?;
+    let policies = rows.iter().map(|(_, row)| text(&row.policy)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
-        "INSERT INTO stock (sku, on_hand, reserved, version, position) \
-         SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+        "INSERT INTO stock (sku, on_hand, reserved, backordered, locations, reorder_point, policy, version, position) \
+         SELECT sku, on_hand, reserved, backordered, locations::json, reorder_point, policy::json, version, position \
+         FROM UNNEST($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], \
+                     $8::bigint[], $9::bigint[]) \
+              AS t (sku, on_hand, reserved, backordered, locations, reorder_point, policy, version, position) \
          ON CONFLICT (sku) DO UPDATE SET on_hand = EXCLUDED.on_hand, reserved = EXCLUDED.reserved, \
-             version = EXCLUDED.version, position = EXCLUDED.position",
+             backordered = EXCLUDED.backordered, locations = EXCLUDED.locations, \
+             reorder_point = EXCLUDED.reorder_point, policy = EXCLUDED.policy, version = EXCLUDED.version, \
+             position = EXCLUDED.position",
     )
     .bind(column(&rows, |(sku, _)| sku.as_str()))
     .bind(column(&rows, |(_, row)| row.on_hand))
     .bind(column(&rows, |(_, row)| row.reserved))
+    .bind(column(&rows, |(_, row)| row.backordered))
+    .bind(locations)
+    .bind(column(&rows, |(_, row)| row.reorder_point.map(i64::from)))
+    .bind(policies)
     .bind(column(&rows, |(_, row)| row.version))
     .bind(column(&rows, |(_, row)| row.position))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn write_holds(connection: &mut PgConnection, holds: &Holds<'_>) -> Result<(), ApplyError> {
-    let (mut kept, mut ended) = (Vec::new(), Vec::new());
-    for (names, held) in holds {
-        match held {
-            Some(held) => kept.push((*names, *held)),
-            None => ended.push(*names),
-        }
-    }
-    if !ended.is_empty() {
-        sqlx::query(
-            "DELETE FROM reservations USING UNNEST($1::text[], $2::text[]) AS ended (sku, reservation) \
-             WHERE reservations.sku = ended.sku AND reservations.reservation = ended.reservation",
-        )
-        .bind(column(&ended, |(sku, _)| *sku))
-        .bind(column(&ended, |(_, name)| *name))
-        .execute(&mut *connection)
-        .await?;
-    }
-    if kept.is_empty() {
-        return Ok(());
-    }
-    // A name may be held again after it was let go of in the same batch.
-    sqlx::query(
-        "INSERT INTO reservations (sku, reservation, quantity, expires_at_ms, position) \
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) \
-         ON CONFLICT (sku, reservation) DO UPDATE SET quantity = EXCLUDED.quantity, \
-             expires_at_ms = EXCLUDED.expires_at_ms, position = EXCLUDED.position",
-    )
-    .bind(column(&kept, |((sku, _), _)| *sku))
-    .bind(column(&kept, |((_, name), _)| *name))
-    .bind(column(&kept, |(_, held)| units(held.quantity)))
-    .bind(column(&kept, |(_, held)| held.expires_at.map(Time::millis)))
-    .bind(column(&kept, |(_, held)| held.position))
     .execute(connection)
     .await?;
     Ok(())

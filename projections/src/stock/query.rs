@@ -3,33 +3,48 @@
 use domain::value::{Quantity, ReservationId, Sku, Time};
 use sqlx::{Row as _, postgres::PgRow};
 
-use super::{NAME, Reservation, Stock};
+use super::{NAME, Reservation, Row, Stock, few, row_of};
 use crate::{
     Cursor, Fresh, Freshness, Page, QueryError, ReadModels, page::rows_wanted, read_models::Statement,
     rows::named,
 };
 
-const COLUMNS: &str = "true AS found, sku, on_hand, reserved, available, version, position";
-const OWN_STREAM: &str = "p.aggregate_type = 'inventory_item' AND p.aggregate_id = $1";
+/// A row of the stock, and what of it is held by reservations whose time is over at `$1`.
+const STOCK: &str = "SELECT true AS found, s.sku, on_hand, reserved - COALESCE(over.held, 0) AS reserved, \
+                            backordered - COALESCE(over.short, 0) AS backordered, locations::text AS locations, \
+                            reorder_point, policy::text AS policy, version, position \
+                     FROM stock s LEFT JOIN LATERAL ( \
+                         SELECT sum(quantity - short)::bigint AS held, sum(short)::bigint AS short FROM reservations h \
+                         WHERE h.sku = s.sku AND h.expires_at_ms <= $1 \
+                     ) over ON true";
+const OWN_STREAM: &str = "p.aggregate_type = 'inventory_item' AND p.aggregate_id = $2";
 
 impl ReadModels {
-    /// The stock of a SKU; `None` when nothing ever happened to it.
+    /// The stock of a SKU at `now`; `None` when nothing ever happened to it.
     ///
     /// # Errors
     /// As [`QueryError`] says.
-    pub async fn stock(&self, sku: &Sku, freshness: Freshness) -> Result<Fresh<Option<Stock>>, QueryError> {
-        let rows = format!("SELECT {COLUMNS} FROM stock WHERE sku = $1");
-        let statement = Statement::new(NAME, OWN_STREAM, &rows, "");
-        let rows = self.asker.ask(&statement, freshness, |query| query.bind(sku.as_str())).await?;
+    pub async fn stock(
+        &self,
+        sku: &Sku,
+        now: Time,
+        freshness: Freshness,
+    ) -> Result<Fresh<Option<Stock>>, QueryError> {
+        let statement = Statement::new(NAME, OWN_STREAM, &format!("{STOCK} WHERE s.sku = $2"), "");
+        let rows = self
+            .asker
+            .ask(&statement, freshness, |query| query.bind(now.millis()).bind(sku.as_str()))
+            .await?;
         rows.try_map(|rows| Ok(rows.first().map(stock_of).transpose()?))
     }
 
-    /// The stock of all SKUs, in the order of their bytes.
+    /// The stock of all SKUs at `now`, in the order of their bytes.
     ///
     /// # Errors
     /// As [`QueryError`] says.
     pub async fn stock_list(
         &self,
+        now: Time,
         cursor: Option<&Cursor>,
         limit: u32,
         freshness: Freshness,
@@ -40,24 +55,27 @@ impl ReadModels {
         let statement = Statement::new(
             NAME,
             "p.aggregate_type = 'inventory_item'",
-            &format!("SELECT {COLUMNS} FROM stock WHERE sku > $1 ORDER BY sku LIMIT $2"),
+            &format!("{STOCK} WHERE s.sku > $2 ORDER BY s.sku LIMIT $3"),
             "ORDER BY r.sku",
         );
-        let rows =
-            self.asker.ask(&statement, freshness, |query| query.bind(after).bind(rows_wanted(limit))).await?;
+        let rows = self
+            .asker
+            .ask(&statement, freshness, |query| query.bind(now.millis()).bind(after).bind(rows_wanted(limit)))
+            .await?;
         rows.try_map(|rows| {
             let stocks = rows.iter().map(stock_of).collect::<Result<Vec<_>, _>>()?;
             Page::of(stocks, limit, |last| last.sku.clone())
         })
     }
 
-    /// Who holds units of a SKU, in the order of the reservations' names.
+    /// Who holds units of a SKU at `now` or waits for them, in the order of the reservations' names.
     ///
     /// # Errors
     /// As [`QueryError`] says.
     pub async fn reservations(
         &self,
         sku: &Sku,
+        now: Time,
         cursor: Option<&Cursor>,
         limit: u32,
         freshness: Freshness,
@@ -67,13 +85,16 @@ impl ReadModels {
         let statement = Statement::new(
             NAME,
             OWN_STREAM,
-            "SELECT true AS found, reservation, quantity, expires_at_ms FROM reservations \
-             WHERE sku = $1 AND reservation > $2 ORDER BY reservation LIMIT $3",
+            "SELECT true AS found, reservation, quantity, short, promised_at_ms, committed, expires_at_ms \
+             FROM reservations WHERE sku = $2 AND reservation > $3 AND (expires_at_ms <= $1) IS NOT TRUE \
+             ORDER BY reservation LIMIT $4",
             "ORDER BY r.reservation",
         );
         let rows = self
             .asker
-            .ask(&statement, freshness, |query| query.bind(sku.as_str()).bind(after).bind(rows_wanted(limit)))
+            .ask(&statement, freshness, |query| {
+                query.bind(now.millis()).bind(sku.as_str()).bind(after).bind(rows_wanted(limit))
+            })
             .await?;
         rows.try_map(|rows| {
             let held = rows.iter().map(reservation_of).collect::<Result<Vec<_>, _>>()?;
@@ -83,23 +104,33 @@ impl ReadModels {
 }
 
 fn stock_of(row: &PgRow) -> Result<Stock, sqlx::Error> {
+    let Row { on_hand, reserved, backordered, locations, reorder_point, policy, version, position } =
+        row_of(row)?;
+    // Who waits has been promised what comes free next.
+    let available = on_hand.saturating_sub(reserved).saturating_sub(backordered).max(0);
     Ok(Stock {
         sku: named(row, "sku")?,
-        on_hand: row.try_get("on_hand")?,
-        reserved: row.try_get("reserved")?,
-        available: row.try_get("available")?,
-        version: row.try_get("version")?,
-        position: row.try_get("position")?,
+        on_hand,
+        reserved,
+        backordered,
+        available,
+        locations,
+        reorder_point,
+        low: reorder_point.is_some_and(|few| available <= i64::from(few)),
+        policy: policy.into(),
+        version,
+        position,
     })
 }
 
 fn reservation_of(row: &PgRow) -> Result<Reservation, sqlx::Error> {
-    let quantity: i64 = row.try_get("quantity")?;
-    let quantity = u32::try_from(quantity).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let expires_at: Option<i64> = row.try_get("expires_at_ms")?;
+    let quantity = Quantity::new(few(row.try_get("quantity")?)?);
     Ok(Reservation {
         reservation: named(row, "reservation")?,
-        quantity: Quantity::new(quantity).map_err(|error| sqlx::Error::Decode(error.into()))?,
-        expires_at: expires_at.map(Time::from_millis),
+        quantity: quantity.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        short: few(row.try_get("short")?)?,
+        promised_at: row.try_get::<Option<i64>, _>("promised_at_ms")?.map(Time::from_millis),
+        committed: row.try_get("committed")?,
+        expires_at: row.try_get::<Option<i64>, _>("expires_at_ms")?.map(Time::from_millis),
     })
 }

@@ -6,7 +6,7 @@ use projections::{Freshness, QueryError};
 use store::executor::Token;
 use uuid::Uuid;
 
-use crate::world::{World, after, any, receive, sku};
+use crate::world::{NOW, World, after, any, receive, sku};
 
 fn within(token: Token, millis: u64) -> Freshness {
     Freshness { at_least: Some(token), wait: Duration::from_millis(millis) }
@@ -17,7 +17,7 @@ async fn every_answer_reflects_the_token_that_was_waited_for() {
     let world = World::new().await;
     for n in 1..=50 {
         let token = world.run("A", receive(1)).await;
-        let found = world.read.stock(&sku("A"), after(token)).await.unwrap();
+        let found = world.read.stock(&sku("A"), NOW, after(token)).await.unwrap();
         assert!(found.reflects.position >= token.position);
         assert_eq!(found.reflects.incarnation, token.incarnation);
         assert_eq!(found.value.unwrap().on_hand, n);
@@ -32,7 +32,7 @@ async fn many_may_wait_at_once_and_some_may_give_up() {
         .map(|n| {
             let read = world.read.clone();
             let freshness = if n % 4 == 0 { within(token, 30) } else { after(token) };
-            tokio::spawn(async move { read.stock(&sku("A"), freshness).await })
+            tokio::spawn(async move { read.stock(&sku("A"), NOW, freshness).await })
         })
         .collect();
     let mut follower = world.ground.engine().await;
@@ -59,10 +59,10 @@ async fn a_read_model_that_is_behind_says_so() {
     let world = World::idle().await;
     let token = world.run("A", receive(7)).await;
     for wait in [0, 20] {
-        let answer = world.read.stock(&sku("A"), within(token, wait)).await;
+        let answer = world.read.stock(&sku("A"), NOW, within(token, wait)).await;
         assert!(matches!(answer, Err(QueryError::Behind { reflects: 0 })), "{answer:?}");
     }
-    let answer = world.read.stock(&sku("A"), any()).await.unwrap();
+    let answer = world.read.stock(&sku("A"), NOW, any()).await.unwrap();
     assert_eq!((answer.value, answer.reflects.position), (None, 0));
 }
 
@@ -70,10 +70,10 @@ async fn a_read_model_that_is_behind_says_so() {
 async fn a_token_of_another_life_of_the_log_is_refused() {
     let world = World::new().await;
     let token = world.run("A", receive(7)).await;
-    world.read.stock(&sku("A"), after(token)).await.unwrap();
+    world.read.stock(&sku("A"), NOW, after(token)).await.unwrap();
     let foreign = Token { incarnation: Uuid::nil(), ..token };
     for wait in [0, 20] {
-        let answer = world.read.stock(&sku("A"), within(foreign, wait)).await;
+        let answer = world.read.stock(&sku("A"), NOW, within(foreign, wait)).await;
         assert!(matches!(answer, Err(QueryError::WrongIncarnation)), "{answer:?}");
     }
 }
@@ -82,6 +82,6 @@ async fn a_token_of_another_life_of_the_log_is_refused() {
 async fn the_beginning_of_any_log_is_reflected_by_every_answer() {
     let world = World::idle().await;
     let beginning = Token { incarnation: Uuid::now_v7(), position: 0 };
-    let answer = world.read.stock(&sku("A"), within(beginning, 0)).await.unwrap();
+    let answer = world.read.stock(&sku("A"), NOW, within(beginning, 0)).await.unwrap();
     assert_eq!(answer.value, None);
 }

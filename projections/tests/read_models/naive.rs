@@ -16,7 +16,7 @@ use store::{
     log::{StreamId, decode},
 };
 
-use crate::world::{World, after};
+use crate::world::{NOW, World, after};
 
 struct Folded {
     state: AnyState,
@@ -65,17 +65,32 @@ pub async fn check(world: &World) {
 
 async fn check_stock(world: &World, token: Token, id: &str, item: &InventoryItem, at: (i64, i64)) {
     let sku = id.parse().unwrap();
-    let shown = world.read.stock(&sku, after(token)).await.unwrap().value.unwrap();
+    let shown = world.read.stock(&sku, NOW, after(token)).await.unwrap().value.unwrap();
     assert_eq!(
-        (shown.on_hand, shown.reserved, shown.available),
-        (item.on_hand(), item.reserved(), item.available()),
+        (shown.on_hand, shown.reserved, shown.backordered, shown.available),
+        (item.on_hand(), item.reserved(), item.backordered(), item.available()),
         "{id}"
     );
+    assert_eq!((&shown.locations, shown.policy), (item.locations(), item.policy().clone().into()), "{id}");
+    assert_eq!(shown.reorder_point, item.reorder_point(), "{id}");
     assert_eq!((shown.version, shown.position), at, "{id}");
-    let held = world.read.reservations(&sku, None, 100, after(token)).await.unwrap().value.data;
-    let held: Vec<_> = held.iter().map(|held| (&held.reservation, held.quantity, held.expires_at)).collect();
-    let folded: Vec<_> =
-        item.reservations().map(|(name, held)| (name, held.quantity, held.expires_at)).collect();
+    let held = world.read.reservations(&sku, NOW, None, 100, after(token)).await.unwrap().value.data;
+    let held: Vec<_> = held
+        .iter()
+        .map(|held| {
+            let short = (held.short, held.promised_at, held.committed);
+            (&held.reservation, held.quantity, short, held.expires_at)
+        })
+        .collect();
+    let folded: Vec<_> = item
+        .reservations()
+        .map(|(name, held)| {
+            let short = held.short.as_ref();
+            let short = short
+                .map_or((0, None, false), |short| (short.units.get(), short.promised_at, short.committed));
+            (name, held.quantity, short, held.expires_at)
+        })
+        .collect();
     assert_eq!(held, folded, "{id}");
 }
 
@@ -167,6 +182,11 @@ async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment,
         "{id}"
     );
     let (captured, refunded) = (shown.captured.amount, shown.refunded.amount);
+    let released = match payment {
+        Payment::Voided { .. } | Payment::Released { .. } => shown.amount.amount - captured,
+        _ => 0,
+    };
+    assert_eq!(shown.released.amount, released, "{id}");
     let expected: &[payments::Status] = match payment {
         Payment::Unopened => panic!("{id} was never opened"),
         Payment::Open { .. } => {
@@ -175,11 +195,11 @@ async fn check_payment(world: &World, token: Token, id: &str, payment: &Payment,
         Payment::Authorizing { .. } => &[payments::Status::Authorizing],
         Payment::Voided { .. } => &[payments::Status::Voided],
         Payment::Held { .. } | Payment::Collected { .. } if captured == 0 => &[payments::Status::Authorized],
-        Payment::Held { .. } | Payment::Collected { .. } if refunded == 0 => &[payments::Status::Captured],
-        Payment::Held { .. } | Payment::Collected { .. } if refunded < captured => {
-            &[payments::Status::PartiallyRefunded]
-        }
-        Payment::Held { .. } | Payment::Collected { .. } => &[payments::Status::Refunded],
+        Payment::Held { .. } | Payment::Collected { .. } | Payment::Released { .. } => match refunded {
+            0 => &[payments::Status::Captured],
+            part if part < captured => &[payments::Status::PartiallyRefunded],
+            _ => &[payments::Status::Refunded],
+        },
     };
     assert!(expected.contains(&shown.status), "{id}: {:?} of {expected:?}", shown.status);
 }

@@ -11,7 +11,7 @@ use store::{
     log::StreamId,
 };
 
-use crate::world::{World, after, any, gbp, listing, placement, receive, reserve, sku, terms};
+use crate::world::{NOW, World, after, any, gbp, listing, placement, receive, reserve, sku, terms};
 
 const BREAK: &str =
     "UPDATE events SET payload = '{\"Reserved\": {\"quantity\": \"many\"}}' WHERE position = 3";
@@ -37,13 +37,13 @@ async fn mend(world: &World, projection: &dyn Projection, stream: StreamId) -> u
 async fn a_poison_event_parks_its_own_stream_alone() {
     let world = broken().await;
     let token = world.settle().await;
-    let good = world.read.stock(&sku("GOOD"), after(token)).await.unwrap();
+    let good = world.read.stock(&sku("GOOD"), NOW, after(token)).await.unwrap();
     assert_eq!((good.value.unwrap().on_hand, good.reflects.position), (2, 5));
-    let bad = world.read.stock(&sku("BAD"), after(token)).await;
+    let bad = world.read.stock(&sku("BAD"), NOW, after(token)).await;
     assert!(matches!(bad, Err(QueryError::Parked { first_position: 3 })), "{bad:?}");
-    let held = world.read.reservations(&sku("BAD"), None, 10, after(token)).await;
+    let held = world.read.reservations(&sku("BAD"), NOW, None, 10, after(token)).await;
     assert!(matches!(held, Err(QueryError::Parked { first_position: 3 })), "{held:?}");
-    let list = world.read.stock_list(None, 10, after(token)).await;
+    let list = world.read.stock_list(NOW, None, 10, after(token)).await;
     assert!(matches!(list, Err(QueryError::Parked { first_position: 3 })), "{list:?}");
 }
 
@@ -51,11 +51,11 @@ async fn a_poison_event_parks_its_own_stream_alone() {
 async fn a_parked_stream_claims_no_more_than_it_reflects() {
     let world = broken().await;
     let head = world.settle().await;
-    let bad = world.read.stock(&sku("BAD"), any()).await.unwrap();
+    let bad = world.read.stock(&sku("BAD"), NOW, any()).await.unwrap();
     assert_eq!((bad.value.unwrap().on_hand, bad.reflects.position), (9, 2));
     let before = store::executor::Token { position: 2, ..head };
-    assert!(world.read.stock(&sku("BAD"), after(before)).await.is_ok());
-    assert_eq!(world.read.stock_list(None, 10, any()).await.unwrap().reflects.position, 2);
+    assert!(world.read.stock(&sku("BAD"), NOW, after(before)).await.is_ok());
+    assert_eq!(world.read.stock_list(NOW, None, 10, any()).await.unwrap().reflects.position, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,10 +67,10 @@ async fn a_released_stream_has_everything_that_it_missed() {
     assert_eq!(ParkedStream::list(&world.pool).await.unwrap().len(), 4);
     world.ground.as_owner(MEND).await;
     assert_eq!(mend(&world, &Stocks, stream).await, 2);
-    let stock = world.read.stock(&sku("BAD"), after(token)).await.unwrap().value.unwrap();
+    let stock = world.read.stock(&sku("BAD"), NOW, after(token)).await.unwrap().value.unwrap();
     assert_eq!((stock.on_hand, stock.reserved, stock.version), (10, 4, 3));
     let next = world.run("BAD", receive(1)).await;
-    let stock = world.read.stock(&sku("BAD"), after(next)).await.unwrap().value.unwrap();
+    let stock = world.read.stock(&sku("BAD"), NOW, after(next)).await.unwrap().value.unwrap();
     assert_eq!((stock.on_hand, stock.version), (11, 4));
 }
 
@@ -88,7 +88,7 @@ async fn order_with(broken: &str) -> World {
         capture: CaptureWhen::AtOnce,
     };
     world.run("p", open).await;
-    world.run("p", payment::Command::Capture { amount: None }).await;
+    world.run("p", payment::Command::Capture { capture: "k".parse().unwrap(), amount: None }).await;
     let mut other = placement("x", Time::from_millis(0));
     other.customer = Some("you".parse().unwrap());
     world.run("o2", order::Command::Place(other)).await;

@@ -61,8 +61,11 @@ async fn an_order_shows_how_far_its_payment_has_come() {
         (authorize("a2"), Status::Authorizing),
         (record("a2", Authorization::TimedOut), Status::TimedOut),
         (record("a2", approved), Status::Authorized),
-        (Command::Capture { amount: None }, Status::Authorized),
-        (Command::RecordCapture { outcome: Settlement::Done }, Status::Captured),
+        (Command::Capture { capture: "k".parse().unwrap(), amount: None }, Status::Authorized),
+        (
+            Command::RecordCapture { capture: "k".parse().unwrap(), outcome: Settlement::Done },
+            Status::Captured,
+        ),
         (refund("r1", 100), Status::Captured),
         (refunded("r1"), Status::PartiallyRefunded),
         (refund("r2", 200), Status::PartiallyRefunded),
@@ -88,6 +91,28 @@ async fn a_voided_payment_shows_and_a_late_approval_after_it_too() {
     let late = Authorization::Approved { reference: text("ref") };
     let token = world.run("p", record("a1", late)).await;
     assert_eq!(status(&world, token).await, Status::Authorized);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_payment_that_was_captured_in_part_shows_as_released() {
+    let world = World::new().await;
+    let capture = "k".parse().unwrap();
+    let approved = Authorization::Approved { reference: text("ref") };
+    for command in [
+        open(Method::Wallet),
+        authorize("a1"),
+        record("a1", approved),
+        Command::Capture { capture, amount: Some(gbp(100)) },
+        Command::RecordCapture { capture: "k".parse().unwrap(), outcome: Settlement::Done },
+        Command::Void {},
+        Command::RecordVoid { reference: text("ref"), outcome: Settlement::Done },
+    ] {
+        world.run("p", command).await;
+    }
+    let id: PaymentId = "p".parse().unwrap();
+    let payment = world.read.payment(&id, after(world.head().await)).await.unwrap().value.unwrap();
+    assert_eq!((payment.status, payment.method), (Status::Captured, Method::Wallet));
+    assert_eq!((payment.captured, payment.refunded, payment.released), (gbp(100), gbp(0), gbp(200)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

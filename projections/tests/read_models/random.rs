@@ -4,11 +4,11 @@ use std::num::NonZeroI32;
 
 use domain::{
     AnyCommand, cart,
-    inventory_item::{self, AdjustReason},
+    inventory_item::{self, AdjustReason, StockPolicy},
     order::{self, CancelReason, Change, Disposition, EditFailure, ReceivedUnits, Units},
     payment::{self, Authorization, CaptureWhen, Method, Settlement},
     product,
-    value::{Currency, Time},
+    value::{Currency, LocationId, Time},
 };
 
 use crate::{
@@ -58,18 +58,46 @@ pub async fn history(world: &World, seed: u64, commands: usize) {
 
 fn stock(dice: &mut Dice) -> AnyCommand {
     let name = dice.name("r", 6);
-    match dice.roll(6) {
+    match dice.roll(9) {
         0 => receive(dice.roll(20) + 1).into(),
         1 => inventory_item::Command::Adjust {
             delta: NonZeroI32::new(if dice.roll(2) == 0 { -3 } else { 3 }).unwrap(),
             reason: AdjustReason::Count,
+            location: None,
             reference: None,
         }
         .into(),
         2 => reserve(&name, dice.roll(5) + 1, Some(-1)).into(),
         3 => reserve(&name, dice.roll(5) + 1, None).into(),
         4 => release(&name).into(),
-        _ => allocate(&name).into(),
+        5..=6 => allocate(&name).into(),
+        _ => shelves(dice, &name).into(),
+    }
+}
+
+/// What is done with places, promises and the times of holds.
+fn shelves(dice: &mut Dice, reservation: &str) -> inventory_item::Command {
+    let place = dice.name("place", 2).parse().unwrap();
+    match dice.roll(6) {
+        0..=1 => inventory_item::Command::Transfer {
+            transfer: text(&dice.roll(1_000).to_string()),
+            from: LocationId::main(),
+            to: place,
+            quantity: units(dice.roll(3) + 1),
+        },
+        2 => {
+            let counted = dice.roll(9);
+            inventory_item::Command::Count { location: Some(place), counted, expected: None, reference: None }
+        }
+        3 => inventory_item::Command::Extend {
+            reservation: reservation.parse().unwrap(),
+            expires_at: Time::from_millis(5),
+            now: Time::from_millis(-2),
+        },
+        4 => inventory_item::Command::SetReorderPoint { units: Some(dice.roll(9)) },
+        _ => inventory_item::Command::SetPolicy {
+            policy: StockPolicy::Backorder { limit: None, promised_at: Some(Time::from_millis(9)) },
+        },
     }
 }
 
@@ -200,6 +228,7 @@ fn editing(dice: &mut Dice) -> order::Command {
 
 fn payment(dice: &mut Dice) -> AnyCommand {
     let attempt = dice.name("a", 3).parse().unwrap();
+    let capture = dice.name("k", 3).parse().unwrap();
     let refund = dice.name("f", 3).parse().unwrap();
     let outcome = match dice.roll(2) {
         0 => Settlement::Done,
@@ -221,11 +250,11 @@ fn payment(dice: &mut Dice) -> AnyCommand {
                 n => Authorization::Approved { reference: text(&n.to_string()) },
             },
         },
-        5 => payment::Command::Capture { amount: Some(gbp(dice.roll(200).into())) },
-        6 => payment::Command::RecordCapture { outcome },
+        5 => payment::Command::Capture { capture, amount: Some(gbp(dice.roll(200).into())) },
+        6 => payment::Command::RecordCapture { capture, outcome },
         7 => match dice.roll(2) {
             0 => payment::Command::Void {},
-            _ => payment::Command::RecordVoid { outcome },
+            _ => payment::Command::RecordVoid { reference: text(&(dice.roll(3) + 2).to_string()), outcome },
         },
         8 => payment::Command::Refund { refund, amount: Some(gbp(dice.roll(90).into())), reason: text("r") },
         _ => payment::Command::RecordRefund { refund, outcome },

@@ -8,7 +8,7 @@ use store::testing::{eventually, request};
 use crate::{
     naive,
     random::history,
-    world::{World, after, listing, receive, sku},
+    world::{NOW, World, after, listing, receive, sku},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,9 +62,9 @@ async fn a_restored_log_is_followed_from_its_beginning() {
     }
     let new = world.settle().await;
     naive::check(&world).await;
-    assert_eq!(world.read.stock(&sku("LOST"), after(new)).await.unwrap().value, None);
+    assert_eq!(world.read.stock(&sku("LOST"), NOW, after(new)).await.unwrap().value, None);
     let hasty = projections::Freshness { at_least: Some(old), ..projections::Freshness::default() };
-    let answer = world.read.stock(&sku("A"), hasty).await;
+    let answer = world.read.stock(&sku("A"), NOW, hasty).await;
     assert!(matches!(answer, Err(QueryError::WrongIncarnation)), "{answer:?}");
 }
 
@@ -78,7 +78,7 @@ async fn a_log_restored_to_where_it_was_keeps_its_rows_and_answers_new_tokens() 
     let world = world.restarted(&["UPDATE log_head SET incarnation = gen_random_uuid()"]).await;
     let new = world.head().await;
     assert_eq!((new.position, new.incarnation == old.incarnation), (old.position, false));
-    let stock = world.read.stock(&sku("A"), after(new)).await.unwrap();
+    let stock = world.read.stock(&sku("A"), NOW, after(new)).await.unwrap();
     assert_eq!((stock.value.unwrap().on_hand, stock.reflects), (7, new));
 }
 
@@ -101,8 +101,9 @@ async fn of_two_processes_one_applies_and_the_other_takes_over() {
     let World { ground, engine, read, pool, .. } = world;
     engine.stop().await;
     let token = second.executor.execute(request("A", receive(1))).await.unwrap().token;
-    let stock =
-        eventually("the second process follows", async || read.stock(&sku("A"), after(token)).await.ok());
+    let stock = eventually("the second process follows", async || {
+        read.stock(&sku("A"), NOW, after(token)).await.ok()
+    });
     assert_eq!(stock.await.value.unwrap().on_hand, 201);
     drop((ground, pool));
 }

@@ -102,6 +102,9 @@ impl World {
     }
 }
 
+/// When these tests ask: before any of their holds is over.
+pub const NOW: Time = Time::from_millis(-1_000);
+
 /// Waits for a token as long as it takes.
 pub fn after(token: Token) -> Freshness {
     Freshness { at_least: Some(token), wait: Duration::from_secs(20) }
@@ -129,7 +132,7 @@ pub fn sku(name: &str) -> Sku {
 }
 
 pub fn receive(quantity: u32) -> inventory_item::Command {
-    inventory_item::Command::Receive { quantity: units(quantity), reference: None }
+    inventory_item::Command::Receive { quantity: units(quantity), location: None, reference: None }
 }
 
 pub fn reserve(name: &str, quantity: u32, expires_at: Option<i64>) -> inventory_item::Command {

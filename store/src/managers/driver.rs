@@ -10,9 +10,10 @@ use domain::{
 };
 use futures::future::try_join_all;
 use sqlx::PgPool;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
+use super::recent::Recent;
 use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
@@ -31,6 +32,8 @@ pub struct Driver {
     pub pool: PgPool,
     /// Tells repeats.
     pub fingerprints: Fingerprints,
+    /// Timers that it has set lately: many events of one aggregate want the same one.
+    timers_set: Recent,
 }
 
 /// A process manager that follows the log.
@@ -125,6 +128,12 @@ impl React for Following {
 }
 
 impl Driver {
+    /// A driver of what is wanted in this log.
+    #[must_use]
+    pub fn new(executor: Executor, log: Arc<dyn Log>, pool: PgPool, fingerprints: Fingerprints) -> Self {
+        Self { executor, log, pool, fingerprints, timers_set: Recent::default() }
+    }
+
     /// Lets an instance learn something, and does everything that it concludes from it, answers included.
     pub(super) async fn learn(&self, instance: Instance<'_>, input: Input) -> Result<(), ReactError> {
         let mut inputs = VecDeque::from([input]);
@@ -249,21 +258,24 @@ impl Driver {
     ) -> Result<(), ReactError> {
         let input = serde_json::to_string(command).map_err(again)?;
         let name = format!("{}:{to}:{input}", due.millis());
-        let due =
-            OffsetDateTime::from_unix_timestamp_nanos(i128::from(due.millis()) * 1_000_000).map_err(again)?;
+        let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        if self.timers_set.knows(timer_id) {
+            return Ok(());
+        }
         sqlx::query(
             "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
              VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT (timer_id) DO NOTHING",
         )
-        .bind(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
+        .bind(timer_id)
         .bind(want.name)
         .bind(to)
         .bind(want.correlation_id)
         .bind(input)
-        .bind(due)
+        .bind(moment(due))
         .execute(&self.pool)
         .await
         .map_err(again)?;
+        self.timers_set.remember(timer_id);
         Ok(())
     }
 
@@ -295,6 +307,13 @@ impl Instance<'_> {
     const fn want(&self, causation_id: Uuid) -> Want {
         Want { name: self.process.name, correlation_id: self.correlation_id, causation_id }
     }
+}
+
+/// A time that no calendar holds is further off than any timer waits, or long past.
+fn moment(time: Time) -> OffsetDateTime {
+    let nanos = i128::from(time.millis()) * 1_000_000;
+    let never = if nanos < 0 { OffsetDateTime::UNIX_EPOCH } else { PrimitiveDateTime::MAX.assume_utc() };
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(never)
 }
 
 fn again(error: impl std::fmt::Display) -> ReactError {

@@ -2,6 +2,7 @@
 //! derives from their own events, and nothing is done twice.
 
 mod driver;
+mod recent;
 mod timers;
 
 pub use driver::{Driver, Following, Managing};

@@ -5,12 +5,16 @@ use serde_json::Value;
 
 use super::{Upcaster, edited};
 
-pub(super) const STEPS: &[Upcaster] = &[second("Started", |payload| {
-    edited(payload, |plan| {
-        plan.insert("capture".to_owned(), "at_once".into());
-        plan.insert("attempts_max".to_owned(), 1.into());
-    })
-})];
+pub(super) const STEPS: &[Upcaster] = &[
+    second("Started", |payload| {
+        edited(payload, |plan| {
+            plan.insert("capture".to_owned(), "at_once".into());
+            plan.insert("attempts_max".to_owned(), 1.into());
+        })
+    }),
+    // It was due for whatever had been captured.
+    second("RefundDue", |payload| payload),
+];
 
 /// The step from the first version of an event to the second.
 const fn second(event_type: &'static str, change: fn(Value) -> Value) -> Upcaster {
