@@ -7,6 +7,7 @@ mod bill;
 mod book;
 mod command;
 mod decide;
+mod document;
 mod edit;
 mod entry;
 mod event;
@@ -30,7 +31,8 @@ use crate::{
 
 pub use book::Book;
 pub use command::Command;
-pub use event::{CreditNoteIssued, Event, Placed};
+pub use document::{CreditNoteIssued, Placed};
+pub use event::Event;
 pub use progress::{Count, Progress, Status};
 pub use refusal::Refusal;
 pub use steps::{Edit, EditEnd, EditStage, Return, ReturnStage, Shipment};
