@@ -95,13 +95,7 @@ impl Projection for Carts {
             .iter()
             .filter_map(|recorded| match &recorded.event {
                 AnyEvent::Cart(event) => Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) }),
-                AnyEvent::Allowance(_)
-                | AnyEvent::Checkout(_)
-                | AnyEvent::InventoryItem(_)
-                | AnyEvent::InvoiceBook(_)
-                | AnyEvent::Order(_)
-                | AnyEvent::Payment(_)
-                | AnyEvent::Product(_) => None,
+                _ => None,
             })
             .collect();
         if steps.is_empty() {

@@ -6,7 +6,10 @@ use super::{
     Checkout, Command, Event, FIRST_WAIT_MS, Notes, Plan, Refusal, Shortage, Step, TRIES_MAX,
     issues::{limited, skus},
 };
-use crate::{Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused, value::CaptureId};
+use crate::{
+    Aggregate, AnyRefusal, inventory_item, order, order::CancelReason, payment, process::Refused,
+    value::CaptureId,
+};
 
 impl Aggregate for Checkout {
     const TYPE: &'static str = "checkout";

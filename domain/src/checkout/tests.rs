@@ -197,12 +197,7 @@ fn each_input_leads_to_its_conclusion() {
             vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), Event::PaymentOrphaned {}],
         ),
         (
-            vec![
-                reserved.clone(),
-                Command::PayByPassed {},
-                captured("c-1"),
-                captured("c-1"),
-            ],
+            vec![reserved.clone(), Command::PayByPassed {}, captured("c-1"), captured("c-1")],
             vec![Event::Reserved {}, given_up(CancelReason::PaymentTimedOut), refund_due(Some("c-1"))],
         ),
         (

@@ -209,12 +209,7 @@ impl Projection for Orders {
             match &recorded.event {
                 AnyEvent::Order(event) => orders.push(Step { id, event, at }),
                 AnyEvent::Payment(event) => payments.push(Step { id, event, at }),
-                AnyEvent::Allowance(_)
-                | AnyEvent::Cart(_)
-                | AnyEvent::Checkout(_)
-                | AnyEvent::InventoryItem(_)
-                | AnyEvent::InvoiceBook(_)
-                | AnyEvent::Product(_) => {}
+                _ => {}
             }
         }
         write::write(connection, &orders).await?;

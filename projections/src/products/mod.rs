@@ -86,13 +86,7 @@ impl Projection for Products {
                 AnyEvent::Product(event) => {
                     Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
                 }
-                AnyEvent::Allowance(_)
-                | AnyEvent::Cart(_)
-                | AnyEvent::Checkout(_)
-                | AnyEvent::InventoryItem(_)
-                | AnyEvent::InvoiceBook(_)
-                | AnyEvent::Order(_)
-                | AnyEvent::Payment(_) => None,
+                _ => None,
             })
             .collect();
         write::write(connection, &steps).await

@@ -140,8 +140,7 @@ fn apply<'e>(holds: &mut Holds<'e>, step: &Step<'e, Event>) -> Result<(), ApplyE
             let held = holds.get(&(step.id, reservation.as_str())).copied().flatten();
             (reservation, held.and_then(|held| Held { position, ..held }.without(*quantity, *short)))
         }
-        Event::Expired { reservation, .. }
-        | Event::Allocated { reservation, .. } => (reservation, None),
+        Event::Expired { reservation, .. } | Event::Allocated { reservation, .. } => (reservation, None),
         Event::Received { .. }
         | Event::Adjusted { .. }
         | Event::Counted { .. }

@@ -108,13 +108,7 @@ impl Projection for Stocks {
                 AnyEvent::InventoryItem(event) => {
                     Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
                 }
-                AnyEvent::Allowance(_)
-                | AnyEvent::Cart(_)
-                | AnyEvent::Checkout(_)
-                | AnyEvent::InvoiceBook(_)
-                | AnyEvent::Order(_)
-                | AnyEvent::Payment(_)
-                | AnyEvent::Product(_) => None,
+                _ => None,
             })
             .collect();
         if steps.is_empty() {
