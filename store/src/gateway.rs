@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
-const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A gateway's answer to an authorization, as far as there is one.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,360 @@
+//! A shop in memory: the real aggregates, process managers and policies, a log, a clock that stands until told.
+//!
+//! It does what the store does, one thing after another: derived ids, first answers given again, process managers that
+//! learn and hear, timers known by what they will do.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use async_trait::async_trait;
+use domain::{
+    AnyCommand, AnyEvent, AnyState,
+    process::{Fact, Issue, Kind, POLICIES, PROCESSES, Process, Refused, name_of, process_of},
+    value::Time,
+};
+use serde_json::Value as Json;
+use store::executor::derived_id;
+use uuid::Uuid;
+
+use super::{Answer, Entry, Stuck, World, gateway};
+use crate::{
+    bind::{Noun, START},
+    steps::Stream,
+    vocabulary::untagged,
+};
+
+/// So many commands may follow from one step; more go round in circles.
+const COMMANDS_MAX: usize = 20_000;
+/// The last of them are told.
+const CIRCLE: usize = 100;
+
+/// A shop in memory.
+#[derive(Debug)]
+pub struct DomainWorld {
+    now: Time,
+    states: BTreeMap<Stream, AnyState>,
+    log: Vec<Recorded>,
+    /// Everything to tell, in order.
+    entries: Vec<Entry>,
+    /// How many events of the log everybody has seen.
+    seen: usize,
+    answers: BTreeMap<Uuid, (AnyCommand, Answered)>,
+    agenda: BTreeMap<(Time, usize), Due>,
+    planned: usize,
+    timers: BTreeSet<Uuid>,
+    /// How many commands there were since the last rest.
+    commands: usize,
+    /// Who asked for what, once there are too many.
+    circle: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Recorded {
+    id: Uuid,
+    stream: Stream,
+    event: AnyEvent,
+    at: Time,
+}
+
+/// A first answer: the events as a range of the log, or a refusal.
+type Answered = Result<std::ops::Range<usize>, domain::AnyRefusal>;
+
+/// Something that happens when its time has come.
+#[derive(Clone, Debug)]
+struct Due {
+    name: &'static str,
+    cause_id: Uuid,
+    to: String,
+    command: AnyCommand,
+    timer: bool,
+}
+
+/// Who wants something, and because of what.
+#[derive(Clone, Copy)]
+struct Want {
+    name: &'static str,
+    cause_id: Uuid,
+    kinds: &'static [Kind],
+}
+
+impl Default for DomainWorld {
+    fn default() -> Self {
+        Self {
+            now: START,
+            states: BTreeMap::new(),
+            log: vec![],
+            entries: vec![],
+            seen: 0,
+            answers: BTreeMap::new(),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            timers: BTreeSet::new(),
+            commands: 0,
+            circle: BTreeSet::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl World for DomainWorld {
+    async fn set_clock(&mut self, now: Time) -> Result<(), Stuck> {
+        if self.log.is_empty() {
+            self.now = now;
+            return Ok(());
+        }
+        self.until(now)
+    }
+
+    async fn happened(&mut self, stream: &Stream, events: Vec<AnyEvent>) -> Result<(), Stuck> {
+        for event in events {
+            let id = derived_id(Uuid::NAMESPACE_OID, "given", i64::try_from(self.log.len()).unwrap_or(0));
+            self.append(id, stream, event);
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, command_id: Uuid, stream: &Stream, command: AnyCommand) -> Result<Answer, Stuck> {
+        let repeated = self.answers.contains_key(&command_id);
+        Ok(match self.execute("client", command_id, stream, command)? {
+            Ok(range) if !repeated => {
+                let events = self.log.get(range).unwrap_or_default();
+                Answer::Accepted(events.iter().map(|recorded| recorded.event.clone()).collect())
+            }
+            // It happened already; nothing comes of it again.
+            Ok(_) => Answer::Accepted(vec![]),
+            Err(refusal) => Answer::Refused(refusal),
+        })
+    }
+
+    async fn rest(&mut self) -> Result<(), Stuck> {
+        self.until(self.now)
+    }
+
+    async fn pass(&mut self, ms: i64) -> Result<(), Stuck> {
+        self.until(self.now.plus_millis(ms))
+    }
+
+    async fn entries(&mut self) -> Result<Vec<Entry>, Stuck> {
+        Ok(self.entries.clone())
+    }
+
+    async fn read(&mut self, _: Noun, _: &str) -> Result<Option<Json>, Stuck> {
+        Ok(None)
+    }
+}
+
+impl DomainWorld {
+    /// Lets everything happen that is due until then.
+    fn until(&mut self, end: Time) -> Result<(), Stuck> {
+        self.commands = 0;
+        self.follow()?;
+        while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= end) {
+            let ((due, _), what) = entry.remove_entry();
+            self.now = self.now.max(due);
+            self.fire(what)?;
+            self.follow()?;
+        }
+        self.now = self.now.max(end);
+        Ok(())
+    }
+
+    /// Shows every event to everybody, until there is nothing new.
+    fn follow(&mut self) -> Result<(), Stuck> {
+        while let Some(recorded) = self.log.get(self.seen).cloned() {
+            self.seen += 1;
+            let fact = Fact { id: &recorded.stream.id, event: &recorded.event, at: recorded.at };
+            for process in PROCESSES {
+                if let Some((instance, command)) = (process.input)(fact) {
+                    self.learn(process, &instance, derived_id(recorded.id, process.name, 0), command)?;
+                }
+            }
+            for policy in POLICIES {
+                let want = Want { name: policy.name, cause_id: recorded.id, kinds: policy.wants };
+                self.carry_out(want, policy.name, (policy.issues)(fact))?;
+            }
+            if let AnyEvent::Payment(event) = &recorded.event {
+                self.ask_gateway(&recorded, event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an instance learn something, and does everything that it concludes from it, answers included.
+    fn learn(
+        &mut self,
+        process: &'static Process,
+        id: &str,
+        command_id: Uuid,
+        command: AnyCommand,
+    ) -> Result<(), Stuck> {
+        let stream = Stream { aggregate_type: process.aggregate_type, id: id.to_owned() };
+        let mut inputs = VecDeque::from([(command_id, command)]);
+        while let Some((command_id, command)) = inputs.pop_front() {
+            let range = self.execute(process.name, command_id, &stream, command)?.map_err(|refusal| {
+                Stuck(format!("{stream} refused to learn something: {}", refusal.code()))
+            })?;
+            let first =
+                self.log.iter().find(|recorded| recorded.stream == stream).map(|first| first.event.clone());
+            let Some(first) = first else { continue };
+            for concluded in self.log.get(range).unwrap_or_default().to_vec() {
+                let want = Want { name: process.name, cause_id: concluded.id, kinds: process.wants };
+                let refused = self.carry_out(want, "command", (process.issues)(&first, &concluded.event))?;
+                let heard = (process.heard)(&concluded.event, refused);
+                inputs.extend(heard.map(|command| (derived_id(concluded.id, "answers", 0), command)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is wanted; returns what was refused of it.
+    fn carry_out(&mut self, want: Want, kind: &str, issues: Vec<Issue>) -> Result<Vec<Refused>, Stuck> {
+        let (mut refused, mut index) = (vec![], 0);
+        for (issue, nth) in issues.into_iter().zip(0_i64..) {
+            match issue {
+                Issue::Timer { due, to, command } => self.set_timer(want.name, due, &to, command)?,
+                Issue::Command { to, command } => {
+                    check_kind(want, &command)?;
+                    let stream = Stream { aggregate_type: command.aggregate_type(), id: to.into() };
+                    let id = derived_id(want.cause_id, kind, nth);
+                    if let Err(refusal) = self.execute(want.name, id, &stream, command)? {
+                        refused.push(Refused { index, refusal });
+                    }
+                    index += 1;
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
+    fn set_timer(
+        &mut self,
+        name: &'static str,
+        due: Time,
+        to: &str,
+        command: AnyCommand,
+    ) -> Result<(), Stuck> {
+        let input = serde_json::to_string(&command).map_err(|error| Stuck(error.to_string()))?;
+        let known = format!("{}:{to}:{input}", due.millis());
+        let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, known.as_bytes());
+        if self.timers.insert(timer_id) {
+            let cause_id = derived_id(timer_id, "fire", 0);
+            self.plan(due, Due { name, cause_id, to: to.to_owned(), command, timer: true });
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, due: Time, what: Due) {
+        // Whatever is due at the same moment happens in the order of planning.
+        self.planned += 1;
+        self.agenda.insert((due, self.planned), what);
+    }
+
+    fn fire(&mut self, due: Due) -> Result<(), Stuck> {
+        let Due { name, cause_id, to, command, timer } = due;
+        let process = process_of(command.aggregate_type()).filter(|_| timer);
+        if let Some(process) = process {
+            return self.learn(process, &to, cause_id, command);
+        }
+        let stream = Stream { aggregate_type: command.aggregate_type(), id: to };
+        let name = name_of(name).unwrap_or(name);
+        self.execute(name, cause_id, &stream, command).map(drop)
+    }
+
+    fn ask_gateway(&mut self, recorded: &Recorded, event: &domain::payment::Event) -> Result<(), Stuck> {
+        let messages = gateway::messages(recorded.id, event).map_err(|error| Stuck(error.to_string()))?;
+        for message in messages {
+            let what = Due {
+                name: "gateway",
+                cause_id: derived_id(message.cause_id, "answer", 0),
+                to: recorded.stream.id.clone(),
+                command: message.command.into(),
+                timer: false,
+            };
+            self.plan(self.now.plus_millis(message.after_ms), what);
+        }
+        Ok(())
+    }
+
+    /// Executes a command; one that was executed under that id gets its first answer.
+    fn execute(
+        &mut self,
+        by: &str,
+        id: Uuid,
+        stream: &Stream,
+        command: AnyCommand,
+    ) -> Result<Answered, Stuck> {
+        match self.answers.get(&id) {
+            Some((first, answer)) if *first == command => return Ok(answer.clone()),
+            Some((first, answer)) => {
+                // The gateway is believed once; anybody else has made a mistake.
+                return match by {
+                    "gateway" => Ok(answer.clone()),
+                    _ => Err(Stuck(format!("{by} uses one id for two commands: {first:?} and {command:?}"))),
+                };
+            }
+            None => {}
+        }
+        self.count(by, stream, &command)?;
+        let state = self.states.entry(stream.clone());
+        let state = state.or_insert_with(|| AnyState::initial(stream.aggregate_type));
+        let decided = state.decide(command.clone());
+        let decided =
+            decided.ok_or_else(|| Stuck(format!("{stream} was sent a command of another aggregate")))?;
+        let answer = match decided {
+            Ok(events) => {
+                let start = self.log.len();
+                for (event, nth) in events.into_iter().zip(1_i64..) {
+                    self.append(derived_id(id, "event", nth), stream, event);
+                }
+                Ok(start..self.log.len())
+            }
+            Err(refusal) => {
+                let entry = Entry::Refusal {
+                    by: by.to_owned(),
+                    stream: stream.clone(),
+                    command: command.clone(),
+                    refusal: refusal.clone(),
+                };
+                self.entries.push(entry);
+                Err(refusal)
+            }
+        };
+        self.answers.insert(id, (command, answer.clone()));
+        Ok(answer)
+    }
+
+    fn append(&mut self, id: Uuid, stream: &Stream, event: AnyEvent) {
+        let state = self.states.remove(stream).unwrap_or_else(|| AnyState::initial(stream.aggregate_type));
+        self.states.insert(stream.clone(), state.evolve(event.clone()));
+        let at = self.now;
+        self.entries.push(Entry::Event { stream: stream.clone(), event: event.clone(), at });
+        self.log.push(Recorded { id, stream: stream.clone(), event, at });
+    }
+
+    fn count(&mut self, by: &str, stream: &Stream, command: &AnyCommand) -> Result<(), Stuck> {
+        self.commands += 1;
+        if self.commands + CIRCLE < COMMANDS_MAX {
+            return Ok(());
+        }
+        self.circle.insert(format!("{by} asks {stream} to {}", name_of_command(command)));
+        if self.commands < COMMANDS_MAX {
+            return Ok(());
+        }
+        let circle: Vec<_> = self.circle.iter().take(10).map(String::as_str).collect();
+        Err(Stuck(format!("it never comes to rest; after {COMMANDS_MAX} commands {}", circle.join(", "))))
+    }
+}
+
+/// The name of a command, as it is serialised.
+#[must_use]
+pub(crate) fn name_of_command(command: &AnyCommand) -> String {
+    untagged(untagged(serde_json::to_value(command).unwrap_or_default()).1).0
+}
+
+fn check_kind(want: Want, command: &AnyCommand) -> Result<(), Stuck> {
+    let (aggregate_type, name) = (command.aggregate_type(), name_of_command(command));
+    if want.kinds.iter().any(|(known, kind)| *known == aggregate_type && *kind == name) {
+        return Ok(());
+    }
+    Err(Stuck(format!("{} wants {aggregate_type}.{name}, which is not among its `wants`", want.name)))
+}
