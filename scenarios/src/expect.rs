@@ -83,7 +83,7 @@ fn canonical(
 ) -> Result<Json, Unreadable> {
     let value = tagged(variant, body.clone());
     let written = match side {
-        Side::Event => event(aggregate_type, &value).map(|event| serde_json::to_value(event)),
+        Side::Event => event(aggregate_type, &value).map(serde_json::to_value),
         Side::Command => command(aggregate_type, &value)
             .map(|command| serde_json::to_value(command).map(|command| untagged(command).1)),
     };

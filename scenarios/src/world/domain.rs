@@ -15,7 +15,11 @@ use serde_json::Value as Json;
 use store::executor::derived_id;
 use uuid::Uuid;
 
-use super::{Answer, Entry, Stuck, World, gateway};
+use super::{
+    Answer, Entry, Stuck, World,
+    agenda::{Agenda, Due},
+    gateway,
+};
 use crate::{
     bind::{Noun, START},
     steps::Stream,
@@ -38,9 +42,7 @@ pub struct DomainWorld {
     /// How many events of the log everybody has seen.
     seen: usize,
     answers: BTreeMap<Uuid, (AnyCommand, Answered)>,
-    agenda: BTreeMap<(Time, usize), Due>,
-    planned: usize,
-    timers: BTreeSet<Uuid>,
+    agenda: Agenda,
     /// How many commands there were since the last rest.
     commands: usize,
     /// Who asked for what, once there are too many.
@@ -57,16 +59,6 @@ struct Recorded {
 
 /// A first answer: the events as a range of the log, or a refusal.
 type Answered = Result<std::ops::Range<usize>, domain::AnyRefusal>;
-
-/// Something that happens when its time has come.
-#[derive(Clone, Debug)]
-struct Due {
-    name: &'static str,
-    cause_id: Uuid,
-    to: String,
-    command: AnyCommand,
-    timer: bool,
-}
 
 /// Who wants something, and because of what.
 #[derive(Clone, Copy)]
@@ -85,9 +77,7 @@ impl Default for DomainWorld {
             entries: vec![],
             seen: 0,
             answers: BTreeMap::new(),
-            agenda: BTreeMap::new(),
-            planned: 0,
-            timers: BTreeSet::new(),
+            agenda: Agenda::default(),
             commands: 0,
             circle: BTreeSet::new(),
         }
@@ -147,8 +137,7 @@ impl DomainWorld {
     fn until(&mut self, end: Time) -> Result<(), Stuck> {
         self.commands = 0;
         self.follow()?;
-        while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= end) {
-            let ((due, _), what) = entry.remove_entry();
+        while let Some((due, what)) = self.agenda.next(end) {
             self.now = self.now.max(due);
             self.fire(what)?;
             self.follow()?;
@@ -210,7 +199,7 @@ impl DomainWorld {
         let (mut refused, mut index) = (vec![], 0);
         for (issue, nth) in issues.into_iter().zip(0_i64..) {
             match issue {
-                Issue::Timer { due, to, command } => self.set_timer(want.name, due, &to, command)?,
+                Issue::Timer { due, to, command } => self.agenda.set_timer(want.name, due, &to, command)?,
                 Issue::Command { to, command } => {
                     check_kind(want, &command)?;
                     let stream = Stream { aggregate_type: command.aggregate_type(), id: to.into() };
@@ -223,30 +212,6 @@ impl DomainWorld {
             }
         }
         Ok(refused)
-    }
-
-    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
-    fn set_timer(
-        &mut self,
-        name: &'static str,
-        due: Time,
-        to: &str,
-        command: AnyCommand,
-    ) -> Result<(), Stuck> {
-        let input = serde_json::to_string(&command).map_err(|error| Stuck(error.to_string()))?;
-        let known = format!("{}:{to}:{input}", due.millis());
-        let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, known.as_bytes());
-        if self.timers.insert(timer_id) {
-            let cause_id = derived_id(timer_id, "fire", 0);
-            self.plan(due, Due { name, cause_id, to: to.to_owned(), command, timer: true });
-        }
-        Ok(())
-    }
-
-    fn plan(&mut self, due: Time, what: Due) {
-        // Whatever is due at the same moment happens in the order of planning.
-        self.planned += 1;
-        self.agenda.insert((due, self.planned), what);
     }
 
     fn fire(&mut self, due: Due) -> Result<(), Stuck> {
@@ -270,7 +235,7 @@ impl DomainWorld {
                 command: message.command.into(),
                 timer: false,
             };
-            self.plan(self.now.plus_millis(message.after_ms), what);
+            self.agenda.plan(self.now.plus_millis(message.after_ms), what);
         }
         Ok(())
     }

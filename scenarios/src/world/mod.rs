@@ -1,5 +1,6 @@
 //! A shop that a scenario is played in. Every level is one of these.
 
+mod agenda;
 mod domain;
 mod gateway;
 
