@@ -268,14 +268,14 @@ impl Binding<'_> {
         self.unpack(&expected, event)
     }
 
-    fn unpack<T>(&mut self, expected: &Expected, read: Result<T, (Vec<String>, String)>) -> Option<T> {
+    fn unpack<T>(&mut self, expected: &Expected, read: Result<T, expect::Unreadable>) -> Option<T> {
         match (read, &expected.fields) {
             (Ok(read), _) => Some(read),
-            (Err((path, message)), Some(fields)) => {
-                let at = fields.part(path.iter().map(String::as_str)).at;
-                self.flaw(at, message)
+            (Err(unreadable), fields) => {
+                let nothing = Pattern::exact(Pos::default(), serde_json::Value::Null);
+                self.flaws.push(expect::flaw(fields.as_ref().unwrap_or(&nothing), unreadable));
+                None
             }
-            (Err(_), None) => None,
         }
     }
 

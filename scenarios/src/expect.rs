@@ -50,11 +50,12 @@ impl Expected {
     /// With the part that cannot.
     pub fn check(&self) -> Result<(), Flaw> {
         let Some(fields) = &self.fields else { return Ok(()) };
+        if fields.is_open() && matches!(self.variant.body, Shape::Open) {
+            return Ok(());
+        }
         let body = fields.over(&sample(&self.variant.body));
         let read = |body: &Json| canonical(self.stream.aggregate_type, self.side, self.variant, body);
-        read(&body)
-            .map(drop)
-            .map_err(|(path, message)| Flaw::new(fields.part(path.iter().map(String::as_str)).at, message))
+        read(&body).map(drop).map_err(|unreadable| flaw(fields, unreadable))
     }
 }
 
@@ -72,7 +73,19 @@ impl std::fmt::Display for Expected {
     }
 }
 
-type Unreadable = (Vec<String>, String);
+/// The path to a part that cannot be, and why.
+pub(crate) type Unreadable = (Vec<String>, String);
+
+/// What is wrong with a part of what was written.
+pub(crate) fn flaw(fields: &Pattern, (path, message): Unreadable) -> Flaw {
+    let named = path.iter().rev().find(|step| step.parse::<usize>().is_err());
+    // A path of one step is the command's or the event's own name.
+    let message = match named.filter(|_| path.len() > 1) {
+        Some(field) => format!("{field}: {message}"),
+        None => message,
+    };
+    Flaw::new(fields.part(path.iter().map(String::as_str)).at, message)
+}
 
 /// A body as the type itself would write it, with every default in its place.
 fn canonical(

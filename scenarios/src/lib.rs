@@ -3,8 +3,10 @@
 //! The tests beside this crate tell whole flows and faults against the running system.
 
 pub mod bind;
+pub mod coverage;
 pub mod expect;
 pub mod feature;
+pub mod junit;
 pub mod pattern;
 pub mod report;
 pub mod run;

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use scenarios::{
-    report,
+    coverage::Coverage,
+    report::Played,
     suite::{FOLDER, Scenario, Suite},
     world::Level,
 };
@@ -16,11 +17,12 @@ fn main() {
     // Paths are told as somebody at the root of the project would write them.
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap();
     let suite = Suite::load(&[FOLDER.into()]).unwrap();
+    let problems = told(suite.problems.iter().map(ToString::to_string));
+    let coverage = Coverage::of(&suite);
     let mut trials: Vec<_> = suite.scenarios.into_iter().map(domain).collect();
-    let problems: Vec<_> = suite.problems.iter().map(ToString::to_string).collect();
-    trials.push(Trial::test("every file can be read", move || match problems.join("\n") {
-        none if none.is_empty() => Ok(()),
-        problems => Err(Failed::from(problems)),
+    trials.push(Trial::test("every file can be read", || problems));
+    trials.push(Trial::test("everything is seen by some scenario", move || {
+        if coverage.is_full() { Ok(()) } else { Err(coverage.to_string().into()) }
     }));
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -29,13 +31,15 @@ fn domain(scenario: Scenario) -> Trial {
     let path = scenario.path.strip_prefix(FOLDER).unwrap_or(&scenario.path).trim_start_matches('/');
     let name = format!("{}::{path}::{}", Level::Domain.name(), scenario.title);
     Trial::test(name, move || {
-        let played = scenario.play_in_memory();
-        let failures = played.iter().filter_map(|(example, outcome)| {
-            outcome.failure.as_ref().map(|failure| report::failure(&scenario, example.as_deref(), failure))
-        });
-        match failures.collect::<Vec<_>>().join("\n") {
-            none if none.is_empty() => Ok(()),
-            failures => Err(Failed::from(failures)),
-        }
+        let rows = scenario.play_in_memory();
+        let played = Played { scenario, rows, took: Duration::ZERO };
+        told([played.told()].into_iter().filter(|text| !text.is_empty()))
     })
+}
+
+fn told(lines: impl Iterator<Item = String>) -> Result<(), Failed> {
+    match lines.collect::<Vec<_>>().join("\n") {
+        none if none.is_empty() => Ok(()),
+        wrong => Err(wrong.into()),
+    }
 }
