@@ -98,15 +98,18 @@ pub fn bind(row: &feature::Row, flaws: &mut Vec<Flaw>) -> Play {
     let mut bound = vec![];
     for step in &row.steps {
         let line = step.whole.at().line;
-        match steps::read(step) {
-            Ok(sentence) => {
-                binding.stage(step);
-                let act = binding.act(sentence, step.kind, step.whole.at());
-                bound.extend(act.map(|act| Step { text: step.whole.as_str().to_owned(), line, act }));
-            }
-            Err(flaw) => {
-                binding.stage(step);
-                binding.flaws.push(flaw);
+        binding.stage(step);
+        let steps = step.repeated().unwrap_or_else(|flaw| {
+            binding.flaws.push(flaw);
+            vec![]
+        });
+        for step in &steps {
+            match steps::read(step) {
+                Ok(sentence) => {
+                    let act = binding.act(sentence, step.kind, step.whole.at());
+                    bound.extend(act.map(|act| Step { text: step.whole.as_str().to_owned(), line, act }));
+                }
+                Err(flaw) => binding.flaws.push(flaw),
             }
         }
     }

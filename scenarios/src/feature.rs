@@ -4,7 +4,7 @@ use gherkin::{GherkinEnv, StepType};
 
 use crate::{
     source::Source,
-    text::{Flaw, Pos, Text, instead_of},
+    text::{Flaw, Pos, TIMES_MAX, Text, instead_of},
 };
 
 /// A rule of the shop, told by example.
@@ -189,12 +189,42 @@ impl Reading<'_> {
 
 impl Step {
     fn filled(&self, values: &[(String, Text)]) -> Self {
-        let row = |row: &Vec<Text>| row.iter().map(|cell| cell.filled(values)).collect();
+        self.changed(|text| text.filled(values))
+    }
+
+    fn changed(&self, change: impl Fn(&Text) -> Text) -> Self {
+        let row = |row: &Vec<Text>| row.iter().map(&change).collect();
         Self {
             kind: self.kind,
-            whole: self.whole.filled(values),
-            body: self.body.filled(values),
+            whole: change(&self.whole),
+            body: change(&self.body),
             table: self.table.as_ref().map(|rows| rows.iter().map(row).collect()),
+        }
+    }
+
+    /// The step itself, or, when it says `3 times …`, so many with `#` replaced by their number.
+    ///
+    /// # Errors
+    /// When it says too many.
+    pub fn repeated(&self) -> Result<Vec<Self>, Flaw> {
+        let Some((count, rest)) = self.body.split_once(" times ") else { return Ok(vec![self.clone()]) };
+        if count.as_str().is_empty() || !count.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(vec![self.clone()]);
+        }
+        if self.kind != StepType::Given {
+            return Err(Flaw::new(count.at(), "only a Given is repeated"));
+        }
+        match count.as_str().parse() {
+            Ok(times @ 1..=TIMES_MAX) => {
+                let step = Self { body: rest, ..self.clone() };
+                Ok((1..=times)
+                    .map(|number| Self {
+                        whole: self.whole.clone(),
+                        ..step.changed(|text| text.numbered(number))
+                    })
+                    .collect())
+            }
+            _ => Err(Flaw::new(count.at(), format!("a step is repeated 1 to {TIMES_MAX} times"))),
         }
     }
 

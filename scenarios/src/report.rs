@@ -129,7 +129,8 @@ impl Report {
                     "expected": failure.expected,
                     "got": failure.got,
                     "differences": failure.differences,
-                    "history": failure.history,
+                    "given": failure.given,
+                    "since": failure.since,
                 })
             })
         });
@@ -181,6 +182,7 @@ fn failure(scenario: &Scenario, example: Option<&str>, failure: &Failure) -> Str
     part("expected", &failure.expected);
     part("got", &failure.got);
     part("difference", &failure.differences);
-    part("so far", &failure.history);
+    part("given", &failure.given);
+    part("since", &failure.since);
     text
 }

@@ -65,7 +65,8 @@ pub enum Sentence {
     Reads(Text, String, Value),
 }
 
-const GIVENS: &str = "it is TIME; AGGREGATE \"ID\": Event or Command {…}";
+const GIVENS: &str =
+    "it is TIME; AGGREGATE \"ID\": Event or Command {…}; N times AGGREGATE \"ID\": Event or Command {…}";
 const WHENS: &str = "AGGREGATE \"ID\": Command {…}; the same command comes again; N minutes pass";
 const THENS: &str = "AGGREGATE \"ID\": Event {…}; Event {…}; nothing happens; refused: CODE {…}; \
                      eventually AGGREGATE \"ID\": Event {…}; eventually AGGREGATE \"ID\" is exactly:; \

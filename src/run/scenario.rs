@@ -9,7 +9,7 @@ use std::{
 
 use notify::{EventKind, RecursiveMode, Watcher as _};
 use scenarios::{
-    coverage::Coverage,
+    coverage::{Coverage, Excuses},
     junit,
     report::{Report, Tags},
     suite::{FOLDER, Suite, Unreadable},
@@ -81,7 +81,7 @@ fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
         written.map_err(|source| ScenarioError::Junit { path: path.clone(), source })?;
     }
     let everything = args.paths.is_empty() && args.tags.is_empty();
-    let coverage = (everything || args.coverage).then(|| Coverage::of(&suite));
+    let coverage = (everything || args.coverage).then(|| seen(&suite));
     let full = coverage.as_ref().is_none_or(Coverage::is_full);
     if json {
         let mut told = report.json();
@@ -100,13 +100,17 @@ fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
 }
 
 fn coverage(suite: &Suite, json: bool) -> u8 {
-    let coverage = Coverage::of(suite);
+    let coverage = seen(suite);
     if json {
         println!("{}", coverage.json());
     } else {
         print!("{coverage}");
     }
     if coverage.is_full() { FINE } else { FAILED }
+}
+
+fn seen(suite: &Suite) -> Coverage {
+    Coverage::of(suite, &Excuses::load(Path::new(FOLDER)))
 }
 
 fn load(paths: &[PathBuf]) -> Result<Suite, ScenarioError> {

@@ -36,8 +36,10 @@ pub struct Failure {
     pub got: Vec<String>,
     /// Field by field, where both are alike enough.
     pub differences: Vec<String>,
-    /// Everything that had happened, in order.
-    pub history: Vec<String>,
+    /// Everything that had happened by the first When, in order.
+    pub given: Vec<String>,
+    /// Everything that has happened since.
+    pub since: Vec<String>,
 }
 
 /// Plays a scenario.
@@ -54,7 +56,7 @@ pub async fn play(play: &Play, world: &mut dyn World) -> Outcome {
         failure = Some(wrong.at(last));
     }
     if let Some(failure) = &mut failure {
-        failure.history = player.history().await;
+        (failure.given, failure.since) = player.history().await;
     }
     Outcome { failure, skipped: player.skipped }
 }
@@ -82,7 +84,8 @@ impl Wrong {
             expected: self.expected,
             got: self.got,
             differences: self.differences,
-            history: vec![],
+            given: vec![],
+            since: vec![],
         }
     }
 }
@@ -155,7 +158,15 @@ impl<'a> Player<'a> {
                 self.heard = Some(Heard::Time { before });
                 Ok(self.world.pass(*ms).await?)
             }
-            Act::See(see) => self.see(see, step).await,
+            Act::See(see) => self.see(see, step).await.map_err(|mut wrong| {
+                // Probably the reason, when no Then has spoken of it.
+                if let Some(Heard::Answer { answer: Answer::Refused(refusal), noticed: false, .. }) =
+                    &self.heard
+                {
+                    wrong.got.push(told_refusal(refusal));
+                }
+                wrong
+            }),
         }
     }
 
@@ -243,10 +254,13 @@ impl<'a> Player<'a> {
         }
     }
 
-    async fn history(&mut self) -> Vec<String> {
-        match self.world.entries().await {
-            Ok(entries) => entries.iter().map(told_entry).collect(),
-            Err(stuck) => vec![stuck.0],
-        }
+    async fn history(&mut self) -> (Vec<String>, Vec<String>) {
+        let entries = match self.world.entries().await {
+            Ok(entries) => entries,
+            Err(stuck) => return (vec![], vec![stuck.0]),
+        };
+        let mut given: Vec<_> = entries.iter().map(told_entry).collect();
+        let since = given.split_off(self.given.unwrap_or(given.len()).min(given.len()));
+        (given, since)
     }
 }

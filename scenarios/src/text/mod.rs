@@ -8,7 +8,7 @@ mod when;
 use std::ops::Range;
 
 pub use nearest::{instead_of, nearest};
-pub use notation::{Entry, Kind, Value, parse, parse_cell};
+pub use notation::{Entry, Kind, TIMES_MAX, Value, parse, parse_cell};
 pub use print::{print, print_body};
 pub use when::{duration_ms, money, span, time, time_text};
 
@@ -117,22 +117,31 @@ impl Text {
     /// With every `<name>` replaced by its value.
     #[must_use]
     pub fn filled(&self, values: &[(String, Self)]) -> Self {
+        self.replaced(|rest| {
+            values.iter().find_map(|(name, value)| {
+                let rest = rest.strip_prefix('<')?.strip_prefix(name.as_str())?;
+                rest.starts_with('>').then(|| (name.len() + 2, value.clone()))
+            })
+        })
+    }
+
+    /// With every `#` replaced by a number.
+    #[must_use]
+    pub fn numbered(&self, number: usize) -> Self {
+        let number = Self::new(&number.to_string(), self.at());
+        self.replaced(|rest| rest.starts_with('#').then(|| (1, number.clone())))
+    }
+
+    /// `hit` tells how many bytes are replaced at the beginning of what is left, and with what.
+    fn replaced(&self, hit: impl Fn(&str) -> Option<(usize, Self)>) -> Self {
         let mut filled = Self { text: String::new(), at: Vec::new() };
         let mut index = 0;
         while index < self.text.len() {
             let rest = &self.text[index..];
-            let hit = values.iter().find(|(name, _)| {
-                rest.strip_prefix('<')
-                    .and_then(|rest| rest.strip_prefix(name.as_str()))
-                    .is_some_and(|rest| rest.starts_with('>'))
+            let (taken, piece) = hit(rest).unwrap_or_else(|| {
+                let len = rest.chars().next().map_or(1, char::len_utf8);
+                (len, self.slice(index..index + len))
             });
-            let (piece, taken) = match hit {
-                Some((name, value)) => (value.clone(), name.len() + 2),
-                None => {
-                    let len = rest.chars().next().map_or(1, char::len_utf8);
-                    (self.slice(index..index + len), len)
-                }
-            };
             filled.text.push_str(&piece.text);
             filled.at.extend(piece.at.iter().take(piece.text.len()));
             index += taken;

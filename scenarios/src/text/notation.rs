@@ -69,6 +69,9 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
 }
 
+/// Nothing is repeated more often than this.
+pub const TIMES_MAX: usize = 10_000;
+
 struct Reader<'a> {
     text: &'a Text,
     index: usize,
@@ -188,10 +191,28 @@ impl Reader<'_> {
             if self.peek().is_none() {
                 return Err(opened);
             }
-            values.push(self.value()?);
+            let times = self.times()?;
+            let value = self.value()?;
+            values.extend(std::iter::repeat_n(value, times));
             if self.ended(']', &opened)? {
                 return Ok(Kind::List(values));
             }
+        }
+    }
+
+    /// `3 x` before an element.
+    fn times(&mut self) -> Result<usize, Flaw> {
+        let rest = self.rest();
+        let Some((count, _)) = rest.split_once(" x ") else { return Ok(1) };
+        if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(1);
+        }
+        match count.parse() {
+            Ok(times @ 1..=TIMES_MAX) => {
+                self.index += count.len() + " x ".len();
+                Ok(times)
+            }
+            _ => Err(self.flaw(format!("an element is repeated 1 to {TIMES_MAX} times"))),
         }
     }
 
@@ -289,6 +310,13 @@ mod tests {
         assert_eq!(flaw("{.., a: 1}"), (5, "nothing comes after ..".into()));
         assert_eq!(flaw("{a: 1} b"), (8, "\"b\" follows a value that has ended".into()));
         assert_eq!(flaw("{a: b c {d: 1}}"), (9, "put a text that holds { in quotation marks".into()));
+    }
+
+    #[test]
+    fn an_element_can_be_repeated() {
+        let Kind::List(values) = read("[3 x {a: 1}, b x c]").unwrap().kind else { panic!() };
+        assert_eq!((values.len(), &values[3].kind), (4, &Kind::Bare("b x c".into())));
+        assert_eq!(flaw("[20000 x a]").0, 2);
     }
 
     #[test]
