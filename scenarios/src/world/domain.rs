@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use async_trait::async_trait;
 use domain::{
     AnyCommand, AnyEvent, AnyState,
-    process::{Fact, Issue, Kind, POLICIES, PROCESSES, Process, Refused, name_of, process_of},
+    process::{Fact, Issue, Kind, POLICIES, PROCESSES, Policy, Process, Refused},
     value::Time,
 };
 use serde_json::Value as Json;
@@ -32,8 +32,9 @@ const COMMANDS_MAX: usize = 20_000;
 const CIRCLE: usize = 100;
 
 /// A shop in memory.
-#[derive(Debug)]
 pub struct DomainWorld {
+    processes: &'static [Process],
+    policies: &'static [Policy],
     now: Time,
     states: BTreeMap<Stream, AnyState>,
     log: Vec<Recorded>,
@@ -70,7 +71,17 @@ struct Want {
 
 impl Default for DomainWorld {
     fn default() -> Self {
+        Self::new(PROCESSES, POLICIES)
+    }
+}
+
+impl DomainWorld {
+    /// A shop in which these and no others react.
+    #[must_use]
+    pub fn new(processes: &'static [Process], policies: &'static [Policy]) -> Self {
         Self {
+            processes,
+            policies,
             now: START,
             states: BTreeMap::new(),
             log: vec![],
@@ -151,12 +162,12 @@ impl DomainWorld {
         while let Some(recorded) = self.log.get(self.seen).cloned() {
             self.seen += 1;
             let fact = Fact { id: &recorded.stream.id, event: &recorded.event, at: recorded.at };
-            for process in PROCESSES {
+            for process in self.processes {
                 if let Some((instance, command)) = (process.input)(fact) {
                     self.learn(process, &instance, derived_id(recorded.id, process.name, 0), command)?;
                 }
             }
-            for policy in POLICIES {
+            for policy in self.policies {
                 let want = Want { name: policy.name, cause_id: recorded.id, kinds: policy.wants };
                 self.carry_out(want, policy.name, (policy.issues)(fact))?;
             }
@@ -216,12 +227,12 @@ impl DomainWorld {
 
     fn fire(&mut self, due: Due) -> Result<(), Stuck> {
         let Due { name, cause_id, to, command, timer } = due;
-        let process = process_of(command.aggregate_type()).filter(|_| timer);
+        let of = command.aggregate_type();
+        let process = self.processes.iter().find(|process| timer && process.aggregate_type == of);
         if let Some(process) = process {
             return self.learn(process, &to, cause_id, command);
         }
-        let stream = Stream { aggregate_type: command.aggregate_type(), id: to };
-        let name = name_of(name).unwrap_or(name);
+        let stream = Stream { aggregate_type: of, id: to };
         self.execute(name, cause_id, &stream, command).map(drop)
     }
 
@@ -322,4 +333,64 @@ fn check_kind(want: Want, command: &AnyCommand) -> Result<(), Stuck> {
         return Ok(());
     }
     Err(Stuck(format!("{} wants {aggregate_type}.{name}, which is not among its `wants`", want.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use domain::{AggregateType, cart, value::Quantity};
+
+    use super::*;
+
+    /// One unit, two units, one unit: somebody who never makes up their mind.
+    const UNDECIDED: Policy = Policy {
+        name: "undecided",
+        issues: |fact| match fact.event {
+            AnyEvent::Cart(cart::Event::QuantitySet { sku, quantity }) => {
+                let quantity = Quantity::new(3 - quantity.get().min(2)).unwrap();
+                vec![Issue::command(fact.id, cart::Command::SetQuantity { sku: sku.clone(), quantity })]
+            }
+            _ => vec![],
+        },
+        wants: &[(AggregateType::Cart, "SetQuantity")],
+    };
+    const SECRETIVE: Policy = Policy { wants: &[], ..UNDECIDED };
+
+    fn played(policies: &'static [Policy]) -> Result<(), Stuck> {
+        let mut world = DomainWorld::new(&[], policies);
+        let cart = Stream { aggregate_type: AggregateType::Cart, id: "C1".into() };
+        let event = |json: &str| serde_json::from_str::<cart::Event>(json).unwrap().into();
+        let line = r#"{"LineAdded":{"sku":"MUG","product":"P1","title":"Mug","quantity":1,
+            "unit_price":{"amount":1500,"currency":"GBP"}}}"#;
+        let events = vec![
+            event(r#"{"Opened":{"currency":"GBP"}}"#),
+            event(line),
+            event(r#"{"QuantitySet":{"sku":"MUG","quantity":2}}"#),
+        ];
+        let mut playing = pin!(async {
+            world.happened(&cart, events).await?;
+            world.rest().await
+        });
+        match playing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    #[test]
+    fn who_goes_round_in_circles_is_named() {
+        let message = played(&[UNDECIDED]).unwrap_err().0;
+        assert!(message.starts_with("it never comes to rest"), "{message}");
+        assert!(message.contains("undecided asks cart \"C1\" to SetQuantity"), "{message}");
+    }
+
+    #[test]
+    fn a_wish_that_is_not_announced_is_an_error() {
+        let message = played(&[SECRETIVE]).unwrap_err().0;
+        assert_eq!(message, "undecided wants cart.SetQuantity, which is not among its `wants`");
+    }
 }
