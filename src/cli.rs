@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -59,6 +59,12 @@ pub enum Command {
         #[command(subcommand)]
         source: ImportCommand,
     },
+    /// Play scenarios: what the shop promises, told in text files.
+    Scenario {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ScenarioCommand,
+    },
     /// List every setting of the environment and the settings file.
     Settings,
 }
@@ -74,4 +80,47 @@ pub enum ImportCommand {
         #[arg(long, value_name = "FILE")]
         rejects: Option<PathBuf>,
     },
+}
+
+/// What can be done with scenarios.
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// Play them; without PATH and --tag also say what no scenario sees.
+    Run(ScenarioArgs),
+    /// Say which events, refusals and commands of process managers no scenario sees.
+    Coverage,
+}
+
+/// Which scenarios are played, and how.
+#[derive(Args, Debug)]
+pub struct ScenarioArgs {
+    /// Files, and folders with `.feature` files; default: scenarios/.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// In memory, on the real log, or through the whole stack.
+    #[arg(long, value_enum, default_value_t = Level::Domain)]
+    pub level: Level,
+    /// Only scenarios with this tag; `not:slow` leaves out those with the tag `slow`. Repeatable.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Write the results as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Play again whenever a file changes.
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    /// Say what no scenario sees, in any case.
+    #[arg(long)]
+    pub coverage: bool,
+}
+
+/// The levels that a scenario can be played at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// In memory.
+    Domain,
+    /// On the real log.
+    Store,
+    /// Through the whole stack.
+    Http,
 }

@@ -1,6 +1,7 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
 mod import;
+mod scenario;
 mod serve;
 
 use std::{
@@ -54,6 +55,9 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The scenarios cannot be played.
+    #[error(transparent)]
+    Scenario(#[from] scenario::ScenarioError),
     /// The log is another one than at the start.
     #[error("the log was restored or has lost its end: start again")]
     OtherLog,
@@ -70,7 +74,7 @@ impl Failure {
         match self {
             Self::Settings(_) | Self::Ground(GroundError::Unset(_)) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
-            Self::Ledger(_) => WRONG_INPUT,
+            Self::Ledger(_) | Self::Scenario(_) => WRONG_INPUT,
             Self::Ground(_)
             | Self::Sample(_)
             | Self::Query(_)
@@ -133,6 +137,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
         }
+        Command::Scenario { command } => return scenario::run(command, cli.json),
         Command::Settings => {
             for (name, meaning) in crate::settings::NAMES {
                 println!("{name:32} {meaning}");

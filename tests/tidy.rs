@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("projections", &["domain", "store"]),
     ("api", &["domain", "store", "projections"]),
     ("scenarios", &["domain", "store", "projections", "api", "stack"]),
-    (".", &["domain", "store", "projections", "api", "stack"]),
+    (".", &["domain", "store", "projections", "api", "stack", "scenarios"]),
 ];
 
 /// The domain knows nothing but its values.

@@ -131,7 +131,8 @@ pub async fn create(
         prices,
         quote: None,
         capture: CaptureWhen::AtOnce,
-        attempts_max: None,
+        attempts_max: Some(shop.settings.payment_attempts_max),
+        review: None,
     };
     let mut watches = Watches {
         checkout: Watch::new(&shop, AggregateType::Checkout, order.as_str()),

@@ -54,6 +54,8 @@ pub struct Settings {
     pub payment_window_ms: i64,
     /// How long a cart stays open that nobody touches.
     pub cart_lifetime_ms: i64,
+    /// How often a buyer may try to pay an order.
+    pub payment_attempts_max: u32,
     /// Events that a read model may be behind before this process calls itself not ready.
     pub lag_max: i64,
 }
@@ -62,6 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             payment_window_ms: 30 * 60 * 1_000,
+            payment_attempts_max: 3,
             cart_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
             lag_max: 10_000,
         }

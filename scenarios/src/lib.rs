@@ -1,1 +1,19 @@
-//! Whole flows and faults, told against the running system; the tests are beside this crate.
+//! Scenarios: what the shop promises, told in text files that anybody can write, and played at three levels.
+//!
+//! The tests beside this crate tell whole flows and faults against the running system.
+
+pub mod bind;
+pub mod coverage;
+pub mod expect;
+pub mod feature;
+pub mod junit;
+pub mod pattern;
+pub mod report;
+pub mod run;
+mod source;
+pub mod steps;
+pub mod suite;
+pub mod text;
+mod values;
+pub mod vocabulary;
+pub mod world;

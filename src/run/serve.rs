@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{
     Shop,
-    outbound::simulator::{Late, Simulator},
+    outbound::{
+        behaviour::LATE_AFTER,
+        simulator::{Late, Simulator},
+    },
 };
 use projections::ReadModels;
 use store::engine::Engine;
@@ -17,8 +20,6 @@ use tokio::{
 use super::Failure;
 use crate::{ground::Ground, sample};
 
-/// How long a late answer of the simulated gateway takes.
-const LATE_AFTER: Duration = Duration::from_secs(3);
 /// How long requests that are under way may take to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
-const AUTHORIZE_TIMEOUT_MS: i64 = 5_000;
+pub const AUTHORIZE_TIMEOUT_MS: i64 = 5_000;
 
 /// A gateway's answer to an authorization, as far as there is one.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,3 +1,4 @@
 //! Doors to other parties' systems.
 
+pub mod behaviour;
 pub mod simulator;

@@ -10,12 +10,13 @@ use domain::{
     value::{AttemptId, Invalid, Money, PaymentId, Text},
 };
 use store::{
-    executor::derived_id,
     gateway::{Authorized, Gateway, GatewayError, PaymentResults},
     ports::Clock,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
+
+use super::behaviour::{self, Behaviour, First};
 
 /// A gateway that does what the token says:
 ///
@@ -45,7 +46,7 @@ struct Approval {
     delivery_id: Uuid,
     payment: PaymentId,
     attempt: AttemptId,
-    reference: Text,
+    outcome: Authorization,
 }
 
 impl Simulator {
@@ -82,9 +83,8 @@ impl Late {
 
 async fn deliver(results: &PaymentResults, clock: &dyn Clock, approval: &Approval) {
     const PAUSE: Duration = Duration::from_millis(500);
-    let outcome = Authorization::Approved { reference: approval.reference.clone() };
     while let Err(error) = results
-        .authorization(approval.delivery_id, &approval.payment, &approval.attempt, outcome.clone())
+        .authorization(approval.delivery_id, &approval.payment, &approval.attempt, approval.outcome.clone())
         .await
     {
         tracing::warn!(%error, "a late approval is delivered again soon");
@@ -102,65 +102,32 @@ impl Gateway for Simulator {
         token: &Text,
         _amount: Money,
     ) -> Result<Authorized, GatewayError> {
-        let behaviour = token.as_str().strip_prefix("tok_").unwrap_or_default();
-        let reference = text(format!("sim-{behaviour}-{}", request_id.simple()))?;
-        let approved = Authorization::Approved { reference: reference.clone() };
-        let later = || {
+        let Behaviour { first, late } = behaviour::authorization(request_id, token).map_err(failed)?;
+        if let Some(behaviour::Late { delivery_id, outcome }) = late {
+            let (payment, attempt) = (payment.clone(), attempt.clone());
             // When nobody drives the late answers any more, none come: as with a gateway that went away.
-            let _ = self.late.send(Approval {
-                delivery_id: derived_id(request_id, "late", 0),
-                payment: payment.clone(),
-                attempt: attempt.clone(),
-                reference,
-            });
-        };
-        match behaviour {
-            "approve" | "capture_fails" | "void_fails" | "refund_fails" => Ok(Authorized::Answered(approved)),
-            "decline" => declined("card_declined"),
-            "timeout" => std::future::pending().await,
-            "late" => {
-                later();
-                Ok(Authorized::Pending)
-            }
-            "twice" => {
-                later();
-                Ok(Authorized::Answered(approved))
-            }
-            "decline_then_approve" => {
-                later();
-                declined("card_declined")
-            }
-            _ => declined("unknown_token"),
+            let _ = self.late.send(Approval { delivery_id, payment, attempt, outcome });
+        }
+        match first {
+            First::Answered(outcome) => Ok(Authorized::Answered(outcome)),
+            First::Pending => Ok(Authorized::Pending),
+            First::Silent => std::future::pending().await,
         }
     }
 
     async fn capture(&self, _: Uuid, reference: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        settled(reference, "capture_fails")
+        behaviour::capture(reference).map_err(failed)
     }
 
     async fn void(&self, _: Uuid, reference: &Text) -> Result<Settlement, GatewayError> {
-        settled(reference, "void_fails")
+        behaviour::void(reference).map_err(failed)
     }
 
     async fn refund(&self, _: Uuid, reference: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        settled(reference, "refund_fails")
+        behaviour::refund(reference).map_err(failed)
     }
 }
 
-fn declined(reason: &str) -> Result<Authorized, GatewayError> {
-    let reason = text(reason)?;
-    Ok(Authorized::Answered(Authorization::Declined { reason }))
-}
-
-fn settled(reference: &Text, failing: &str) -> Result<Settlement, GatewayError> {
-    let behaviour = reference.as_str().strip_prefix("sim-").unwrap_or_default();
-    if behaviour.starts_with(failing) {
-        let reason = text(failing)?;
-        return Ok(Settlement::Failed { reason });
-    }
-    Ok(Settlement::Done)
-}
-
-fn text(text: impl Into<String>) -> Result<Text, GatewayError> {
-    Text::new(text).map_err(|error: Invalid| GatewayError(error.to_string()))
+fn failed(error: Invalid) -> GatewayError {
+    GatewayError(error.to_string())
 }

@@ -1,6 +1,8 @@
 //! What serialised types look like: their names, fields and alternatives, found out by asking serde.
 
+mod access;
 mod trace;
+mod tracer;
 
 use std::fmt;
 

@@ -1,0 +1,188 @@
+//! How a run went: for people, and for programs.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    bind::Play,
+    run::{Failure, Outcome},
+    suite::{Scenario, Suite},
+    world::Level,
+};
+
+/// A run of several scenarios.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// At which level.
+    pub level: Level,
+    /// Each scenario, in the order of the files.
+    pub played: Vec<Played>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// One scenario that was played.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Which.
+    pub scenario: Scenario,
+    /// Its rows, with their examples.
+    pub rows: Vec<(Option<String>, Outcome)>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Which scenarios are to be played.
+#[derive(Clone, Debug, Default)]
+pub struct Tags {
+    wanted: Vec<String>,
+    unwanted: Vec<String>,
+}
+
+impl Tags {
+    /// Those with any of the tags, and none of those that are written as `not:tag`.
+    #[must_use]
+    pub fn new(tags: &[String]) -> Self {
+        let mut chosen = Self::default();
+        for tag in tags {
+            match tag.strip_prefix("not:") {
+                Some(tag) => chosen.unwanted.push(tag.trim_start_matches('@').to_owned()),
+                None => chosen.wanted.push(tag.trim_start_matches('@').to_owned()),
+            }
+        }
+        chosen
+    }
+
+    fn choose(&self, play: &Play) -> bool {
+        let has = |tag: &String| play.tags.contains(tag);
+        (self.wanted.is_empty() || self.wanted.iter().any(has)) && !self.unwanted.iter().any(has)
+    }
+}
+
+impl Report {
+    /// Plays every chosen scenario in memory; `tell` hears of each as it is done.
+    pub fn in_memory(suite: &Suite, tags: &Tags, mut tell: impl FnMut(&Played)) -> Self {
+        let start = Instant::now();
+        let mut played = vec![];
+        for scenario in &suite.scenarios {
+            let plays: Vec<_> = scenario.plays.iter().filter(|play| tags.choose(play)).cloned().collect();
+            if plays.is_empty() {
+                continue;
+            }
+            let start = Instant::now();
+            let scenario = Scenario { plays, ..scenario.clone() };
+            let rows = scenario.play_in_memory();
+            let done = Played { scenario, rows, took: start.elapsed() };
+            tell(&done);
+            played.push(done);
+        }
+        Self { level: Level::Domain, played, took: start.elapsed() }
+    }
+
+    /// How many went as told.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.played.iter().filter(|played| played.passed()).count()
+    }
+
+    /// How many went another way.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.played.len() - self.passed()
+    }
+
+    /// How many steps this level could not check.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        let rows = self.played.iter().flat_map(|played| &played.rows);
+        rows.map(|(_, outcome)| outcome.skipped.len()).sum()
+    }
+
+    /// One line: `153 scenarios passed, 2 failed, 4 steps skipped in 0.4 s`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let count =
+            |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        let mut line = format!("{} passed, {} failed", count(self.passed(), "scenario"), self.failed());
+        if self.skipped() > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(line, ", {} skipped", count(self.skipped(), "step"));
+        }
+        format!("{line} in {:.1} s", self.took.as_secs_f64())
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        let failures = self.played.iter().flat_map(|played| {
+            played.failures().map(|(example, failure)| {
+                json!({
+                    "path": played.scenario.path,
+                    "line": failure.line,
+                    "scenario": played.scenario.title,
+                    "example": example,
+                    "step": failure.step,
+                    "expected": failure.expected,
+                    "got": failure.got,
+                    "differences": failure.differences,
+                    "given": failure.given,
+                    "since": failure.since,
+                })
+            })
+        });
+        json!({
+            "ok": self.failed() == 0,
+            "level": self.level.name(),
+            "passed": self.passed(),
+            "failed": self.failed(),
+            "steps_skipped": self.skipped(),
+            "seconds": self.took.as_secs_f64(),
+            "failures": failures.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Played {
+    /// Whether every row went as told.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// The rows that went another way, with their examples.
+    pub fn failures(&self) -> impl Iterator<Item = (Option<&str>, &Failure)> {
+        self.rows
+            .iter()
+            .filter_map(|(example, outcome)| Some((example.as_deref(), outcome.failure.as_ref()?)))
+    }
+
+    /// Every failure, with what was expected, what came, and what had happened before.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let told = self.failures().map(|(example, failed)| failure(&self.scenario, example, failed));
+        told.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn failure(scenario: &Scenario, example: Option<&str>, failure: &Failure) -> String {
+    let mut text = format!("{}:{}: {}\n", scenario.path, failure.line, scenario.title);
+    let mut part = |title: &str, lines: &[String]| {
+        for (index, line) in lines.iter().enumerate() {
+            let title = if index == 0 { title } else { "" };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {title:<12}{line}");
+        }
+    };
+    part("with", &example.map(str::to_owned).into_iter().collect::<Vec<_>>());
+    part("step", std::slice::from_ref(&failure.step));
+    part("expected", &failure.expected);
+    part("got", &failure.got);
+    part("difference", &failure.differences);
+    part("given", &failure.given);
+    part("since", &failure.since);
+    text
+}

@@ -1,0 +1,67 @@
+//! The simulated gateway in a world whose clock stands still between steps.
+
+use api::outbound::behaviour::{self, Behaviour, First, LATE_AFTER};
+use domain::{
+    payment::{Authorization, Command, Event},
+    value::Invalid,
+};
+use store::gateway::AUTHORIZE_TIMEOUT;
+use uuid::Uuid;
+
+/// Something that the gateway will say.
+pub(super) struct Message {
+    /// How much later.
+    pub after_ms: i64,
+    /// The request or delivery that it belongs to.
+    pub cause_id: Uuid,
+    /// How the payment learns it.
+    pub command: Command,
+}
+
+/// Everything that the gateway will say because of a payment's event.
+///
+/// # Errors
+/// When a token is none.
+pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, Invalid> {
+    let at_once = |command| vec![Message { after_ms: 0, cause_id: event_id, command }];
+    Ok(match event {
+        Event::AuthorizationRequested { attempt, token, .. } => {
+            let Behaviour { first, late } = behaviour::authorization(event_id, token)?;
+            let answer = |after_ms, cause_id, outcome| Message {
+                after_ms,
+                cause_id,
+                command: Command::RecordAuthorization { attempt: attempt.clone(), outcome },
+            };
+            let first = match first {
+                First::Answered(outcome) => Some(answer(0, event_id, outcome)),
+                First::Pending => None,
+                First::Silent => Some(answer(millis(AUTHORIZE_TIMEOUT), event_id, Authorization::TimedOut)),
+            };
+            let late = late.map(|late| answer(millis(LATE_AFTER), late.delivery_id, late.outcome));
+            first.into_iter().chain(late).collect()
+        }
+        Event::CaptureRequested { reference, .. } => {
+            at_once(Command::RecordCapture { outcome: behaviour::capture(reference)? })
+        }
+        Event::VoidRequested { reference, .. } => {
+            at_once(Command::RecordVoid { outcome: behaviour::void(reference)? })
+        }
+        Event::RefundRequested { refund, reference, .. } => {
+            at_once(Command::RecordRefund { refund: refund.clone(), outcome: behaviour::refund(reference)? })
+        }
+        Event::IntentOpened { .. }
+        | Event::Authorized { .. }
+        | Event::Declined { .. }
+        | Event::AuthorizationTimedOut { .. }
+        | Event::Captured { .. }
+        | Event::CaptureFailed { .. }
+        | Event::Voided { .. }
+        | Event::VoidFailed { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. } => vec![],
+    })
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
