@@ -38,7 +38,7 @@ fn holds() -> impl Strategy<Value = Command> {
     let reservation = || id(&["r-1", "r-2", "r-3", "r-4", "r-5"]);
     prop_oneof![
         8 => (reservation(), quantity(), prop::option::of(time()), time()).prop_map(
-            |(reservation, quantity, expires_at, now)| Command::Reserve { reservation, quantity, expires_at, now }
+            |(reservation, quantity, expires_at, now)| Command::Reserve { reservation, quantity, expires_at, in_stock: false, now }
         ),
         2 => (reservation(), time(), time())
             .prop_map(|(reservation, expires_at, now)| Command::Extend { reservation, expires_at, now }),
@@ -176,6 +176,7 @@ fn reserve(reservation: &str, quantity: u32, expires_at: Option<i64>, now: i64) 
         reservation: named(reservation),
         quantity: units(quantity),
         expires_at: expires_at.map(Time::from_millis),
+        in_stock: false,
         now: Time::from_millis(now),
     }
 }

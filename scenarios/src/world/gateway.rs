@@ -5,7 +5,7 @@ use domain::{
     payment::{Authorization, Command, Event},
     value::Invalid,
 };
-use store::gateway::AUTHORIZE_TIMEOUT;
+use store::gateway::AUTHORIZE_TIMEOUT_MS;
 use uuid::Uuid;
 
 /// Something that the gateway will say.
@@ -35,17 +35,19 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
             let first = match first {
                 First::Answered(outcome) => Some(answer(0, event_id, outcome)),
                 First::Pending => None,
-                First::Silent => Some(answer(millis(AUTHORIZE_TIMEOUT), event_id, Authorization::TimedOut)),
+                First::Silent => Some(answer(AUTHORIZE_TIMEOUT_MS, event_id, Authorization::TimedOut)),
             };
             let late = late.map(|late| answer(millis(LATE_AFTER), late.delivery_id, late.outcome));
             first.into_iter().chain(late).collect()
         }
-        Event::CaptureRequested { reference, .. } => {
-            at_once(Command::RecordCapture { outcome: behaviour::capture(reference)? })
-        }
-        Event::VoidRequested { reference, .. } => {
-            at_once(Command::RecordVoid { outcome: behaviour::void(reference)? })
-        }
+        Event::CaptureRequested { capture, reference, .. } => at_once(Command::RecordCapture {
+            capture: capture.clone(),
+            outcome: behaviour::capture(reference)?,
+        }),
+        Event::VoidRequested { reference, .. } => at_once(Command::RecordVoid {
+            reference: reference.clone(),
+            outcome: behaviour::void(reference)?,
+        }),
         Event::RefundRequested { refund, reference, .. } => {
             at_once(Command::RecordRefund { refund: refund.clone(), outcome: behaviour::refund(reference)? })
         }
