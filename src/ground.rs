@@ -168,6 +168,7 @@ impl Ground {
             pool,
             keys: schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?,
             broker: Arc::new(NatsBroker::connect(&options).await?),
+            clock: Arc::new(Machine),
             master: self.master.clone(),
             limits: Limits::default(),
         };

@@ -22,11 +22,11 @@ impl Deadline {
     #[must_use]
     pub fn after(shop: &Shop, wait: Duration) -> Self {
         let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        Self { at_us: shop.clock.now_us().saturating_add(wait_us) }
+        Self { at_us: shop.clock.elapsed_us().saturating_add(wait_us) }
     }
 
     fn left(self, shop: &Shop) -> Duration {
-        Duration::from_micros(u64::try_from(self.at_us - shop.clock.now_us()).unwrap_or(0))
+        Duration::from_micros(u64::try_from(self.at_us - shop.clock.elapsed_us()).unwrap_or(0))
     }
 }
 

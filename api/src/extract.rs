@@ -96,7 +96,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Text that is not JSON is malformed; JSON that does not say what was asked for is invalid.
-fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, Problem> {
     if !json {
         return Err(Problem::new("request.unsupported_media_type", "send Content-Type: application/json"));
     }

@@ -60,15 +60,14 @@ fn key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
     let Some(key) = headers.get(KEY) else {
         return Ok(None);
     };
-    match key.to_str() {
-        Ok(key) if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(Some(key.into()))
-        }
-        _ => Err(Problem::new(
-            "idempotency.key_invalid",
-            "a key is 1 to 255 visible ASCII characters without spaces",
-        )),
+    checked(key.to_str().unwrap_or_default()).map(|key| Some(key.into()))
+}
+
+fn checked(key: &str) -> Result<&str, Problem> {
+    if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key);
     }
+    Err(Problem::new("idempotency.key_invalid", "a key is 1 to 255 visible ASCII characters without spaces"))
 }
 
 fn expected_version(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
@@ -94,6 +93,24 @@ impl Call {
             ));
         }
         self.run(shop, body)
+    }
+
+    /// A run of one of many commands in a request; `scope` is what it is for, and its key is good for that alone.
+    ///
+    /// # Errors
+    /// `idempotency.key_invalid`.
+    pub fn one_of_many(
+        &self,
+        shop: &Shop,
+        scope: &[&str],
+        key: &str,
+        body: &impl Serialize,
+        expected_version: Option<Sequence>,
+    ) -> Result<Run, Problem> {
+        let scope =
+            serde_json::to_string(&(&self.scope, scope)).map_err(|error| Problem::internal(&error))?;
+        let key = Some(checked(key)?.into());
+        Self { scope, key, expected_version, principal: self.principal.clone() }.keyed(shop, body)
     }
 
     /// A run of a command; without a key every request is another command.

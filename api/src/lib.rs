@@ -5,6 +5,7 @@ mod awaiting;
 mod carts;
 mod checkouts;
 pub mod codes;
+pub mod commands;
 mod events;
 mod extract;
 mod freshness;
@@ -135,6 +136,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}", delete(reservations::release))
         .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
+        .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))

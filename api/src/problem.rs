@@ -77,21 +77,32 @@ impl Problem {
         problem
     }
 
-    fn render(self, instance: &str, trace_id: &str) -> Response {
-        let Details { code, detail, values: mut body, headers } = *self.0;
+    /// Its status, and its members save for those that only a whole answer has.
+    #[must_use]
+    pub(crate) fn members(self) -> (StatusCode, Map<String, Value>) {
+        let Details { code, detail, values: mut body, .. } = *self.0;
         let row = codes::of(code);
         let members = [
             ("type", format!("urn:daybook:error:{code}").into()),
             ("title", row.title.into()),
-            ("status", row.status.as_u16().into()),
             ("detail", detail.into()),
-            ("instance", instance.into()),
             ("code", code.into()),
+        ];
+        body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
+        (row.status, body)
+    }
+
+    fn render(self, instance: &str, trace_id: &str) -> Response {
+        let headers = self.0.headers.clone();
+        let (status, mut body) = self.members();
+        let members = [
+            ("status", status.as_u16().into()),
+            ("instance", instance.into()),
             ("trace_id", trace_id.into()),
         ];
         body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
         let json = [(header::CONTENT_TYPE, "application/problem+json")];
-        (row.status, headers, json, Value::Object(body).to_string()).into_response()
+        (status, headers, json, Value::Object(body).to_string()).into_response()
     }
 }
 
@@ -170,11 +181,11 @@ impl Problem {
 pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
     let trace_id = trace_id(request.headers()).unwrap_or_else(|| shop.ids.next().simple().to_string());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let begun_us = shop.clock.now_us();
+    let begun_us = shop.clock.elapsed_us();
     let mut response = next.run(request).await;
     let status = response.status();
     // The path of a query holds ids and SKUs only; what follows the question mark may be personal.
-    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.now_us() - begun_us);
+    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.elapsed_us() - begun_us);
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return problem.render(&path, &trace_id);
     }

@@ -32,6 +32,8 @@ pub struct Parts {
     pub master: MasterKey,
     /// Bounds of the executor.
     pub limits: Limits,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// A running store. Dropping it stops everything at once; [`Engine::stop`] does it in order.
@@ -67,7 +69,7 @@ impl Engine {
     /// # Errors
     /// When the log cannot be read.
     pub async fn start(parts: Parts) -> Result<Self, LogError> {
-        let clock: Arc<dyn Clock> = Arc::new(Machine);
+        let clock = parts.clock;
         let ids: Arc<dyn Ids> = Arc::new(Machine);
         let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
         let (executor, run) =

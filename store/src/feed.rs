@@ -122,7 +122,7 @@ impl Feed {
     pub async fn run(self, broker: Arc<dyn Broker>, mut head: watch::Receiver<Head>) {
         let clock = Arc::clone(&self.inner.clock);
         let mut envelopes = self.subscribe(&broker, Duration::ZERO);
-        let mut heard_us = clock.now_us();
+        let mut heard_us = clock.elapsed_us();
         let mut looked_us = 0;
         loop {
             let patience = clock.sleep(PATIENCE);
@@ -130,7 +130,7 @@ impl Feed {
                 envelope = envelopes.next() => match envelope {
                     Some(envelope) => {
                         let incarnation = head.borrow().incarnation;
-                        heard_us = clock.now_us();
+                        heard_us = clock.elapsed_us();
                         if !self.take(envelope, incarnation).await {
                             envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER);
                         }
@@ -138,7 +138,7 @@ impl Feed {
                     None => envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER),
                 },
                 () = patience => {
-                    let now_us = clock.now_us();
+                    let now_us = clock.elapsed_us();
                     let tip = *self.inner.tip.borrow();
                     let own = head.borrow_and_update().position > tip;
                     if !own && now_us - looked_us < micros(LOOK_EVERY) {

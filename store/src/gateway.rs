@@ -1,6 +1,6 @@
 //! Carries payments to a gateway: what a payment requested is asked there, and the answer goes back as a command.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
-const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(5);
+const AUTHORIZE_TIMEOUT_MS: i64 = 5_000;
 
 /// A gateway's answer to an authorization, as far as there is one.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,7 +223,7 @@ impl AskGateway {
                 Authorized::Answered(outcome) => Ok(Some(outcome)),
                 Authorized::Pending => Ok(None),
             },
-            () = self.clock.sleep(AUTHORIZE_TIMEOUT) => Ok(Some(Authorization::TimedOut)),
+            () = self.clock.until(self.clock.now().plus_millis(AUTHORIZE_TIMEOUT_MS)) => Ok(Some(Authorization::TimedOut)),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The doors to the outside that decisions about time, names and chance go through, so that a test can hold them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use domain::value::Time;
@@ -9,11 +12,17 @@ use uuid::Uuid;
 /// What time it is, and waiting.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Microseconds since the epoch.
+    /// Microseconds since the epoch: when something happened, by the calendar that the shop lives by.
     fn now_us(&self) -> i64;
 
-    /// Returns after `duration`.
+    /// Microseconds since some moment, for pacing and time limits; it never jumps.
+    fn elapsed_us(&self) -> i64;
+
+    /// Returns after `duration`, for pacing and time limits.
     async fn sleep(&self, duration: Duration);
+
+    /// Returns when that moment of the calendar has come.
+    async fn until(&self, moment: Time);
 
     /// The moment as the domain counts it.
     fn now(&self) -> Time {
@@ -45,8 +54,19 @@ impl Clock for Machine {
         since.ok().and_then(|micros| i64::try_from(micros).ok()).unwrap_or(0)
     }
 
+    fn elapsed_us(&self) -> i64 {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // 292,000 years fit.
+        i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    async fn until(&self, moment: Time) {
+        let left_ms = moment.millis().saturating_sub(self.now().millis());
+        self.sleep(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))).await;
     }
 }
 

@@ -38,6 +38,7 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
+            ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
         ],
     }
 }

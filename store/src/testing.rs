@@ -13,6 +13,7 @@ use crate::{
     broker::{NatsBroker, NatsOptions},
     engine::{Engine, Parts},
     executor::{Cause, Limits, Origin, Request},
+    ports::{Clock, Machine},
     schema::{self, Tables},
     secrets::{Fingerprints, MasterKey},
 };
@@ -83,12 +84,18 @@ impl Ground {
 
     /// A running store, with nobody following yet.
     pub async fn engine(&self) -> Engine {
+        self.engine_at(Arc::new(Machine)).await
+    }
+
+    /// The same with a clock of the test's own.
+    pub async fn engine_at(&self, clock: Arc<dyn Clock>) -> Engine {
         let parts = Parts {
             pool: self.pool("").await,
             keys: self.pool("_keys").await,
             broker: self.broker().await,
             master: master_key(),
             limits: Limits::default(),
+            clock,
         };
         Engine::start(parts).await.expect("the store starts")
     }

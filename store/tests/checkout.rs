@@ -205,7 +205,6 @@ async fn going_through_the_whole_log_again_does_nothing_twice() {
     .await;
     engine.stop().await;
     ground.as_owner("UPDATE followers SET position = 0 WHERE name IN ('checkout', 'gateway')").await;
-    ground.as_owner("UPDATE timers SET fired_at = NULL").await;
     let engine = shop(&ground).await;
     let head = engine.log.head().await.unwrap().position;
     eventually("the manager has gone through the log", || async {

@@ -1,6 +1,7 @@
 //! The edge, in process, on real servers.
 
 mod checkout;
+mod commands;
 mod flash_sale;
 mod idempotency;
 mod inventory;

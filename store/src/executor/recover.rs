@@ -48,7 +48,7 @@ pub(super) struct Recovery {
 impl Core {
     /// Tries again for a while after the connection broke, then gives the batch up.
     pub(super) fn retry_or_fail(&mut self, reason: &str) -> Option<BoxFuture<'static, Step>> {
-        let now_us = self.clock.now_us();
+        let now_us = self.clock.elapsed_us();
         let since_us = *self.broken_since_us.get_or_insert(now_us);
         let waited = Duration::from_micros(u64::try_from(now_us - since_us).unwrap_or(0));
         if waited < self.limits.give_up_after {

@@ -49,7 +49,7 @@ impl Lease {
 
     /// Takes or renews the lease where needed, and says whether this process holds it.
     pub async fn hold(&mut self) -> bool {
-        let now_us = self.clock.now_us();
+        let now_us = self.clock.elapsed_us();
         let result = match self.held {
             Some(held) if now_us - held.renewed_us < i64::try_from(RENEW_AFTER.as_micros()).unwrap_or(0) => {
                 return true;

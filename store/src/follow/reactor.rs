@@ -1,7 +1,8 @@
 //! Runs one reactor: something done outside because of events, at least once, each lane in order.
 //!
 //! The checkpoint stays behind the oldest event whose work is not done, so a crash does again what may not have been
-//! done; whatever a reactor does is therefore known by an id that derives from the event.
+//! done; whatever a reactor does is therefore known by an id that derives from the event. A lane whose work fails again
+//! and again is set aside, in the database, and tried less often: the others go on.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -18,7 +19,11 @@ use futures::{
 use sqlx::PgPool;
 use tokio::sync::watch;
 
-use super::{Checkpoint, CheckpointError, Lease, parked};
+use super::{
+    Checkpoint, CheckpointError, Lease, parked,
+    waiting::Waiting,
+    window::{Ended, Window, attempt, read_and_react, while_working},
+};
 use crate::{
     feed::{Entry, Feed},
     log::{DecodeError, Log, LogError, Position, Recorded},
@@ -29,6 +34,8 @@ use crate::{
 const WINDOW: usize = 1_024;
 /// How often the checkpoint is saved at most.
 const SAVE_EVERY: Duration = Duration::from_millis(100);
+/// How often an event's work is tried, within about two seconds, before its lane is set aside.
+const TRIES: u32 = 6;
 
 /// What to do because of an event.
 #[async_trait]
@@ -74,24 +81,6 @@ pub struct Reactor {
     pub lease: Lease,
 }
 
-/// Work on its way.
-struct Window {
-    /// Everything up to here has been read.
-    read: Position,
-    /// What of it is not done.
-    open: BTreeSet<Position>,
-    /// What waits in each lane behind the one that is worked on.
-    lanes: HashMap<Box<str>, VecDeque<Arc<Entry>>>,
-    working: FuturesUnordered<BoxFuture<'static, (Box<str>, Position)>>,
-}
-
-impl Window {
-    /// Everything up to here is done.
-    fn done(&self) -> Position {
-        self.open.first().map_or(self.read, |first| first - 1)
-    }
-}
-
 impl Reactor {
     /// Follows until `stop` says so or its sender is gone, then gives up the lease.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -128,8 +117,11 @@ impl Reactor {
             open: BTreeSet::new(),
             lanes: HashMap::new(),
             working: FuturesUnordered::new(),
+            waiting: Waiting::load(self.pool.clone(), self.react.name())
+                .await
+                .map_err(CheckpointError::from)?,
         };
-        let mut saved_us = self.clock.now_us();
+        let mut saved_us = self.clock.elapsed_us();
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
         loop {
@@ -138,9 +130,8 @@ impl Reactor {
                 reading = Some(async move { feed.after(after, WINDOW, SAVE_EVERY).await }.boxed());
             }
             tokio::select! {
-                Some((lane, position)) = window.working.next(), if !window.working.is_empty() => {
-                    window.open.remove(&position);
-                    self.next_in(&mut window, lane);
+                Some(ended) = window.working.next(), if !window.working.is_empty() => {
+                    self.settle(&mut window, vec![ended]).await;
                 }
                 Some(entries) = OptionFuture::from(reading.as_mut()) => {
                     reading = None;
@@ -148,7 +139,7 @@ impl Reactor {
                 }
                 () = self.clock.sleep(SAVE_EVERY) => {}
             }
-            let now_us = self.clock.now_us();
+            let now_us = self.clock.elapsed_us();
             if now_us - saved_us < 100_000 {
                 continue;
             }
@@ -164,10 +155,7 @@ impl Reactor {
                 Ok::<_, Stop>(true)
             };
             let (kept, ended) = while_working(&mut window.working, kept).await;
-            for (lane, position) in ended {
-                window.open.remove(&position);
-                self.next_in(&mut window, lane);
-            }
+            self.settle(&mut window, ended).await;
             if !kept? {
                 return Ok(());
             }
@@ -186,6 +174,7 @@ impl Reactor {
         // Commands are known by their ids, so going through the restored log again does nothing twice.
         let empty = Checkpoint { incarnation: None, position: 0, link: None };
         empty.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
+        Waiting::clear(&mut transaction, self.react.name()).await.map_err(CheckpointError::from)?;
         transaction.commit().await.map_err(CheckpointError::from)?;
         Ok(0)
     }
@@ -213,6 +202,14 @@ impl Reactor {
                 }
             };
             let Some(lane) = lane else { continue };
+            if window.waiting.holds(&lane) {
+                let write = window.waiting.write(&lane, &[entry.position], "waits behind the one before");
+                let (written, ended) = while_working(&mut window.working, write).await;
+                written.map_err(CheckpointError::from)?;
+                window.waiting.written(&lane, &[entry.position], self.clock.elapsed_us());
+                self.settle(window, ended).await;
+                continue;
+            }
             window.open.insert(entry.position);
             match window.lanes.get_mut(&lane) {
                 Some(waiting) => waiting.push_back(entry),
@@ -225,6 +222,78 @@ impl Reactor {
         Ok(())
     }
 
+    /// Goes on in the lanes whose work has ended, well or not.
+    async fn settle(&self, window: &mut Window, ended: Vec<Ended>) {
+        let mut ended = VecDeque::from(ended);
+        while let Some(Ended { lane, position, outcome, entry }) = ended.pop_front() {
+            let further = match (outcome, entry) {
+                (Ok(()), Some(_)) => {
+                    window.open.remove(&position);
+                    self.next_in(window, lane);
+                    vec![]
+                }
+                (Err(error), Some(entry)) => self.set_aside(window, lane, entry, &error).await,
+                (Ok(()), None) => {
+                    let erase = window.waiting.erase(&lane, position);
+                    let (erased, further) = while_working(&mut window.working, erase).await;
+                    match erased {
+                        Ok(()) => window.waiting.served(&lane, position),
+                        // It is done once more, which does nothing, and erased then.
+                        Err(_) => window.waiting.failed(&lane, self.clock.elapsed_us()),
+                    }
+                    further
+                }
+                (Err(_), None) => {
+                    window.waiting.failed(&lane, self.clock.elapsed_us());
+                    vec![]
+                }
+            };
+            ended.extend(further);
+        }
+        self.try_again(window);
+    }
+
+    /// Writes down what waits in a lane, so that nothing else has to wait for it.
+    async fn set_aside(
+        &self,
+        window: &mut Window,
+        lane: Box<str>,
+        entry: Arc<Entry>,
+        error: &ReactError,
+    ) -> Vec<Ended> {
+        let queued = window.lanes.get(&lane).into_iter().flatten().map(|entry| entry.position);
+        let positions: Vec<Position> = [entry.position].into_iter().chain(queued).collect();
+        let write = window.waiting.write(&lane, &positions, &error.0);
+        let (written, ended) = while_working(&mut window.working, write).await;
+        if let Err(failed) = written {
+            tracing::warn!(follower = self.react.name(), %failed, "work that fails cannot be set aside");
+            window.working.push(self.work(lane, entry));
+            return ended;
+        }
+        tracing::error!(
+            follower = self.react.name(), lane = &*lane, position = entry.position, %error,
+            "an instance is set aside and tried less often; the others go on"
+        );
+        window.waiting.written(&lane, &positions, self.clock.elapsed_us());
+        window.lanes.remove(&lane);
+        for position in positions {
+            window.open.remove(&position);
+        }
+        ended
+    }
+
+    /// Tries the lanes that were set aside and whose time has come.
+    fn try_again(&self, window: &mut Window) {
+        for (lane, position) in window.waiting.due(self.clock.elapsed_us()) {
+            let (react, log) = (Arc::clone(&self.react), Arc::clone(&self.log));
+            let again = async move {
+                let outcome = read_and_react(&*log, &*react, position).await;
+                Ended { lane, position, outcome, entry: None }
+            };
+            window.working.push(again.boxed());
+        }
+    }
+
     fn next_in(&self, window: &mut Window, lane: Box<str>) {
         match window.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
             Some(entry) => window.working.push(self.work(lane, entry)),
@@ -234,36 +303,20 @@ impl Reactor {
         }
     }
 
-    fn work(&self, lane: Box<str>, entry: Arc<Entry>) -> BoxFuture<'static, (Box<str>, Position)> {
+    fn work(&self, lane: Box<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
         let (react, clock) = (Arc::clone(&self.react), Arc::clone(&self.clock));
         async move {
             let mut pause = Duration::from_millis(50);
-            if let Ok(recorded) = &entry.event {
-                while let Err(error) = react.react(recorded).await {
-                    tracing::warn!(follower = react.name(), position = entry.position, %error, "tried again soon");
-                    clock.sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(5));
-                }
+            let mut outcome = attempt(&*react, &entry).await;
+            for _ in 1..TRIES {
+                let Err(error) = &outcome else { break };
+                tracing::warn!(follower = react.name(), position = entry.position, %error, "tried again soon");
+                clock.sleep(pause).await;
+                pause *= 2;
+                outcome = attempt(&*react, &entry).await;
             }
-            (lane, entry.position)
+            Ended { lane, position: entry.position, outcome, entry: Some(entry) }
         }
         .boxed()
-    }
-}
-
-/// Awaits something without leaving the work alone, and says what of it has ended meanwhile.
-///
-/// Work that is not polled keeps its place in the pool's queue: whoever stands behind it would wait for ever.
-async fn while_working<T>(
-    working: &mut FuturesUnordered<BoxFuture<'static, (Box<str>, Position)>>,
-    other: impl Future<Output = T>,
-) -> (T, Vec<(Box<str>, Position)>) {
-    let mut ended = Vec::new();
-    tokio::pin!(other);
-    loop {
-        tokio::select! {
-            other = &mut other => return (other, ended),
-            Some(done) = working.next(), if !working.is_empty() => ended.push(done),
-        }
     }
 }

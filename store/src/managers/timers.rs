@@ -71,7 +71,8 @@ impl Timers {
             .map_err(failed)?;
         let rows = sqlx::query(
             "SELECT timer_id, instance, correlation_id, input::text, manager FROM timers \
-             WHERE fired_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2",
+             WHERE fired_at IS NULL AND due_at <= $1 AND (retry_at IS NULL OR retry_at <= now()) \
+             ORDER BY due_at LIMIT $2",
         )
         .bind(now)
         .bind(PAGE)
@@ -81,11 +82,13 @@ impl Timers {
         let fired = futures::stream::iter(rows)
             .map(|row| async move {
                 let timer_id: Option<Uuid> = row.try_get(0).ok();
-                let fired = async { self.fire(due(&row)?, now).await }.await;
-                if let Err(error) = &fired {
-                    tracing::warn!(?timer_id, %error, "a timer is tried again");
+                let fired = async { self.fire(due(&row)?).await }.await;
+                let Err(error) = &fired else { return 1 };
+                tracing::warn!(?timer_id, %error, "a timer is tried again");
+                if let Err(error) = self.put_off(timer_id).await {
+                    tracing::warn!(?timer_id, %error, "a timer cannot be put off");
                 }
-                usize::from(fired.is_ok())
+                0
             })
             .buffer_unordered(AT_ONCE)
             .fold(0, |sum, fired| async move { sum + fired })
@@ -93,17 +96,30 @@ impl Timers {
         Ok(fired)
     }
 
-    async fn fire(&self, due: Due, now: OffsetDateTime) -> Result<(), ReactError> {
+    /// A timer that fired is gone. Should its cause be worked on once more and set it again, it fires as before:
+    /// under the same id, so that nothing is done twice.
+    async fn fire(&self, due: Due) -> Result<(), ReactError> {
         let command_id = derived_id(due.timer_id, "fire", 0);
         let input = Input { command_id, causation_id: due.timer_id, command: due.command };
         self.driver.fire(&due.manager, &due.instance, due.correlation_id, input).await?;
-        sqlx::query("UPDATE timers SET fired_at = $2 WHERE timer_id = $1")
+        sqlx::query("DELETE FROM timers WHERE timer_id = $1")
             .bind(due.timer_id)
-            .bind(now)
             .execute(&self.pool)
             .await
             .map_err(failed)?;
         Ok(())
+    }
+
+    /// Lets the others pass, longer with every try: 1 second to about 4 minutes.
+    async fn put_off(&self, timer_id: Option<Uuid>) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE timers SET tries = tries + 1, \
+                    retry_at = now() + interval '1 second' * power(2, least(tries, 8)) WHERE timer_id = $1",
+        )
+        .bind(timer_id)
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 }
 

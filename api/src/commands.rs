@@ -1,0 +1,148 @@
+//! Commands in bulk: one a line in, one answer a line out.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use domain::{AggregateType, AnyCommand, inventory_item, payment, process::process_of};
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::log::Sequence;
+
+use crate::{Shop, answer::Receipt, extract::parse, idempotency::Call, problem::Problem};
+
+/// Bytes of a bulk request.
+pub const BULK_BODY_MAX: usize = 16 << 20;
+/// Commands of a request.
+const LINES_MAX: usize = 10_000;
+/// Commands on their way at once. Those of one aggregate take effect in the order of their lines all the same.
+const AT_ONCE: usize = 256;
+/// Bytes of an aggregate's id, far above what any of ours has.
+const ID_MAX: usize = 256;
+
+/// One line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    /// The command's Idempotency-Key: the same again when it is repeated.
+    key: String,
+    aggregate_type: String,
+    aggregate_id: String,
+    /// `{"<Command>": {…}}`
+    command: Value,
+    /// The version that the aggregate must have.
+    #[serde(default)]
+    expected_version: Option<Sequence>,
+}
+
+/// What became of a line.
+#[derive(Serialize)]
+struct Answer {
+    /// Its number, from 1.
+    line: usize,
+    status: u16,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Done {
+        #[serde(flatten)]
+        receipt: Receipt,
+        replayed: bool,
+    },
+    Problem(Map<String, Value>),
+}
+
+/// `POST /v1/commands`
+pub async fn bulk(State(shop): State<Arc<Shop>>, call: Call, body: Bytes) -> Result<Response, Problem> {
+    let text =
+        std::str::from_utf8(&body).map_err(|_| Problem::new("request.malformed", "the body is not UTF-8"))?;
+    let lines: Vec<String> =
+        text.lines().filter(|line| !line.trim().is_empty()).take(LINES_MAX + 1).map(str::to_owned).collect();
+    if lines.is_empty() {
+        return Err(Problem::new("request.malformed", "send one JSON object a line"));
+    }
+    if lines.len() > LINES_MAX {
+        let detail = format!("a request takes at most {LINES_MAX} commands; nothing was done");
+        return Err(Problem::new("request.too_large", detail));
+    }
+    let answers = stream::iter(lines.into_iter().zip(1_usize..))
+        .map(move |(text, line)| {
+            let (shop, call) = (Arc::clone(&shop), call.clone());
+            async move { answer(line, run(&shop, &call, &text).await) }
+        })
+        .buffered(AT_ONCE);
+    let mut response = Response::new(Body::from_stream(answers));
+    // Each line has a status of its own.
+    *response.status_mut() = StatusCode::MULTI_STATUS;
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
+    let Line { key, aggregate_type, aggregate_id, command, expected_version } = parse(true, text.as_bytes())?;
+    let aggregate_type: AggregateType = aggregate_type
+        .parse()
+        .map_err(|error: domain::UnknownAggregate| Problem::new("request.invalid", error.to_string()))?;
+    if !(1..=ID_MAX).contains(&aggregate_id.len()) || aggregate_id.contains('\0') {
+        let detail = format!("an aggregate_id has 1 to {ID_MAX} bytes");
+        return Err(Problem::new("request.invalid", detail));
+    }
+    let scope = [aggregate_type.as_str(), &*aggregate_id];
+    let run = call.one_of_many(shop, &scope, &key, &command, expected_version)?;
+    let tagged = Value::Object(Map::from_iter([(aggregate_type.as_str().to_owned(), command)]));
+    let command: AnyCommand = serde_json::from_value(tagged)
+        .map_err(|error| Problem::new("request.invalid", format!("command: {error}")))?;
+    if !is_for_clients(&command) {
+        return Err(Problem::new(
+            "command.not_for_clients",
+            "this is told by a gateway or a process manager",
+        ));
+    }
+    let done = run.execute(shop, &aggregate_id, command).await?;
+    Ok(Outcome::Done { receipt: done.receipt(&aggregate_id), replayed: done.replayed })
+}
+
+/// What process managers learn, and what gateways answer, is not for clients to say.
+#[must_use]
+pub fn is_for_clients(command: &AnyCommand) -> bool {
+    let answers_of_gateways = matches!(
+        command,
+        AnyCommand::Payment(
+            payment::Command::RecordAuthorization { .. }
+                | payment::Command::RecordCapture { .. }
+                | payment::Command::RecordVoid { .. }
+                | payment::Command::RecordRefund { .. }
+        )
+    );
+    // Their time is the clock's, and their one chance is the manager's.
+    let wishes_of_the_shop = matches!(
+        command,
+        AnyCommand::InventoryItem(
+            inventory_item::Command::Expire { .. } | inventory_item::Command::PutBack { .. }
+        )
+    );
+    !answers_of_gateways && !wishes_of_the_shop && process_of(command.aggregate_type()).is_none()
+}
+
+fn answer(line: usize, outcome: Result<Outcome, Problem>) -> Result<Vec<u8>, serde_json::Error> {
+    let answer = match outcome {
+        Ok(outcome) => Answer { line, status: StatusCode::OK.as_u16(), outcome },
+        Err(problem) => {
+            let (status, members) = problem.members();
+            Answer { line, status: status.as_u16(), outcome: Outcome::Problem(members) }
+        }
+    };
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    Ok(text)
+}

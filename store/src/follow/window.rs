@@ -1,0 +1,82 @@
+//! Work of a reactor on its way.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+
+use super::{React, ReactError, waiting::Waiting};
+use crate::{
+    feed::Entry,
+    log::{Log, Position, decode},
+};
+
+/// Work on its way.
+pub(super) struct Window {
+    /// Everything up to here has been read.
+    pub(super) read: Position,
+    /// What of it is not done.
+    pub(super) open: BTreeSet<Position>,
+    /// What waits in each lane behind the one that is worked on.
+    pub(super) lanes: HashMap<Box<str>, VecDeque<Arc<Entry>>>,
+    pub(super) working: Working,
+    /// Lanes that were set aside.
+    pub(super) waiting: Waiting,
+}
+
+pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;
+
+/// Work that has ended, for now.
+pub(super) struct Ended {
+    pub(super) lane: Box<str>,
+    pub(super) position: Position,
+    pub(super) outcome: Result<(), ReactError>,
+    /// The event, unless its lane had been set aside.
+    pub(super) entry: Option<Arc<Entry>>,
+}
+
+impl Window {
+    /// Everything up to here is done.
+    pub(super) fn done(&self) -> Position {
+        self.open.first().map_or(self.read, |first| first - 1)
+    }
+}
+
+pub(super) async fn attempt(react: &dyn React, entry: &Entry) -> Result<(), ReactError> {
+    match &entry.event {
+        Ok(recorded) => react.react(recorded).await,
+        Err(_) => Ok(()),
+    }
+}
+
+pub(super) async fn read_and_react(
+    log: &dyn Log,
+    react: &dyn React,
+    position: Position,
+) -> Result<(), ReactError> {
+    let stored = log.read(position - 1, 1).await.map_err(|error| ReactError(error.to_string()))?;
+    match stored.first().map(decode) {
+        Some(Ok(recorded)) => react.react(&recorded).await,
+        Some(Err(error)) => Err(ReactError(error.to_string())),
+        None => Err(ReactError(format!("the log holds no event {position}"))),
+    }
+}
+
+/// Awaits something without leaving the work alone, and says what of it has ended meanwhile.
+///
+/// Work that is not polled keeps its place in the pool's queue: whoever stands behind it would wait for ever.
+pub(super) async fn while_working<T>(
+    working: &mut Working,
+    other: impl Future<Output = T>,
+) -> (T, Vec<Ended>) {
+    let mut ended = Vec::new();
+    tokio::pin!(other);
+    loop {
+        tokio::select! {
+            other = &mut other => return (other, ended),
+            Some(done) = working.next(), if !working.is_empty() => ended.push(done),
+        }
+    }
+}

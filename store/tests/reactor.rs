@@ -1,0 +1,104 @@
+//! A reactor whose work fails for one instance goes on with all others, and serves that one in order once it can.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use domain::{inventory_item::Command, value::Quantity};
+use futures::future::join_all;
+use store::{
+    engine::Engine,
+    follow::{React, ReactError, WaitingEvent},
+    log::{Position, Recorded},
+    testing::{Ground, eventually, request},
+};
+
+/// More than a reactor holds in memory at once.
+const STUCK_EVENTS: usize = 1_500;
+
+#[derive(Default)]
+struct Picky {
+    mended: AtomicBool,
+    served: Mutex<Vec<(Box<str>, Position)>>,
+}
+
+#[async_trait]
+impl React for Picky {
+    fn name(&self) -> &'static str {
+        "picky"
+    }
+
+    fn lane(&self, event: &Recorded) -> Option<Box<str>> {
+        Some(event.stream.id.clone())
+    }
+
+    async fn react(&self, event: &Recorded) -> Result<(), ReactError> {
+        if &*event.stream.id == "STUCK" && !self.mended.load(Ordering::Relaxed) {
+            return Err(ReactError("not today".into()));
+        }
+        self.served.lock().unwrap().push((event.stream.id.clone(), event.position));
+        Ok(())
+    }
+}
+
+impl Picky {
+    fn served(&self, id: &str) -> Vec<Position> {
+        let served = self.served.lock().unwrap();
+        served.iter().filter(|(served, _)| &**served == id).map(|(_, position)| *position).collect()
+    }
+}
+
+async fn receive(engine: &Engine, sku: &str, times: usize) {
+    let quantity = Quantity::new(1).unwrap();
+    let command =
+        || serde_json::from_value::<Command>(serde_json::json!({"Receive": {"quantity": quantity}}));
+    let receipts = (0..times).map(|_| engine.executor.execute(request(sku, command().unwrap())));
+    join_all(receipts).await.into_iter().for_each(|receipt| drop(receipt.unwrap()));
+}
+
+async fn checkpoint(engine: &Engine) -> Position {
+    let position = sqlx::query_scalar("SELECT position FROM followers WHERE name = 'picky'");
+    position.fetch_one(&engine.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_stuck_holds_nobody_up_and_loses_nothing() {
+    let ground = Ground::new().await;
+    let picky = Arc::new(Picky::default());
+    let mut engine = ground.engine().await;
+    engine.react(Arc::<Picky>::clone(&picky) as Arc<dyn React>);
+    receive(&engine, "STUCK", STUCK_EVENTS).await;
+    receive(&engine, "MUG", 10).await;
+    let last = engine.log.head().await.unwrap().position;
+    eventually("the others are served and the checkpoint has passed them all", || async {
+        (picky.served("MUG").len() == 10 && checkpoint(&engine).await == last).then_some(())
+    })
+    .await;
+    assert!(picky.served("STUCK").is_empty());
+    let waiting = WaitingEvent::list(&engine.pool).await.unwrap();
+    assert_eq!(waiting.len(), STUCK_EVENTS);
+    assert!(waiting.iter().any(|event| event.reason == "not today"), "{:?}", waiting.first());
+    engine.stop().await;
+
+    // What waits outlives the process.
+    picky.mended.store(true, Ordering::Relaxed);
+    let mut engine = ground.engine().await;
+    engine.react(Arc::<Picky>::clone(&picky) as Arc<dyn React>);
+    receive(&engine, "STUCK", 1).await;
+    eventually("everything that waited is served", || async {
+        (picky.served("STUCK").len() > STUCK_EVENTS).then_some(())
+    })
+    .await;
+    let mut served = picky.served("STUCK");
+    assert!(served.is_sorted(), "in order");
+    served.dedup();
+    assert_eq!(served.len(), STUCK_EVENTS + 1);
+    eventually("nothing waits any more", || async {
+        WaitingEvent::list(&engine.pool).await.unwrap().is_empty().then_some(())
+    })
+    .await;
+}
