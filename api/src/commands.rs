@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{AggregateType, AnyCommand, payment, process::process_of};
+use domain::{AggregateType, AnyCommand, inventory_item, payment, process::process_of};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -124,7 +124,14 @@ pub fn is_for_clients(command: &AnyCommand) -> bool {
                 | payment::Command::RecordRefund { .. }
         )
     );
-    !answers_of_gateways && process_of(command.aggregate_type()).is_none()
+    // Their time is the clock's, and their one chance is the manager's.
+    let wishes_of_the_shop = matches!(
+        command,
+        AnyCommand::InventoryItem(
+            inventory_item::Command::Expire { .. } | inventory_item::Command::PutBack { .. }
+        )
+    );
+    !answers_of_gateways && !wishes_of_the_shop && process_of(command.aggregate_type()).is_none()
 }
 
 fn answer(line: usize, outcome: Result<Outcome, Problem>) -> Result<Vec<u8>, serde_json::Error> {

@@ -234,13 +234,14 @@ impl InventoryItem {
         Draft::new(self).with(event).finish()
     }
 
+    /// Too little in all is told before too little at the place: where there is one place, it is what it always was.
     fn corrected(&self, location: &LocationId, delta: i64) -> Result<(), Refusal> {
+        if self.on_hand_after(delta)? < self.reserved {
+            return Err(Refusal::BelowReserved { delta, on_hand: self.on_hand, reserved: self.reserved });
+        }
         let there = self.on_hand_at(location);
         if there.saturating_add(delta) < 0 {
             return Err(Refusal::BelowZero { location: location.clone(), on_hand: there });
-        }
-        if self.on_hand_after(delta)? < self.reserved {
-            return Err(Refusal::BelowReserved { delta, on_hand: self.on_hand, reserved: self.reserved });
         }
         self.room_at(location)
     }

@@ -344,13 +344,16 @@ fn a_count_holds_only_while_nothing_has_moved() {
     assert_eq!(item.decide(count(3, Some(5))), Err(Refusal::CountChanged { expected: 5, on_hand: 4 }));
     let below = Refusal::BelowReserved { delta: -3, on_hand: 6, reserved: 4 };
     assert_eq!(item.decide(count(1, None)), Err(below));
-    let adjust = Command::Adjust {
-        delta: NonZeroI32::new(-3).unwrap(),
+    let lost = |units: i32, location: &str| Command::Adjust {
+        delta: NonZeroI32::new(-units).unwrap(),
         reason: AdjustReason::Lost,
-        location: None,
+        location: Some(named(location)),
         reference: None,
     };
-    assert_eq!(item.decide(adjust), Err(Refusal::BelowZero { location: named("main"), on_hand: 2 }));
+    let below = Refusal::BelowReserved { delta: -3, on_hand: 6, reserved: 4 };
+    assert_eq!(item.decide(lost(3, "main")), Err(below));
+    let below = Refusal::BelowZero { location: named("south"), on_hand: 0 };
+    assert_eq!(item.decide(lost(2, "south")), Err(below));
 }
 
 #[test]
