@@ -47,7 +47,7 @@ proptest! {
         let mut pick: usize = 7;
         while world.has_tasks() {
             pick = pick.wrapping_mul(31).wrapping_add(11);
-            world.step(pick, if pick % 3 == 0 { 1 } else { usize::MAX });
+            world.step(pick, if pick.is_multiple_of(3) { 1 } else { usize::MAX });
         }
         prop_assert_eq!(world.log.len(), events);
         prop_assert_eq!(world.outcomes.len(), commands);
