@@ -22,7 +22,7 @@ fn slips() -> impl Strategy<Value = Vec<(prop::sample::Index, Option<char>, bool
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn any_slip_is_survived(text in prop::sample::select(texts()), slips in slips()) {
