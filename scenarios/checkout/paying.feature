@@ -1,7 +1,7 @@
 Feature: From a checked-out cart to a confirmed order
 
   Background:
-    Given stock of "MUG": Received {quantity: 5}
+    Given stock of "MUG": Receive {quantity: 5}
     And cart "C1":
       | Opened    | {currency: GBP}                                                         |
       | LineAdded | {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP} |
@@ -18,7 +18,7 @@ Feature: From a checked-out cart to a confirmed order
     And eventually checkout "O1" is exactly:
       | Accepted  | {at: now} |
       | Completed |           |
-    And eventually stock of "MUG": Allocated {reservation: O1, quantity: 2}
+    And eventually stock of "MUG": Allocated {reservation: O1, quantity: 2, ..}
     And eventually order "O1": Confirmed
     And eventually payment "P1": Captured {order: O1, amount: 30.00 GBP}
     And checkout "O1" wants stock of "MUG": Allocate {reservation: O1, now: now}
@@ -69,7 +69,7 @@ Feature: From a checked-out cart to a confirmed order
     And checkout "O1" wants payment "P1": Refund {refund: O1, ..}
 
   Scenario: Units that were lost to somebody else before the payment came are not sold
-    Given stock of "MUG": Released {reservation: O1, quantity: 2}
+    Given stock of "MUG": Release {reservation: O1}
     When payment "P1": Authorize {attempt: A1, token: tok_approve}
     Then AuthorizationRequested
     And eventually checkout "O1": AllocationFailed {lost: [0]}
