@@ -31,7 +31,7 @@ Feature: From a checked-out cart to a confirmed order
     When payment "P1": Authorize {attempt: A1, token: <token>}
     And 5 seconds pass
     Then eventually checkout "O1": GivenUp {reason: <reason>}
-    And eventually order "O1": Cancelled {reason: <reason>}
+    And eventually order "O1": Cancelled {reason: <reason>, ..}
     And eventually stock of "MUG": Released {reservation: O1, quantity: 2}
     And checkout "O1" wants stock of "MUG": Release {reservation: O1}
     And checkout "O1" wants order "O1": Cancel {reason: <reason>}
@@ -46,7 +46,7 @@ Feature: From a checked-out cart to a confirmed order
     When 29 minutes pass
     Then nothing happens
     When 1 minute passes
-    Then eventually order "O1": Cancelled {reason: payment_timed_out}
+    Then eventually order "O1": Cancelled {reason: payment_timed_out, ..}
     And eventually payment "P1": Voided
 
   Scenario: An approval that comes after the order was given up is let go again
@@ -60,7 +60,7 @@ Feature: From a checked-out cart to a confirmed order
   Scenario: A paid order that is cancelled gives its units and its money back
     Given payment "P1": Authorize {attempt: A1, token: tok_approve}
     When order "O1": Cancel {reason: customer_request}
-    Then Cancelled {reason: customer_request}
+    Then Cancelled {reason: customer_request, ..}
     And eventually checkout "O1": Reversed {reason: customer_request}
     And eventually checkout "O1": RefundDue
     And eventually stock of "MUG": Adjusted {delta: 2, reason: returned, ..}
@@ -73,6 +73,6 @@ Feature: From a checked-out cart to a confirmed order
     When payment "P1": Authorize {attempt: A1, token: tok_approve}
     Then AuthorizationRequested
     And eventually checkout "O1": AllocationFailed {lost: [0]}
-    And eventually order "O1": Cancelled {reason: out_of_stock}
+    And eventually order "O1": Cancelled {reason: out_of_stock, ..}
     And eventually payment "P1": Voided
     And never payment "P1": Captured

@@ -25,7 +25,7 @@ Feature: What a checkout needs before anybody pays
     Then CheckedOut
     And eventually checkout "O1": ReservationFailed {shortages: [{sku: POT, requested: 3, available: 1}]}
     And eventually stock of "MUG": Released {reservation: O1, quantity: 2}
-    And eventually order "O1": Cancelled {reason: out_of_stock}
+    And eventually order "O1": Cancelled {reason: out_of_stock, ..}
     And never payment "P1": IntentOpened
 
   Scenario: The last unit is sold once

@@ -115,6 +115,17 @@ fn a_value_that_does_not_fit_is_told_with_its_place() {
 }
 
 #[test]
+fn fields_are_left_open_at_any_depth() {
+    let then = |fields: &str| {
+        problems(&format!("{WHEN}\nThen eventually checkout \"O1\": Started {{{fields}, ..}}"))
+    };
+    assert_eq!(then("lines: [{sku: MUG, ..}, {quantity: 2, ..}], delivery: {country: GB, ..}"), [""; 0]);
+    assert_eq!(then("lines: [{sku: MUG}]").len(), 1);
+    let told = then("lines: [{quantity: 0, ..}]");
+    assert_eq!(told, ["5:63: quantity: invalid value: integer `0`, expected a nonzero u32"]);
+}
+
+#[test]
 fn every_missing_field_is_listed() {
     given("Given cart \"C1\": LineAdded ^{sku: MUG}", "LineAdded lacks product, title, quantity, unit_price");
     given("Given cart \"C1\": ^Opened", "Opened lacks currency");
