@@ -122,7 +122,7 @@ fn fields_are_left_open_at_any_depth() {
     assert_eq!(then("lines: [{sku: MUG, ..}, {quantity: 2, ..}], delivery: {country: GB, ..}"), [""; 0]);
     assert_eq!(then("lines: [{sku: MUG}]").len(), 1);
     let told = then("lines: [{quantity: 0, ..}]");
-    assert_eq!(told, ["5:63: quantity: invalid value: integer `0`, expected a nonzero u32"]);
+    assert_eq!(told, ["5:64: quantity: invalid value: integer `0`, expected a nonzero u32"]);
 }
 
 #[test]
