@@ -62,6 +62,10 @@ fn a_name_that_does_not_exist_is_told_with_the_nearest_that_does() {
         "Given cart \"C1\": Opened {currency: GBP, ^custommer: ada}",
         "Opened has no field \"custommer\"; did you mean \"customer\"?",
     );
+    then(
+        "Then CheckedOut {^country: GB, ..}",
+        "CheckedOut has no field \"country\"; it belongs into delivery: {…}",
+    );
     then("Then ^LineAded", "cart has no event \"LineAded\"; did you mean \"LineAdded\"?");
     then(
         "Then refused: ^cart.too_many_line",
