@@ -159,6 +159,11 @@ impl Api {
         Self::start_with(Settings::default()).await
     }
 
+    /// A shop in which a buyer has one try to pay.
+    pub async fn start_strict() -> Self {
+        Self::start_with(Settings { payment_attempts_max: 1, ..Settings::default() }).await
+    }
+
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
