@@ -38,6 +38,7 @@ proptest! {
         checks::stock_is_sound(&world);
         checks::no_unit_leaked(&world, &set_up);
         checks::no_penny_leaked(&world, &set_up);
+        checks::no_line_leaked(&world);
         checks::invoices_have_no_gap(&world);
         checks::nothing_was_given_up(&world);
 
