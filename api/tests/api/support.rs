@@ -261,7 +261,8 @@ impl Api {
     }
 
     /// Waits until a resource's member has a value.
-    pub async fn until(&self, path: &str, member: &str, value: &str) -> Value {
+    pub async fn until(&self, path: &str, member: &str, value: impl Into<Value>) -> Value {
+        let value = value.into();
         eventually(&format!("{member} of {path} is {value}"), || async {
             let body = self.send(get(path)).await.json();
             (body[member] == value).then_some(body)
