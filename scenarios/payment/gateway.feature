@@ -105,7 +105,20 @@ Feature: Money that a gateway holds for us
     When 3 seconds pass
     Then eventually payment "P1": Authorized {attempt: A1, ..}
     And eventually payment "P1": VoidRequested {amount: 30.00 GBP, ..}
+    And eventually payment "P1": SurplusVoided {order: O1, ..}
     And never payment "P1": Voided
+
+  Scenario: A bank that keeps the money of the card too many is asked again every ten minutes
+    Given payment "P1": Authorize {attempt: A1, token: tok_decline}
+    And payment "P1": Authorize {attempt: A2, token: tok_approve}
+    When payment "P1": RecordAuthorization {attempt: A1, outcome: approved {reference: sim-void_fails-1}}
+    And 10 minutes pass
+    Then eventually payment "P1" is exactly:
+      | Authorized        | {attempt: A1, ..}                  |
+      | VoidRequested     | {reference: sim-void_fails-1, ..}  |
+      | SurplusVoidFailed | {order: O1, reference: sim-void_fails-1, reason: void_fails} |
+      | VoidRequested     | {reference: sim-void_fails-1, amount: 30.00 GBP, ..} |
+      | SurplusVoidFailed | |
 
   Scenario: Letting go of the card too many leaves the other one to pay
     Given payment "P1": Authorize {attempt: A1, token: tok_decline_then_approve}
