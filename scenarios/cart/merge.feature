@@ -42,6 +42,17 @@ Feature: A guest who logs in brings their cart along
     Then MergedInto {into: C1, ..}
     And eventually cart "C1": LinesTaken {from: G1, lines: [{sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP}, {sku: PS5, product: P5, title: Console, quantity: 2, unit_price: 449.00 GBP, purchase_limit: 2}], left_out: [{sku: PS5, quantity: 1}]}
 
+  Scenario: Where the two carts know different purchase limits, the tighter one counts
+    Given cart "G1": AddLine {line: {sku: PS5, product: P5, title: Console, quantity: 2, unit_price: 449.00 GBP, purchase_limit: 2}}
+    And cart "C1":
+      | Open    | {customer: ada, currency: GBP}                                                       |
+      | AddLine | {line: {sku: PS5, product: P5, title: Console, quantity: 1, unit_price: 429.00 GBP}} |
+    When cart "G1": MergeInto {into: C1, customer: ada}
+    Then MergedInto {into: C1, ..}
+    And eventually cart "C1": LinesTaken {left_out: [{sku: PS5, quantity: 1}], ..}
+    When cart "C1": SetQuantity {sku: PS5, quantity: 3}
+    Then refused: cart.purchase_limit {sku: PS5, limit: 2}
+
   Scenario: A full line takes what it can hold, and the rest is told
     Given cart "C1":
       | Open    | {customer: ada, currency: GBP}                                                     |
@@ -173,3 +184,11 @@ Feature: A guest who logs in brings their cart along
     And cart "G2": MergeInto {into: C1, customer: ada}
     When 1 hour passes
     Then eventually cart "G2": Expired
+
+  Scenario: A cart that a login opens lasts as long as the guest's would have
+    Given cart "G2": Open {currency: GBP, expires_at: now + 2 hours}
+    And cart "G2": MergeInto {into: C1, customer: ada}
+    When 119 minutes pass
+    Then nothing happens
+    When 1 minute passes
+    Then eventually cart "C1": Expired
