@@ -83,8 +83,8 @@ Feature: What a checkout undoes, and how often it tries
     When order "O1": Cancel {reason: customer_request}
     Then Cancelled {reason: customer_request, confirmed: false, ..}
     And eventually payment "P1": VoidRequested {amount: 18.00 GBP, ..}
-    And eventually payment "P1": Voided
     And eventually payment "P1": Refunded {amount: 12.00 GBP, ..}
+    And the payment "P1" reads {captured: 12.00 GBP, refunded: 12.00 GBP, released: 18.00 GBP, ..}
 
   Scenario: A refund that the gateway does not make is asked for again under its name
     Given payment "P1": Authorize {attempt: A1, token: tok_refund_fails}
@@ -121,3 +121,28 @@ Feature: What a checkout undoes, and how often it tries
     And eventually stock of "MUG": Adjusted {delta: 1, reason: returned, ..}
     And eventually payment "P2": Voided
     And never stock of "POT": Adjusted
+
+  Scenario Outline: An order that is held or called off in the moment of its confirmation is not lost sight of
+    Given checkout "O9":
+      | Start             | {cart: C9, order: O9, payment: P9, method: card, delivery: {contact: Ada, address: London, country: GB}, lines: [{sku: MUG, product: P1, title: Mug, quantity: 1, unit_price: 15.00 GBP}], total: 15.00 GBP, capture: at_once, attempts_max: 1, pay_by: now + 30 minutes, at: now} |
+      | Answered          | {step: reserve, refused: []}  |
+      | PaymentAuthorized | {payment: P9, at: now}        |
+      | Answered          | {step: allocate, refused: []} |
+    When checkout "O9": Answered {step: confirm, refused: [{index: 0, refusal: {code: <code>, values: <values>}}]}
+    Then <event>
+
+    Examples:
+      | code                  | values                | event                     |
+      | order.held_for_review | {reason: odd address} | ReviewAwaited             |
+      | order.cancelled       | {reason: staff}       | Reversed {reason: staff}  |
+
+  Scenario: A capture that fails for an order that was called off is let go
+    Given checkout "O9":
+      | Start          | {cart: C9, order: O9, payment: P9, method: card, delivery: {contact: Ada, address: London, country: GB}, lines: [{sku: MUG, product: P1, title: Mug, quantity: 1, unit_price: 15.00 GBP}], total: 15.00 GBP, capture: at_once, attempts_max: 1, pay_by: now + 30 minutes, at: now} |
+      | Answered       | {step: reserve, refused: []}                |
+      | OrderCancelled | {reason: customer_request, confirmed: false} |
+    When checkout "O9": PaymentCaptureFailed {payment: P9}
+    Then PaymentOrphaned
+    And checkout "O9" wants payment "P9": Void
+    When checkout "O9": PaymentCaptureFailed {payment: P8}
+    Then nothing happens
