@@ -85,3 +85,21 @@ Feature: Orders that are looked at before they are confirmed
     When order "O1": ReleaseFromReview
     Then ReleasedFromReview
     And eventually order "O1": Confirmed
+
+  Scenario Outline: An order that nobody pays beforehand is looked at as well
+    Given cart "C2":
+      | Open    | {currency: GBP}                                                               |
+      | AddLine | {line: {sku: MUG, product: P1, title: Mug, quantity: 1, unit_price: <price>}} |
+    When cart "C2": CheckOut {order: O2, payment: P2, method: <method>, delivery: {contact: Ada, address: London, country: GB}, review: first order, pay_by: now + 30 minutes}
+    Then CheckedOut
+    And eventually order "O2": HeldForReview
+    And eventually checkout "O2": ReviewAwaited
+    And never order "O2": Confirmed
+    When order "O2": ReleaseFromReview
+    Then ReleasedFromReview
+    And eventually order "O2": Confirmed
+
+    Examples:
+      | price     | method           |
+      | 15.00 GBP | cash_on_delivery |
+      | 0.00 GBP  | card             |
