@@ -62,6 +62,8 @@ Feature: Cash is collected at the door
     Then ReturnReceived {value: 50.00 GBP, ..}
     And never payment "P1": Captured
     And never payment "P1": Refunded
+    And eventually payment "P1": Voided
+    And eventually order "O1": ReturnRefunded {return_id: R1, amount: 0.00 GBP}
     And eventually stock of "MUG": Adjusted {delta: 3, reason: returned, ..}
 
   Scenario: No card is asked for an order that is paid in cash

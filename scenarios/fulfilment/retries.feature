@@ -89,3 +89,15 @@ Feature: A gateway that does not do what it is asked
     Then LinesCancelled {value: 40.00 GBP, complete: true, ..}
     When 1 minute passes
     Then eventually fulfilment "O1": CaptureDue {capture: due-2, amount: 10.00 GBP, ..}
+
+  Scenario: For goods that came back before their money could be taken nothing is given back, nor said to be
+    Given payment "P1": Authorize {attempt: A1, token: tok_capture_fails}
+    And order "O1": Ship {shipment: S1, carrier: Post, lines: [{line: 0, quantity: 3}, {line: 1, quantity: 1}]}
+    And order "O1": RequestReturn {return_id: R1, lines: [{line: 0, quantity: 3}, {line: 1, quantity: 1}], reason: wrong colour}
+    And order "O1": ApproveReturn {return_id: R1}
+    When order "O1": ReceiveReturn {return_id: R1, lines: [{line: 0, quantity: 3, disposition: restock}, {line: 1, quantity: 1, disposition: restock}], issued_at: now}
+    Then ReturnReceived {value: 50.00 GBP, ..}
+    When 1 minute passes
+    Then eventually payment "P1": Voided
+    And eventually order "O1": ReturnRefunded {return_id: R1, amount: 0.00 GBP}
+    And never payment "P1": RefundRequested
