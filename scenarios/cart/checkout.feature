@@ -36,7 +36,7 @@ Feature: From an open cart to an order
     Then refused: cart.total_changed {total: 30.00 GBP, expected: 28.00 GBP}
 
   Scenario: A cart becomes one order and no second one
-    Given stock of "MUG": Received {quantity: 5}
+    Given stock of "MUG": Receive {quantity: 5}
     And cart "C1":
       | Opened    | {currency: GBP}                                                         |
       | LineAdded | {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP} |

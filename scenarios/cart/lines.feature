@@ -5,7 +5,7 @@ Feature: The lines of a cart
 
   Scenario: A SKU that is added again makes its line longer, at the new price, instead of a second one
     Given cart "C1": LineAdded {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP}
-    And stock of "MUG": Received {quantity: 9}
+    And stock of "MUG": Receive {quantity: 9}
     When cart "C1": AddLine {sku: MUG, product: P1, title: Mug, quantity: 3, unit_price: 14.00 GBP}
     And cart "C1": CheckOut
       | order    | O1                                           |
@@ -16,12 +16,7 @@ Feature: The lines of a cart
     Then CheckedOut {lines: [{sku: MUG, product: P1, title: Mug, quantity: 5, unit_price: 14.00 GBP}], total: 70.00 GBP, ..}
 
   Scenario: A command that is sent twice adds its units once
-    When cart "C1": AddLine
-      | sku        | MUG       |
-      | product    | P1        |
-      | title      | Mug, blue |
-      | quantity   | 2         |
-      | unit_price | 15.00 GBP |
+    When cart "C1": AddLine {sku: MUG, product: P1, title: "Mug, blue", quantity: 2, unit_price: 15.00 GBP}
     And the same command comes again
     Then nothing happens
     And eventually cart "C1" is exactly:

@@ -1,7 +1,7 @@
 Feature: What a checkout needs before anybody pays
 
   Background:
-    Given stock of "MUG": Received {quantity: 5}
+    Given stock of "MUG": Receive {quantity: 5}
     And cart "C1": Opened {currency: GBP}
     And cart "C1": LineAdded {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP}
 
@@ -20,16 +20,16 @@ Feature: What a checkout needs before anybody pays
 
   Scenario: When one SKU is short nothing stays reserved, and the SKU is named
     Given cart "C1": LineAdded {sku: POT, product: P2, title: Pot, quantity: 3, unit_price: 20.00 GBP}
-    And stock of "POT": Received {quantity: 1}
+    And stock of "POT": Receive {quantity: 1}
     When cart "C1": CheckOut {order: O1, payment: P1, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}
     Then CheckedOut
     And eventually checkout "O1": ReservationFailed {shortages: [{sku: POT, requested: 3, available: 1}]}
     And eventually stock of "MUG": Released {reservation: O1, quantity: 2}
-    And eventually order "O1": Cancelled {reason: out_of_stock}
+    And eventually order "O1": Cancelled {reason: out_of_stock, ..}
     And never payment "P1": IntentOpened
 
   Scenario: The last unit is sold once
-    Given stock of "MUG": Adjusted {delta: -3, reason: lost}
+    Given stock of "MUG": Adjust {delta: -3, reason: lost}
     And cart "C2": Opened {currency: GBP}
     And cart "C2": LineAdded {sku: MUG, product: P1, title: Mug, quantity: 1, unit_price: 15.00 GBP}
     When cart "C1": CheckOut {order: O1, payment: P1, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}

@@ -1,7 +1,7 @@
 Feature: Stock that is promised to somebody
 
   Background:
-    Given stock of "MUG": Received {quantity: 5}
+    Given stock of "MUG": Receive {quantity: 5}
 
   Scenario: What is reserved cannot be reserved again
     When stock of "MUG": Reserve {reservation: O1, quantity: 4}
@@ -10,7 +10,7 @@ Feature: Stock that is promised to somebody
     Then refused: inventory.insufficient {requested: 2, available: 1}
 
   Scenario: Reserving the same again is one reservation; another quantity under its name is a mistake
-    Given stock of "MUG": Reserved {reservation: O1, quantity: 2}
+    Given stock of "MUG": Reserve {reservation: O1, quantity: 2}
     When stock of "MUG": Reserve {reservation: O1, quantity: 2}
     Then nothing happens
     When stock of "MUG": Reserve {reservation: O1, quantity: 3}
@@ -25,7 +25,7 @@ Feature: Stock that is promised to somebody
       | Reserved | {reservation: O2, quantity: 1} |
 
   Scenario: Units that were released are free again, once
-    Given stock of "MUG": Reserved {reservation: O1, quantity: 5}
+    Given stock of "MUG": Reserve {reservation: O1, quantity: 5}
     When stock of "MUG": Release {reservation: O1}
     Then Released {reservation: O1, quantity: 5}
     When stock of "MUG": Release {reservation: O1}
@@ -38,7 +38,7 @@ Feature: Stock that is promised to somebody
     Then refused: inventory.reservation_missing {reservation: O1}
 
   Scenario: A count cannot be corrected to less than is promised
-    Given stock of "MUG": Reserved {reservation: O1, quantity: 4}
+    Given stock of "MUG": Reserve {reservation: O1, quantity: 4}
     When stock of "MUG": Adjust {delta: -2, reason: damaged}
     Then refused: inventory.below_reserved {delta: -2, on_hand: 5, reserved: 4}
     When stock of "MUG": Adjust {delta: -1, reason: damaged}

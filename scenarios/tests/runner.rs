@@ -62,6 +62,10 @@ fn a_name_that_does_not_exist_is_told_with_the_nearest_that_does() {
         "Given cart \"C1\": Opened {currency: GBP, ^custommer: ada}",
         "Opened has no field \"custommer\"; did you mean \"customer\"?",
     );
+    then(
+        "Then CheckedOut {^country: GB, ..}",
+        "CheckedOut has no field \"country\"; it belongs into delivery: {…}",
+    );
     then("Then ^LineAded", "cart has no event \"LineAded\"; did you mean \"LineAdded\"?");
     then(
         "Then refused: ^cart.too_many_line",
@@ -112,6 +116,17 @@ fn a_value_that_does_not_fit_is_told_with_its_place() {
         "reason cannot be \"bored\"; there are customer_request, staff, out_of_stock, payment_declined, \
          payment_timed_out",
     );
+}
+
+#[test]
+fn fields_are_left_open_at_any_depth() {
+    let then = |fields: &str| {
+        problems(&format!("{WHEN}\nThen eventually checkout \"O1\": Started {{{fields}, ..}}"))
+    };
+    assert_eq!(then("lines: [{sku: MUG, ..}, {quantity: 2, ..}], delivery: {country: GB, ..}"), [""; 0]);
+    assert_eq!(then("lines: [{sku: MUG}]").len(), 1);
+    let told = then("lines: [{quantity: 0, ..}]");
+    assert_eq!(told, ["5:64: quantity: invalid value: integer `0`, expected a nonzero u32"]);
 }
 
 #[test]

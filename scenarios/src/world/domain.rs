@@ -352,7 +352,10 @@ mod tests {
         issues: |fact| match fact.event {
             AnyEvent::Cart(cart::Event::QuantitySet { sku, quantity, .. }) => {
                 let quantity = Quantity::new(3 - quantity.get().min(2)).unwrap();
-                vec![Issue::command(fact.id, cart::Command::SetQuantity { sku: sku.clone(), quantity, expires_at: None })]
+                vec![Issue::command(
+                    fact.id,
+                    cart::Command::SetQuantity { sku: sku.clone(), quantity, expires_at: None },
+                )]
             }
             _ => vec![],
         },
