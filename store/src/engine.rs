@@ -184,7 +184,7 @@ impl Engine {
         self.progress.clone()
     }
 
-    /// The same of this process's own reactors.
+    /// The same of this process's own reactors; unchanged until they have begun.
     #[must_use]
     pub fn reached(&self) -> HashMap<&'static str, watch::Receiver<Reached>> {
         self.reached.clone()

@@ -14,10 +14,7 @@ use domain::value::Time;
 use store::ports::{Clock, Machine};
 use tokio::sync::watch;
 
-/// Pauses between two looks are made this much shorter: nobody else uses the servers, and every scenario waits for
-/// many of them one after another.
-const HASTE: u32 = 10;
-/// Pauses up to this long are between two looks; longer ones are time limits, and stay as they are.
+/// Pauses up to this long are between two looks; longer ones are time limits.
 const LOOK_MAX: Duration = Duration::from_millis(250);
 
 /// A calendar that stands still, and the machine's own time for pauses and time limits.
@@ -91,9 +88,19 @@ impl Clock for Calendar {
         Machine.elapsed_us()
     }
 
+    /// A pause between two looks ends when the calendar turns: then there may be something to see.
     async fn sleep(&self, duration: Duration) {
-        let duration = if duration <= LOOK_MAX { duration / HASTE } else { duration };
-        Machine.sleep(duration).await;
+        let mut now = self.now.subscribe();
+        let turned = async {
+            match duration <= LOOK_MAX {
+                true => drop(now.changed().await),
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = Machine.sleep(duration) => {}
+            () = turned => {}
+        }
     }
 
     async fn until(&self, moment: Time) {

@@ -1,9 +1,11 @@
 //! A shop that a scenario is played in. Every level is one of these.
 
 mod agenda;
+mod client;
 mod clock;
 mod domain;
 mod gateway;
+mod http;
 mod owed;
 mod place;
 mod places;

@@ -17,7 +17,7 @@ use store::{
     secrets::MasterKey,
 };
 
-use super::clock::Calendar;
+use super::{client::ClientError, clock::Calendar};
 
 /// Connections of a place's log: its followers share them.
 const LOG_CONNECTIONS: u32 = 6;
@@ -57,6 +57,9 @@ pub enum PlaceError {
     /// The shop's own port could not be opened.
     #[error(transparent)]
     Port(#[from] std::io::Error),
+    /// The shop's own port does not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 /// A place: empty tables that nobody else uses.

@@ -1,15 +1,13 @@
 //! Several places, so that several scenarios can be played at once.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
 use super::{
     Level, Stuck,
     domain::DomainWorld,
+    http::HttpWorld,
     place::{Place, PlaceError, Servers},
     store::StoreWorld,
 };
@@ -24,7 +22,7 @@ pub struct Places {
     /// What the names of all schemas begin with.
     name: String,
     free: Mutex<Vec<Place>>,
-    laid: AtomicUsize,
+    laid: tokio::sync::Mutex<usize>,
     room: Semaphore,
 }
 
@@ -39,7 +37,7 @@ impl Places {
             servers,
             name,
             free: Mutex::default(),
-            laid: AtomicUsize::new(0),
+            laid: tokio::sync::Mutex::default(),
             room: Semaphore::new(Self::AT_ONCE),
         }
     }
@@ -68,8 +66,10 @@ impl Places {
                 Ok(place)
             }
             None => {
-                let number = self.laid.fetch_add(1, Ordering::Relaxed);
-                Place::lay(&self.servers, format!("{}_{number}", self.name)).await
+                // One after another: laying locks what all of them need.
+                let mut laid = self.laid.lock().await;
+                *laid += 1;
+                Place::lay(&self.servers, format!("{}_{laid}", self.name)).await
             }
         }
     }
@@ -88,7 +88,13 @@ impl Places {
 
 async fn in_place(place: &Place, level: Level, play: &Play) -> Result<Outcome, PlaceError> {
     match level {
-        Level::Domain | Level::Store | Level::Http => {
+        Level::Http => {
+            let mut world = HttpWorld::open(place).await?;
+            let outcome = run::play(play, &mut world).await;
+            world.close().await;
+            Ok(outcome)
+        }
+        Level::Domain | Level::Store => {
             let mut world = StoreWorld::open(place).await?;
             let outcome = run::play(play, &mut world).await;
             world.close().await;

@@ -16,6 +16,8 @@ use super::{Stuck, clock::Calendar, owed::Owed};
 
 /// A shop that is not at rest after this never will be.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long read models may take to come to the log's end before the shop is closed.
+const LINGER: Duration = Duration::from_secs(2);
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Whose work may lie still until the calendar has come to a moment.
@@ -62,16 +64,35 @@ impl Look {
 
 /// Everybody who works in a shop by themselves.
 pub(super) struct Workers {
+    /// Process managers, policies and the gateway.
     pub(super) reached: HashMap<&'static str, watch::Receiver<Reached>>,
+    /// What fills the read models.
+    pub(super) filled: HashMap<&'static str, watch::Receiver<Position>>,
 }
 
 impl Workers {
+    /// Returns when the read models are filled up to `head`: a follower that is stopped at its work would leave a
+    /// transaction open.
+    pub(super) async fn idle(&mut self, head: Position) {
+        for filled in self.filled.values_mut() {
+            let caught_up = async {
+                let _ = filled.changed().await;
+                let _ = filled.wait_for(|position| *position >= head).await;
+            };
+            // Whoever does not come is no worse off than before.
+            let _ = tokio::time::timeout(LINGER, caught_up).await;
+        }
+    }
+
     /// Who is behind, or has something to do, in words.
     fn busy(&self, look: &Look, calendar: &Calendar, owed: &[Owed]) -> Vec<String> {
         let now = calendar.now();
         let limits = owed.iter().filter(|owed| owed.due > now && owed.command_id.is_none()).count();
         let mut busy = vec![];
         for (name, reached) in &self.reached {
+            if !reached.has_changed().unwrap_or(false) {
+                busy.push(format!("{name} has not begun"));
+            }
             let Reached { position, working } = *reached.borrow();
             let may_lie_still = if *name == GATEWAY { limits } else { 0 };
             if position < look.head || working != may_lie_still {

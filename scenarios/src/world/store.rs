@@ -50,6 +50,8 @@ pub(super) struct StoreWorld {
     known: Position,
     entries: Vec<Entry>,
     owed: Vec<Owed>,
+    /// Whether anything was done since the last rest.
+    pub(super) stirred: bool,
     /// Delivers the gateway's late answers.
     deliveries: JoinSet<()>,
 }
@@ -71,18 +73,20 @@ impl StoreWorld {
         deliveries.spawn(late.run(engine.payment_results(), Arc::clone(&calendar) as _, LATE_AFTER));
         Self {
             calendar,
-            workers: Workers { reached: engine.reached() },
+            workers: Workers { reached: engine.reached(), filled: engine.progress() },
             engine,
             pool,
             known: 0,
             entries: vec![],
             owed: vec![],
+            stirred: true,
             deliveries,
         }
     }
 
     /// Closes in order.
     pub(super) async fn close(mut self) {
+        self.workers.idle(self.known).await;
         self.deliveries.shutdown().await;
         self.engine.stop().await;
     }
@@ -122,6 +126,7 @@ impl StoreWorld {
             let awaited = self.calendar.awaited().into_iter().find(|moment| *moment <= end);
             let Some(next) = timer.into_iter().chain(awaited).min() else { break };
             self.calendar.turn_to(next);
+            self.stirred = true;
             self.rest().await?;
         }
         self.calendar.turn_to(end);
@@ -203,12 +208,13 @@ impl World for StoreWorld {
             batch.events.push(row);
         }
         locked.append(&batch).await.map_err(stuck)?;
-        self.engine.feed.look();
+        self.stirred = true;
         Ok(())
     }
 
     async fn ask(&mut self, command_id: Uuid, stream: &Stream, command: AnyCommand) -> Result<Answer, Stuck> {
         let request = self.request(command_id, stream, command.clone())?;
+        self.stirred = true;
         match self.engine.executor.execute_in_turn(request).await {
             // It happened already; nothing comes of it again.
             Ok(executed) if executed.replayed => Ok(Answer::Accepted(vec![])),
@@ -222,6 +228,9 @@ impl World for StoreWorld {
     }
 
     async fn rest(&mut self) -> Result<(), Stuck> {
+        if !self.stirred {
+            return Ok(());
+        }
         let mut resting = Resting::begin();
         loop {
             let now = self.calendar.now();
@@ -230,8 +239,11 @@ impl World for StoreWorld {
             let look = Look::at(&self.pool, now, &answers).await.map_err(stuck)?;
             if look.head > self.known {
                 self.read_on().await?;
+                // Nobody else looks at this log, so there is no need for others to look by themselves.
+                self.engine.feed.look();
             }
             if resting.seen(look, &self.workers, &self.calendar, &self.owed).await? {
+                self.stirred = false;
                 return Ok(());
             }
         }

@@ -132,6 +132,7 @@ impl Reactor {
                 .await
                 .map_err(CheckpointError::from)?,
         };
+        self.progress.send_replace(Reached { position: saved, working: 0 });
         let mut saved_us = self.clock.elapsed_us();
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
