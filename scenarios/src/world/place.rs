@@ -118,8 +118,9 @@ impl Place {
     }
 
     /// Makes it as it was when it was laid; whatever still runs finds another log, and cannot write to it.
-    pub(super) async fn wipe(&self) -> Result<(), PlaceError> {
-        Ok(self.owner.execute(self.wipe.as_str()).await.map(drop)?)
+    pub(super) async fn wiped(self) -> Result<Self, PlaceError> {
+        self.owner.execute(self.wipe.as_str()).await?;
+        Ok(self)
     }
 
     /// Takes it away.

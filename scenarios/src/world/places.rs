@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -59,19 +60,20 @@ impl Places {
     }
 
     async fn take(&self) -> Result<Place, PlaceError> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match free {
-            Some(place) => {
-                place.wipe().await?;
-                Ok(place)
-            }
-            None => {
-                // One after another: laying locks what all of them need.
-                let mut laid = self.laid.lock().await;
-                *laid += 1;
-                Place::lay(&self.servers, format!("{}_{laid}", self.name)).await
-            }
+        if let Some(place) = self.free() {
+            return place.wiped().await;
         }
+        // One after another: laying locks what all of them need.
+        let mut laid = self.laid.lock().await;
+        if let Some(place) = self.free() {
+            return place.wiped().await;
+        }
+        *laid += 1;
+        Place::lay(&self.servers, format!("{}_{laid}", self.name)).await
+    }
+
+    fn free(&self) -> Option<Place> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// Takes everything away that was laid.
@@ -79,10 +81,8 @@ impl Places {
     /// # Errors
     /// The database's.
     pub async fn remove(self) -> Result<(), PlaceError> {
-        for place in self.free.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            place.remove().await?;
-        }
-        Ok(())
+        let places = self.free.into_inner().unwrap_or_else(PoisonError::into_inner);
+        try_join_all(places.into_iter().map(Place::remove)).await.map(drop)
     }
 }
 

@@ -18,8 +18,8 @@ use super::{Stuck, clock::Calendar, owed::Owed};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long read models may take to come to the log's end before the shop is closed.
 const LINGER: Duration = Duration::from_secs(2);
-/// How often is looked.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long after a look the next one comes: a little longer each time.
+const PAUSES_MS: std::ops::RangeInclusive<u64> = 1..=8;
 /// Whose work may lie still until the calendar has come to a moment.
 const GATEWAY: &str = "gateway";
 
@@ -118,11 +118,12 @@ impl Workers {
 pub(super) struct Resting {
     begun: Instant,
     last: Option<(Look, Vec<String>)>,
+    pause_ms: u64,
 }
 
 impl Resting {
     pub(super) fn begin() -> Self {
-        Self { begun: Instant::now(), last: None }
+        Self { begun: Instant::now(), last: None, pause_ms: *PAUSES_MS.start() }
     }
 
     /// Takes in a look and says whether that was enough; waits a moment where it was not.
@@ -150,7 +151,8 @@ impl Resting {
         let pause = !busy.is_empty();
         self.last = Some((look, busy));
         if pause {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(Duration::from_millis(self.pause_ms)).await;
+            self.pause_ms = (self.pause_ms * 2).min(*PAUSES_MS.end());
         }
         Ok(false)
     }

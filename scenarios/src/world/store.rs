@@ -52,7 +52,7 @@ pub(super) struct StoreWorld {
     owed: Vec<Owed>,
     /// Whether anything was done since the last rest.
     pub(super) stirred: bool,
-    /// Delivers the gateway's late answers.
+    /// Brings the gateway's late answers, and word of new events.
     deliveries: JoinSet<()>,
 }
 
@@ -71,6 +71,13 @@ impl StoreWorld {
         engine.ask(Arc::new(simulator));
         let mut deliveries = JoinSet::new();
         deliveries.spawn(late.run(engine.payment_results(), Arc::clone(&calendar) as _, LATE_AFTER));
+        let (feed, mut head) = (engine.feed.clone(), engine.executor.head());
+        // Everybody else would look for themselves, after a while.
+        deliveries.spawn(async move {
+            while head.changed().await.is_ok() {
+                feed.look();
+            }
+        });
         Self {
             calendar,
             workers: Workers { reached: engine.reached(), filled: engine.progress() },
@@ -208,6 +215,7 @@ impl World for StoreWorld {
             batch.events.push(row);
         }
         locked.append(&batch).await.map_err(stuck)?;
+        self.engine.feed.look();
         self.stirred = true;
         Ok(())
     }
@@ -239,8 +247,6 @@ impl World for StoreWorld {
             let look = Look::at(&self.pool, now, &answers).await.map_err(stuck)?;
             if look.head > self.known {
                 self.read_on().await?;
-                // Nobody else looks at this log, so there is no need for others to look by themselves.
-                self.engine.feed.look();
             }
             if resting.seen(look, &self.workers, &self.calendar, &self.owed).await? {
                 self.stirred = false;
