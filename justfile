@@ -16,3 +16,7 @@ test *ARGS:
 # A retailer's invoices through the command path, reconciled.
 import FILE *ARGS:
     cargo run --release -- import retail {{FILE}} {{ARGS}}
+
+# What the shop promises, played in memory; see docs/SCENARIOS.md.
+scenarios *ARGS:
+    cargo run -- scenario run {{ARGS}}

@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     Aggregate, Event, Refusal, allowance, cart, checkout, fulfilment, inventory_item, invoice_book, order,
     payment, product,
-    shape::{Shape, Untraceable},
 };
 
 macro_rules! aggregates {
@@ -43,16 +42,16 @@ macro_rules! aggregates {
             ///
             /// # Errors
             /// When serde cannot be led through them.
-            pub fn command_shape(self) -> Result<Shape, Untraceable> {
-                match self { $(Self::$name => Shape::of::<$module::Command>()),+ }
+            pub fn command_shape(self) -> Result<crate::shape::Shape, crate::shape::Untraceable> {
+                match self { $(Self::$name => crate::shape::Shape::of::<$module::Command>()),+ }
             }
 
             /// What its events look like, serialised.
             ///
             /// # Errors
             /// When serde cannot be led through them.
-            pub fn event_shape(self) -> Result<Shape, Untraceable> {
-                match self { $(Self::$name => Shape::of::<$module::Event>()),+ }
+            pub fn event_shape(self) -> Result<crate::shape::Shape, crate::shape::Untraceable> {
+                match self { $(Self::$name => crate::shape::Shape::of::<$module::Event>()),+ }
             }
 
             /// The version in which this program reads and writes an event; `None` when it does not know its name.

@@ -10,7 +10,7 @@ use crate::{
     pattern::Pattern,
     steps::Stream,
     text::{Flaw, print, print_body},
-    vocabulary::{Side, find, sample, tagged, untagged},
+    vocabulary::{Side, find, sample_around, tagged, untagged},
 };
 
 /// What is expected of a stream.
@@ -53,7 +53,7 @@ impl Expected {
         if fields.is_open() && matches!(self.variant.body, Shape::Open) {
             return Ok(());
         }
-        let body = fields.over(&sample(&self.variant.body));
+        let body = fields.over(&sample_around(fields, &self.variant.body));
         let read = |body: &Json| canonical(self.stream.aggregate_type, self.side, self.variant, body);
         read(&body).map(drop).map_err(|unreadable| flaw(fields, unreadable))
     }

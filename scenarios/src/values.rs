@@ -180,7 +180,10 @@ impl Binder<'_> {
         for Entry { at, name, value } in entries {
             match known.iter().find(|field| field.name == name) {
                 None => {
-                    let instead = instead_of(name, known.iter().map(|field| field.name));
+                    let instead = match known.iter().find(|field| has_inside(&field.shape, name)) {
+                        Some(field) => format!("; it belongs into {}: {{…}}", field.name),
+                        None => instead_of(name, known.iter().map(|field| field.name)),
+                    };
                     self.flaws.push(Flaw::new(*at, format!("{owner} has no field \"{name}\"{instead}")));
                 }
                 Some(_) if fields.iter().any(|(known, _)| known == name) => {
@@ -233,6 +236,14 @@ impl Binder<'_> {
                 Some(Pattern::tagged(at, name, body))
             }
         }
+    }
+}
+
+fn has_inside(shape: &Shape, name: &str) -> bool {
+    match shape {
+        Shape::Option(inner) | Shape::Named(_, inner) => has_inside(inner, name),
+        Shape::Struct(_, fields) => fields.iter().any(|field| field.name == name),
+        _ => false,
     }
 }
 

@@ -8,6 +8,8 @@ use domain::{
 };
 use serde_json::{Map, Value as Json, json};
 
+use crate::pattern::{Form, Pattern};
+
 /// The shapes of one aggregate.
 #[derive(Debug)]
 pub struct Shapes {
@@ -90,5 +92,42 @@ pub fn sample(shape: &Shape) -> Json {
         Shape::Enum(_, variants) => {
             variants.first().map(|variant| tagged(variant, sample(&variant.body))).unwrap_or_default()
         }
+    }
+}
+
+/// Some value of a shape that has every part which a pattern speaks of, so that only what nobody wrote is made up.
+#[must_use]
+pub fn sample_around(pattern: &Pattern, shape: &Shape) -> Json {
+    match (&pattern.form, shape) {
+        (_, Shape::Option(inner) | Shape::Named(_, inner)) => sample_around(pattern, inner),
+        (Form::Fields(written, _), Shape::Struct(_, fields)) => {
+            let mut around = sample(shape);
+            for (name, pattern) in written {
+                if let Some(field) = fields.iter().find(|field| field.name == name) {
+                    around[field.name] = sample_around(pattern, &field.shape);
+                }
+            }
+            around
+        }
+        (Form::Fields(written, _), Shape::Enum(_, variants)) => {
+            let tag = written.first().and_then(|(name, body)| {
+                variants.iter().find(|variant| variant.name == name).map(|variant| (variant, body))
+            });
+            tag.map_or_else(
+                || sample(shape),
+                |(variant, body)| tagged(variant, sample_around(body, &variant.body)),
+            )
+        }
+        (Form::Fields(written, _), Shape::Map(_, inner)) => {
+            let entries = written.iter().map(|(name, pattern)| (name.clone(), sample_around(pattern, inner)));
+            Json::Object(entries.collect())
+        }
+        (Form::List(values), Shape::List(inner)) => {
+            values.iter().map(|value| sample_around(value, inner)).collect()
+        }
+        (Form::List(values), Shape::Tuple(shapes)) => {
+            values.iter().zip(shapes).map(|(value, shape)| sample_around(value, shape)).collect()
+        }
+        _ => sample(shape),
     }
 }

@@ -11,7 +11,7 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use scenarios::{
     coverage::{Coverage, Excuses},
     junit,
-    report::{Report, Tags},
+    report::{Played, Report, Tags},
     suite::{FOLDER, Suite, Unreadable},
 };
 
@@ -71,11 +71,13 @@ fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
     if !suite.problems.is_empty() {
         return Ok(problems(&suite, json));
     }
+    let mut progress = Progress::default();
     let report = Report::in_memory(&suite, &Tags::new(&args.tags), |played| {
-        if !json && !played.passed() {
-            println!("{}", played.told());
+        if !json {
+            progress.hear(played);
         }
     });
+    progress.end_of_file();
     if let Some(path) = &args.junit {
         let written = fs::write(path, junit::xml(&report));
         written.map_err(|source| ScenarioError::Junit { path: path.clone(), source })?;
@@ -97,6 +99,35 @@ fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
         println!("{}", report.summary());
     }
     Ok(if report.failed() == 0 && full { FINE } else { FAILED })
+}
+
+/// A line a file, below what went another way in it.
+#[derive(Default)]
+struct Progress {
+    path: String,
+    passed: usize,
+    failed: usize,
+}
+
+impl Progress {
+    fn hear(&mut self, played: &Played) {
+        if self.path != played.scenario.path {
+            self.end_of_file();
+            *self = Self { path: played.scenario.path.clone(), ..Self::default() };
+        }
+        if played.passed() {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+            println!("{}", played.told());
+        }
+    }
+
+    fn end_of_file(&self) {
+        if self.passed + self.failed > 0 {
+            println!("{}: {} passed, {} failed", self.path, self.passed, self.failed);
+        }
+    }
 }
 
 fn coverage(suite: &Suite, json: bool) -> u8 {
@@ -132,8 +163,8 @@ fn problems(suite: &Suite, json: bool) -> u8 {
         for problem in &told {
             println!("{problem}");
         }
-        let files = if told.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", told.len()) };
-        println!("{files}; nothing was played");
+        let count = if told.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", told.len()) };
+        println!("{count}; nothing was played");
     }
     WRONG_INPUT
 }

@@ -352,7 +352,10 @@ mod tests {
         issues: |fact| match fact.event {
             AnyEvent::Cart(cart::Event::QuantitySet { sku, quantity, .. }) => {
                 let quantity = Quantity::new(3 - quantity.get().min(2)).unwrap();
-                vec![Issue::command(fact.id, cart::Command::SetQuantity { sku: sku.clone(), quantity, expires_at: None })]
+                vec![Issue::command(
+                    fact.id,
+                    cart::Command::SetQuantity { sku: sku.clone(), quantity, expires_at: None },
+                )]
             }
             _ => vec![],
         },
@@ -364,8 +367,8 @@ mod tests {
         let mut world = DomainWorld::new(&[], policies);
         let cart = Stream { aggregate_type: AggregateType::Cart, id: "C1".into() };
         let event = |json: &str| serde_json::from_str::<cart::Event>(json).unwrap().into();
-        let line = r#"{"LineAdded":{"sku":"MUG","product":"P1","title":"Mug","quantity":1,
-            "unit_price":{"amount":1500,"currency":"GBP"}}}"#;
+        let line = r#"{"LineAdded":{"line":{"sku":"MUG","product":"P1","title":"Mug","quantity":1,
+            "unit_price":{"amount":1500,"currency":"GBP"}}}}"#;
         let events = vec![
             event(r#"{"Opened":{"currency":"GBP"}}"#),
             event(line),
