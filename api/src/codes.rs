@@ -111,6 +111,7 @@ codes! {
     "product.not_found" NOT_FOUND "There is no such product",
     "cart.not_found" NOT_FOUND "There is no such cart",
     "cart.merge_declined" CONFLICT "The other cart declined",
+    "order.not_invoiced" NOT_FOUND "There is no invoice yet",
     "order.not_found" NOT_FOUND "There is no such order",
     "payment.not_found" NOT_FOUND "There is no such payment",
     "inventory.not_found" NOT_FOUND "Nothing was ever stocked under that SKU",

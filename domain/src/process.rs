@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AggregateType, AnyCommand, AnyEvent, AnyRefusal, cart, checkout, fulfilment, inventory_item,
-    invoice_book, order, value::Time,
+    invoice_book, order, payment, value::Time,
 };
 
 /// An event of the log, as far as others may rely on it.
@@ -96,6 +96,7 @@ pub const POLICIES: &[Policy] = &[
     invoice_book::policy::CREDIT_NOTES,
     invoice_book::policy::NUMBERS,
     order::policy::RESTOCK,
+    payment::policy::SURPLUS,
 ];
 
 /// The process manager whose memory is an aggregate of that type.

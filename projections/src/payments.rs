@@ -145,6 +145,8 @@ impl Row {
             | Event::CaptureFailed { .. }
             | Event::VoidRequested { .. }
             | Event::VoidFailed { .. }
+            | Event::SurplusVoided { .. }
+            | Event::SurplusVoidFailed { .. }
             | Event::RefundRequested { .. }
             | Event::RefundFailed { .. } => {}
         }

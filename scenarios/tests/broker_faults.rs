@@ -51,6 +51,7 @@ impl Shop {
                         reservation: ReservationId::new(format!("r-{round}")).unwrap(),
                         quantity: Quantity::new(1).unwrap(),
                         expires_at: None,
+                        in_stock: false,
                         now: Time::from_millis(0),
                     };
                     [(sku, Command::Receive { quantity, location: None, reference: None }), (sku, reserve)]

@@ -36,6 +36,7 @@ async fn main() {
             reservation: ReservationId::new(format!("{name}-{task}")).expect("a name"),
             quantity: Quantity::new(1).expect("one"),
             expires_at: None,
+            in_stock: false,
             now: Time::from_millis(0),
         };
         tokio::spawn(async move { executor.execute(request("LAST ONE", command)).await })

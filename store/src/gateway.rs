@@ -157,16 +157,7 @@ impl React for AskGateway {
             | Event::CaptureRequested { .. }
             | Event::VoidRequested { .. }
             | Event::RefundRequested { .. } => Some(recorded.stream.id.clone()),
-            Event::IntentOpened { .. }
-            | Event::Authorized { .. }
-            | Event::Declined { .. }
-            | Event::AuthorizationTimedOut { .. }
-            | Event::Captured { .. }
-            | Event::CaptureFailed { .. }
-            | Event::Voided { .. }
-            | Event::VoidFailed { .. }
-            | Event::Refunded { .. }
-            | Event::RefundFailed { .. } => None,
+            _ => None,
         }
     }
 
@@ -193,16 +184,7 @@ impl React for AskGateway {
             Event::RefundRequested { refund, reference, amount, .. } => {
                 self.refund(request_id, refund, reference, *amount).await?
             }
-            Event::IntentOpened { .. }
-            | Event::Authorized { .. }
-            | Event::Declined { .. }
-            | Event::AuthorizationTimedOut { .. }
-            | Event::Captured { .. }
-            | Event::CaptureFailed { .. }
-            | Event::Voided { .. }
-            | Event::VoidFailed { .. }
-            | Event::Refunded { .. }
-            | Event::RefundFailed { .. } => return Ok(()),
+            _ => return Ok(()),
         };
         self.results.record(request_id, recorded.metadata.correlation_id, &recorded.stream.id, command).await
     }

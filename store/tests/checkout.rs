@@ -101,6 +101,7 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
         quote: None,
         capture: payment::CaptureWhen::AtOnce,
         attempts_max: None,
+        review: None,
     });
     for command in commands {
         engine.executor.execute(request(&format!("cart-{name}"), command)).await.unwrap();

@@ -92,6 +92,7 @@ async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
                 reservation: ReservationId::new(format!("r{round}-{buyer}")).unwrap(),
                 quantity: Quantity::new(1).unwrap(),
                 expires_at: None,
+                in_stock: false,
                 now: Time::from_millis(0),
             };
             executor.execute(request("A", command))

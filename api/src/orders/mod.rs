@@ -1,6 +1,8 @@
 //! Orders: shown with their delivery opened, listed, audited, cancelled; the rest of their life by theme.
 
 mod edits;
+mod invoice;
+mod invoice_page;
 mod returns;
 mod review;
 mod shipping;
@@ -48,6 +50,7 @@ pub fn routes() -> Router<Arc<Shop>> {
         .route("/v1/orders", get(history))
         .route("/v1/orders/{id}", get(show))
         .route("/v1/orders/{id}/events", get(events))
+        .route("/v1/orders/{id}/invoice", get(invoice::show))
         .route("/v1/orders/{id}/hold", post(review::hold))
         .route("/v1/orders/{id}/release", post(review::release))
         .route("/v1/orders/{id}/reject", post(review::reject))

@@ -81,7 +81,7 @@ async fn too_little_stock_names_every_short_sku_and_holds_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declined_payment_releases_the_stock_and_cancels_the_order() {
-    let api = Api::start().await;
+    let api = Api::start_strict().await;
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     let reply = api.authorize(&payment, "tok_decline").await.expect_problem(409, "payment.declined");
@@ -91,6 +91,17 @@ async fn a_declined_payment_releases_the_stock_and_cancels_the_order() {
     api.until_stock("A", 5, 0).await;
     api.until(&format!("/v1/payments/{payment}"), "status", "voided").await;
     api.authorize(&payment, "tok_approve").await.expect_problem(409, "payment.voided");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_whose_card_is_declined_may_pay_with_another() {
+    let api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let (order, payment) = api.order("A", 2).await;
+    api.authorize(&payment, "tok_decline").await.expect_problem(409, "payment.declined");
+    api.authorize(&payment, "tok_approve").await.expect(200);
+    api.until(&format!("/v1/orders/{order}"), "status", "confirmed").await;
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

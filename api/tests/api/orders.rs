@@ -134,3 +134,39 @@ async fn an_order_that_is_held_goes_on_or_is_rejected() {
     let ship = json!({ "carrier": "DHL", "lines": [{ "line": 0, "quantity": 1 }] });
     act(&api, &order, "shipments", &ship).await.expect_problem(409, "order.cancelled");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_shipment_makes_the_invoice_and_a_return_the_credit_note() {
+    let api = Api::start().await;
+    let order = confirmed(&api, (2, 1)).await;
+    let path = format!("/v1/orders/{order}/invoice");
+    api.send(get(&path)).await.expect_problem(404, "order.not_invoiced");
+    let lines = json!([{ "line": 1, "quantity": 1 }]);
+    act(&api, &order, "cancel-lines", &json!({ "lines": lines })).await.expect(200);
+    let lines = json!([{ "line": 0, "quantity": 2 }]);
+    let body = json!({ "carrier": "DHL", "lines": lines });
+    act(&api, &order, "shipments", &body).await.expect(201);
+    let invoice = api.until(&path, "number", 1).await;
+    assert_eq!((&invoice["kind"], &invoice["total"]), (&json!("invoice"), &gbp(500)));
+    let amounts: Vec<_> =
+        invoice["rows"].as_array().unwrap().iter().map(|row| &row["amount"]["amount"]).collect();
+    assert_eq!(amounts, [500, 100, -100]);
+
+    let body = json!({ "lines": [{ "line": 0, "quantity": 1 }], "reason": "too small" });
+    let wanted = act(&api, &order, "returns", &body).await.expect(201).text_of("id");
+    act(&api, &order, &format!("returns/{wanted}/approve"), &json!({})).await.expect(200);
+    let lines = json!([{ "line": 0, "quantity": 1, "disposition": "restock" }]);
+    act(&api, &order, &format!("returns/{wanted}/receive"), &json!({ "lines": lines })).await.expect(200);
+    let note = api.until(&format!("/v1/orders/{wanted}/invoice"), "number", 2).await;
+    assert_eq!(
+        (&note["kind"], &note["total"], &note["order"]),
+        (&json!("credit_note"), &gbp(250), &json!(order))
+    );
+    api.until_stock("A", 19, 0).await;
+
+    let page = api.send(get(&path).header("accept", "text/html,*/*;q=0.8")).await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    for part in ["Invoice 20", "-000001", "Ada Lovelace", "SW1Y 4JH", "-1.00", "<td>5.00</td></tr></tfoot>"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+}

@@ -67,7 +67,7 @@ async fn a_late_approval_is_as_good_as_a_prompt_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_never_answers_leaves_the_buyer_with_a_timeout() {
-    let api = Api::start().await;
+    let api = Api::start_strict().await;
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     api.authorize(&payment, "tok_timeout").await.expect_problem(409, "payment.timed_out");
@@ -110,7 +110,7 @@ async fn a_payment_that_nothing_is_held_for_is_voided_at_once_and_only_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_follows_a_decline_is_let_go_of_again() {
-    let mut api = Api::start().await;
+    let mut api = Api::start_strict().await;
     api.stock("A", 250, 5).await;
     let (order, payment) = api.order("A", 2).await;
     let declined = api.authorize(&payment, "tok_decline_then_approve").await;

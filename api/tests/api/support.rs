@@ -159,6 +159,11 @@ impl Api {
         Self::start_with(Settings::default()).await
     }
 
+    /// A shop in which a buyer has one try to pay.
+    pub async fn start_strict() -> Self {
+        Self::start_with(Settings { payment_attempts_max: 1, ..Settings::default() }).await
+    }
+
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
@@ -256,7 +261,8 @@ impl Api {
     }
 
     /// Waits until a resource's member has a value.
-    pub async fn until(&self, path: &str, member: &str, value: &str) -> Value {
+    pub async fn until(&self, path: &str, member: &str, value: impl Into<Value>) -> Value {
+        let value = value.into();
         eventually(&format!("{member} of {path} is {value}"), || async {
             let body = self.send(get(path)).await.json();
             (body[member] == value).then_some(body)

@@ -111,17 +111,27 @@ impl Basket {
             price if price.currency != self.currency || price.amount < 0 => 0,
             price => left.checked_div(price.amount).unwrap_or(i64::MAX),
         };
-        let limit = counts.purchase_limit.map_or(LINE_UNITS_MAX, |limit| limit.get().min(LINE_UNITS_MAX));
-        let units = limit.saturating_sub(there.map_or(0, |there| there.quantity.get()));
+        let limit = tighter(counts.purchase_limit, line.purchase_limit);
+        let most = limit.map_or(LINE_UNITS_MAX, |limit| limit.get().min(LINE_UNITS_MAX));
+        let units = most.saturating_sub(there.map_or(0, |there| there.quantity.get()));
         units.min(u32::try_from(affordable).unwrap_or(u32::MAX))
     }
 
-    /// The line with so many more units: ours, where there is one, keeps its own price.
+    /// The line with so many more units: ours, where there is one, keeps its own price, and takes the tighter limit.
     fn grown(&self, line: Line, units: u32) -> Option<Line> {
         let more = Quantity::new(units).ok()?;
         match self.line(&line.sku) {
             None => Some(Line { quantity: more, ..line }),
-            Some(ours) => Some(Line { quantity: ours.quantity.plus(more)?, ..ours.clone() }),
+            Some(ours) => Some(Line {
+                quantity: ours.quantity.plus(more)?,
+                purchase_limit: tighter(ours.purchase_limit, line.purchase_limit),
+                ..ours.clone()
+            }),
         }
     }
+}
+
+/// The limit that counts where two lines of one SKU know different ones, or one knows none.
+fn tighter(ours: Option<Quantity>, theirs: Option<Quantity>) -> Option<Quantity> {
+    ours.into_iter().chain(theirs).min()
 }

@@ -92,6 +92,8 @@ fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId,
         | Event::AuthorizationRequested { .. }
         | Event::CaptureRequested { .. }
         | Event::VoidRequested { .. }
+        | Event::SurplusVoided { .. }
+        | Event::SurplusVoidFailed { .. }
         | Event::Voided { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. } => None,

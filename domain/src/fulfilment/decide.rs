@@ -81,7 +81,7 @@ impl Books {
                 events
             }
             Command::ReturnReceived { return_id, value, credit, at } => vec![
-                Event::ReturnNoted { return_id: return_id.clone(), value },
+                Event::ReturnNoted { return_id: return_id.clone(), value: self.to_give_back(value) },
                 self.came_back(value),
                 Event::CreditNoteDue {
                     note: return_id.into(),
@@ -159,6 +159,17 @@ impl Books {
     fn came_back(&self, value: Money) -> Event {
         let less = |money: Money| self.money(money.amount.saturating_sub(value.amount).max(0));
         Event::BalanceChanged { due: less(self.due), keep: less(self.keep), complete: self.complete }
+    }
+
+    /// What the buyer gets for units of that worth: what was due for them, less what was never taken. A capture that has
+    /// no answer yet is taken to be one that succeeds.
+    fn to_give_back(&self, value: Money) -> Money {
+        let due = value.amount.min(self.due.amount);
+        let unpaid = match self.pending {
+            Some(Pending::Capture { .. }) => 0,
+            Some(Pending::Refund { .. } | Pending::Release { .. }) | None => self.missing(),
+        };
+        self.money(due.saturating_sub(unpaid).max(0))
     }
 
     pub(super) fn worth(&self, keep: Money, complete: bool) -> Event {

@@ -96,6 +96,8 @@ fn payment_input(Fact { id, at, .. }: Fact<'_>, event: &payment::Event) -> Optio
         | Event::AuthorizationTimedOut { .. }
         | Event::CaptureRequested { .. }
         | Event::VoidRequested { .. }
+        | Event::SurplusVoided { .. }
+        | Event::SurplusVoidFailed { .. }
         | Event::RefundRequested { .. } => None,
     }
 }

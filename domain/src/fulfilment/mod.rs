@@ -164,7 +164,7 @@ pub enum Event {
     FailureNoted { payment: PaymentId },
     /// So much of the buyer's money is due by now, and so much the order is worth.
     BalanceChanged { due: Money, keep: Money, complete: bool },
-    /// Units came back that the buyer is to get the money for.
+    /// Units came back, and the buyer is to get `value` for them: nothing for what was never paid.
     ReturnNoted { return_id: ReturnId, value: Money },
     /// Take it.
     CaptureDue { payment: PaymentId, capture: CaptureId, amount: Money, at: Time },

@@ -79,8 +79,10 @@ impl Books {
             let capture = CaptureId::new(name).ok()?;
             return Some(Event::CaptureDue { payment: account.payment.clone(), capture, amount, at });
         }
-        // What nobody will take is let go of: at the end, or as soon as everything is taken that is taken at once.
-        let over = (self.complete || at_once(&self.terms)) && self.missing() == 0 && self.edit.is_none();
+        // What nobody will take is let go of: at the end, as soon as everything is taken that is taken at once, or when
+        // nothing is left that could be earned.
+        let earned = self.complete || at_once(&self.terms) || self.keep.amount == 0;
+        let over = earned && self.missing() == 0 && self.edit.is_none();
         // Of cash that was collected there is no rest that anybody holds.
         let cash = self.terms.method == Method::CashOnDelivery;
         let held = |account: &Account| account.left() > 0 && !(cash && account.captured > 0);

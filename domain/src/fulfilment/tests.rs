@@ -1,1 +1,3 @@
 //! Fulfilments, driven by what they learn.
+
+mod returns;

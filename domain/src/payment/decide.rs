@@ -1,8 +1,8 @@
 //! What a payment answers to each command.
 
 use super::{
-    Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, RefundStage, Refusal,
-    Settlement, TRIES_MAX,
+    Attempt, Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, RefundStage,
+    Refusal, Settlement, TRIES_MAX,
 };
 use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
 
@@ -20,6 +20,7 @@ impl Payment {
             Command::RecordCapture { capture, outcome } => Ok(self.record_capture(&capture, outcome)),
             Command::Void {} => self.void(),
             Command::RecordVoid { reference, outcome } => Ok(self.record_void(&reference, outcome)),
+            Command::VoidSurplus { reference } => Ok(self.void_surplus(reference)),
             Command::Refund { refund, amount, reason } => self.refund(refund, amount, reason),
             Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
         }
@@ -67,7 +68,7 @@ impl Payment {
         let Some(intent) = self.intent() else {
             return vec![];
         };
-        if !self.attempts().iter().any(|known| known.id == attempt && !known.approved) {
+        if !self.attempts().iter().any(|known| known.id == attempt && known.reference.is_none()) {
             return vec![];
         }
         let in_progress = matches!(self, Self::Authorizing { attempt: current, .. } if *current == attempt);
@@ -166,7 +167,7 @@ impl Payment {
         }
     }
 
-    /// The answer to the void of a surplus hold changes nothing: it was never counted.
+    /// An answer for a hold that is gone already changes nothing.
     fn record_void(&self, answered: &Text, outcome: Settlement) -> Vec<Event> {
         match self {
             Self::Held { intent, hold: Hold { reference, pending: Some(Pending::Void), .. }, .. }
@@ -178,8 +179,36 @@ impl Payment {
                     Settlement::Failed { reason } => vec![Event::VoidFailed { order, reason }],
                 }
             }
-            _ => vec![],
+            _ => self.record_void_of_surplus(answered, outcome),
         }
+    }
+
+    fn record_void_of_surplus(&self, answered: &Text, outcome: Settlement) -> Vec<Event> {
+        let Some(intent) = self.intent().filter(|_| self.is_surplus(answered)) else {
+            return vec![];
+        };
+        let (order, reference) = (intent.order.clone(), answered.clone());
+        vec![match outcome {
+            Settlement::Done => Event::SurplusVoided { order, reference },
+            Settlement::Failed { reason } => Event::SurplusVoidFailed { order, reference, reason },
+        }]
+    }
+
+    fn void_surplus(&self, reference: Text) -> Vec<Event> {
+        let intent = self.intent().filter(|_| self.is_surplus(&reference));
+        let request = intent.map(|intent| Event::VoidRequested {
+            order: intent.order.clone(),
+            reference,
+            amount: intent.amount,
+        });
+        request.into_iter().collect()
+    }
+
+    /// Whether the gateway holds something under that name beside what is in use.
+    fn is_surplus(&self, reference: &Text) -> bool {
+        let in_use = self.at_gateway().is_some_and(|(_, used, _)| used == reference);
+        let held = |attempt: &Attempt| attempt.reference.as_ref() == Some(reference) && !attempt.released;
+        !in_use && self.attempts().iter().any(held)
     }
 
     fn refund(&self, refund: RefundId, amount: Option<Money>, reason: Text) -> Result<Vec<Event>, Refusal> {

@@ -23,6 +23,8 @@ impl Payment {
             Event::VoidRequested { reference, .. } => self.void_requested(&reference),
             Event::Voided { .. } => self.voided(),
             Event::VoidFailed { .. } => self.void_failed(),
+            Event::SurplusVoidFailed { .. } => self,
+            Event::SurplusVoided { reference, .. } => self.surplus_voided(&reference),
             Event::RefundRequested { refund, amount, .. } => self.refund_requested(refund, amount),
             Event::Refunded { refund, amount, .. } => self.refund_answered(refund, amount, Done),
             Event::RefundFailed { refund, amount, .. } => self.refund_answered(refund, amount, Failed),
@@ -39,7 +41,7 @@ impl Payment {
     fn authorization_requested(self, attempt: AttemptId) -> Self {
         match self {
             Self::Open { intent, mut attempts } => {
-                attempts.push(Attempt { id: attempt.clone(), approved: false });
+                attempts.push(Attempt { id: attempt.clone(), reference: None, released: false });
                 Self::Authorizing { intent, attempts, attempt }
             }
             state => state,
@@ -56,7 +58,7 @@ impl Payment {
             Self::Unopened | Self::Collected { .. } => return self,
         };
         match attempts.iter_mut().find(|known| known.id == *attempt) {
-            Some(known) => known.approved = true,
+            Some(known) => known.reference = Some(reference.clone()),
             None => return self,
         }
         match self {
@@ -130,9 +132,10 @@ impl Payment {
             }
             Self::Held {
                 intent,
-                attempts,
+                mut attempts,
                 hold: Hold { reference, pending: Some(Pending::Void), ledger },
             } => {
+                let_go(&mut attempts, &reference);
                 if ledger.captured().amount > 0 {
                     Self::Released { intent, attempts, reference, ledger }
                 } else {
@@ -141,6 +144,18 @@ impl Payment {
             }
             state => state,
         }
+    }
+
+    fn surplus_voided(mut self, reference: &Text) -> Self {
+        if let Self::Open { attempts, .. }
+        | Self::Authorizing { attempts, .. }
+        | Self::Held { attempts, .. }
+        | Self::Released { attempts, .. }
+        | Self::Voided { attempts, .. } = &mut self
+        {
+            let_go(attempts, reference);
+        }
+        self
     }
 
     fn void_failed(self) -> Self {
@@ -184,6 +199,12 @@ impl Payment {
             Self::Held { intent, attempts, hold } => Self::Held { intent, attempts, hold: change(hold) },
             state => state,
         }
+    }
+}
+
+fn let_go(attempts: &mut [Attempt], reference: &Text) {
+    for attempt in attempts.iter_mut().filter(|attempt| attempt.reference.as_ref() == Some(reference)) {
+        attempt.released = true;
     }
 }
 

@@ -6,6 +6,7 @@
 mod decide;
 mod evolve;
 mod ledger;
+pub mod policy;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -104,8 +105,10 @@ pub enum Command {
     RecordCapture { capture: CaptureId, outcome: Settlement },
     /// Let go of what is held and not captured, or close an intent that nothing is held for.
     Void {},
-    /// The gateway answered the void of a hold; only the one that is in use counts.
+    /// The gateway answered the void of a hold.
     RecordVoid { reference: Text, outcome: Settlement },
+    /// Let go of a hold that came on top of the one in use, once more.
+    VoidSurplus { reference: Text },
     /// Give so much back; everything captured when no amount is given.
     Refund {
         refund: RefundId,
@@ -143,6 +146,10 @@ pub enum Event {
     Voided { order: OrderId },
     /// The gateway did not let go.
     VoidFailed { order: OrderId, reason: Text },
+    /// The gateway let go of a hold that came on top of the one in use.
+    SurplusVoided { order: OrderId, reference: Text },
+    /// The gateway did not let go of a hold that came on top of the one in use.
+    SurplusVoidFailed { order: OrderId, reference: Text, reason: Text },
     /// The gateway is to be asked to give back.
     RefundRequested { order: OrderId, refund: RefundId, reference: Text, amount: Money, reason: Text },
     /// The gateway gave it back.
@@ -164,6 +171,8 @@ impl crate::Event for Event {
         ("VoidRequested", "2"),
         ("Voided", "1"),
         ("VoidFailed", "1"),
+        ("SurplusVoided", "1"),
+        ("SurplusVoidFailed", "1"),
         ("RefundRequested", "1"),
         ("Refunded", "1"),
         ("RefundFailed", "1"),
@@ -182,6 +191,8 @@ impl crate::Event for Event {
             Self::VoidRequested { .. } => "VoidRequested",
             Self::Voided { .. } => "Voided",
             Self::VoidFailed { .. } => "VoidFailed",
+            Self::SurplusVoided { .. } => "SurplusVoided",
+            Self::SurplusVoidFailed { .. } => "SurplusVoidFailed",
             Self::RefundRequested { .. } => "RefundRequested",
             Self::Refunded { .. } => "Refunded",
             Self::RefundFailed { .. } => "RefundFailed",
@@ -207,8 +218,10 @@ pub struct Intent {
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
-    /// Whether the gateway approved it; any other answer may still be followed by that one.
-    pub approved: bool,
+    /// The gateway's name for what it holds, once it approved; any other answer may still be followed by that one.
+    pub reference: Option<Text>,
+    /// Whether the gateway has let go of it.
+    pub released: bool,
 }
 
 /// A request that the gateway has not answered yet.

@@ -297,8 +297,25 @@ fn the_answer_to_the_void_of_a_surplus_hold_does_not_void_the_other() {
     let asked = vec![open(Method::Upi, pounds(100)), authorize("a-1"), declined, authorize("a-2")];
     let twice = [asked, vec![approve("a-2"), approve("a-1"), Command::Void {}]].concat();
     let payment = after(twice);
-    assert!(types(&payment, voided("ref-a-1", Settlement::Done)).is_empty());
+    assert_eq!(types(&payment, voided("ref-a-1", Settlement::Done)), ["SurplusVoided"]);
     assert_eq!(types(&payment, voided("ref-a-2", Settlement::Done)), ["Voided"]);
+    assert!(types(&payment, voided("ref-of-nobody", Settlement::Done)).is_empty());
+}
+
+#[test]
+fn a_surplus_hold_is_let_go_of_until_it_is_gone() {
+    let declined = answer("a-1", Authorization::Declined { reason: named("no") });
+    let asked = vec![open(Method::Card, pounds(100)), authorize("a-1"), declined, authorize("a-2")];
+    let twice = [asked, vec![approve("a-2"), approve("a-1")]].concat();
+    let again = Command::VoidSurplus { reference: named("ref-a-1") };
+    let failed = voided("ref-a-1", Settlement::Failed { reason: named("later") });
+    let payment = after(twice.clone());
+    assert_eq!(types(&payment, failed.clone()), ["SurplusVoidFailed"]);
+    assert_eq!(types(&payment, again.clone()), ["VoidRequested"]);
+    let gone = after([twice, vec![failed, again.clone(), voided("ref-a-1", Settlement::Done)]].concat());
+    assert!(types(&gone, again).is_empty());
+    assert!(types(&gone, voided("ref-a-1", Settlement::Done)).is_empty());
+    assert!(types(&gone, Command::VoidSurplus { reference: named("ref-a-2") }).is_empty(), "it is in use");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    AggregateType, AnyEvent, AnyState, fulfilment,
+    AggregateType, AnyEvent, AnyState, cart, fulfilment,
     inventory_item::InventoryItem,
     invoice_book,
     order::{self, Disposition, Event, Order},
@@ -148,6 +148,25 @@ pub fn no_penny_leaked(world: &World, set_up: &SetUp) {
         if over {
             assert_eq!(held, 0, "the gateway still holds money for {state:?}");
         }
+    }
+}
+
+/// What a guest's cart held went into the other cart, or is back where it was.
+pub fn no_line_leaked(world: &World) {
+    let cart_events = || {
+        world.log.iter().filter_map(|entry| match &entry.event {
+            AnyEvent::Cart(event) => Some((entry.id.as_str(), event)),
+            _ => None,
+        })
+    };
+    for (guest, event) in cart_events() {
+        let cart::Event::MergedInto { into, .. } = event else { continue };
+        let ended = cart_events().any(|(id, event)| match event {
+            cart::Event::LinesTaken { from, .. } => id == into.as_str() && from.as_str() == guest,
+            cart::Event::MergeUndone { .. } => id == guest,
+            _ => false,
+        });
+        assert!(ended, "what {guest} held is nowhere");
     }
 }
 

@@ -114,7 +114,7 @@ impl Gateway {
             }
             Question::Void { reference } => {
                 let mut known = hold(reference);
-                let outcome = if well || true {
+                let outcome = if well {
                     assert!(!known.released, "let go of {known:?} twice");
                     known.released = true;
                     Settlement::Done

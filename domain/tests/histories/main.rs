@@ -38,6 +38,7 @@ proptest! {
         checks::stock_is_sound(&world);
         checks::no_unit_leaked(&world, &set_up);
         checks::no_penny_leaked(&world, &set_up);
+        checks::no_line_leaked(&world);
         checks::invoices_have_no_gap(&world);
         checks::nothing_was_given_up(&world);
 
@@ -47,7 +48,7 @@ proptest! {
         let mut pick: usize = 7;
         while world.has_tasks() {
             pick = pick.wrapping_mul(31).wrapping_add(11);
-            world.step(pick, if pick % 3 == 0 { 1 } else { usize::MAX });
+            world.step(pick, if pick.is_multiple_of(3) { 1 } else { usize::MAX });
         }
         prop_assert_eq!(world.log.len(), events);
         prop_assert_eq!(world.outcomes.len(), commands);

@@ -18,23 +18,77 @@ use crate::world::World;
 /// One thing that happens. Numbers pick among what there is.
 #[derive(Clone, Debug)]
 pub enum Turn {
-    Step { pick: usize, life: usize },
+    Step {
+        pick: usize,
+        life: usize,
+    },
+    /// Followers and gateway catch up.
+    Rest,
     CheckOut(usize),
-    Authorize { order: usize, attempt: u8, of_edit: bool },
-    Answer { pick: usize, well: bool },
+    Merge {
+        order: usize,
+        sku: usize,
+        units: u32,
+    },
+    Reprice {
+        sku: usize,
+        pence: i64,
+    },
+    Authorize {
+        order: usize,
+        attempt: u8,
+        of_edit: bool,
+    },
+    Answer {
+        pick: usize,
+        well: bool,
+    },
     TimeOut(usize),
     Timer,
     Hold(usize),
-    Look { order: usize, well: bool },
+    Look {
+        order: usize,
+        well: bool,
+    },
     Cancel(usize),
-    CancelLines { order: usize, line: u32, units: u32 },
-    Ship { order: usize, line: u32, units: u32 },
-    Deliver { order: usize, pick: usize },
-    Edit { order: usize, line: u32, units: u32, add: Option<(usize, u32)> },
-    Return { order: usize, line: u32, units: u32, restock: bool },
-    Receive { sku: usize, units: u32 },
-    Rival { sku: usize, units: u32 },
-    Capture { order: usize, pence: i64 },
+    CancelLines {
+        order: usize,
+        line: u32,
+        units: u32,
+    },
+    Ship {
+        order: usize,
+        line: u32,
+        units: u32,
+    },
+    Deliver {
+        order: usize,
+        pick: usize,
+    },
+    Edit {
+        order: usize,
+        line: u32,
+        units: u32,
+        add: Option<(usize, u32)>,
+    },
+    Return {
+        order: usize,
+        line: u32,
+        units: u32,
+        restock: bool,
+    },
+    Receive {
+        sku: usize,
+        units: u32,
+    },
+    Rival {
+        sku: usize,
+        units: u32,
+    },
+    Capture {
+        order: usize,
+        pence: i64,
+    },
 }
 
 pub fn turn() -> impl Strategy<Value = Turn> {
@@ -43,10 +97,13 @@ pub fn turn() -> impl Strategy<Value = Turn> {
     prop_oneof![
         20 => (any::<usize>(), prop_oneof![3 => Just(usize::MAX), 1 => 0..6_usize])
             .prop_map(|(pick, life)| Turn::Step { pick, life }),
-        4 => order().prop_map(Turn::CheckOut),
-        6 => (order(), 0..4_u8, any::<bool>())
+        4 => Just(Turn::Rest),
+        6 => order().prop_map(Turn::CheckOut),
+        1 => (order(), 0..2_usize, units()).prop_map(|(order, sku, units)| Turn::Merge { order, sku, units }),
+        1 => (0..2_usize, 0..500_i64).prop_map(|(sku, pence)| Turn::Reprice { sku, pence }),
+        8 => (order(), 0..4_u8, any::<bool>())
             .prop_map(|(order, attempt, of_edit)| Turn::Authorize { order, attempt, of_edit }),
-        6 => (0..20_usize, prop::bool::weighted(0.8)).prop_map(|(pick, well)| Turn::Answer { pick, well }),
+        8 => (0..20_usize, prop::bool::weighted(0.6)).prop_map(|(pick, well)| Turn::Answer { pick, well }),
         1 => any::<usize>().prop_map(Turn::TimeOut),
         1 => Just(Turn::Timer),
         1 => order().prop_map(Turn::Hold),
@@ -54,11 +111,11 @@ pub fn turn() -> impl Strategy<Value = Turn> {
         1 => order().prop_map(Turn::Cancel),
         2 => (order(), 0..3_u32, units())
             .prop_map(|(order, line, units)| Turn::CancelLines { order, line, units }),
-        3 => (order(), 0..3_u32, units()).prop_map(|(order, line, units)| Turn::Ship { order, line, units }),
-        2 => (order(), any::<usize>()).prop_map(|(order, pick)| Turn::Deliver { order, pick }),
-        2 => (order(), 0..3_u32, units(), prop::option::of((0..2_usize, units())))
+        6 => (order(), 0..2_u32, units()).prop_map(|(order, line, units)| Turn::Ship { order, line, units }),
+        3 => (order(), any::<usize>()).prop_map(|(order, pick)| Turn::Deliver { order, pick }),
+        4 => (order(), 0..2_u32, units(), prop::option::of((0..2_usize, units())))
             .prop_map(|(order, line, units, add)| Turn::Edit { order, line, units, add }),
-        2 => (order(), 0..3_u32, units(), any::<bool>())
+        5 => (order(), 0..2_u32, 1..3_u32, any::<bool>())
             .prop_map(|(order, line, units, restock)| Turn::Return { order, line, units, restock }),
         1 => (0..2_usize, units()).prop_map(|(sku, units)| Turn::Receive { sku, units }),
         1 => (0..2_usize, units()).prop_map(|(sku, units)| Turn::Rival { sku, units }),
@@ -85,7 +142,10 @@ pub fn take(world: &mut World, set_up: &SetUp, turn: &Turn) {
     let fresh = format!("x{}", world.log.len());
     match turn.clone() {
         Turn::Step { pick, life } => world.step(pick, life),
+        Turn::Rest => world.settle(),
         Turn::CheckOut(order) => shop::check_out(world, set_up, order),
+        Turn::Merge { order, sku, units } => shop::merge(world, &fresh, order, sku, units),
+        Turn::Reprice { sku, pence } => shop::reprice(world, sku, pence),
         Turn::Authorize { order, attempt, of_edit } => authorize(world, order, attempt, of_edit),
         Turn::Answer { pick, well } => world.answer(pick, well),
         Turn::TimeOut(pick) => {

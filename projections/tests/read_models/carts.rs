@@ -60,6 +60,7 @@ async fn a_cart_that_became_an_order_still_shows_what_was_in_it() {
         quote: None,
         capture: CaptureWhen::AtOnce,
         attempts_max: None,
+        review: None,
     };
     let token = world.run("c", check_out).await;
     let cart = world.read.cart(&"c".parse().unwrap(), after(token)).await.unwrap().value.unwrap();

@@ -136,6 +136,7 @@ fn cart(dice: &mut Dice) -> AnyCommand {
             quote: None,
             capture: CaptureWhen::AtOnce,
             attempts_max: None,
+            review: None,
         },
     };
     command.into()

@@ -367,8 +367,8 @@ mod tests {
         let mut world = DomainWorld::new(&[], policies);
         let cart = Stream { aggregate_type: AggregateType::Cart, id: "C1".into() };
         let event = |json: &str| serde_json::from_str::<cart::Event>(json).unwrap().into();
-        let line = r#"{"LineAdded":{"sku":"MUG","product":"P1","title":"Mug","quantity":1,
-            "unit_price":{"amount":1500,"currency":"GBP"}}}"#;
+        let line = r#"{"LineAdded":{"line":{"sku":"MUG","product":"P1","title":"Mug","quantity":1,
+            "unit_price":{"amount":1500,"currency":"GBP"}}}}"#;
         let events = vec![
             event(r#"{"Opened":{"currency":"GBP"}}"#),
             event(line),

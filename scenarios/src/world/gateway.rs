@@ -59,6 +59,8 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
         | Event::CaptureFailed { .. }
         | Event::Voided { .. }
         | Event::VoidFailed { .. }
+        | Event::SurplusVoided { .. }
+        | Event::SurplusVoidFailed { .. }
         | Event::Refunded { .. }
         | Event::RefundFailed { .. } => vec![],
     })

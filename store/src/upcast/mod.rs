@@ -89,28 +89,28 @@ mod tests {
 
     const RENAMED: Upcaster = Upcaster {
         aggregate_type: AggregateType::Order,
-        event_type: "Confirmed",
+        event_type: "HeldForReview",
         from: "0",
         to: "1",
-        change: |_| serde_json::json!({"Confirmed": {}}),
+        change: |_| serde_json::json!({"HeldForReview": {}}),
     };
 
     #[test]
     fn an_old_version_becomes_the_current_one() {
-        let payload = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "0", r#"{"Agreed":{}}"#);
-        assert_eq!(payload.unwrap().as_deref(), Some(r#"{"Confirmed":{}}"#));
+        let payload = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "0", r#"{"Agreed":{}}"#);
+        assert_eq!(payload.unwrap().as_deref(), Some(r#"{"HeldForReview":{}}"#));
     }
 
     #[test]
     fn the_current_version_is_left_as_it_stands() {
-        let text = r#"{"Confirmed": { }}"#;
-        let payload = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "1", text);
+        let text = r#"{"HeldForReview": { }}"#;
+        let payload = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "1", text);
         assert_eq!(payload.unwrap().as_deref(), Some(text));
     }
 
     #[test]
     fn a_newer_version_or_type_is_unknown() {
-        let newer = through(&[&[RENAMED]], AggregateType::Order, "Confirmed", "2", "{}").unwrap();
+        let newer = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "2", "{}").unwrap();
         let other = through(&[&[RENAMED]], AggregateType::Order, "Teleported", "1", "{}").unwrap();
         assert_eq!((newer, other), (None, None));
     }

@@ -217,6 +217,19 @@ fn what_finds_no_room_is_left_out_and_told() {
 }
 
 #[test]
+fn where_two_carts_know_different_limits_the_tighter_one_counts() {
+    let limited = |quantity, limit| Line { purchase_limit: Some(units(limit)), ..mug(quantity, 500) };
+    for (ours, guests) in
+        [(mug(1, 500), limited(2, 2)), (limited(1, 5), limited(2, 2)), (limited(1, 2), mug(2, 500))]
+    {
+        let events = of(Some("c-1"), vec![ours]).decide(take(vec![guests])).unwrap();
+        let [Event::LinesTaken { lines, left_out, .. }] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(*lines, [limited(2, 2)]);
+        assert_eq!(*left_out, [LeftOut { sku: named("MUG"), quantity: units(1) }]);
+    }
+}
+
+#[test]
 fn an_expiry_is_a_timer_at_the_next_hour() {
     let hour = 60 * 60 * 1_000;
     let timers = |event: Event| -> Vec<Issue> {

@@ -5,6 +5,7 @@ use domain::{
     inventory_item::{self, StockPolicy},
     payment::{CaptureWhen, Method},
     pricing::{LineTax, Quote, Shipping},
+    product,
     value::{Currency, Money, Sealed},
 };
 use proptest::prelude::*;
@@ -66,7 +67,7 @@ pub fn set_up() -> impl Strategy<Value = SetUp> {
         postage,
     });
     let orders = prop::collection::vec(order, 1..=ORDERS_MAX);
-    ([0..10_u32, 0..10_u32], [any::<bool>(), any::<bool>()], orders)
+    ([0..20_u32, 0..20_u32], [any::<bool>(), any::<bool>()], orders)
         .prop_map(|(stock, backorders, orders)| SetUp { stock, backorders, orders })
 }
 
@@ -118,6 +119,60 @@ pub fn open(set_up: &SetUp) -> World {
     world
 }
 
+/// What the catalogue asks for a SKU, in pence.
+fn price(world: &World, sku: usize) -> Option<Money> {
+    let AnyState::Product(product) = world.state(AggregateType::Product, SKUS[sku]) else { unreachable!() };
+    product.listing()?.variants.first().map(|variant| variant.price)
+}
+
+/// The SKU stands in the catalogue at another price.
+pub fn reprice(world: &mut World, sku: usize, amount: i64) {
+    let variant = product::Variant {
+        sku: named(SKUS[sku]),
+        title: None,
+        price: pence(amount),
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: None,
+    };
+    let listing = product::Listing {
+        title: named("a thing"),
+        description: None,
+        brand: None,
+        category: vec![],
+        images: vec![],
+        variants: vec![variant],
+    };
+    world.client(SKUS[sku], product::Command::List(listing));
+    world.client(SKUS[sku], product::Command::ChangePrice { sku: named(SKUS[sku]), price: pence(amount) });
+}
+
+/// A guest logs in: what the guest had put into a cart goes into the customer's.
+pub fn merge(world: &mut World, fresh: &str, order: usize, sku: usize, units: u32) {
+    let (guest, into) = (format!("guest-{fresh}"), named(format!("cart-{order}")));
+    let expires_at = Some(world.at().plus_millis(3_600_000));
+    world.client(&guest, cart::Command::Open { customer: None, currency: CURRENCY, expires_at });
+    let unit_price = price(world, sku).unwrap_or(pence(100));
+    world.client(
+        &guest,
+        cart::Command::AddLine { line: line(sku, units, unit_price, false), expires_at: None },
+    );
+    world.client(&guest, cart::Command::MergeInto { into, customer: named("ada") });
+}
+
+fn line(sku: usize, units: u32, unit_price: Money, limited: bool) -> cart::Line {
+    cart::Line {
+        sku: named(SKUS[sku]),
+        product: named("p-1"),
+        title: named("a thing"),
+        quantity: quantity(units),
+        unit_price,
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: limited.then(|| quantity(8)),
+    }
+}
+
 /// The tax is made up: a penny a line, included or not is the quote's business elsewhere.
 fn quote(wish: &Wish, lines: &[cart::Line]) -> Option<Quote> {
     let postage = wish.postage?;
@@ -144,19 +199,14 @@ pub fn check_out(world: &mut World, set_up: &SetUp, order: usize) {
         && basket.lines.is_empty()
     {
         for (sku, units, price) in &wish.lines {
-            let line = cart::Line {
-                sku: named(SKUS[*sku]),
-                product: named("p-1"),
-                title: named("a thing"),
-                quantity: quantity(*units),
-                unit_price: pence(*price),
-                tax_category: None,
-                weight_grams: 0,
-                purchase_limit: wish.customer.then(|| quantity(8)),
-            };
+            let line = line(*sku, *units, pence(*price), wish.customer);
             world.client(&cart, cart::Command::AddLine { line, expires_at: None });
         }
     }
+    let prices: Vec<cart::Price> = (0..SKUS.len())
+        .filter_map(|sku| Some(cart::Price { sku: named(SKUS[sku]), unit_price: price(world, sku)? }))
+        .collect();
+    world.client(&cart, cart::Command::AcceptPrices { prices: prices.clone() });
     let AnyState::Cart(cart::Cart::Open(basket)) = world.state(AggregateType::Cart, &cart) else { return };
     let sealed = |text: &str| Sealed { subject: "guest".into(), sealed: text.into() };
     let command = cart::Command::CheckOut {
@@ -167,7 +217,7 @@ pub fn check_out(world: &mut World, set_up: &SetUp, order: usize) {
         expected_total: None,
         pay_by: world.at().plus_millis(PAY_WITHIN_MS),
         now: Some(world.at()),
-        prices: vec![],
+        prices,
         quote: quote(wish, &basket.lines),
         capture: wish.capture,
         attempts_max: Some(wish.attempts),
