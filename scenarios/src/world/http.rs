@@ -27,9 +27,6 @@ use crate::{
     vocabulary::untagged,
 };
 
-/// Members of a problem that are not values of the refusal behind it.
-const PROSE: &[&str] = &["line", "status", "type", "title", "detail", "code"];
-
 /// A whole shop.
 pub(super) struct HttpWorld {
     store: StoreWorld,
@@ -147,11 +144,9 @@ impl World for HttpWorld {
 
 /// The refusal that a problem tells of.
 fn refusal(code: &str, problem: &Map<String, Json>) -> Result<AnyRefusal, serde_json::Error> {
-    let values = problem.iter().filter(|(name, _)| !PROSE.contains(&name.as_str()));
-    let values: Map<_, _> = values.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let refusal = match values.is_empty() {
-        true => json!({"code": code}),
-        false => json!({"code": code, "values": values}),
+    let refusal = match problem.get("values") {
+        None => json!({"code": code}),
+        Some(values) => json!({"code": code, "values": values}),
     };
     serde_json::from_value(refusal)
 }
