@@ -69,16 +69,76 @@ pub enum GroundError {
     Unset(&'static str),
 }
 
+/// Servers alone, with nothing laid on them yet.
+pub struct ServersOnly {
+    /// Local servers, if they are; dropping them stops what this process started.
+    pub stack: Option<Stack>,
+    /// Postgres as the owner.
+    pub owner_url: String,
+    /// Postgres as the serving role.
+    pub app_url: String,
+    /// The serving role.
+    pub role: String,
+    /// NATS.
+    pub nats_url: String,
+}
+
 /// Servers to use.
 pub struct Ground {
     /// Local servers, if they are; dropping them stops what this process started.
     pub stack: Option<Stack>,
     /// Settings with every address filled in.
     pub settings: Settings,
-    owner_url: String,
     app_url: String,
     nats_url: String,
     master: MasterKey,
+}
+
+impl ServersOnly {
+    /// Uses the given servers, or brings local ones up in `data`, with the serving role.
+    ///
+    /// # Errors
+    /// When servers are missing or do not start, or a setting is.
+    pub async fn prepare(
+        settings: Settings,
+        data: &Path,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, GroundError> {
+        match settings.database_url.clone() {
+            Some(app_url) => {
+                let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
+                let owner_url = settings.owner_database_url.unwrap_or_else(|| app_url.clone());
+                let role = schema::role_of(&app_url).await?;
+                Ok(Self { stack: None, owner_url, app_url, role, nats_url })
+            }
+            None if settings.names_servers() => Err(GroundError::Unset("DATABASE_URL")),
+            None => Self::local(&settings, data, false, tell).await,
+        }
+    }
+
+    async fn local(
+        settings: &Settings,
+        data: &Path,
+        fresh: bool,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, GroundError> {
+        let options = Options {
+            fresh,
+            servers: settings.servers.clone(),
+            nats_url: settings.nats_url.clone(),
+            log: tell,
+            ..Options::new(data)
+        };
+        let stack = Stack::start_or_attach(options)?;
+        schema::ensure_role(stack.owner_url(), &settings.app_role, stack.app_password()).await?;
+        Ok(Self {
+            owner_url: stack.owner_url().to_owned(),
+            app_url: stack.url_for(&settings.app_role, stack.app_password()),
+            role: settings.app_role.clone(),
+            nats_url: stack.nats_url().to_owned(),
+            stack: Some(stack),
+        })
+    }
 }
 
 impl Ground {
@@ -103,8 +163,7 @@ impl Ground {
     fn given(settings: Settings, app_url: String) -> Result<Self, GroundError> {
         let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
         let master = settings.master_key.clone().ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
-        let owner_url = settings.owner_database_url.clone().unwrap_or_else(|| app_url.clone());
-        Ok(Self { stack: None, owner_url, app_url, nats_url, master, settings })
+        Ok(Self { stack: None, app_url, nats_url, master, settings })
     }
 
     async fn local(
@@ -113,36 +172,14 @@ impl Ground {
         fresh: bool,
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<Self, GroundError> {
-        let options = Options {
-            fresh,
-            servers: settings.servers.clone(),
-            nats_url: settings.nats_url.clone(),
-            log: tell,
-            ..Options::new(data)
-        };
-        let stack = Stack::start_or_attach(options)?;
+        let ServersOnly { stack, owner_url, app_url, nats_url, .. } =
+            ServersOnly::local(&settings, data, fresh, tell).await?;
         let master = match settings.master_key.clone() {
             Some(key) => key,
             None => local_master_key(data)?,
         };
-        let ground = Self {
-            owner_url: stack.owner_url().to_owned(),
-            app_url: stack.url_for(&settings.app_role, stack.app_password()),
-            nats_url: stack.nats_url().to_owned(),
-            master,
-            settings,
-            stack: Some(stack),
-        };
-        ground.migrate().await?;
-        Ok(ground)
-    }
-
-    /// Lays or updates all tables, and on local servers the serving role.
-    async fn migrate(&self) -> Result<(), GroundError> {
-        if let Some(stack) = &self.stack {
-            schema::ensure_role(&self.owner_url, &self.settings.app_role, stack.app_password()).await?;
-        }
-        migrate(&self.owner_url, &self.settings).await
+        migrate(&owner_url, &settings).await?;
+        Ok(Self { stack, app_url, nats_url, master, settings })
     }
 
     /// Starts this process's store.

@@ -137,7 +137,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
         }
-        Command::Scenario { command } => return scenario::run(command, cli.json),
+        Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {
             for (name, meaning) in crate::settings::NAMES {
                 println!("{name:32} {meaning}");

@@ -58,7 +58,13 @@ enum Outcome {
         receipt: Receipt,
         replayed: bool,
     },
-    Problem(Map<String, Value>),
+    Problem {
+        #[serde(flatten)]
+        members: Map<String, Value>,
+        /// Apart: a refusal may well tell of a line of its own.
+        #[serde(skip_serializing_if = "Map::is_empty")]
+        values: Map<String, Value>,
+    },
 }
 
 /// `POST /v1/commands`
@@ -138,8 +144,8 @@ fn answer(line: usize, outcome: Result<Outcome, Problem>) -> Result<Vec<u8>, ser
     let answer = match outcome {
         Ok(outcome) => Answer { line, status: StatusCode::OK.as_u16(), outcome },
         Err(problem) => {
-            let (status, members) = problem.members();
-            Answer { line, status: status.as_u16(), outcome: Outcome::Problem(members) }
+            let (status, members, values) = problem.parts();
+            Answer { line, status: status.as_u16(), outcome: Outcome::Problem { members, values } }
         }
     };
     let mut text = serde_json::to_vec(&answer)?;

@@ -80,7 +80,15 @@ impl Problem {
     /// Its status, and its members save for those that only a whole answer has.
     #[must_use]
     pub(crate) fn members(self) -> (StatusCode, Map<String, Value>) {
-        let Details { code, detail, values: mut body, .. } = *self.0;
+        let (status, members, mut body) = self.parts();
+        body.extend(members);
+        (status, body)
+    }
+
+    /// Its status, its members, and apart from them the values that explain it.
+    #[must_use]
+    pub(crate) fn parts(self) -> (StatusCode, Map<String, Value>, Map<String, Value>) {
+        let Details { code, detail, values, .. } = *self.0;
         let row = codes::of(code);
         let members = [
             ("type", format!("urn:daybook:error:{code}").into()),
@@ -88,8 +96,8 @@ impl Problem {
             ("detail", detail.into()),
             ("code", code.into()),
         ];
-        body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
-        (row.status, body)
+        let members = members.map(|(name, value): (_, Value)| (name.to_owned(), value));
+        (row.status, members.into_iter().collect(), values)
     }
 
     fn render(self, instance: &str, trace_id: &str) -> Response {

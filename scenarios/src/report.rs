@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt as _, stream};
 use serde_json::{Value as Json, json};
 
 use crate::{
     bind::Play,
     run::{Failure, Outcome},
     suite::{Scenario, Suite},
-    world::Level,
+    world::{Level, Places},
 };
 
 /// A run of several scenarios.
@@ -57,6 +58,14 @@ impl Tags {
         chosen
     }
 
+    /// The scenarios of a suite that have any chosen row, with those rows.
+    fn chosen<'a>(&'a self, suite: &'a Suite) -> impl Iterator<Item = Scenario> + 'a {
+        suite.scenarios.iter().filter_map(|scenario| {
+            let plays: Vec<_> = scenario.plays.iter().filter(|play| self.choose(play)).cloned().collect();
+            (!plays.is_empty()).then(|| Scenario { plays, ..scenario.clone() })
+        })
+    }
+
     fn choose(&self, play: &Play) -> bool {
         let has = |tag: &String| play.tags.contains(tag);
         (self.wanted.is_empty() || self.wanted.iter().any(has)) && !self.unwanted.iter().any(has)
@@ -68,19 +77,39 @@ impl Report {
     pub fn in_memory(suite: &Suite, tags: &Tags, mut tell: impl FnMut(&Played)) -> Self {
         let start = Instant::now();
         let mut played = vec![];
-        for scenario in &suite.scenarios {
-            let plays: Vec<_> = scenario.plays.iter().filter(|play| tags.choose(play)).cloned().collect();
-            if plays.is_empty() {
-                continue;
-            }
+        for scenario in tags.chosen(suite) {
             let start = Instant::now();
-            let scenario = Scenario { plays, ..scenario.clone() };
             let rows = scenario.play_in_memory();
             let done = Played { scenario, rows, took: start.elapsed() };
             tell(&done);
             played.push(done);
         }
         Self { level: Level::Domain, played, took: start.elapsed() }
+    }
+
+    /// Plays every chosen scenario at a level, several at once; `tell` hears of each in the order of the files.
+    pub async fn on(
+        places: &Places,
+        level: Level,
+        suite: &Suite,
+        tags: &Tags,
+        mut tell: impl FnMut(&Played),
+    ) -> Self {
+        let start = Instant::now();
+        let mut playing = stream::iter(tags.chosen(suite))
+            .map(|scenario| async move {
+                let start = Instant::now();
+                let rows = scenario.play(level, places).await;
+                Played { scenario, rows, took: start.elapsed() }
+            })
+            .buffered(Places::AT_ONCE);
+        let mut played = vec![];
+        while let Some(done) = playing.next().await {
+            tell(&done);
+            played.push(done);
+        }
+        drop(playing);
+        Self { level, played, took: start.elapsed() }
     }
 
     /// How many went as told.

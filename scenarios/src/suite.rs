@@ -12,7 +12,7 @@ use crate::{
     feature,
     run::{self, Outcome},
     text::{Flaw, Pos},
-    world::DomainWorld,
+    world::{DomainWorld, Level, Places},
 };
 
 /// Where scenarios are looked for.
@@ -132,6 +132,15 @@ impl Scenario {
     pub fn play_in_memory(&self) -> Vec<(Option<String>, Outcome)> {
         let played = |play: &Play| (play.example.clone(), in_memory(play));
         self.plays.iter().map(played).collect()
+    }
+
+    /// Plays it at a level, every row; the outcome of each with its example.
+    pub async fn play(&self, level: Level, places: &Places) -> Vec<(Option<String>, Outcome)> {
+        let mut rows = vec![];
+        for play in &self.plays {
+            rows.push((play.example.clone(), places.play(level, play).await));
+        }
+        rows
     }
 }
 

@@ -13,10 +13,16 @@ use scenarios::{
     junit,
     report::{Played, Report, Tags},
     suite::{FOLDER, Suite, Unreadable},
+    world::{self, PlaceError, Places, Servers},
 };
+use store::ports::{Ids as _, Machine};
 
 use super::{FAILED, FINE, Failure, WRONG_INPUT};
-use crate::cli::{Level, ScenarioArgs, ScenarioCommand};
+use crate::{
+    cli::{Level, ScenarioArgs, ScenarioCommand},
+    ground::ServersOnly,
+    settings::Settings,
+};
 
 /// Editors write a file in several steps; it is read when they have been quiet for so long.
 const QUIET: Duration = Duration::from_millis(100);
@@ -27,9 +33,9 @@ pub enum ScenarioError {
     /// A file cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// The level is not there.
-    #[error("the level {0} is not in this build; play them with --level domain")]
-    Level(&'static str),
+    /// What was laid for them cannot be taken away.
+    #[error("taking the scenarios' tables away: {0}")]
+    Place(#[from] PlaceError),
     /// There is nothing to play.
     #[error("there are no scenarios in {0}")]
     None(String),
@@ -47,10 +53,22 @@ pub enum ScenarioError {
 }
 
 /// Does what is asked with scenarios.
-pub fn run(command: ScenarioCommand, json: bool) -> Result<u8, Failure> {
+pub async fn run(
+    command: ScenarioCommand,
+    settings: Settings,
+    data: &Path,
+    json: bool,
+) -> Result<u8, Failure> {
     match command {
-        ScenarioCommand::Run(args) if args.watch => watch(&args),
-        ScenarioCommand::Run(args) => Ok(play(&args, json)?),
+        ScenarioCommand::Run(args) => {
+            let stage = Stage::open(args.level, settings, data).await?;
+            let ended = match args.watch {
+                true => watch(&args, &stage).await,
+                false => play(&args, &stage, json).await.map_err(Failure::from),
+            };
+            stage.close().await?;
+            ended
+        }
         ScenarioCommand::Coverage => {
             let suite = load(&[])?;
             if !suite.problems.is_empty() {
@@ -61,22 +79,22 @@ pub fn run(command: ScenarioCommand, json: bool) -> Result<u8, Failure> {
     }
 }
 
-fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
-    match args.level {
-        Level::Domain => {}
-        Level::Store => return Err(ScenarioError::Level("store")),
-        Level::Http => return Err(ScenarioError::Level("http")),
-    }
+async fn play(args: &ScenarioArgs, stage: &Stage, json: bool) -> Result<u8, ScenarioError> {
     let suite = load(&args.paths)?;
     if !suite.problems.is_empty() {
         return Ok(problems(&suite, json));
     }
     let mut progress = Progress::default();
-    let report = Report::in_memory(&suite, &Tags::new(&args.tags), |played| {
+    let hear = |played: &Played| {
         if !json {
             progress.hear(played);
         }
-    });
+    };
+    let tags = Tags::new(&args.tags);
+    let report = match &stage.servers {
+        None => Report::in_memory(&suite, &tags, hear),
+        Some((_, places)) => Report::on(places, stage.level, &suite, &tags, hear).await,
+    };
     progress.end_of_file();
     if let Some(path) = &args.junit {
         let written = fs::write(path, junit::xml(&report));
@@ -99,6 +117,40 @@ fn play(args: &ScenarioArgs, json: bool) -> Result<u8, ScenarioError> {
         println!("{}", report.summary());
     }
     Ok(if report.failed() == 0 && full { FINE } else { FAILED })
+}
+
+/// Where scenarios are played.
+struct Stage {
+    level: world::Level,
+    /// Servers, and places on them; none are needed in memory.
+    servers: Option<(ServersOnly, Places)>,
+}
+
+impl Stage {
+    async fn open(level: Level, settings: Settings, data: &Path) -> Result<Self, Failure> {
+        let level = match level {
+            Level::Domain => return Ok(Self { level: world::Level::Domain, servers: None }),
+            Level::Store => world::Level::Store,
+            Level::Http => world::Level::Http,
+        };
+        let ground = ServersOnly::prepare(settings, data, &|line| eprintln!("{line}")).await?;
+        let servers = Servers {
+            owner_url: ground.owner_url.clone(),
+            app_url: ground.app_url.clone(),
+            role: ground.role.clone(),
+            nats_url: ground.nats_url.clone(),
+        };
+        let name = format!("s{}", Machine.next().simple());
+        Ok(Self { level, servers: Some((ground, Places::new(servers, name))) })
+    }
+
+    /// Takes away what was laid.
+    async fn close(self) -> Result<(), Failure> {
+        if let Some((_ground, places)) = self.servers {
+            places.remove().await.map_err(ScenarioError::from)?;
+        }
+        Ok(())
+    }
 }
 
 /// A line a file, below what went another way in it.
@@ -170,7 +222,7 @@ fn problems(suite: &Suite, json: bool) -> u8 {
 }
 
 /// Plays, and plays again whenever a scenario file changes, until the program is stopped.
-fn watch(args: &ScenarioArgs) -> Result<u8, Failure> {
+async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
     let (changed, changes) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let told = event.is_ok_and(|event| {
@@ -190,7 +242,7 @@ fn watch(args: &ScenarioArgs) -> Result<u8, Failure> {
         watcher.watch(folder, RecursiveMode::Recursive).map_err(ScenarioError::from)?;
     }
     loop {
-        if let Err(error) = play(args, false) {
+        if let Err(error) = play(args, stage, false).await {
             println!("{error}");
         }
         println!("Watching; Ctrl-C ends.");

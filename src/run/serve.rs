@@ -84,7 +84,7 @@ impl Running {
             }
             drain.send_replace(true);
         };
-        let served = axum::serve(listener, api::router(shop)).with_graceful_shutdown(told);
+        let served = axum::serve(api::at_once(listener), api::router(shop)).with_graceful_shutdown(told);
         tokio::select! {
             served = served.into_future() => served?,
             () = self.engine.executor.stopped() => return Err(Failure::OtherLog),

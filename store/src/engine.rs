@@ -10,7 +10,7 @@ use crate::{
     broker::Broker,
     executor::{self, Executor, Limits},
     feed::Feed,
-    follow::{Follower, Lease, Projection, React, Reactor},
+    follow::{Follower, Lease, Projection, Reached, React, Reactor},
     gateway::{AskGateway, Gateway, PaymentResults},
     log::{Log, LogError, Position, PostgresLog},
     managers::{Driver, Following, Managing, Timers},
@@ -58,6 +58,7 @@ pub struct Engine {
     /// This process, as leases know it.
     holder: Uuid,
     progress: HashMap<&'static str, watch::Receiver<Position>>,
+    reached: HashMap<&'static str, watch::Receiver<Reached>>,
     followers: JoinSet<()>,
     inner: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -90,6 +91,7 @@ impl Engine {
             pool: parts.pool,
             broker: parts.broker,
             progress: HashMap::new(),
+            reached: HashMap::new(),
             followers: JoinSet::new(),
             inner,
             stop: watch::Sender::new(false),
@@ -127,6 +129,8 @@ impl Engine {
 
     /// Lets a reactor follow.
     pub fn react(&mut self, react: Arc<dyn React>) {
+        let progress = watch::Sender::new(Reached::default());
+        self.reached.insert(react.name(), progress.subscribe());
         let reactor = Reactor {
             lease: self.lease(self.pool.clone(), react.name()),
             react,
@@ -134,6 +138,7 @@ impl Engine {
             log: Arc::clone(&self.log),
             feed: self.feed.clone(),
             clock: Arc::clone(&self.clock),
+            progress,
         };
         self.followers.spawn(reactor.run(self.stop.subscribe()));
     }
@@ -177,6 +182,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> HashMap<&'static str, watch::Receiver<Position>> {
         self.progress.clone()
+    }
+
+    /// The same of this process's own reactors; unchanged until they have begun.
+    #[must_use]
+    pub fn reached(&self) -> HashMap<&'static str, watch::Receiver<Reached>> {
+        self.reached.clone()
     }
 
     /// Lets every follower give up its lease, then stops. Commands that were accepted by then are answered.

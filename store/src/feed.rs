@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream::BoxStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -59,6 +59,7 @@ struct Inner {
     ring: RwLock<VecDeque<Arc<Entry>>>,
     tip: watch::Sender<Position>,
     watchers: Mutex<Watchers>,
+    hint: Notify,
 }
 
 impl Feed {
@@ -74,6 +75,7 @@ impl Feed {
             ring: RwLock::default(),
             tip: watch::Sender::new(tip),
             watchers: Mutex::default(),
+            hint: Notify::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -118,6 +120,11 @@ impl Feed {
         receiver
     }
 
+    /// Looks at the log now: the caller knows that another process has appended to it.
+    pub fn look(&self) {
+        self.inner.hint.notify_one();
+    }
+
     /// Keeps the feed at the log's end for ever. `head` is this process's own executor, which knows first.
     pub async fn run(self, broker: Arc<dyn Broker>, mut head: watch::Receiver<Head>) {
         let clock = Arc::clone(&self.inner.clock);
@@ -125,7 +132,12 @@ impl Feed {
         let mut heard_us = clock.elapsed_us();
         let mut looked_us = 0;
         loop {
-            let patience = clock.sleep(PATIENCE);
+            let hinted = async {
+                tokio::select! {
+                    () = clock.sleep(PATIENCE) => false,
+                    () = self.inner.hint.notified() => true,
+                }
+            };
             tokio::select! {
                 envelope = envelopes.next() => match envelope {
                     Some(envelope) => {
@@ -137,11 +149,11 @@ impl Feed {
                     }
                     None => envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER),
                 },
-                () = patience => {
+                hinted = hinted => {
                     let now_us = clock.elapsed_us();
                     let tip = *self.inner.tip.borrow();
                     let own = head.borrow_and_update().position > tip;
-                    if !own && now_us - looked_us < micros(LOOK_EVERY) {
+                    if !own && !hinted && now_us - looked_us < micros(LOOK_EVERY) {
                         continue;
                     }
                     looked_us = now_us;

@@ -137,6 +137,18 @@ pub async fn ensure_role(owner_url: &str, role: &str, password: &str) -> Result<
     Ok(())
 }
 
+/// The role that an address logs in as.
+///
+/// # Errors
+/// When the address is wrong or nobody answers there.
+pub async fn role_of(url: &str) -> Result<String, SchemaError> {
+    let options = PgConnectOptions::from_str(url).map_err(SchemaError::Address)?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    let role = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(role)
+}
+
 /// A pool whose connections see `<prefix><suffix>` and nothing else.
 ///
 /// # Errors

@@ -67,8 +67,9 @@ impl Late {
                 approval = self.approvals.recv() => match approval {
                     Some(approval) => {
                         let (results, clock) = (results.clone(), Arc::clone(&clock));
+                        let due = clock.now().plus_millis(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
                         deliveries.spawn(async move {
-                            clock.sleep(delay).await;
+                            clock.until(due).await;
                             deliver(&results, &*clock, &approval).await;
                         });
                     }

@@ -56,6 +56,7 @@ async fn every_line_is_answered_for_itself_and_in_order() {
     let expected: Vec<_> = expected.map(|(line, status, code)| (line, status, code.to_owned())).to_vec();
     assert_eq!(told[..5], expected);
     assert!(matches!(told[5].1, 403 | 422), "{:?}", told[5]);
+    assert_eq!(answers(&reply)[1]["values"]["reserved"], 0);
     assert_eq!(answers(&reply)[6]["version"], 2);
 }
 

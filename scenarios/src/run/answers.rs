@@ -10,8 +10,8 @@ use super::{
 use crate::{
     bind::values_of,
     expect::{Expected, compare},
-    pattern::Pattern,
-    text::print_body,
+    pattern::{Form, Pattern},
+    text::{instead_of, print_body},
     world::Answer,
 };
 
@@ -96,6 +96,26 @@ impl Player<'_> {
     }
 }
 
+/// Members that a read model does not have, each with one that it has and that may be meant.
+fn unknown(pattern: &Pattern, actual: &Json) -> Vec<String> {
+    match (&pattern.form, actual) {
+        (Form::Fields(fields, _), Json::Object(members)) => {
+            let told = fields.iter().flat_map(|(name, field)| match members.get(name) {
+                Some(member) => unknown(field, member),
+                None => {
+                    let known: Vec<_> = members.keys().map(String::as_str).collect();
+                    vec![format!("there is no member \"{name}\"{}", instead_of(name, known))]
+                }
+            });
+            told.collect()
+        }
+        (Form::List(patterns), Json::Array(values)) => {
+            patterns.iter().zip(values).flat_map(|(pattern, value)| unknown(pattern, value)).collect()
+        }
+        _ => vec![],
+    }
+}
+
 /// Whether a read model says what is expected.
 pub(super) fn reads(pattern: &Pattern, actual: &Json) -> Result<(), Wrong> {
     let open = Shape::Open;
@@ -105,6 +125,7 @@ pub(super) fn reads(pattern: &Pattern, actual: &Json) -> Result<(), Wrong> {
     if differences.is_empty() {
         return Ok(());
     }
+    differences.extend(unknown(pattern, actual));
     let text = |value: &Json| print_body(value, &open).trim().to_owned();
     Err(Wrong { expected: vec![text(&pattern.json())], got: vec![text(actual)], differences, step: None })
 }

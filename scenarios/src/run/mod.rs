@@ -61,6 +61,12 @@ pub async fn play(play: &Play, world: &mut dyn World) -> Outcome {
     Outcome { failure, skipped: player.skipped }
 }
 
+/// A scenario that could not even begin.
+pub(crate) fn stuck(play: &Play, stuck: Stuck) -> Outcome {
+    let failure = play.steps.first().map(|step| Wrong::from(stuck).at(step));
+    Outcome { failure, skipped: vec![] }
+}
+
 /// What is wrong, before it is known with which step.
 #[derive(Debug, Default)]
 struct Wrong {

@@ -1,15 +1,27 @@
 //! A shop that a scenario is played in. Every level is one of these.
 
 mod agenda;
+mod client;
+mod clock;
 mod domain;
 mod gateway;
+mod http;
+mod owed;
+mod place;
+mod places;
+mod rest;
+mod store;
 
 use ::domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-pub use self::domain::DomainWorld;
+pub use self::{
+    domain::DomainWorld,
+    place::{PlaceError, Servers},
+    places::Places,
+};
 use crate::{bind::Noun, steps::Stream};
 
 /// The levels that a scenario can be played at.

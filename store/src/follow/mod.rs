@@ -12,5 +12,5 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use lease::Lease;
 pub use parked::{ParkedStream, release};
 pub use projection::{ApplyError, Follower, Projection};
-pub use reactor::{React, ReactError, Reactor};
+pub use reactor::{Reached, React, ReactError, Reactor};
 pub use waiting::WaitingEvent;

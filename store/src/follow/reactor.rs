@@ -50,6 +50,15 @@ pub trait React: Send + Sync + 'static {
     async fn react(&self, event: &Recorded) -> Result<(), ReactError>;
 }
 
+/// How far a reactor has come in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Everything up to here has been read.
+    pub position: Position,
+    /// Events of it that are being worked on; those that were set aside are not among them.
+    pub working: usize,
+}
+
 /// The work could not be done now; it is tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -79,6 +88,8 @@ pub struct Reactor {
     pub clock: Arc<dyn Clock>,
     /// Which process does it.
     pub lease: Lease,
+    /// Tells this process how far the reactor has come.
+    pub progress: watch::Sender<Reached>,
 }
 
 impl Reactor {
@@ -121,6 +132,7 @@ impl Reactor {
                 .await
                 .map_err(CheckpointError::from)?,
         };
+        self.progress.send_replace(Reached { position: saved, working: 0 });
         let mut saved_us = self.clock.elapsed_us();
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
@@ -139,6 +151,8 @@ impl Reactor {
                 }
                 () = self.clock.sleep(SAVE_EVERY) => {}
             }
+            let reached = Reached { position: window.read, working: window.working.len() };
+            self.progress.send_if_modified(|known| std::mem::replace(known, reached) != reached);
             let now_us = self.clock.elapsed_us();
             if now_us - saved_us < 100_000 {
                 continue;
