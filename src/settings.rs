@@ -4,8 +4,10 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use domain::{pricing::Tables, value::Money};
 use store::secrets::{MasterKey, MasterKeyError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
@@ -22,6 +24,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
     ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
+    ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
+    ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
     ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
 
@@ -49,6 +53,10 @@ pub struct Settings {
     pub nats_prefix: String,
     /// The master key.
     pub master_key: Option<MasterKey>,
+    /// Tax and shipping.
+    pub pricing: Option<Arc<Tables>>,
+    /// Orders of so much or more are held for review.
+    pub review_from: Option<Money>,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
 }
@@ -74,6 +82,17 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
+    /// The tables of tax and shipping cannot be used.
+    #[error("DAYBOOK_PRICING: {path}: {reason}")]
+    Pricing {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not an amount of money.
+    #[error("DAYBOOK_REVIEW_FROM: {0}")]
+    ReviewFrom(#[from] domain::value::Invalid),
     /// The master key is not one.
     #[error("DAYBOOK_MASTER_KEY: {0}")]
     MasterKey(#[from] MasterKeyError),
@@ -99,6 +118,8 @@ impl Settings {
             nats_url: get("NATS_URL"),
             nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
             master_key: get("DAYBOOK_MASTER_KEY").map(|text| text.parse()).transpose()?,
+            pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
+            review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }
@@ -111,6 +132,12 @@ impl Settings {
             || self.read_database_url.is_some()
             || self.nats_url.is_some()
     }
+}
+
+fn tables(path: &Path) -> Result<Tables, SettingsError> {
+    let wrong = |reason: String| SettingsError::Pricing { path: path.to_owned(), reason };
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {

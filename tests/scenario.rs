@@ -61,7 +61,7 @@ fn the_exit_status_tells_kept_broken_and_unreadable_apart() {
     assert!(
         told(&unreadable).contains("a.feature:4:10: cart has no event \"Openned\"; did you mean \"Opened\"?")
     );
-    let level = folder.run(KEPT, &["--level", "http"]);
+    let level = folder.run(KEPT, &["--level", "htttp"]);
     assert_eq!(level.status.code(), Some(2));
     let missing = daybook(&["scenario", "run", "nowhere.feature"]);
     assert_eq!(missing.status.code(), Some(2));

@@ -134,7 +134,7 @@ pub async fn accept_prices(
     OptionalJson(body): OptionalJson<AcceptPrices>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let prices = current_prices(&shop, &history(&shop, &id).await?, freshness).await?;
+    let prices = current_prices(&shop, &folded(&history(&shop, &id).await?), freshness).await?;
     Ok(run.execute(&shop, id.as_str(), Command::AcceptPrices { prices }).await?.ok(id.as_str()))
 }
 
@@ -211,16 +211,20 @@ pub async fn history(shop: &Shop, id: &CartId) -> Result<Vec<Recorded>, Problem>
     read(shop, &StreamId::new(AggregateType::Cart, id.as_str()), 0).await
 }
 
-/// What the catalogue asks now for what is in a cart of that history.
-pub async fn current_prices(
-    shop: &Shop,
-    history: &[Recorded],
-    freshness: projections::Freshness,
-) -> Result<Vec<Price>, Problem> {
-    let cart = history.iter().fold(Cart::default(), |cart, recorded| match &recorded.event {
+/// The cart of that history.
+pub fn folded(history: &[Recorded]) -> Cart {
+    history.iter().fold(Cart::default(), |cart, recorded| match &recorded.event {
         AnyEvent::Cart(event) => cart.evolve(event.clone()),
         _ => cart,
-    });
+    })
+}
+
+/// What the catalogue asks now for what is in a cart.
+pub async fn current_prices(
+    shop: &Shop,
+    cart: &Cart,
+    freshness: projections::Freshness,
+) -> Result<Vec<Price>, Problem> {
     let skus: Vec<Sku> = cart.lines().iter().map(|line| line.sku.clone()).collect();
     if skus.is_empty() {
         return Ok(vec![]);

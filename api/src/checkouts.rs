@@ -22,6 +22,7 @@ use crate::{
     freshness::Freshness,
     idempotency::Call,
     problem::Problem,
+    quotes,
     text::{Country, Email, Short},
 };
 
@@ -39,6 +40,9 @@ pub struct CheckOut {
     /// The total that the buyer was shown: compared, never used.
     #[serde(default)]
     expected_total: Option<Money>,
+    /// The code of a shipping method, where the shop has set any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shipping: Option<Short>,
 }
 
 /// Who buys. Reaches the log sealed.
@@ -118,7 +122,11 @@ pub async fn create(
     let order = OrderId::from(run.new_id(&shop, "order"));
     let payment = PaymentId::from(run.new_id(&shop, "payment"));
     let history = carts::history(&shop, &body.cart).await?;
-    let prices = carts::current_prices(&shop, &history, freshness).await?;
+    let cart = carts::folded(&history);
+    let prices = carts::current_prices(&shop, &cart, freshness).await?;
+    let shipping = body.shipping.clone().map(Text::from);
+    let quote = quotes::quoted(&shop, &cart, &Text::from(body.address.country.clone()), shipping.as_ref())?;
+    let total = quote.as_ref().map(|quote| quote.total).or_else(|| cart.total());
     let now = shop.clock.now();
     let command = cart::Command::CheckOut {
         order: order.clone(),
@@ -129,10 +137,10 @@ pub async fn create(
         pay_by: now.plus_millis(shop.settings.payment_window_ms),
         now: Some(now),
         prices,
-        quote: None,
+        quote,
         capture: CaptureWhen::AtOnce,
         attempts_max: Some(shop.settings.payment_attempts_max),
-        review: None,
+        review: review(&shop, total)?,
     };
     let mut watches = Watches {
         checkout: Watch::new(&shop, AggregateType::Checkout, order.as_str()),
@@ -141,6 +149,18 @@ pub async fn create(
     let deadline = Deadline::after(&shop, freshness.wait);
     let done = run.execute(&shop, body.cart.as_str(), command).await?;
     watches.answer(&shop, deadline, done).await
+}
+
+/// Why somebody has to look at an order of that total, if anybody has to.
+fn review(shop: &Shop, total: Option<Money>) -> Result<Option<Text>, Problem> {
+    let (Some(from), Some(total)) = (shop.settings.review_from, total) else {
+        return Ok(None);
+    };
+    if from.currency != total.currency || total.amount < from.amount {
+        return Ok(None);
+    }
+    let reason = format!("the total is {} {} or more", from.decimal(), from.currency);
+    Ok(Some(Text::new(reason)?))
 }
 
 /// Closes who buys and where it goes under the key of the customer, or of the guest's cart.

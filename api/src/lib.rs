@@ -18,6 +18,7 @@ mod payments;
 mod principal;
 mod problem;
 mod products;
+mod quotes;
 mod text;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -29,6 +30,7 @@ use axum::{
     routing::{delete, get, post, put},
     serve::{Listener, ListenerExt as _},
 };
+use domain::{pricing::Tables, value::Money};
 use projections::ReadModels;
 use store::{
     engine::Engine,
@@ -52,7 +54,7 @@ pub use problem::Problem;
 const BODY_MAX: usize = 1 << 20;
 
 /// What may be set about the edge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How long a buyer may take to authorize the payment.
     pub payment_window_ms: i64,
@@ -60,6 +62,10 @@ pub struct Settings {
     pub cart_lifetime_ms: i64,
     /// How often a buyer may try to pay an order.
     pub payment_attempts_max: u32,
+    /// Tax and shipping, where the shop has set them.
+    pub pricing: Option<Arc<Tables>>,
+    /// Orders that cost so much or more are held until somebody has looked at them.
+    pub review_from: Option<Money>,
     /// Events that a read model may be behind before this process calls itself not ready.
     pub lag_max: i64,
 }
@@ -69,6 +75,8 @@ impl Default for Settings {
         Self {
             payment_window_ms: 30 * 60 * 1_000,
             payment_attempts_max: 3,
+            pricing: None,
+            review_from: None,
             cart_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
             lag_max: 10_000,
         }
@@ -138,6 +146,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/carts/{id}/items", post(carts::add))
         .route("/v1/carts/{id}/items/{sku}", put(carts::set).delete(carts::remove))
         .route("/v1/carts/{id}/accept-prices", post(carts::accept_prices))
+        .route("/v1/carts/{id}/quote", post(quotes::show))
         .route("/v1/carts/{id}/merge", post(carts::merge))
         .route("/v1/checkouts", post(checkouts::create))
         .merge(orders::routes())

@@ -53,6 +53,7 @@ pub struct Running {
     pub engine: Engine,
     /// The questions.
     pub read: ReadModels,
+    settings: api::Settings,
     tasks: JoinSet<()>,
 }
 
@@ -68,12 +69,17 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
         let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock));
-        Ok(Self { engine, read, tasks })
+        let settings = api::Settings {
+            pricing: ground.settings.pricing.clone(),
+            review_from: ground.settings.review_from,
+            ..api::Settings::default()
+        };
+        Ok(Self { engine, read, settings, tasks })
     }
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), api::Settings::default());
+        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (drain, mut draining) = tokio::sync::watch::channel(false);

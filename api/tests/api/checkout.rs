@@ -1,5 +1,7 @@
 //! From a cart to an order, and every way back.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use store::testing::eventually;
 
@@ -224,4 +226,39 @@ async fn what_a_checkout_lacks_is_told() {
         let reply = api.send(post("/v1/checkouts", &body).key(&fresh_key())).await;
         reply.expect_problem(422, "request.invalid");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tax_and_shipping_come_from_the_shops_tables_and_a_large_order_is_looked_at() {
+    let tables = serde_json::from_str(include_str!("../../../samples/pricing.json")).unwrap();
+    let review_from = Some("9.00 GBP".parse().unwrap());
+    let settings = api::Settings { pricing: Some(Arc::new(tables)), review_from, ..api::Settings::default() };
+    let api = Api::start_with(settings).await;
+    api.stock("A", 250, 5).await;
+    let cart = api.cart(&[("A", 2)]).await;
+    let ask = |shipping: &str| json!({ "country": "GB", "shipping": shipping });
+    let path = format!("/v1/carts/{cart}/quote");
+    api.send(post(&path, &ask("pigeon"))).await.expect_problem(422, "checkout.not_shipped_there");
+    let quote = api.send(post(&path, &ask("standard"))).await.expect(200).json()["quote"].clone();
+    // 5.00 and 3.95, a sixth of either is the tax within.
+    assert_eq!((&quote["total"], &quote["tax"]), (&gbp(895), &gbp(149)));
+
+    let mut buyer = buyer(&cart, "card");
+    buyer["shipping"] = json!("standard");
+    buyer["expected_total"] = gbp(895);
+    let order = api.send(post("/v1/checkouts", &buyer).key(&fresh_key()).patient()).await.expect(201);
+    assert_eq!(order.json()["total"], gbp(895));
+    let shown = api.send(get(&format!("/v1/orders/{}", order.text_of("order"))).after(&order)).await.json();
+    assert_eq!((&shown["total"], &shown["charges"][0]["title"]), (&gbp(895), &json!("Royal Mail")));
+    assert_eq!(shown["lines"][0]["tax"], gbp(83));
+
+    let large = api.cart(&[("A", 3)]).await;
+    let mut buyer = self::buyer(&large, "card");
+    buyer["shipping"] = json!("standard");
+    let order = api.send(post("/v1/checkouts", &buyer).key(&fresh_key()).patient()).await.expect(201);
+    let id = order.text_of("order");
+    api.until(&format!("/v1/orders/{id}"), "status", "held").await;
+    api.authorize(&order.text_of("payment"), "tok_approve").await.expect(200);
+    api.send(post(&format!("/v1/orders/{id}/release"), &json!({}))).await.expect(200);
+    api.until(&format!("/v1/orders/{id}"), "status", "confirmed").await;
 }

@@ -131,8 +131,39 @@ impl Money {
     }
 }
 
+impl FromStr for Money {
+    type Err = Invalid;
+
+    /// As people write it: `12.50 GBP`, with exactly the currency's digits.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("amount of money", text, "such as 12.50 GBP, with the currency's digits");
+        let (number, currency) = text.trim().split_once(' ').ok_or_else(wrong)?;
+        let currency: Currency = currency.trim().parse()?;
+        let amount = number.replace('.', "").parse().map_err(|_| wrong())?;
+        let money = Self { amount, currency };
+        if money.decimal() == number { Ok(money) } else { Err(wrong()) }
+    }
+}
+
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.amount, self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_read_as_it_is_written() {
+        for text in ["12.50 GBP", "0.05 EUR", "-3.00 GBP", "500 JPY", "1.234 KWD"] {
+            let money: Money = text.parse().unwrap();
+            assert_eq!(format!("{} {}", money.decimal(), money.currency), text);
+        }
+        for text in ["12.5 GBP", "12 GBP", "5.00 JPY", "12.50", "12.50 gbp", "1,000.00 GBP", "", "+1.00 GBP"]
+        {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
     }
 }

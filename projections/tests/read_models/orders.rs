@@ -120,6 +120,7 @@ async fn an_edited_order_shows_its_lines_and_total_of_now() {
     let world = World::new().await;
     let mut placed = placement("x", at(0));
     placed.charges = vec![charge("POST", 300)];
+    placed.payment = Some(terms("p"));
     world.run("o", Command::Place(placed)).await;
     world.run("o", Command::Confirm {}).await;
     let edit = || "e".parse().unwrap();

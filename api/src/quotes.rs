@@ -1,0 +1,85 @@
+//! What a cart comes to with tax and shipping, from the shop's tables.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use domain::{
+    cart::{Cart, Line},
+    pricing::{self, Quote, Unquotable},
+    value::{CartId, Text},
+};
+use projections::Fresh;
+use serde::{Deserialize, Serialize};
+use store::executor::Token;
+
+use crate::{
+    Shop, carts,
+    extract::{Json, Path},
+    freshness,
+    problem::Problem,
+    text::{Country, Short},
+};
+
+/// Where it goes, and how.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    country: Country,
+    /// The code of a shipping method; without it, shipping is not quoted.
+    #[serde(default)]
+    shipping: Option<Short>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    cart: CartId,
+    lines: Vec<Line>,
+    /// The tax of each line, in their order, shipping, and what is to be paid.
+    quote: Quote,
+}
+
+/// `POST /v1/carts/{id}/quote`: changes nothing.
+pub async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(id): Path<CartId>,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Problem> {
+    let head = shop.log.head().await?;
+    let reflects = Token { incarnation: head.incarnation, position: head.position };
+    let cart = carts::folded(&carts::history(&shop, &id).await?);
+    let Cart::Open(basket) = &cart else {
+        return Err(Problem::new("cart.not_open", "the cart was never opened, or is open no longer"));
+    };
+    let shipping = wanted.shipping.map(Text::from);
+    let quote = quoted(&shop, &cart, &Text::from(wanted.country), shipping.as_ref())?;
+    let quote =
+        quote.ok_or_else(|| Problem::new("checkout.no_tables", "the shop has set no tax or shipping"))?;
+    let value = Answer { cart: id, lines: basket.lines.clone(), quote };
+    Ok(freshness::answer(Fresh { value, reflects }))
+}
+
+/// The quote for a cart; none where the shop has no tables, or the cart is not open.
+///
+/// # Errors
+/// `checkout.not_shipped_there`, `checkout.too_much_to_ship`, `cart.bad_total`.
+pub fn quoted(
+    shop: &Shop,
+    cart: &Cart,
+    country: &Text,
+    shipping: Option<&Text>,
+) -> Result<Option<Quote>, Problem> {
+    let (Some(tables), Cart::Open(basket)) = (&shop.settings.pricing, cart) else {
+        return match shipping {
+            Some(_) => Err(Problem::new("checkout.no_tables", "the shop has set no tax or shipping")),
+            None => Ok(None),
+        };
+    };
+    pricing::quote(tables, country, shipping, basket.currency, &basket.lines).map(Some).map_err(|error| {
+        let code = match error {
+            Unquotable::NoSuchMethod { .. } => "checkout.not_shipped_there",
+            Unquotable::TooMuch { .. } => "checkout.too_much_to_ship",
+            Unquotable::BadTotal => "cart.bad_total",
+        };
+        Problem::new(code, error.to_string())
+    })
+}
