@@ -66,8 +66,9 @@ impl Words {
     fn put(&mut self, value: &mut Json, shape: &Shape, name: &str) {
         match (shape, value) {
             (Shape::Struct("Sealed", _), value) if value.is_object() => {
-                let number = self.known.len() + 1;
-                let word = self.known.entry(value.to_string()).or_insert_with(|| format!("{name}-{number}"));
+                let prefix = format!("{name}-");
+                let number = self.known.values().filter(|word| word.starts_with(&prefix)).count() + 1;
+                let word = self.known.entry(value.to_string()).or_insert_with(|| format!("{prefix}{number}"));
                 *value = json!({"subject": "scenario", "sealed": word});
             }
             (Shape::Option(inner) | Shape::Named(_, inner), value) => self.put(value, inner, name),

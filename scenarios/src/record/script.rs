@@ -185,7 +185,9 @@ impl Script {
             self.line("Given", &format!("it is {}", time_text(at)));
         } else if ms > 0 {
             self.when();
-            self.line("When", &format!("{} pass", span(ms)));
+            let span = span(ms);
+            let verb = if span.starts_with("1 ") { "passes" } else { "pass" };
+            self.line("When", &format!("{span} {verb}"));
             self.world.pass(ms).await?;
             self.now = at;
         }
@@ -222,7 +224,10 @@ impl Script {
         self.line(if given { "Given" } else { "When" }, text);
         if let (Answer::Accepted(events), false) = (answer, given) {
             for (came, event) in events.iter().zip(&group.events) {
-                self.line("Then", &agreed(&group.stream, event, came));
+                let text = agreed(&group.stream, event, came);
+                // It is the command's own stream.
+                let prefix = format!("{}: ", group.stream);
+                self.line("Then", text.strip_prefix(&prefix).unwrap_or(&text));
             }
         }
         Ok(())
