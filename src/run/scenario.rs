@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::mpsc,
     time::Duration,
 };
 
@@ -22,6 +21,8 @@ use store::{
 };
 
 use super::{FAILED, FINE, Failure, WRONG_INPUT};
+use tokio::sync::mpsc;
+
 use crate::{
     cli::{Level, RecordArgs, ScenarioArgs, ScenarioCommand},
     ground::{Ground, ServersOnly},
@@ -75,9 +76,16 @@ pub async fn run(
     match command {
         ScenarioCommand::Run(args) => {
             let stage = Stage::open(args.level, settings, data).await?;
-            let ended = match args.watch {
-                true => watch(&args, &stage).await,
-                false => play(&args, &stage, json).await.map_err(Failure::from),
+            let playing = async {
+                match args.watch {
+                    true => watch(&args, &stage).await,
+                    false => play(&args, &stage, json).await.map_err(Failure::from),
+                }
+            };
+            // What was laid is taken away in any case.
+            let ended = tokio::select! {
+                ended = playing => ended,
+                stopped = tokio::signal::ctrl_c() => stopped.map(|()| FAILED).map_err(Failure::from),
             };
             stage.close().await?;
             ended
@@ -264,7 +272,7 @@ fn problems(suite: &Suite, json: bool) -> u8 {
 
 /// Plays, and plays again whenever a scenario file changes, until the program is stopped.
 async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
-    let (changed, changes) = mpsc::channel();
+    let (changed, mut changes) = mpsc::unbounded_channel();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let told = event.is_ok_and(|event| {
             !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_feature(path))
@@ -287,10 +295,10 @@ async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
             println!("{error}");
         }
         println!("Watching; Ctrl-C ends.");
-        if changes.recv().is_err() {
+        if changes.recv().await.is_none() {
             return Ok(FINE);
         }
-        while changes.recv_timeout(QUIET).is_ok() {}
+        while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
         println!();
     }
 }
