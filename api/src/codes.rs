@@ -56,6 +56,7 @@ codes! {
     "order.cancellation_exists" CONFLICT "The cancellation is of other units",
     "order.shipment_exists" CONFLICT "The shipment is another one",
     "order.no_such_shipment" NOT_FOUND "There is no such shipment",
+    "order.no_terms" CONFLICT "Nobody pays the order",
     "order.edit_open" CONFLICT "The order is being edited",
     "order.edit_committed" CONFLICT "The edit is being made",
     "order.edit_not_committed" CONFLICT "The edit is not committed",

@@ -95,6 +95,7 @@ pub const POLICIES: &[Policy] = &[
     inventory_item::policy::RESERVATION_EXPIRY,
     invoice_book::policy::CREDIT_NOTES,
     invoice_book::policy::NUMBERS,
+    order::policy::ALLOWANCES,
     order::policy::RESTOCK,
     payment::policy::SURPLUS,
 ];

@@ -76,3 +76,19 @@ Feature: The purchase limit at the checkout
     When cart "C9": CheckOut {order: O9, payment: P9, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}
     Then CheckedOut {customer: ada, ..}
     And eventually order "O9": Cancelled {reason: purchase_limit, ..}
+
+  Scenario: A console that is called off before it ships may be bought again
+    Given payment "P1": Authorize {attempt: A1, token: tok_approve}
+    When order "O1": CancelLines {cancellation: X1, lines: [{line: 0, quantity: 1}]}
+    Then LinesCancelled {customer: ada, ..}
+    And order "O1" wants allowance "ada:PS5": GiveBack {order: O1, quantity: 1}
+    And eventually allowance "ada:PS5": GivenBack {order: O1, quantity: 1}
+
+  Scenario: A console that came back broken counts no longer, whoever broke it
+    Given payment "P1": Authorize {attempt: A1, token: tok_approve}
+    And order "O1": Ship {shipment: S1, carrier: Courier, lines: [{line: 0, quantity: 2}]}
+    And order "O1": RequestReturn {return_id: R1, lines: [{line: 0, quantity: 1}], reason: broken}
+    And order "O1": ApproveReturn {return_id: R1}
+    When order "O1": ReceiveReturn {return_id: R1, lines: [{line: 0, quantity: 1, disposition: write_off}], issued_at: now}
+    Then ReturnReceived
+    And eventually allowance "ada:PS5": GivenBack {order: O1, quantity: 1}

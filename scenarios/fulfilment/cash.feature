@@ -29,6 +29,17 @@ Feature: Cash is collected at the door
     Then Delivered {value: 30.00 GBP, ..}
     And eventually payment "P1": Captured {amount: 30.00 GBP, ..}
 
+  Scenario: The parcel that was paid stays paid when another one is refused at the door
+    Given order "O1": Ship {shipment: S1, carrier: Courier, lines: [{line: 0, quantity: 3}]}
+    And order "O1": Ship {shipment: S2, carrier: Courier, lines: [{line: 1, quantity: 1}]}
+    And order "O1": Deliver {shipment: S2}
+    And order "O1": RequestReturn {return_id: R1, lines: [{line: 0, quantity: 3}], reason: refused at the door}
+    And order "O1": ApproveReturn {return_id: R1}
+    When order "O1": ReceiveReturn {return_id: R1, lines: [{line: 0, quantity: 3, disposition: restock}], issued_at: now}
+    Then ReturnReceived {value: 30.00 GBP, delivered: 0.00 GBP, ..}
+    And never payment "P1": Refunded
+    And eventually order "O1": ReturnRefunded {return_id: R1, amount: 0.00 GBP}
+
   Scenario: Nobody pays at the door for what was cancelled
     Given order "O1": CancelLines {cancellation: X1, lines: [{line: 0, quantity: 2}]}
     And order "O1": Ship {shipment: S1, carrier: Courier, lines: [{line: 0, quantity: 1}, {line: 1, quantity: 1}]}

@@ -176,3 +176,11 @@ Feature: What is on an order changes before anything ships
     Then EditCommitted {total: 1.21 GBP, previous_total: 4.82 GBP, ..}
     And eventually order "O2": EditApplied {lines: [{sku: MUG, title: Mug, quantity: 1, unit_price: 1.00 GBP, tax: 0.21 GBP}], total: 1.21 GBP, ..}
     And eventually payment "P3": Refunded {amount: 3.61 GBP, ..}
+
+  Scenario: An order that nobody pays is not edited, for nobody could settle the difference
+    Given cart "C2":
+      | Open    | {currency: GBP}                                                                   |
+      | AddLine | {line: {sku: CUP, product: P3, title: Sample, quantity: 1, unit_price: 0.00 GBP}} |
+    And cart "C2": CheckOut {order: O2, payment: P2, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}
+    When order "O2": BeginEdit {edit: E1}
+    Then refused: order.no_terms

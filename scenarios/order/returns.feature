@@ -48,6 +48,7 @@ Feature: Goods come back
       | restock   | [{sku: MUG, quantity: 1}]                                                                                 |
       | lines     | [{line: 0, quantity: 1, disposition: restock}, {line: 0, quantity: 2, disposition: write_off}]            |
       | value     | 30.00 GBP                                                                                                 |
+      | delivered | 0.00 GBP                                                                                                  |
       | credit    | {source: {cart: C1}, lines: [{sku: MUG, quantity: 3, unit_price: 10.00 GBP}], charges: [], prices_include_tax: true} |
       | issued_at | now                                                                                                       |
     And order "O1" wants stock of "MUG": Adjust {delta: 1, reason: returned, reference: R1}

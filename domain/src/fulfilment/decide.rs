@@ -80,14 +80,17 @@ impl Books {
                 events.push(Event::BalanceChanged { due: nothing, keep: nothing, complete: true });
                 events
             }
-            Command::ReturnReceived { return_id, value, credit, at } => vec![
-                Event::ReturnNoted { return_id: return_id.clone(), value: self.to_give_back(value) },
-                self.came_back(value),
-                Event::CreditNoteDue {
-                    note: return_id.into(),
-                    credit: credit.issued(self.order.clone(), at),
-                },
-            ],
+            Command::ReturnReceived { return_id, value, delivered, credit, at } => {
+                // Cash was only due for what had arrived.
+                let cash = self.terms.method == Method::CashOnDelivery;
+                let due = if cash { delivered } else { value };
+                let credit = credit.issued(self.order.clone(), at);
+                vec![
+                    Event::ReturnNoted { return_id: return_id.clone(), value: self.to_give_back(due) },
+                    self.came_back(value, due),
+                    Event::CreditNoteDue { note: return_id.into(), credit },
+                ]
+            }
             Command::PaymentAuthorized { payment, amount, at } => self.authorized(payment, amount, at),
             Command::PaymentCaptured { payment, capture, amount, .. } => {
                 vec![Event::CaptureNoted { payment, capture, amount }]
@@ -154,11 +157,11 @@ impl Books {
         self.worth(self.money(keep), self.complete || complete && collected)
     }
 
-    /// What came back, or was given away, was due since it was shipped or delivered. Where it never was, as with cash
-    /// that nobody was handed, nothing is due below zero.
-    fn came_back(&self, value: Money) -> Event {
-        let less = |money: Money| self.money(money.amount.saturating_sub(value.amount).max(0));
-        Event::BalanceChanged { due: less(self.due), keep: less(self.keep), complete: self.complete }
+    /// The order is worth less by what came back or was given away, and `due` of it is no longer due.
+    fn came_back(&self, value: Money, due: Money) -> Event {
+        let less = |money: Money, by: Money| self.money(money.amount.saturating_sub(by.amount).max(0));
+        let (due, keep) = (less(self.due, due), less(self.keep, value));
+        Event::BalanceChanged { due: self.money(due.amount.min(keep.amount)), keep, complete: self.complete }
     }
 
     /// What the buyer gets for units of that worth: what was due for them, less what was never taken. A capture that has
@@ -182,7 +185,7 @@ impl Books {
         let ours = matches!(&self.pending, Some(Pending::Refund { payment: asked, refund: known })
             if *asked == payment && *known == refund);
         let noted = Event::RefundNoted { payment, refund, amount };
-        if ours { vec![noted] } else { vec![noted, self.came_back(amount)] }
+        if ours { vec![noted] } else { vec![noted, self.came_back(amount, amount)] }
     }
 
     fn failed(&self, what: Pending) -> Vec<Event> {

@@ -33,8 +33,8 @@ fn order_input(Fact { id, at, .. }: Fact<'_>, event: &order::Event) -> Option<(O
             Command::LinesCancelled { note: cancellation.into(), value, complete, credit, at }
         }
         Event::Cancelled { confirmed: true, terms: Some(_), .. } => Command::Cancelled { at },
-        Event::ReturnReceived { return_id, value, terms: Some(_), credit, issued_at, .. } => {
-            Command::ReturnReceived { return_id, value, credit, at: issued_at }
+        Event::ReturnReceived { return_id, value, delivered, terms: Some(_), credit, issued_at, .. } => {
+            Command::ReturnReceived { return_id, value, delivered, credit, at: issued_at }
         }
         Event::EditCommitted {
             edit,

@@ -116,8 +116,8 @@ pub enum Command {
     },
     /// The order was called off.
     Cancelled { at: Time },
-    /// Units came back.
-    ReturnReceived { return_id: ReturnId, value: Money, credit: CreditDue, at: Time },
+    /// Units came back; `delivered` is the worth of those that had arrived.
+    ReturnReceived { return_id: ReturnId, value: Money, delivered: Money, credit: CreditDue, at: Time },
     /// An edit is wanted.
     EditCommitted(EditPlan),
     /// The order is what the edit made of it.

@@ -54,6 +54,9 @@ impl Book {
         if !self.shipments.is_empty() {
             return Err(Refusal::AlreadyShipped);
         }
+        if self.terms().is_none() {
+            return Err(Refusal::NoTerms);
+        }
         has_room(self.edits_ended.len())?;
         Ok(vec![Event::EditBegun { edit }])
     }

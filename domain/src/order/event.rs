@@ -6,7 +6,7 @@ use super::{
     CancelReason, Change, CreditDue, CreditNoteIssued, EditFailure, Line, Placed, ReceivedUnits, SkuUnits,
     Terms, Units,
 };
-use crate::value::{CancellationId, EditId, Money, PaymentId, ReturnId, ShipmentId, Text, Time};
+use crate::value::{CancellationId, CustomerId, EditId, Money, PaymentId, ReturnId, ShipmentId, Text, Time};
 
 /// What happened to an order. Whatever is worth money carries the amount and who pays it, so that a follower need not
 /// look it up.
@@ -53,6 +53,8 @@ pub enum Event {
         note: Option<Text>,
         units: Vec<SkuUnits>,
         value: Money,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer: Option<CustomerId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<Terms>,
         complete: bool,
@@ -123,12 +125,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Text>,
     },
-    /// They came, and the return is closed; `restock` goes back to stock, `value` to the buyer.
+    /// They came, and the return is closed; `restock` goes back to stock, `value` to the buyer as far as it was paid.
+    /// `delivered` is the part of it that had arrived: units that never did are the first to come back.
     ReturnReceived {
         return_id: ReturnId,
         restock: Vec<SkuUnits>,
         lines: Vec<ReceivedUnits>,
         value: Money,
+        delivered: Money,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<Terms>,
         credit: CreditDue,

@@ -4,11 +4,11 @@ use std::num::NonZeroI32;
 
 use super::{Event, SkuUnits};
 use crate::{
-    AggregateType::InventoryItem,
-    AnyEvent,
+    AggregateType::{self, InventoryItem},
+    AnyEvent, allowance,
     inventory_item::{AdjustReason, Command},
     process::{Fact, Issue, Policy},
-    value::{ReservationId, Text},
+    value::{OrderId, ReservationId, Text},
 };
 
 /// The policy `restock`: of cancelled lines, of a cancelled order, of a return.
@@ -28,6 +28,34 @@ fn issues(Fact { id, event, .. }: Fact<'_>) -> Vec<Issue> {
         }
         _ => vec![],
     }
+}
+
+/// The policy `allowances`: units that a customer no longer buys, or has given back, count no longer against what one
+/// customer may buy. Where nothing is limited, nothing was claimed, and nothing happens.
+pub const ALLOWANCES: Policy =
+    Policy { name: "allowances", issues: allowances, wants: &[(AggregateType::Allowance, "GiveBack")] };
+
+fn allowances(Fact { id, event, .. }: Fact<'_>) -> Vec<Issue> {
+    let AnyEvent::Order(event) = event else {
+        return vec![];
+    };
+    let (customer, units): (_, Vec<_>) = match event {
+        Event::LinesCancelled { customer, units, .. } => {
+            (customer, units.iter().map(|units| (&units.sku, units.quantity)).collect())
+        }
+        Event::ReturnReceived { credit, .. } => {
+            (&credit.customer, credit.lines.iter().map(|line| (&line.sku, line.quantity)).collect())
+        }
+        _ => return vec![],
+    };
+    let (Some(customer), Ok(order)) = (customer, OrderId::new(id)) else {
+        return vec![];
+    };
+    let give_back = |(sku, quantity)| {
+        let command = allowance::Command::GiveBack { order: order.clone(), quantity: Some(quantity) };
+        Issue::command(&allowance::id(customer, sku), command)
+    };
+    units.into_iter().map(give_back).collect()
 }
 
 fn put_back(order: &str, units: &SkuUnits) -> Option<Issue> {

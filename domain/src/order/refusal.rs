@@ -78,6 +78,10 @@ pub enum Refusal {
     #[error("the order has no shipment {shipment}")]
     #[serde(rename = "order.no_such_shipment")]
     NoSuchShipment { shipment: ShipmentId },
+    /// Nobody pays it, so nobody settles what a change of it costs more or less.
+    #[error("the order has no payment that a change could be settled with")]
+    #[serde(rename = "order.no_terms")]
+    NoTerms,
     /// Somebody is changing it.
     #[error("edit {edit} is open")]
     #[serde(rename = "order.edit_open")]
@@ -159,6 +163,7 @@ impl crate::Refusal for Refusal {
         "order.cancellation_exists",
         "order.shipment_exists",
         "order.no_such_shipment",
+        "order.no_terms",
         "order.edit_open",
         "order.edit_committed",
         "order.edit_not_committed",
@@ -195,6 +200,7 @@ impl crate::Refusal for Refusal {
             Self::CancellationExists { .. } => "order.cancellation_exists",
             Self::ShipmentExists { .. } => "order.shipment_exists",
             Self::NoSuchShipment { .. } => "order.no_such_shipment",
+            Self::NoTerms => "order.no_terms",
             Self::EditOpen { .. } => "order.edit_open",
             Self::EditCommitted { .. } => "order.edit_committed",
             Self::EditNotCommitted { .. } => "order.edit_not_committed",

@@ -1,11 +1,11 @@
 //! Units come back: asked for, approved, received, refunded.
 
 use super::{
-    Book, Disposition, Event, ReceivedUnits, Refusal, Return, ReturnStage, Units,
-    entry::{Entry, merged, sum},
+    Book, Count, Disposition, Event, ReceivedUnits, Refusal, Return, ReturnStage, Units,
+    entry::{Entry, Part, merged, sum},
     shipping::has_room,
 };
-use crate::value::{Money, Quantity, ReturnId, Text, Time};
+use crate::value::{Money, Quantity, ReturnId, Text, Time, part};
 
 impl Book {
     fn known_return(&self, id: &ReturnId) -> Result<&Return, Refusal> {
@@ -81,11 +81,22 @@ impl Book {
             return_id,
             restock: self.by_sku(kept.map(ReceivedUnits::units)),
             value: self.money(sum(&parts)),
+            delivered: self.money(parts.iter().fold(0, |sum, part| sum.saturating_add(self.arrived(part)))),
             terms: self.terms(),
             credit: self.credit(&parts, vec![]),
             lines,
             issued_at,
         }])
+    }
+
+    /// What those units of a part are worth that had arrived; those that never did are the first to come back.
+    fn arrived(&self, Part { units, share }: &Part) -> i64 {
+        let count = usize::try_from(units.line).ok().and_then(|line| self.counts().nth(line));
+        let on_the_way = count.map_or(0, |Count { shipped, delivered, returned, .. }| {
+            shipped.saturating_sub(returned).saturating_sub(delivered)
+        });
+        let quantity = units.quantity.get();
+        part(share.value, quantity, on_the_way.min(quantity), quantity)
     }
 
     pub(super) fn record_refund(&self, return_id: ReturnId, amount: Money) -> Result<Vec<Event>, Refusal> {

@@ -100,6 +100,7 @@ impl Book {
             units: self.by_sku(lines.iter().copied()),
             lines,
             value: self.money(sum(&parts).saturating_add(charges)),
+            customer: self.placement().customer.clone(),
             terms: self.terms(),
             complete,
             credit: self.invoice.map(|_| self.credit(&parts, listed)),

@@ -104,9 +104,9 @@ fn worth(world: &World, order: usize) -> (i64, i64) {
             Event::Shipped { value, .. } if !cash && !at_once => due += value.amount,
             Event::Delivered { value, .. } if cash => due += value.amount,
             Event::LinesCancelled { value, .. } => keep -= value.amount,
-            Event::ReturnReceived { value, .. } => {
+            Event::ReturnReceived { value, delivered, .. } => {
                 keep -= value.amount;
-                due = (due - value.amount).max(0);
+                due = (due - if cash { delivered.amount } else { value.amount }).max(0);
             }
             Event::EditApplied { total, .. } => keep = total.amount,
             Event::Cancelled { .. } => keep = 0,

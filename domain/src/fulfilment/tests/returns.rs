@@ -15,7 +15,7 @@ fn start(method: Method) -> Command {
     Command::Start { order: named("o-1"), terms, total: pounds(50), at: NOW }
 }
 
-fn received(value: i64) -> Command {
+fn received(value: i64, delivered: i64) -> Command {
     let credit = CreditDue {
         customer: None,
         source: Source::Cart(named("c-1")),
@@ -24,7 +24,13 @@ fn received(value: i64) -> Command {
         prices_include_tax: true,
         country: None,
     };
-    Command::ReturnReceived { return_id: named("r-1"), value: pounds(value), credit, at: NOW }
+    Command::ReturnReceived {
+        return_id: named("r-1"),
+        value: pounds(value),
+        delivered: pounds(delivered),
+        credit,
+        at: NOW,
+    }
 }
 
 fn captured(amount: i64) -> Command {
@@ -46,7 +52,7 @@ fn noted(events: &[Event]) -> Option<i64> {
 #[test]
 fn goods_that_were_never_paid_at_the_door_are_worth_no_money_back() {
     let shipped = Command::Shipped { value: pounds(50), complete: true, at: NOW };
-    let events = caused::<Fulfilment>(vec![start(Method::CashOnDelivery), shipped, received(50)]);
+    let events = caused::<Fulfilment>(vec![start(Method::CashOnDelivery), shipped, received(50, 0)]);
     assert_eq!(noted(&events), Some(0));
     assert!(!events.iter().any(|event| matches!(event, Event::RefundDue { .. })));
 }
@@ -54,14 +60,14 @@ fn goods_that_were_never_paid_at_the_door_are_worth_no_money_back() {
 #[test]
 fn a_payment_of_which_nothing_can_be_earned_any_more_is_let_go() {
     let shipped = Command::Shipped { value: pounds(50), complete: true, at: NOW };
-    let events = caused::<Fulfilment>(vec![start(Method::CashOnDelivery), shipped, received(50)]);
+    let events = caused::<Fulfilment>(vec![start(Method::CashOnDelivery), shipped, received(50, 0)]);
     assert!(matches!(events.last(), Some(Event::ReleaseDue { .. })), "{events:?}");
 }
 
 #[test]
 fn goods_that_were_paid_are_worth_what_was_paid_for_them() {
     let shipped = Command::Shipped { value: pounds(30), complete: false, at: NOW };
-    let events = caused::<Fulfilment>(vec![start(Method::Card), shipped, captured(30), received(20)]);
+    let events = caused::<Fulfilment>(vec![start(Method::Card), shipped, captured(30), received(20, 0)]);
     assert_eq!(noted(&events), Some(20));
 }
 
@@ -69,6 +75,18 @@ fn goods_that_were_paid_are_worth_what_was_paid_for_them() {
 fn goods_whose_money_was_never_taken_are_worth_what_was_taken_besides() {
     let shipped = Command::Shipped { value: pounds(30), complete: false, at: NOW };
     let failed = Command::CaptureFailed { payment: named("p-1"), capture: named("due-1"), at: NOW };
-    let events = caused::<Fulfilment>(vec![start(Method::Card), shipped, failed, received(20)]);
+    let events = caused::<Fulfilment>(vec![start(Method::Card), shipped, failed, received(20, 0)]);
     assert_eq!(noted(&events), Some(0));
+}
+
+#[test]
+fn the_parcel_that_was_paid_stays_paid_when_another_is_refused_at_the_door() {
+    let shipped = Command::Shipped { value: pounds(50), complete: true, at: NOW };
+    let delivered = Command::Delivered { value: pounds(20), complete: false, at: NOW };
+    let paid = vec![start(Method::CashOnDelivery), shipped, delivered, captured(20)];
+    let refused = caused::<Fulfilment>([paid.clone(), vec![received(30, 0)]].concat());
+    assert_eq!(noted(&refused), Some(0));
+    assert!(!refused.iter().any(|event| matches!(event, Event::RefundDue { .. })), "{refused:?}");
+    let brought_back = caused::<Fulfilment>([paid, vec![received(20, 20)]].concat());
+    assert_eq!(noted(&brought_back), Some(20));
 }
