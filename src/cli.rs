@@ -89,6 +89,20 @@ pub enum ScenarioCommand {
     Run(ScenarioArgs),
     /// Say which events, refusals and commands of process managers no scenario sees.
     Coverage,
+    /// Print what really happened, as a scenario file.
+    Record(RecordArgs),
+}
+
+/// Which history is recorded.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct RecordArgs {
+    /// An order, with its cart, checkout, payments, fulfilment and invoice, and what it meant for the stock.
+    #[arg(long, value_name = "ID")]
+    pub order: Option<String>,
+    /// A stream of the log, such as cart-C1. Repeatable.
+    #[arg(long = "stream", value_name = "TYPE-ID")]
+    pub streams: Vec<String>,
 }
 
 /// Which scenarios are played, and how.

@@ -14,7 +14,7 @@ use store::{
     broker::{BrokerError, NatsBroker, NatsOptions},
     engine::{Engine, Parts},
     executor::Limits,
-    log::LogError,
+    log::{LogError, PostgresLog},
     ports::{Ids as _, Machine},
     schema::{self, Fitness, SchemaError},
     secrets::{MasterKey, MasterKeyError},
@@ -210,6 +210,18 @@ impl Ground {
             limits: Limits::default(),
         };
         Ok(Engine::start(parts).await?)
+    }
+
+    /// The log alone, to be read.
+    ///
+    /// # Errors
+    /// When it cannot be reached or is not there.
+    pub async fn log(&self) -> Result<PostgresLog, GroundError> {
+        let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
+        match schema::fitness(&pool).await? {
+            Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
+            Fitness::Fit | Fitness::MayChangeEvents => Ok(PostgresLog::new(pool)),
+        }
     }
 
     /// Where read models are written.

@@ -5,5 +5,6 @@
 mod import {
     mod ground;
     mod input;
+    mod recorded;
     mod replay;
 }

@@ -8,6 +8,7 @@ pub mod expect;
 pub mod feature;
 pub mod junit;
 pub mod pattern;
+pub mod record;
 pub mod report;
 pub mod run;
 mod source;

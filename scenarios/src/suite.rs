@@ -147,10 +147,13 @@ impl Scenario {
 /// Plays in memory, where nothing is ever waited for.
 #[must_use]
 pub fn in_memory(play: &Play) -> Outcome {
-    let mut world = DomainWorld::default();
-    let mut played = pin!(run::play(play, &mut world));
-    match played.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Outcome::default(),
+    at_once(run::play(play, &mut DomainWorld::default())).unwrap_or_default()
+}
+
+/// What comes of something that waits for nothing.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::mpsc,
     time::Duration,
 };
 
@@ -11,16 +10,22 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use scenarios::{
     coverage::{Coverage, Excuses},
     junit,
+    record::{self, LoadError, RecordError, Wanted},
     report::{Played, Report, Tags},
     suite::{FOLDER, Suite, Unreadable},
     world::{self, PlaceError, Places, Servers},
 };
-use store::ports::{Ids as _, Machine};
+use store::{
+    log::StreamId,
+    ports::{Ids as _, Machine},
+};
 
 use super::{FAILED, FINE, Failure, WRONG_INPUT};
+use tokio::sync::mpsc;
+
 use crate::{
-    cli::{Level, ScenarioArgs, ScenarioCommand},
-    ground::ServersOnly,
+    cli::{Level, RecordArgs, ScenarioArgs, ScenarioCommand},
+    ground::{Ground, ServersOnly},
     settings::Settings,
 };
 
@@ -36,6 +41,15 @@ pub enum ScenarioError {
     /// What was laid for them cannot be taken away.
     #[error("taking the scenarios' tables away: {0}")]
     Place(#[from] PlaceError),
+    /// A stream that is called otherwise.
+    #[error("{0:?} is not a stream such as order-O1: an aggregate's type, a hyphen and an id")]
+    NoStream(String),
+    /// The history cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The history is no scenario.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// There is nothing to play.
     #[error("there are no scenarios in {0}")]
     None(String),
@@ -62,13 +76,21 @@ pub async fn run(
     match command {
         ScenarioCommand::Run(args) => {
             let stage = Stage::open(args.level, settings, data).await?;
-            let ended = match args.watch {
-                true => watch(&args, &stage).await,
-                false => play(&args, &stage, json).await.map_err(Failure::from),
+            let playing = async {
+                match args.watch {
+                    true => watch(&args, &stage).await,
+                    false => play(&args, &stage, json).await.map_err(Failure::from),
+                }
+            };
+            // What was laid is taken away in any case.
+            let ended = tokio::select! {
+                ended = playing => ended,
+                stopped = tokio::signal::ctrl_c() => stopped.map(|()| FAILED).map_err(Failure::from),
             };
             stage.close().await?;
             ended
         }
+        ScenarioCommand::Record(args) => record(args, settings, data, json).await,
         ScenarioCommand::Coverage => {
             let suite = load(&[])?;
             if !suite.problems.is_empty() {
@@ -77,6 +99,33 @@ pub async fn run(
             Ok(coverage(&suite, json))
         }
     }
+}
+
+/// Prints a history as a scenario file.
+async fn record(args: RecordArgs, settings: Settings, data: &Path, json: bool) -> Result<u8, Failure> {
+    let (title, wanted) = match args.order {
+        Some(id) => (format!("What happened to order {id}"), Wanted::Order(id)),
+        None => {
+            let streams: Result<Vec<_>, _> = args.streams.iter().map(|stream| stream_id(stream)).collect();
+            (format!("What happened to {}", args.streams.join(", ")), Wanted::Streams(streams?))
+        }
+    };
+    let ground = Ground::prepare(settings, data, false, &|line| eprintln!("{line}")).await?;
+    let recorded = record::load(&ground.log().await?, &wanted).await.map_err(ScenarioError::from)?;
+    let text = record::record(&title, &recorded).map_err(ScenarioError::from)?;
+    if json {
+        println!("{}", serde_json::json!({"ok": true, "events": recorded.len(), "feature": text}));
+    } else {
+        print!("{text}");
+    }
+    Ok(FINE)
+}
+
+/// A stream as the log calls it: `<aggregate_type>-<id>`.
+fn stream_id(text: &str) -> Result<StreamId, ScenarioError> {
+    let named = text.split_once('-').filter(|(_, id)| !id.is_empty());
+    let known = named.and_then(|(name, id)| Some(StreamId::new(name.parse().ok()?, id)));
+    known.ok_or_else(|| ScenarioError::NoStream(text.to_owned()))
 }
 
 async fn play(args: &ScenarioArgs, stage: &Stage, json: bool) -> Result<u8, ScenarioError> {
@@ -223,7 +272,7 @@ fn problems(suite: &Suite, json: bool) -> u8 {
 
 /// Plays, and plays again whenever a scenario file changes, until the program is stopped.
 async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
-    let (changed, changes) = mpsc::channel();
+    let (changed, mut changes) = mpsc::unbounded_channel();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let told = event.is_ok_and(|event| {
             !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_feature(path))
@@ -246,10 +295,10 @@ async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
             println!("{error}");
         }
         println!("Watching; Ctrl-C ends.");
-        if changes.recv().is_err() {
+        if changes.recv().await.is_none() {
             return Ok(FINE);
         }
-        while changes.recv_timeout(QUIET).is_ok() {}
+        while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
         println!();
     }
 }

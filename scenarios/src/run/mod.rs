@@ -7,6 +7,7 @@ mod told;
 use domain::AnyCommand;
 use uuid::Uuid;
 
+pub(crate) use self::told::parts;
 use self::told::{told_entry, told_event, told_refusal};
 use crate::{
     bind::{Act, Play, See, Step},

@@ -19,7 +19,7 @@ pub(super) fn wishes(issued: &[(Stream, AnyCommand)]) -> Vec<String> {
     issued.iter().map(|(to, command)| told_command(to, command)).collect()
 }
 
-pub(super) fn parts(event: &AnyEvent) -> (String, Json) {
+pub(crate) fn parts(event: &AnyEvent) -> (String, Json) {
     untagged(serde_json::to_value(event).unwrap_or_default())
 }
 

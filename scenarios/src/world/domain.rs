@@ -144,6 +144,11 @@ impl World for DomainWorld {
 }
 
 impl DomainWorld {
+    /// What a stream's events add up to.
+    pub(crate) fn state(&self, stream: &Stream) -> AnyState {
+        self.states.get(stream).cloned().unwrap_or_else(|| AnyState::initial(stream.aggregate_type))
+    }
+
     /// Lets everything happen that is due until then.
     fn until(&mut self, end: Time) -> Result<(), Stuck> {
         self.commands = 0;

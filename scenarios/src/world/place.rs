@@ -64,7 +64,6 @@ pub enum PlaceError {
 
 /// A place: empty tables that nobody else uses.
 pub(super) struct Place {
-    prefix: String,
     owner: PgPool,
     pub(super) log: PgPool,
     keys: PgPool,
@@ -77,13 +76,11 @@ pub(super) struct Place {
 impl Place {
     /// Lays the tables.
     pub(super) async fn lay(servers: &Servers, prefix: String) -> Result<Self, PlaceError> {
-        let Servers { owner_url, app_url, role, nats_url } = servers;
+        let Servers { owner_url, app_url, role, .. } = servers;
         let all = [schema::log_tables(), schema::key_tables(), projections::tables()];
         for tables in &all {
             schema::migrate(owner_url, &prefix, role, tables).await?;
         }
-        let options =
-            NatsOptions { url: nats_url.clone(), prefix: prefix.clone(), bytes_max: STREAM_BYTES_MAX };
         let owner = schema::connect(owner_url, &prefix, "", 1).await?;
         Ok(Self {
             wipe: wipe(&owner, &prefix, &all).await?,
@@ -91,8 +88,7 @@ impl Place {
             log: schema::connect(app_url, &prefix, "", LOG_CONNECTIONS).await?,
             keys: schema::connect(app_url, &prefix, "_keys", 1).await?,
             read: schema::connect(app_url, &prefix, "_read", READ_CONNECTIONS).await?,
-            broker: Arc::new(NatsBroker::connect(&options).await?),
-            prefix,
+            broker: Arc::new(broker(servers, &prefix).await?),
         })
     }
 
@@ -123,18 +119,22 @@ impl Place {
         Ok(self)
     }
 
-    /// Takes it away.
-    pub(super) async fn remove(self) -> Result<(), PlaceError> {
-        let _ = self.broker.delete().await;
-        for pool in [&self.log, &self.keys, &self.read] {
-            pool.close().await;
-        }
+    /// Takes away what was laid under a name, whatever has become of the place.
+    pub(super) async fn remove(servers: &Servers, prefix: &str) -> Result<(), PlaceError> {
+        // There is none where nothing was played over HTTP.
+        let _ = broker(servers, prefix).await?.delete().await;
+        let owner = schema::connect(&servers.owner_url, prefix, "", 1).await?;
         for tables in [schema::log_tables(), schema::key_tables(), projections::tables()] {
-            let drop = format!("DROP SCHEMA {}{} CASCADE", self.prefix, tables.suffix);
-            self.owner.execute(drop.as_str()).await?;
+            let drop = format!("DROP SCHEMA IF EXISTS {prefix}{} CASCADE", tables.suffix);
+            owner.execute(drop.as_str()).await?;
         }
         Ok(())
     }
+}
+
+async fn broker(servers: &Servers, prefix: &str) -> Result<NatsBroker, BrokerError> {
+    let (url, prefix) = (servers.nats_url.clone(), prefix.to_owned());
+    NatsBroker::connect(&NatsOptions { url, prefix, bytes_max: STREAM_BYTES_MAX }).await
 }
 
 /// One transaction that empties every table, and begins another life of the log. Followers keep their fences, which

@@ -81,8 +81,11 @@ impl Places {
     /// # Errors
     /// The database's.
     pub async fn remove(self) -> Result<(), PlaceError> {
-        let places = self.free.into_inner().unwrap_or_else(PoisonError::into_inner);
-        try_join_all(places.into_iter().map(Place::remove)).await.map(drop)
+        drop(self.free);
+        let servers = &self.servers;
+        let names = (1..=self.laid.into_inner()).map(|number| format!("{}_{number}", self.name));
+        let removed = names.map(|name| async move { Place::remove(servers, &name).await });
+        try_join_all(removed).await.map(drop)
     }
 }
 
