@@ -55,7 +55,7 @@ pub async fn load(log: &dyn Log, wanted: &Wanted) -> Result<Vec<Recorded>, LoadE
 
 async fn events(log: &dyn Log, stream: &StreamId) -> Result<Vec<Recorded>, LoadError> {
     let stored = log.load(stream, 0).await?;
-    let decoded = stored.iter().map(|stored| decode(stored));
+    let decoded = stored.iter().map(decode);
     decoded.map(|event| event.map_err(|error| LoadError::Decode(stream.clone(), error))).collect()
 }
 
