@@ -177,3 +177,39 @@ fn moment(time: Time) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.millis()) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_behind_is_told_by_name() {
+        let (checkout, reached) = watch::channel(Reached::default());
+        let (gateway, answering) = watch::channel(Reached::default());
+        let reached = HashMap::from([("checkout", reached), (GATEWAY, answering)]);
+        let workers = Workers { reached, filled: HashMap::new() };
+        let calendar = Calendar::new(Time::from_millis(1_000));
+        let due = Time::from_millis(3_000);
+        let owed = [Owed { due, command_id: None }];
+        let look = Look { head: 7, due: vec!["cart_expiry".into()], answered: 0, aside: vec![] };
+        checkout.send_replace(Reached { position: 5, working: 1 });
+        assert_eq!(
+            workers.busy(&look, &calendar, &owed),
+            [
+                "checkout has read 5 of 7 and works on 1",
+                "gateway has not begun",
+                "gateway has read 0 of 7 and works on 0",
+                "0 answers of the gateway are awaited, 1 should be",
+                "a timer of cart_expiry is due",
+            ]
+        );
+        checkout.send_replace(Reached { position: 7, working: 0 });
+        gateway.send_replace(Reached { position: 7, working: 1 });
+        let quiet = Look { due: vec![], ..look };
+        // The gateway may lie still until its time limit; nobody else waits for the calendar here.
+        assert_eq!(
+            workers.busy(&quiet, &calendar, &owed),
+            ["0 answers of the gateway are awaited, 1 should be"]
+        );
+    }
+}
