@@ -10,6 +10,7 @@ use domain::{
     cart::{Cart, Command, Line, Price, Refusal},
     value::{CartId, Currency, CustomerId, Quantity, Sku, Time},
 };
+use projections::products::Offer;
 use serde::{Deserialize, Serialize};
 use store::{
     executor::ExecuteError,
@@ -230,5 +231,10 @@ pub async fn current_prices(
         return Ok(vec![]);
     }
     let offers = shop.read.variants(&skus, freshness).await?.value;
-    Ok(offers.into_iter().map(|offer| Price { sku: offer.sku, unit_price: offer.price }).collect())
+    let price = |offer: Offer| Price {
+        sku: offer.sku,
+        unit_price: offer.price,
+        purchase_limit: offer.purchase_limit,
+    };
+    Ok(offers.into_iter().map(price).collect())
 }

@@ -101,6 +101,7 @@ codes! {
     "inventory.count_changed" CONFLICT "Something has moved since the count",
     "inventory.insufficient_at" CONFLICT "Fewer units are at that place",
     "inventory.same_location" UNPROCESSABLE_ENTITY "Both places are the same",
+    "inventory.transfer_exists" CONFLICT "The transfer's name is taken",
     "inventory.too_many_locations" CONFLICT "The units lie in too many places",
     "inventory.reservation_exists" CONFLICT "The reservation holds another quantity",
     "inventory.reservation_missing" NOT_FOUND "The reservation holds nothing",

@@ -8,7 +8,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{AggregateType, AnyCommand, inventory_item, payment, process::process_of};
+use domain::{
+    AggregateType, AnyCommand, cart, inventory_item, order, payment, process::process_of, value::Time,
+};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -106,7 +108,7 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     let scope = [aggregate_type.as_str(), &*aggregate_id];
     let run = call.one_of_many(shop, &scope, &key, &command, expected_version)?;
     let tagged = Value::Object(Map::from_iter([(aggregate_type.as_str().to_owned(), command)]));
-    let command: AnyCommand = serde_json::from_value(tagged)
+    let mut command: AnyCommand = serde_json::from_value(tagged)
         .map_err(|error| Problem::new("request.invalid", format!("command: {error}")))?;
     if !is_for_clients(&command) {
         return Err(Problem::new(
@@ -114,6 +116,7 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
             "this is told by a gateway or a process manager",
         ));
     }
+    is_now(&mut command, shop.clock.now());
     let done = run.execute(shop, &aggregate_id, command).await?;
     Ok(Outcome::Done { receipt: done.receipt(&aggregate_id), replayed: done.replayed })
 }
@@ -130,14 +133,30 @@ pub fn is_for_clients(command: &AnyCommand) -> bool {
                 | payment::Command::RecordRefund { .. }
         )
     );
-    // Their time is the clock's, and their one chance is the manager's.
+    // Their time is the clock's, and their one chance is the manager's; lines that one cart takes another must have let go.
     let wishes_of_the_shop = matches!(
         command,
         AnyCommand::InventoryItem(
             inventory_item::Command::Expire { .. } | inventory_item::Command::PutBack { .. }
+        ) | AnyCommand::Cart(
+            cart::Command::Expire { .. } | cart::Command::TakeLines { .. } | cart::Command::UndoMerge { .. }
         )
     );
     !answers_of_gateways && !wishes_of_the_shop && process_of(command.aggregate_type()).is_none()
+}
+
+/// What time it is, is for the clock to say: a hold that ended by a client's clock would be another buyer's units.
+fn is_now(command: &mut AnyCommand, time: Time) {
+    match command {
+        AnyCommand::InventoryItem(
+            inventory_item::Command::Reserve { now, .. }
+            | inventory_item::Command::Extend { now, .. }
+            | inventory_item::Command::Allocate { now, .. },
+        )
+        | AnyCommand::Order(order::Command::CommitEdit { now, .. }) => *now = time,
+        AnyCommand::Cart(cart::Command::CheckOut { now, .. }) => *now = Some(time),
+        _ => {}
+    }
 }
 
 fn answer(line: usize, outcome: Result<Outcome, Problem>) -> Result<Vec<u8>, serde_json::Error> {

@@ -9,6 +9,30 @@ Feature: One customer buys only so many, over all their orders
       | Open    | {customer: ada, currency: GBP}                                                                     |
       | AddLine | {line: {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP, purchase_limit: 3}} |
 
+  Scenario: A purchase limit that was lowered after the cart was filled counts at the checkout
+    Given cart "C9":
+      | Open    | {customer: eve, currency: GBP}                                                                     |
+      | AddLine | {line: {sku: MUG, product: P1, title: Mug, quantity: 3, unit_price: 15.00 GBP, purchase_limit: 3}} |
+    When cart "C9": CheckOut
+      | order    | O9                                                            |
+      | payment  | P9                                                            |
+      | method   | card                                                          |
+      | delivery | {contact: Eve, address: London, country: GB}                  |
+      | pay_by   | now + 30 minutes                                              |
+      | prices   | [{sku: MUG, unit_price: 15.00 GBP, purchase_limit: 2}]        |
+    Then refused: cart.purchase_limit {sku: MUG, limit: 2}
+    When cart "C9": SetQuantity {sku: MUG, quantity: 2}
+    Then QuantitySet
+    When cart "C9": CheckOut
+      | order    | O9                                                            |
+      | payment  | P9                                                            |
+      | method   | card                                                          |
+      | delivery | {contact: Eve, address: London, country: GB}                  |
+      | pay_by   | now + 30 minutes                                              |
+      | prices   | [{sku: MUG, unit_price: 15.00 GBP, purchase_limit: 2}]        |
+    Then CheckedOut {lines: [{quantity: 2, purchase_limit: 2, ..}], ..}
+    And checkout "O9" wants allowance "eve:MUG": Claim {order: O9, quantity: 2, limit: 2}
+
   Scenario: What a customer orders counts from the moment it is reserved
     When cart "C1": CheckOut {order: O1, payment: P1, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}
     Then CheckedOut

@@ -38,6 +38,21 @@ Feature: What an edit of an order costs more or less
     And eventually payment "P2": Captured {amount: 20.00 GBP, ..}
     And the order "O1" reads {total: 70.00 GBP, edit: none, ..}
 
+  Scenario: Whoever edits an order for a customer may go beyond what one customer may buy
+    Given cart "C2":
+      | Open    | {customer: ada, currency: GBP}                                                                     |
+      | AddLine | {line: {sku: POT, product: P2, title: Pot, quantity: 1, unit_price: 20.00 GBP, purchase_limit: 1}} |
+    And cart "C2": CheckOut {order: O2, payment: P9, method: card, delivery: {contact: Ada, address: London, country: GB}, capture: at_once, pay_by: now + 30 minutes}
+    And payment "P9": Authorize {attempt: A1, token: tok_approve}
+    And order "O2": BeginEdit {edit: E2}
+    And order "O2": StageEdit {edit: E2, changes: [{set_quantity: {line: 0, quantity: 2}}]}
+    When order "O2": CommitEdit {edit: E2, payment: P3, pay_by: now + 30 minutes}
+    Then EditCommitted {add: [{sku: POT, quantity: 1}], ..}
+    When payment "P3": Authorize {attempt: A1, token: tok_approve}
+    Then AuthorizationRequested
+    And eventually order "O2": EditApplied {total: 40.00 GBP, ..}
+    And never order "O2": EditRejected
+
   Scenario: What is taken away is put back and its money given back, without anybody paying anything
     Given order "O1": StageEdit {edit: E1, changes: [{remove_line: {line: 1}}]}
     When order "O1": CommitEdit {edit: E1}

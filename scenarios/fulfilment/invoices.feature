@@ -24,6 +24,15 @@ Feature: Invoices and credit notes of orders that are paid
       | Issued | {number: 1, ..} |
     And the order "O1" reads {status: partially_shipped, invoice: {year: 2026, number: 1, ..}, ..}
 
+  Scenario: Money given away before the first parcel makes nothing on the invoice cheaper
+    Given order "O1": CancelLines {cancellation: X1, lines: [{line: 1, quantity: 1}]}
+    And payment "P1": Capture {capture: K1, amount: 30.00 GBP}
+    And payment "P1": Refund {refund: G1, amount: 5.00 GBP, reason: late}
+    When order "O1": Ship {shipment: S1, carrier: Post, lines: [{line: 0, quantity: 3}]}
+    Then Shipped
+    And eventually fulfilment "O1": BalanceChanged {due: 25.00 GBP, keep: 25.00 GBP, complete: true}
+    And eventually invoice_book "2026": Issued {total: 30.00 GBP, ..}
+
   Scenario: An order that never left takes no number
     When order "O1": Cancel {reason: customer_request}
     Then Cancelled {confirmed: true, ..}

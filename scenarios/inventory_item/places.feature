@@ -24,6 +24,17 @@ Feature: Where units lie, and how many there are
     When stock of "MUG": Transfer {transfer: T2, from: main, to: shop, quantity: 2}
     Then Transferred {transfer: T2, ..}
 
+  Scenario Outline: The name of a transfer stands for one move only
+    Given stock of "MUG": Transfer {transfer: T1, from: main, to: shop, quantity: 2}
+    When stock of "MUG": Transfer {transfer: T1, from: <from>, to: <to>, quantity: <quantity>}
+    Then refused: inventory.transfer_exists {transfer: T1}
+
+    Examples:
+      | from | to    | quantity |
+      | main | shop  | 1        |
+      | main | attic | 2        |
+      | shop | main  | 2        |
+
   Scenario: No more leaves a place than lies there, whatever there is elsewhere
     When stock of "MUG": Transfer {transfer: T1, from: shop, to: main, quantity: 3}
     Then refused: inventory.insufficient_at {location: shop, on_hand: 2, requested: 3}

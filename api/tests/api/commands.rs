@@ -85,3 +85,42 @@ async fn ten_thousand_commands_fit_and_one_more_is_too_many() {
     let log = api.engine.log.head().await.unwrap();
     assert_eq!(log.position, 10_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_shop_tells_itself_is_not_for_clients_to_say() {
+    let api = Api::start().await;
+    let of_cart = |key: &str, command: Value| {
+        json!({ "key": key, "aggregate_type": "cart", "aggregate_id": "C1", "command": command }).to_string()
+    };
+    let lines = [
+        of_cart("a", json!({ "Expire": { "now": 0 } })),
+        of_cart("b", json!({ "UndoMerge": { "into": "C2" } })),
+        of_cart(
+            "c",
+            json!({ "TakeLines": { "from": "C2", "customer": "ada", "currency": "GBP", "lines": [] } }),
+        ),
+        line("d", "MUG", &json!({ "Expire": { "now": 0 } })),
+        line("e", "MUG", &json!({ "PutBack": { "reservation": "O1", "quantity": 1 } })),
+    ];
+    for answer in answers(&send(&api, &lines).await.expect(207)) {
+        assert_eq!(answer["code"], "command.not_for_clients", "{answer}");
+        assert_eq!(answer["status"], 403, "{answer}");
+    }
+    assert!(api.events().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_the_units_of_another_by_naming_a_later_time() {
+    let api = Api::start().await;
+    let now = api.engine.clock.now().millis();
+    let reserve = |key: &str, reservation: &str, now: i64| {
+        let hold =
+            json!({ "reservation": reservation, "quantity": 1, "expires_at": now + 60_000, "now": now });
+        line(key, "MUG", &json!({ "Reserve": hold }))
+    };
+    let late = now + 365 * 86_400_000;
+    let lines = [receive("a", 1), reserve("b", "R1", now), reserve("c", "R2", late)];
+    let told = answers(&send(&api, &lines).await.expect(207));
+    assert_eq!(told[1]["status"], 200, "{}", told[1]);
+    assert_eq!(told[2]["code"], "inventory.insufficient", "{}", told[2]);
+}

@@ -2,7 +2,8 @@
 
 use super::{
     ATTEMPTS_DEFAULT, ATTEMPTS_MAX, Cart, Line, Price, Refusal,
-    line::{changes, total},
+    decide::check_units,
+    line::{changes, total, with_limits},
 };
 use crate::{
     pricing::Quote,
@@ -40,20 +41,20 @@ impl Cart {
         if !changes.is_empty() {
             return Err(Refusal::PriceChanged { changes });
         }
-        let goods = total(basket.currency, &basket.lines)?;
+        // A limit that was lowered since the line was added counts.
+        let lines = with_limits(basket.lines.clone(), &ask.prices);
+        for line in &lines {
+            check_units(line, Some(line.quantity))?;
+        }
+        let goods = total(basket.currency, &lines)?;
         let total = match &ask.quote {
             None => goods,
-            Some(quote) if quote.fits(goods, basket.lines.len()) => quote.total,
+            Some(quote) if quote.fits(goods, lines.len()) => quote.total,
             Some(_) => return Err(Refusal::BadQuote),
         };
         match ask.expected_total {
             Some(expected) if expected != total => Err(Refusal::TotalChanged { total, expected }),
-            _ => Ok(Bill {
-                customer: basket.customer.clone(),
-                lines: basket.lines.clone(),
-                quote: ask.quote,
-                total,
-            }),
+            _ => Ok(Bill { customer: basket.customer.clone(), lines, quote: ask.quote, total }),
         }
     }
 }

@@ -153,7 +153,7 @@ impl Basket {
     }
 }
 
-fn check_units(line: &Line, quantity: Option<Quantity>) -> Result<(), Refusal> {
+pub(super) fn check_units(line: &Line, quantity: Option<Quantity>) -> Result<(), Refusal> {
     let quantity = quantity.filter(|quantity| quantity.get() <= LINE_UNITS_MAX);
     match (quantity, line.purchase_limit) {
         (None, _) => Err(Refusal::TooManyUnits { max: LINE_UNITS_MAX }),

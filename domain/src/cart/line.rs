@@ -47,7 +47,7 @@ pub struct Delivery {
     pub country: Text,
 }
 
-/// What the catalogue asks for a SKU now.
+/// What the catalogue says of a SKU now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -55,6 +55,9 @@ pub struct Price {
     pub sku: Sku,
     /// The price of one.
     pub unit_price: Money,
+    /// How many one customer may buy in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_limit: Option<Quantity>,
 }
 
 /// A line whose price is another one now.
@@ -126,6 +129,21 @@ pub(super) fn with_prices(mut lines: Vec<Line>, changes: &[PriceChange]) -> Vec<
         }
     }
     lines
+}
+
+/// The lines with whichever purchase limit is tighter, their own or the catalogue's of now.
+pub(super) fn with_limits(mut lines: Vec<Line>, prices: &[Price]) -> Vec<Line> {
+    for Price { sku, purchase_limit, .. } in prices {
+        for line in lines.iter_mut().filter(|line| line.sku == *sku) {
+            line.purchase_limit = tighter(line.purchase_limit, *purchase_limit);
+        }
+    }
+    lines
+}
+
+/// The limit that counts where two know different ones, or one knows none.
+pub(super) fn tighter(one: Option<Quantity>, other: Option<Quantity>) -> Option<Quantity> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// The lines whose price is not the one given; what no price is given for is not compared.

@@ -2,7 +2,7 @@
 
 use super::{
     Basket, Cart, Decline, Event, LINE_UNITS_MAX, LINES_MAX, LeftOut, Line, Refusal,
-    line::{total, with_these},
+    line::{tighter, total, with_these},
 };
 use crate::value::{CartId, Currency, CustomerId, Quantity, Time};
 
@@ -129,9 +129,4 @@ impl Basket {
             }),
         }
     }
-}
-
-/// The limit that counts where two lines of one SKU know different ones, or one knows none.
-fn tighter(ours: Option<Quantity>, theirs: Option<Quantity>) -> Option<Quantity> {
-    ours.into_iter().chain(theirs).min()
 }

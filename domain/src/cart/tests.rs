@@ -32,7 +32,12 @@ fn line() -> impl Strategy<Value = Line> {
 }
 
 fn prices() -> impl Strategy<Value = Vec<Price>> {
-    let price = (sku(), money()).prop_map(|(sku, unit_price)| Price { sku, unit_price });
+    let limit = prop::option::weighted(0.3, quantity());
+    let price = (sku(), money(), limit).prop_map(|(sku, unit_price, purchase_limit)| Price {
+        sku,
+        unit_price,
+        purchase_limit,
+    });
     prop::collection::vec(price, 0..3)
 }
 
@@ -214,7 +219,7 @@ fn buy(prices: Vec<Price>, quote: Option<Quote>, now: Option<Time>) -> Command {
 }
 
 fn price(sku: &str, amount: i64) -> Price {
-    Price { sku: named(sku), unit_price: pounds(amount) }
+    Price { sku: named(sku), unit_price: pounds(amount), purchase_limit: None }
 }
 
 fn change(was: i64, now: i64) -> PriceChange {
@@ -262,7 +267,7 @@ fn only_prices_that_differ_are_accepted() {
     assert_eq!(events, [Event::PricesAccepted { changes: vec![change(500, 450)] }]);
     assert_eq!(accept(vec![price("MUG", 500), price("UNKNOWN", 9)]), Ok(vec![]));
     assert_eq!(accept(vec![price("MUG", i64::MAX)]), Err(Refusal::BadTotal));
-    let euros = Price { sku: named("MUG"), unit_price: Money::new(5, named("EUR")) };
+    let euros = Price { sku: named("MUG"), unit_price: Money::new(5, named("EUR")), purchase_limit: None };
     let mismatch = Refusal::CurrencyMismatch { cart: Currency::GBP, price: named("EUR") };
     assert_eq!(accept(vec![euros]), Err(mismatch));
     assert_eq!(cart.evolve_event(events[0].clone()).total(), Some(pounds(901)));

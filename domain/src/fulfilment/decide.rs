@@ -131,7 +131,9 @@ impl Books {
         let complete = self.complete || complete && !cash;
         let mut events = self.balance(self.at_most_keep(earned), complete);
         if !self.invoiced {
-            events.push(Event::InvoiceDue { order: self.order.clone(), total: self.keep, issued_at: at });
+            // What was given away is money, not goods: the invoice tells what was bought, and what it cost.
+            let total = self.money(self.keep.amount.saturating_add(self.given_away));
+            events.push(Event::InvoiceDue { order: self.order.clone(), total, issued_at: at });
         }
         events
     }
@@ -151,7 +153,7 @@ impl Books {
 
     /// The order is worth less: of what is not paid less will be due, of what is paid less may be kept.
     fn worth_less(&self, value: Money, complete: bool) -> Event {
-        let keep = self.keep.amount.saturating_sub(value.amount).max(0);
+        let keep = self.keep.amount.saturating_sub(value.amount);
         // Cash for what is still on its way is collected at the door.
         let collected = self.terms.method != Method::CashOnDelivery || self.due.amount >= keep;
         self.worth(self.money(keep), self.complete || complete && collected)
@@ -159,9 +161,10 @@ impl Books {
 
     /// The order is worth less by what came back or was given away, and `due` of it is no longer due.
     fn came_back(&self, value: Money, due: Money) -> Event {
-        let less = |money: Money, by: Money| self.money(money.amount.saturating_sub(by.amount).max(0));
-        let (due, keep) = (less(self.due, due), less(self.keep, value));
-        Event::BalanceChanged { due: self.money(due.amount.min(keep.amount)), keep, complete: self.complete }
+        let due = self.due.amount.saturating_sub(due.amount);
+        let keep = self.keep.amount.saturating_sub(value.amount);
+        let due = self.money(due.min(keep).max(0));
+        Event::BalanceChanged { due, keep: self.money(keep), complete: self.complete }
     }
 
     /// What the buyer gets for units of that worth: what was due for them, less what was never taken. A capture that has
@@ -175,9 +178,14 @@ impl Books {
         self.money(due.saturating_sub(unpaid).max(0))
     }
 
-    pub(super) fn worth(&self, keep: Money, complete: bool) -> Event {
+    fn worth(&self, keep: Money, complete: bool) -> Event {
         let due = if at_once(&self.terms) { keep.amount } else { self.due.amount.min(keep.amount) };
-        Event::BalanceChanged { due: self.money(due), keep, complete }
+        Event::BalanceChanged { due: self.money(due.max(0)), keep, complete }
+    }
+
+    /// The order costs so much now; what was given away before stays so.
+    pub(super) fn costs(&self, total: Money) -> Event {
+        self.worth(self.money(total.amount.saturating_sub(self.given_away)), self.complete)
     }
 
     /// Money that nobody here asked to give back was given away on purpose: it is no longer due either.
@@ -204,7 +212,7 @@ impl Books {
     }
 
     fn at_most_keep(&self, money: Money) -> Money {
-        self.money(money.amount.min(self.keep.amount))
+        self.money(money.amount.min(self.keep.amount).max(0))
     }
 
     fn plus(&self, money: Money, more: Money) -> Money {

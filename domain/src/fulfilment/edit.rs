@@ -17,7 +17,7 @@ impl Books {
                 Some(_) => vec![],
             },
             Command::EditApplied { edit, total, .. } => match self.edit_in(EditStage::Applying, &edit) {
-                Some(plan) => vec![Event::EditDone { plan: plan.clone() }, self.worth(total, self.complete)],
+                Some(plan) => vec![Event::EditDone { plan: plan.clone() }, self.costs(total)],
                 None => vec![],
             },
             Command::EditRejected { edit, .. } => match &self.edit {

@@ -34,6 +34,7 @@ fn started(order: OrderId, terms: Terms, total: Money, mut accounts: Vec<Account
         keep: total,
         complete: false,
         accounts,
+        given_away: 0,
         prepaid,
         pending: None,
         asked: 0,
@@ -92,7 +93,9 @@ impl Books {
             Event::RefundNoted { payment, refund, amount } => {
                 let account = account(&mut self.accounts, &payment);
                 account.refunded = account.refunded.saturating_add(amount.amount);
-                self.answered(&Pending::Refund { payment, refund });
+                if !self.answered(&Pending::Refund { payment, refund }) {
+                    self.given_away = self.given_away.saturating_add(amount.amount);
+                }
             }
             Event::AuthorizationNoted { payment, amount } => {
                 let account = account(&mut self.accounts, &payment);

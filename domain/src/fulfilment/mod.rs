@@ -162,7 +162,8 @@ pub enum Event {
     ReleaseNoted { payment: PaymentId },
     /// A capture, refund or release came to nothing.
     FailureNoted { payment: PaymentId },
-    /// So much of the buyer's money is due by now, and so much the order is worth.
+    /// So much of the buyer's money is due by now, and so much may be kept at most: what the order costs, less what was
+    /// given away; below zero when more was given away than what is left costs.
     BalanceChanged { due: Money, keep: Money, complete: bool },
     /// Units came back, and the buyer is to get `value` for them: nothing for what was never paid.
     ReturnNoted { return_id: ReturnId, value: Money },
@@ -314,12 +315,14 @@ pub struct Books {
     pub terms: Terms,
     /// What is due by now.
     pub due: Money,
-    /// What the order is worth.
+    /// What may be kept of it at most: what the order costs, less what was given away.
     pub keep: Money,
     /// Whether nothing more will be earned.
     pub complete: bool,
     /// Its payments.
     pub accounts: Vec<Account>,
+    /// What was given back without being owed: the order cost as much as before, and the shop keeps less of it.
+    pub given_away: i64,
     /// What somebody else has captured, perhaps before it was due.
     pub prepaid: i64,
     /// What has no answer yet.

@@ -22,7 +22,7 @@ impl Books {
     /// What must not be kept: neither due nor taken early on purpose, or more than the order is worth.
     #[must_use]
     pub fn owed(&self) -> i64 {
-        let may_keep = self.due.amount.max(self.prepaid).min(self.keep.amount);
+        let may_keep = self.due.amount.max(self.prepaid).min(self.keep.amount).max(0);
         self.held().saturating_sub(may_keep).max(0)
     }
 
@@ -81,7 +81,7 @@ impl Books {
         }
         // What nobody will take is let go of: at the end, as soon as everything is taken that is taken at once, or when
         // nothing is left that could be earned.
-        let earned = self.complete || at_once(&self.terms) || self.keep.amount == 0;
+        let earned = self.complete || at_once(&self.terms) || self.keep.amount <= 0;
         let over = earned && self.missing() == 0 && self.edit.is_none();
         // Of cash that was collected there is no rest that anybody holds.
         let cash = self.terms.method == Method::CashOnDelivery;

@@ -87,8 +87,9 @@ impl InventoryItem {
         if from == to {
             return Err(Refusal::SameLocation);
         }
-        if self.transfers.knows(&transfer) {
-            return Ok(vec![]);
+        if let Some(known) = self.transfers.get(&transfer) {
+            let same = (&known.from, &known.to, known.quantity) == (&from, &to, quantity);
+            return if same { Ok(vec![]) } else { Err(Refusal::TransferExists { transfer }) };
         }
         let on_hand = self.on_hand_at(&from);
         if on_hand < units(quantity) {

@@ -1,6 +1,6 @@
 //! What each event makes of a SKU's stock.
 
-use super::{Event, InventoryItem, Reservation, Short};
+use super::{Event, InventoryItem, Reservation, Short, state::Transfer};
 use crate::value::{LocationId, Quantity, ReservationId, Time};
 
 impl InventoryItem {
@@ -46,8 +46,8 @@ impl InventoryItem {
 
     fn transferred(self, event: Event) -> Self {
         let mut item = self.moved(&event);
-        if let Event::Transferred { transfer, .. } = event {
-            item.transfers.remember(transfer);
+        if let Event::Transferred { transfer, from, to, quantity } = event {
+            item.transfers.remember(transfer, Transfer { from, to, quantity });
         }
         item
     }

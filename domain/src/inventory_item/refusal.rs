@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{LocationId, Quantity, ReservationId, Time};
+use crate::value::{LocationId, Quantity, ReservationId, Text, Time};
 
 /// Why stock may say no.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -33,6 +33,10 @@ pub enum Refusal {
     #[error("units cannot move from a place to itself")]
     #[serde(rename = "inventory.same_location")]
     SameLocation,
+    /// The transfer's name is taken by another one.
+    #[error("transfer {transfer} has moved other units, or from or to another place")]
+    #[serde(rename = "inventory.transfer_exists")]
+    TransferExists { transfer: Text },
     /// The units lie in too many places.
     #[error("the units of a SKU lie in at most {max} places")]
     #[serde(rename = "inventory.too_many_locations")]
@@ -67,6 +71,7 @@ impl crate::Refusal for Refusal {
         "inventory.count_changed",
         "inventory.insufficient_at",
         "inventory.same_location",
+        "inventory.transfer_exists",
         "inventory.too_many_locations",
         "inventory.reservation_exists",
         "inventory.reservation_missing",
@@ -83,6 +88,7 @@ impl crate::Refusal for Refusal {
             Self::CountChanged { .. } => "inventory.count_changed",
             Self::InsufficientAt { .. } => "inventory.insufficient_at",
             Self::SameLocation => "inventory.same_location",
+            Self::TransferExists { .. } => "inventory.transfer_exists",
             Self::TooManyLocations { .. } => "inventory.too_many_locations",
             Self::ReservationExists { .. } => "inventory.reservation_exists",
             Self::ReservationMissing { .. } => "inventory.reservation_missing",

@@ -56,19 +56,27 @@ pub struct InventoryItem {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Transfers {
     order: VecDeque<Text>,
-    known: BTreeSet<Text>,
+    known: BTreeMap<Text, Transfer>,
+}
+
+/// Units that moved from one place to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Transfer {
+    pub(super) from: LocationId,
+    pub(super) to: LocationId,
+    pub(super) quantity: Quantity,
 }
 
 impl Transfers {
-    pub(super) fn knows(&self, transfer: &Text) -> bool {
-        self.known.contains(transfer)
+    pub(super) fn get(&self, name: &Text) -> Option<&Transfer> {
+        self.known.get(name)
     }
 
-    pub(super) fn remember(&mut self, transfer: Text) {
-        if !self.known.insert(transfer.clone()) {
+    pub(super) fn remember(&mut self, name: Text, transfer: Transfer) {
+        if self.known.insert(name.clone(), transfer).is_some() {
             return;
         }
-        self.order.push_back(transfer);
+        self.order.push_back(name);
         if self.order.len() > TRANSFERS_KEPT
             && let Some(oldest) = self.order.pop_front()
         {

@@ -113,7 +113,11 @@ fn cart(dice: &mut Dice) -> AnyCommand {
         6 => cart::Command::SetQuantity { sku: sku(&name), quantity: units(dice.roll(9) + 1), expires_at },
         7 => cart::Command::RemoveLine { sku: sku(&name) },
         8 => cart::Command::AcceptPrices {
-            prices: vec![cart::Price { sku: sku(&name), unit_price: gbp(dice.roll(500).into()) }],
+            prices: vec![cart::Price {
+                sku: sku(&name),
+                unit_price: gbp(dice.roll(500).into()),
+                purchase_limit: None,
+            }],
         },
         9 => cart::Command::Expire { now: dice.time() },
         10 => match dice.roll(4) {

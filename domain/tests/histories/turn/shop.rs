@@ -204,7 +204,9 @@ pub fn check_out(world: &mut World, set_up: &SetUp, order: usize) {
         }
     }
     let prices: Vec<cart::Price> = (0..SKUS.len())
-        .filter_map(|sku| Some(cart::Price { sku: named(SKUS[sku]), unit_price: price(world, sku)? }))
+        .filter_map(|sku| {
+            Some(cart::Price { sku: named(SKUS[sku]), unit_price: price(world, sku)?, purchase_limit: None })
+        })
         .collect();
     world.client(&cart, cart::Command::AcceptPrices { prices: prices.clone() });
     let AnyState::Cart(cart::Cart::Open(basket)) = world.state(AggregateType::Cart, &cart) else { return };
