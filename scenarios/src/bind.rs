@@ -259,14 +259,16 @@ impl Binding<'_> {
 
     fn command(&mut self, stream: &Stream, named: Named) -> Option<AnyCommand> {
         let expected = self.expected(stream, Side::Command, named, true)?;
-        let body = expected.fields.as_ref().map(Pattern::json).unwrap_or_default();
+        let body =
+            expected.fields.as_ref().map(|fields| fields.over(&serde_json::Value::Null)).unwrap_or_default();
         let command = expect::command(stream.aggregate_type, &tagged(expected.variant, body));
         self.unpack(&expected, command)
     }
 
     fn event(&mut self, stream: &Stream, named: Named) -> Option<AnyEvent> {
         let expected = self.expected(stream, Side::Event, named, true)?;
-        let body = expected.fields.as_ref().map(Pattern::json).unwrap_or_default();
+        let body =
+            expected.fields.as_ref().map(|fields| fields.over(&serde_json::Value::Null)).unwrap_or_default();
         let event = expect::event(stream.aggregate_type, &tagged(expected.variant, body));
         self.unpack(&expected, event)
     }

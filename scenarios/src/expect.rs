@@ -63,13 +63,7 @@ impl std::fmt::Display for Expected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.stream, self.variant.name)?;
         let Some(fields) = &self.fields else { return Ok(()) };
-        let text = print_body(&fields.json(), &self.variant.body);
-        let open = matches!(fields.form, crate::pattern::Form::Fields(_, true));
-        match (open, text.strip_suffix('}')) {
-            (true, Some(text)) => write!(f, "{text}, ..}}"),
-            (true, None) => f.write_str(" {..}"),
-            (false, _) => f.write_str(&text),
-        }
+        f.write_str(&print_body(&fields.as_written(), &self.variant.body))
     }
 }
 

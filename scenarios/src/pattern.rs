@@ -3,7 +3,7 @@
 use domain::value::{Money, Time};
 use serde_json::{Map, Value as Json, json};
 
-use crate::text::{Kind, Pos, Value, money, time};
+use crate::text::{Kind, Pos, REST, Value, money, time};
 
 /// An expected value, with the place where each part of it was written.
 #[derive(Clone, Debug)]
@@ -68,10 +68,17 @@ impl Pattern {
         }
     }
 
-    /// The value that was written; parts left open are missing.
+    /// The value that was written, to be printed: a field [`REST`] stands wherever there may be others.
     #[must_use]
-    pub fn json(&self) -> Json {
-        self.over(&Json::Null)
+    pub fn as_written(&self) -> Json {
+        match &self.form {
+            Form::Exact(_) | Form::Loose(_) => self.over(&Json::Null),
+            Form::Fields(fields, rest) => {
+                let fields = fields.iter().map(|(name, field)| (name.clone(), field.as_written()));
+                Json::Object(fields.chain(rest.then(|| (REST.to_owned(), Json::Null))).collect())
+            }
+            Form::List(values) => values.iter().map(Self::as_written).collect(),
+        }
     }
 
     /// The actual value with everything that was written put over it: equal to it exactly when it fits.

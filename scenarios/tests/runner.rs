@@ -196,7 +196,7 @@ fn a_difference_is_told_field_by_field_with_what_had_happened() {
         "\
 scenarios/a.feature:6: s
   step        Then LineAdded {line: {quantity: 3, ..}}
-  expected    cart \"C1\": LineAdded {line: {quantity: 3}}
+  expected    cart \"C1\": LineAdded {line: {quantity: 3, ..}}
   got         cart \"C1\": LineAdded {line: {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP}}
   difference  line.quantity: expected 3, got 2
   given       cart \"C1\": Opened {currency: GBP}

@@ -67,7 +67,7 @@ impl Player<'_> {
     pub(super) fn refused(&mut self, code: &str, values: Option<&Pattern>) -> Result<(), Wrong> {
         let expected = || match values {
             Some(values) => {
-                format!("refused: {code}{}", print_body(&values.json(), &Shape::Open))
+                format!("refused: {code}{}", print_body(&values.as_written(), &Shape::Open))
             }
             None => format!("refused: {code}"),
         };
@@ -127,5 +127,10 @@ pub(super) fn reads(pattern: &Pattern, actual: &Json) -> Result<(), Wrong> {
     }
     differences.extend(unknown(pattern, actual));
     let text = |value: &Json| print_body(value, &open).trim().to_owned();
-    Err(Wrong { expected: vec![text(&pattern.json())], got: vec![text(actual)], differences, step: None })
+    Err(Wrong {
+        expected: vec![text(&pattern.as_written())],
+        got: vec![text(actual)],
+        differences,
+        step: None,
+    })
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 pub use nearest::{instead_of, nearest};
 pub use notation::{Entry, Kind, TIMES_MAX, Value, parse, parse_cell};
-pub use print::{print, print_body};
+pub use print::{REST, print, print_body};
 pub use when::{duration_ms, money, span, time, time_text};
 
 /// A place in a file; both count from 1, columns in characters.

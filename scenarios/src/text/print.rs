@@ -4,7 +4,7 @@ use domain::{
     shape::Shape,
     value::{Money, Time},
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::{quoted, time_text};
 
@@ -28,7 +28,8 @@ pub fn print(value: &Json, shape: &Shape) -> String {
             let known = known.iter().filter_map(|field| Some((field, fields.get(field.name)?)));
             // What is not there and what is null say the same.
             let told = known.filter(|(field, value)| !(field.optional && value.is_null()));
-            braces(told.map(|(field, value)| format!("{}: {}", field.name, print(value, &field.shape))))
+            let told = told.map(|(field, value)| format!("{}: {}", field.name, print(value, &field.shape)));
+            braces(told.chain(rest(fields)))
         }
         (Shape::Enum(_, variants), Json::Object(fields)) if fields.len() == 1 => {
             let only = fields.iter().next();
@@ -46,7 +47,9 @@ pub fn print(value: &Json, shape: &Shape) -> String {
         (Shape::List(inner) | Shape::Map(_, inner), value) => match value {
             Json::Array(values) => brackets(values.iter().map(|value| print(value, inner))),
             Json::Object(fields) => {
-                braces(fields.iter().map(|(name, value)| format!("{}: {}", word(name), print(value, inner))))
+                let told =
+                    named(fields).map(|(name, value)| format!("{}: {}", word(name), print(value, inner)));
+                braces(told.chain(rest(fields)))
             }
             other => open(other),
         },
@@ -74,7 +77,8 @@ fn open(value: &Json) -> String {
         Json::String(text) => word(text),
         Json::Array(values) => brackets(values.iter().map(open)),
         Json::Object(fields) => money(value).unwrap_or_else(|| {
-            braces(fields.iter().map(|(name, value)| format!("{}: {}", word(name), open(value))))
+            let told = named(fields).map(|(name, value)| format!("{}: {}", word(name), open(value)));
+            braces(told.chain(rest(fields)))
         }),
     }
 }
@@ -82,6 +86,17 @@ fn open(value: &Json) -> String {
 fn money(value: &Json) -> Option<String> {
     let money: Money = serde_json::from_value(value.clone()).ok()?;
     Some(format!("{} {}", money.decimal(), money.currency))
+}
+
+/// A field of this name says that there may be others.
+pub const REST: &str = "..";
+
+fn named(fields: &Map<String, Json>) -> impl Iterator<Item = (&String, &Json)> {
+    fields.iter().filter(|(name, _)| *name != REST)
+}
+
+fn rest(fields: &Map<String, Json>) -> Option<String> {
+    fields.contains_key(REST).then(|| REST.to_owned())
 }
 
 fn braces(parts: impl IntoIterator<Item = String>) -> String {
