@@ -202,7 +202,9 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
         return Err(Problem::new("order.not_found", "the log holds no such order")
             .with_header(POSITION, &reflects.to_string()));
     }
-    events.extend(shop.log.load(&stream(AggregateType::Checkout, id.as_str()), 0).await?);
+    for manager in [AggregateType::Checkout, AggregateType::Fulfilment] {
+        events.extend(shop.log.load(&stream(manager, id.as_str()), 0).await?);
+    }
     for payment in payments {
         events.extend(shop.log.load(&stream(AggregateType::Payment, payment.as_str()), 0).await?);
     }

@@ -1,5 +1,7 @@
 //! What queries answer from, and how new that is.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::support::{Api, buyer, delete, fresh_key, gbp, get, post, put};
@@ -97,6 +99,23 @@ async fn an_orders_audit_says_who_did_what_and_why_in_order() {
     assert_eq!(cancelled["metadata"]["actor"], "staff:anonymous");
     assert_eq!(cancelled["payload"]["Cancelled"]["note"], "a duplicate");
     assert!(cancelled["metadata"]["occurred_at"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orders_audit_tells_of_every_manager_that_looked_after_it() {
+    let api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let (order, payment) = api.order("A", 2).await;
+    api.authorize(&payment, "tok_approve").await.expect(200);
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
+    let audit = api.send(get(&format!("/v1/orders/{order}/events"))).await.expect(200).json();
+    let whose: BTreeSet<_> = audit["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["aggregate_type"].as_str())
+        .collect();
+    assert_eq!(whose, BTreeSet::from(["checkout", "fulfilment", "order", "payment"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
