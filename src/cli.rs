@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use store::verify::Anchor;
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -53,6 +54,15 @@ pub enum Command {
     },
     /// Lay or update the tables, as their owner.
     Migrate,
+    /// Read the whole log and say whether anything in it was changed, removed, added or moved.
+    Verify {
+        /// A place in the chain that an earlier run printed and that must still stand: `<position>:<link>`.
+        #[arg(long, value_name = "ANCHOR")]
+        anchor: Option<Anchor>,
+        /// Take everything up to the anchor as read.
+        #[arg(long, requires = "anchor")]
+        after_anchor: bool,
+    },
     /// Bring another system's books in.
     Import {
         /// Whose.

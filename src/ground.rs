@@ -212,16 +212,24 @@ impl Ground {
         Ok(Engine::start(parts).await?)
     }
 
+    /// The database of the log, to be read.
+    ///
+    /// # Errors
+    /// When it cannot be reached or the log is not there.
+    pub async fn log_pool(&self) -> Result<PgPool, GroundError> {
+        let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
+        match schema::fitness(&pool).await? {
+            Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
+            Fitness::Fit | Fitness::MayChangeEvents => Ok(pool),
+        }
+    }
+
     /// The log alone, to be read.
     ///
     /// # Errors
     /// When it cannot be reached or is not there.
     pub async fn log(&self) -> Result<PostgresLog, GroundError> {
-        let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
-        match schema::fitness(&pool).await? {
-            Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
-            Fitness::Fit | Fitness::MayChangeEvents => Ok(PostgresLog::new(pool)),
-        }
+        Ok(PostgresLog::new(self.log_pool().await?))
     }
 
     /// Where read models are written.

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod ground;
 pub mod import;
+pub mod progress;
 pub mod run;
 pub mod sample;
 pub mod settings;

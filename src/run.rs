@@ -3,6 +3,7 @@
 mod import;
 mod scenario;
 mod serve;
+mod verify;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use clap::CommandFactory as _;
+use store::verify::Wanted;
 
 use crate::{
     cli::{Cli, Command, ImportCommand},
@@ -64,6 +66,9 @@ pub enum Failure {
     /// The process itself.
     #[error("{0}")]
     Process(#[from] io::Error),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] store::log::LogError),
     /// A result cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -80,6 +85,7 @@ impl Failure {
             | Self::Query(_)
             | Self::Listen { .. }
             | Self::OtherLog
+            | Self::Log(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -136,6 +142,10 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Import { source: ImportCommand::Retail { file, rejects } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
+        }
+        Command::Verify { anchor, after_anchor } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return verify::run(&ground, Wanted { anchor, after_anchor }, cli.json).await;
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {

@@ -10,7 +10,6 @@ pub mod ledger;
 mod line;
 mod moves;
 mod plan;
-mod progress;
 mod reconcile;
 mod rejects;
 mod run;
@@ -32,11 +31,11 @@ pub use self::{
     bytes::FILE_BYTES_MAX,
     classify::Reason,
     error::{ImportError, InputError, Problem},
-    progress::Progress,
     reconcile::{Comparison, Day, Lines, RejectedSums, Report, Sums, reconcile},
     rejects::RejectedDay,
 };
 use self::{plan::Plan, run::Run};
+use crate::progress::Progress;
 
 /// What the names of all these invoices start with, in orders' sources and in the ids of commands.
 const SOURCE: &str = "retail:";

@@ -25,9 +25,9 @@ use super::{
     error::ImportError,
     moves::{Change, Move},
     plan::Plan,
-    progress::Progress,
     stock::{Opening, Turns},
 };
+use crate::progress::Progress;
 
 /// Commands that have been sent and not yet answered.
 const OUTSTANDING_MAX: usize = 256;

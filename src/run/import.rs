@@ -8,7 +8,8 @@ use std::{
 use super::{FAILED, FINE, Failure, serve::Running};
 use crate::{
     ground::Ground,
-    import::{self, Options, Progress, ledger},
+    import::{self, Options, ledger},
+    progress::Progress,
 };
 
 /// How long the read models may take to come to the import's end.
@@ -34,7 +35,7 @@ async fn import_and_compare(
     json: bool,
 ) -> Result<u8, Failure> {
     let engine = &running.engine;
-    let progress = Progress::stderr();
+    let progress = Progress::stderr("import", "lines");
     let imported = import::retail(&engine.executor, &engine.fingerprints, file, &options, &progress).await?;
     let in_file = ledger::sum(file)?;
     let in_read_model = import::read_model(&running.read, &imported, CATCH_UP).await?;

@@ -18,3 +18,4 @@ pub mod secrets;
 pub mod testing;
 pub mod upcast;
 pub mod vault;
+pub mod verify;

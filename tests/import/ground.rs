@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use daybook::import::{self, ImportError, Imported, Options, Progress, Report};
+use daybook::{
+    import::{self, ImportError, Imported, Options, Report},
+    progress::Progress,
+};
 use projections::ReadModels;
 use sqlx::Executor as _;
 use store::{engine::Engine, testing};

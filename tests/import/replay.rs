@@ -2,7 +2,10 @@
 
 use std::{fs, io::Write as _, time::Duration};
 
-use daybook::import::{self, ImportError, Lines, Options, Progress, rejects_beside};
+use daybook::{
+    import::{self, ImportError, Lines, Options, rejects_beside},
+    progress::Progress,
+};
 use domain::{Aggregate as _, inventory_item::InventoryItem, order::Order};
 use flate2::{Compression, write::GzEncoder};
 use store::log::{StreamId, decode};

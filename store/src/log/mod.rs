@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use decode::{DecodeError, decode};
-pub use digest::{Digest, Link, digest, link};
+pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
+pub(crate) use postgres::micros;
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
 pub type Position = i64;

@@ -1,0 +1,40 @@
+//! `verify`: whether the log is as it was written, and where it is not.
+
+use store::{
+    log::Position,
+    verify::{Wanted, verify},
+};
+
+use super::{FAILED, FINE, Failure};
+use crate::{ground::Ground, progress::Progress};
+
+/// Verifies the log; 1 when something in it is not as it was written.
+pub async fn run(ground: &Ground, wanted: Wanted, json: bool) -> Result<u8, Failure> {
+    let pool = ground.log_pool().await?;
+    let progress = Progress::stderr("verify", "events");
+    let start = wanted.anchor.filter(|_| wanted.after_anchor).map_or(0, |anchor| anchor.position);
+    let so_far = |position: Position| u64::try_from(position - start).unwrap_or(0);
+    let verified = verify(&pool, wanted, &|done, of| progress.at(so_far(done), so_far(of))).await?;
+    progress.finish();
+    if json {
+        println!("{}", serde_json::to_string(&verified)?);
+        return Ok(if verified.ok { FINE } else { FAILED });
+    }
+    for finding in &verified.findings {
+        println!("{finding}");
+    }
+    if verified.ok {
+        println!("{} events in {} batches are as they were written.", verified.events, verified.batches);
+        println!("Anchor: {}", verified.anchor);
+        return Ok(FINE);
+    }
+    let more = verified.findings_total.saturating_sub(verified.findings.len() as u64);
+    if more > 0 {
+        println!("and {more} more");
+    }
+    println!(
+        "{} things in {} events are not as they were written: see \"The log was changed\" in docs/OPERATIONS.md.",
+        verified.findings_total, verified.events
+    );
+    Ok(FAILED)
+}
