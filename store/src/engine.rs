@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     broker::Broker,
-    executor::{self, Executor, Limits},
+    executor::{self, Executor, Expiry, Limits},
     feed::Feed,
     follow::{Follower, Lease, Projection, Reached, React, Reactor},
     gateway::{AskGateway, Gateway, PaymentResults},
@@ -79,6 +79,10 @@ impl Engine {
         let mut inner = JoinSet::new();
         inner.spawn(run);
         inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
+        let stop = watch::Sender::new(false);
+        let expiry = Expiry { pool: parts.pool.clone(), clock: Arc::clone(&clock) };
+        let mut followers = JoinSet::new();
+        followers.spawn(expiry.run(stop.subscribe()));
         Ok(Self {
             executor,
             feed,
@@ -92,9 +96,9 @@ impl Engine {
             broker: parts.broker,
             progress: HashMap::new(),
             reached: HashMap::new(),
-            followers: JoinSet::new(),
+            followers,
             inner,
-            stop: watch::Sender::new(false),
+            stop,
         })
     }
 

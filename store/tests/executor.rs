@@ -9,8 +9,8 @@ use domain::{
     value::{Quantity, ReservationId, Time},
 };
 use store::{
-    executor::ExecuteError,
-    testing::{Ground, request, request_as},
+    executor::{ExecuteError, Origin, Request},
+    testing::{Ground, eventually, request, request_as},
 };
 use uuid::Uuid;
 
@@ -48,6 +48,37 @@ async fn a_repeat_gets_the_first_answer_and_changes_nothing() {
     assert!(!first.replayed && again.replayed);
     assert_eq!((again.positions, again.version), (first.positions, first.version));
     assert_eq!(engine.log.head().await.unwrap().position, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_clients_are_forgotten_when_their_time_is_over_and_derived_ones_never() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let (old, kept, derived) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    for id in [old, kept] {
+        engine.executor.execute(request_as(id, "A", receive(5))).await.unwrap();
+    }
+    let of_manager = Request { origin: Origin::Derived, ..request_as(derived, "A", receive(5)) };
+    engine.executor.execute(of_manager).await.unwrap();
+    let owner = ground.owner_pool("").await;
+    let left = "SELECT command_id FROM commands WHERE expires_at <= now() + interval '47 hours'";
+    let soon: Vec<Uuid> = sqlx::query_scalar(left).fetch_all(&owner).await.unwrap();
+    assert!(soon.is_empty(), "kept for two days");
+    sqlx::query("UPDATE commands SET expires_at = now() - interval '1 day' WHERE command_id = $1")
+        .bind(old)
+        .execute(&owner)
+        .await
+        .unwrap();
+    let again = ground.engine().await;
+    let forgotten = || async {
+        let ids: Vec<Uuid> =
+            sqlx::query_scalar("SELECT command_id FROM commands").fetch_all(&owner).await.unwrap();
+        (!ids.contains(&old)).then_some(ids)
+    };
+    let mut ids = eventually("the old answer is forgotten", forgotten).await;
+    ids.sort_unstable();
+    assert_eq!(ids, [kept, derived]);
+    assert!(!again.executor.execute(request_as(old, "A", receive(5))).await.unwrap().replayed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

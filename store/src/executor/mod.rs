@@ -3,6 +3,7 @@
 mod cache;
 mod core;
 mod decided;
+mod expiry;
 mod recover;
 
 use std::{fmt, sync::Arc};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 pub use self::{
     core::{Limits, run},
     decided::derived_id,
+    expiry::Expiry,
 };
 use crate::log::{Head, Position, Sequence, StreamId};
 
