@@ -53,7 +53,11 @@ pub enum Command {
         listen: SocketAddr,
     },
     /// Lay or update the tables, as their owner.
-    Migrate,
+    Migrate {
+        /// Change nothing; say what would be done, and exit with 1 if anything would.
+        #[arg(long)]
+        check: bool,
+    },
     /// Read the whole log and say whether anything in it was changed, removed, added or moved.
     Verify {
         /// A place in the chain that an earlier run printed and that must still stand: `<position>:<link>`.

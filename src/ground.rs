@@ -16,7 +16,7 @@ use store::{
     executor::Limits,
     log::{LogError, PostgresLog},
     ports::{Ids as _, Machine},
-    schema::{self, Fitness, SchemaError},
+    schema::{self, Fitness, SchemaError, Standing, Tables},
     secrets::{MasterKey, MasterKeyError},
 };
 
@@ -62,6 +62,14 @@ pub enum GroundError {
     /// The database has no tables of Daybook's.
     #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
     NotMigrated(String),
+    /// The database's tables are older than this program, or another program's.
+    #[error("the tables in schema {schema} lack {steps}: run `daybook migrate` as the owner first")]
+    Outdated {
+        /// Where.
+        schema: String,
+        /// What is to be done.
+        steps: String,
+    },
     /// Something must be set.
     #[error(
         "{0} is not set: DATABASE_URL, NATS_URL and DAYBOOK_MASTER_KEY are needed together (`daybook settings` lists all)"
@@ -201,9 +209,12 @@ impl Ground {
                 "the role in DATABASE_URL may change events: give `serve` one that owns nothing, and `migrate` the owner"
             ),
         }
+        self.up_to_date(&pool, &schema::log_tables()).await?;
+        let keys = schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?;
+        self.up_to_date(&keys, &schema::key_tables()).await?;
         let parts = Parts {
             pool,
-            keys: schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?,
+            keys,
             broker: Arc::new(NatsBroker::connect(&options).await?),
             clock: Arc::new(Machine),
             master: self.master.clone(),
@@ -238,7 +249,18 @@ impl Ground {
     /// When the database cannot be reached.
     pub async fn projection_pool(&self) -> Result<PgPool, GroundError> {
         let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.app_url);
-        Ok(schema::connect(url, &self.settings.schema, "_read", PROJECTION_CONNECTIONS).await?)
+        let pool = schema::connect(url, &self.settings.schema, "_read", PROJECTION_CONNECTIONS).await?;
+        self.up_to_date(&pool, &projections::tables()).await?;
+        Ok(pool)
+    }
+
+    async fn up_to_date(&self, pool: &PgPool, tables: &Tables) -> Result<(), GroundError> {
+        let standing = schema::standing(pool, tables).await?;
+        if standing.fits() {
+            return Ok(());
+        }
+        let steps = [standing.pending, standing.changed].concat().join(", ");
+        Err(GroundError::Outdated { schema: format!("{}{}", self.settings.schema, tables.suffix), steps })
     }
 
     /// Where queries read.
@@ -257,12 +279,34 @@ impl Ground {
 /// # Errors
 /// When the owner may not, or a migration fails.
 pub async fn migrate(owner_url: &str, settings: &Settings) -> Result<(), GroundError> {
-    let Settings { app_role, schema, .. } = settings;
-    schema::migrate(owner_url, schema, app_role, &schema::log_tables()).await?;
-    schema::migrate(owner_url, schema, app_role, &schema::key_tables()).await?;
-    let projections = settings.projection_database_url.as_deref().unwrap_or(owner_url);
-    schema::migrate(projections, schema, app_role, &projections::tables()).await?;
+    for (url, tables) in tables(owner_url, settings) {
+        schema::migrate(url, &settings.schema, &settings.app_role, &tables).await?;
+    }
     Ok(())
+}
+
+/// How the tables of each schema stand to this program.
+///
+/// # Errors
+/// When the databases cannot be reached.
+pub async fn standings(owner_url: &str, settings: &Settings) -> Result<Vec<(String, Standing)>, GroundError> {
+    let mut standings = vec![];
+    for (url, tables) in tables(owner_url, settings) {
+        let pool = schema::connect(url, &settings.schema, tables.suffix, 1).await?;
+        let standing = schema::standing(&pool, &tables).await?;
+        standings.push((format!("{}{}", settings.schema, tables.suffix), standing));
+    }
+    Ok(standings)
+}
+
+/// Every set of tables, with the database that it lies in.
+fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 3] {
+    let projections = settings.projection_database_url.as_deref().unwrap_or(owner_url);
+    [
+        (owner_url, schema::log_tables()),
+        (owner_url, schema::key_tables()),
+        (projections, projections::tables()),
+    ]
 }
 
 /// The key that the local stack's data is sealed under: made once, readable by its owner only.

@@ -1,6 +1,7 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
 mod import;
+mod migrate;
 mod scenario;
 mod serve;
 mod verify;
@@ -15,7 +16,7 @@ use store::verify::Wanted;
 
 use crate::{
     cli::{Cli, Command, ImportCommand},
-    ground::{self, Ground, GroundError},
+    ground::{Ground, GroundError},
     import::ImportError,
     sample::SampleError,
     settings::{Settings, SettingsError},
@@ -127,18 +128,8 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             serve::serve(ground, listener).await?;
         }
-        Command::Migrate => {
-            match settings.owner_database_url.as_ref().or(settings.database_url.as_ref()) {
-                Some(owner) => ground::migrate(owner, &settings).await?,
-                // Local servers are migrated when they start.
-                None => drop(Ground::prepare(settings, &data, false, tell).await?),
-            }
-            if cli.json {
-                println!("{}", serde_json::json!({"ok": true}));
-            } else {
-                println!("The tables are up to date.");
-            }
-        }
+        Command::Migrate { check: true } => return migrate::check(settings, &data, cli.json, tell).await,
+        Command::Migrate { check: false } => return migrate::run(settings, &data, cli.json, tell).await,
         Command::Import { source: ImportCommand::Retail { file, rejects } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;

@@ -1,5 +1,9 @@
 //! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
 
+mod compare;
+
+pub use compare::{Standing, standing};
+
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
@@ -104,7 +108,8 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
         return Err(SchemaError::NoRole(role.to_owned()));
     }
     connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
-    for (privileges, table) in tables.grants {
+    // Which steps were taken is for every program to see that runs on them.
+    for (privileges, table) in tables.grants.iter().chain(&[("SELECT", "_sqlx_migrations")]) {
         connection.execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str()).await?;
     }
     connection.close().await?;

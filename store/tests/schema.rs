@@ -1,0 +1,44 @@
+//! What a program can tell of the tables before it uses them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use sqlx::Executor as _;
+use store::{
+    schema::{log_tables, standing},
+    testing::Ground,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_serving_role_sees_whether_the_tables_are_those_of_this_program() {
+    let ground = Ground::new().await;
+    let (serving, owner) = (ground.pool("").await, ground.owner_pool("").await);
+    let now = || async { standing(&serving, &log_tables()).await.unwrap() };
+    assert!(now().await.fits());
+
+    owner
+        .execute("INSERT INTO _sqlx_migrations VALUES (99990101000001, 'later', now(), true, '', 0)")
+        .await
+        .unwrap();
+    let newer = now().await;
+    assert_eq!((newer.fits(), newer.newer), (true, vec![99_990_101_000_001]));
+
+    owner.execute("UPDATE _sqlx_migrations SET checksum = '' WHERE version = 20261121000010").await.unwrap();
+    let changed = now().await;
+    assert_eq!(
+        (changed.fits(), changed.changed),
+        (false, vec!["20261121000010 timers hold any command".to_owned()])
+    );
+
+    owner
+        .execute("DELETE FROM _sqlx_migrations WHERE version IN (20261121000010, 20261121000012)")
+        .await
+        .unwrap();
+    let pending = now().await;
+    let steps = ["20261121000010 timers hold any command", "20261121000012 timers wait after a failure"];
+    assert_eq!((pending.fits(), pending.pending), (false, steps.map(str::to_owned).to_vec()));
+
+    owner.execute("DROP TABLE _sqlx_migrations").await.unwrap();
+    let unmigrated = now().await;
+    assert_eq!(unmigrated.pending.len(), 5);
+    assert!(!unmigrated.fits());
+}
