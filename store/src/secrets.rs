@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::AnyCommand;
 use hmac::{Hmac, Mac as _, digest::KeyInit};
+use serde_json::Value;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -71,6 +72,24 @@ impl Fingerprints {
         Ok(self.of_parts(&[&serde_json::to_vec(command)?]))
     }
 
+    /// The fingerprint of a command's kind: for an id that derives from the command's cause, and so names it already. A
+    /// newer program may write the same command with another field; its repeat is a repeat all the same.
+    ///
+    /// # Errors
+    /// When the command cannot be written as JSON.
+    pub fn of_kind(&self, command: &AnyCommand) -> Result<[u8; 32], serde_json::Error> {
+        let command = serde_json::to_value(command)?;
+        let mut names = vec![];
+        let mut inner = Some(&command);
+        // An aggregate's type and a command's name; what stands in it does not count.
+        while let (Some(Value::Object(one)), 0..2) = (inner, names.len()) {
+            let Some((name, value)) = one.iter().next() else { break };
+            names.push(name.as_bytes());
+            inner = Some(value);
+        }
+        Ok(self.of_parts(&names))
+    }
+
     /// The fingerprint of whatever makes a request this request and no other.
     #[must_use]
     pub fn of_parts(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -100,4 +119,25 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{inventory_item, value::ReservationId};
+
+    use super::{Fingerprints, MasterKey};
+
+    #[test]
+    fn a_kind_is_the_aggregate_and_the_commands_name_whatever_stands_in_it() {
+        let prints = Fingerprints::new(&MasterKey::new([7; 32]));
+        let release = |name| {
+            let reservation = ReservationId::new(name).ok()?;
+            prints.of_kind(&inventory_item::Command::Release { reservation }.into()).ok()
+        };
+        let (one, other) = (release("R1"), release("R2"));
+        let reorder = prints.of_kind(&inventory_item::Command::SetReorderPoint { units: None }.into()).ok();
+        assert!(one.is_some() && reorder.is_some());
+        assert_eq!(one, other);
+        assert_ne!(one, reorder);
+    }
 }

@@ -288,7 +288,7 @@ impl Driver {
     ) -> Result<Request, ReactError> {
         Ok(Request {
             aggregate_id: to.into(),
-            fingerprint: self.fingerprints.of(&command).map_err(again)?,
+            fingerprint: self.fingerprints.of_kind(&command).map_err(again)?,
             command,
             command_id,
             origin: Origin::Derived,
