@@ -12,9 +12,9 @@ use sqlx::PgPool;
 use stack::{Options, Stack, StackError};
 use store::{
     broker::{BrokerError, NatsBroker, NatsOptions},
-    engine::{Engine, Parts},
+    engine::{Engine, Parts, StartError},
     executor::Limits,
-    log::{LogError, PostgresLog},
+    log::PostgresLog,
     ports::{Ids as _, Machine},
     schema::{self, Fitness, SchemaError, Standing, Tables},
     secrets::{MasterKey, MasterKeyError},
@@ -45,9 +45,9 @@ pub enum GroundError {
     /// The broker's address is not one.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-    /// The log could not be read.
+    /// The store did not start.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Start(#[from] StartError),
     /// A file of the data directory could not be used.
     #[error("{path}: {source}")]
     File {

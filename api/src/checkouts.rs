@@ -8,7 +8,7 @@ use domain::{
     cart::{self, Delivery},
     checkout::{self, Plan},
     payment::{self, CaptureWhen, Method},
-    value::{CartId, Money, OrderId, PaymentId, Sealed, Text},
+    value::{CartId, Money, OrderId, PaymentId, Sealed, SubjectId, Text},
 };
 use serde::{Deserialize, Serialize};
 use store::{executor::ExecuteError, log::Recorded};
@@ -167,8 +167,8 @@ fn review(shop: &Shop, total: Option<Money>) -> Result<Option<Text>, Problem> {
 async fn seal(shop: &Shop, body: &CheckOut, history: Vec<Recorded>) -> Result<Delivery, Problem> {
     let subject = history.into_iter().find_map(|recorded| match recorded.event {
         AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
-            Some(customer) => format!("customer:{customer}"),
-            None => format!("cart:{}", body.cart),
+            Some(customer) => SubjectId::from(&customer),
+            None => SubjectId::from(&body.cart),
         }),
         _ => None,
     });
@@ -180,9 +180,9 @@ async fn seal(shop: &Shop, body: &CheckOut, history: Vec<Recorded>) -> Result<De
     })
 }
 
-async fn sealed(shop: &Shop, subject: &str, personal: &impl Serialize) -> Result<Sealed, Problem> {
+async fn sealed(shop: &Shop, subject: &SubjectId, personal: &impl Serialize) -> Result<Sealed, Problem> {
     let json = serde_json::to_vec(personal).map_err(|error| Problem::internal(&error))?;
-    Ok(shop.vault.seal(subject, &json).await?)
+    Ok(shop.vault.seal(subject.as_str(), &json).await?)
 }
 
 /// The streams that tell how a checkout ends.

@@ -129,6 +129,7 @@ codes! {
     "idempotency.key_reused" UNPROCESSABLE_ENTITY "The key belongs to another request",
     "idempotency.in_flight" CONFLICT "The same request is being executed",
     "command.not_for_clients" FORBIDDEN "Clients do not send this command",
+    "subject.forgotten" GONE "The person is forgotten",
     "precondition.malformed" BAD_REQUEST "If-Match is malformed",
     "precondition.failed" PRECONDITION_FAILED "It has changed since you read it",
     "position.malformed" BAD_REQUEST "Daybook-Min-Position is malformed",

@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::State,
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{
-    AggregateType, AnyCommand, cart, inventory_item, order, payment, process::process_of, value::Time,
-};
+use domain::{AggregateType, AnyCommand};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::log::Sequence;
 
-use crate::{Shop, answer::Receipt, extract::parse, idempotency::Call, problem::Problem};
+use crate::{
+    Shop,
+    answer::Receipt,
+    clients::{is_for_clients, is_now},
+    extract::{Raw, parse},
+    idempotency::Call,
+    problem::Problem,
+};
 
 /// Bytes of a bulk request.
 pub const BULK_BODY_MAX: usize = 16 << 20;
@@ -24,8 +29,6 @@ pub const BULK_BODY_MAX: usize = 16 << 20;
 const LINES_MAX: usize = 10_000;
 /// Commands on their way at once. Those of one aggregate take effect in the order of their lines all the same.
 const AT_ONCE: usize = 256;
-/// Bytes of an aggregate's id, far above what any of ours has.
-const ID_MAX: usize = 256;
 
 /// One line.
 #[derive(Debug, Deserialize)]
@@ -70,7 +73,7 @@ enum Outcome {
 }
 
 /// `POST /v1/commands`
-pub async fn bulk(State(shop): State<Arc<Shop>>, call: Call, body: Bytes) -> Result<Response, Problem> {
+pub async fn bulk(State(shop): State<Arc<Shop>>, call: Call, Raw(body): Raw) -> Result<Response, Problem> {
     let text =
         std::str::from_utf8(&body).map_err(|_| Problem::new("request.malformed", "the body is not UTF-8"))?;
     let lines: Vec<String> =
@@ -101,10 +104,7 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     let aggregate_type: AggregateType = aggregate_type
         .parse()
         .map_err(|error: domain::UnknownAggregate| Problem::new("request.invalid", error.to_string()))?;
-    if !(1..=ID_MAX).contains(&aggregate_id.len()) || aggregate_id.contains('\0') {
-        let detail = format!("an aggregate_id has 1 to {ID_MAX} bytes");
-        return Err(Problem::new("request.invalid", detail));
-    }
+    aggregate_type.check_id(&aggregate_id)?;
     let scope = [aggregate_type.as_str(), &*aggregate_id];
     let run = call.one_of_many(shop, &scope, &key, &command, expected_version)?;
     let tagged = Value::Object(Map::from_iter([(aggregate_type.as_str().to_owned(), command)]));
@@ -113,50 +113,12 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     if !is_for_clients(&command) {
         return Err(Problem::new(
             "command.not_for_clients",
-            "this is told by a gateway or a process manager",
+            "what the shop tells itself, and what carries prices, is not taken as it stands: see whether it has a route",
         ));
     }
     is_now(&mut command, shop.clock.now());
     let done = run.execute(shop, &aggregate_id, command).await?;
     Ok(Outcome::Done { receipt: done.receipt(&aggregate_id), replayed: done.replayed })
-}
-
-/// What process managers learn, and what gateways answer, is not for clients to say.
-#[must_use]
-pub fn is_for_clients(command: &AnyCommand) -> bool {
-    let answers_of_gateways = matches!(
-        command,
-        AnyCommand::Payment(
-            payment::Command::RecordAuthorization { .. }
-                | payment::Command::RecordCapture { .. }
-                | payment::Command::RecordVoid { .. }
-                | payment::Command::RecordRefund { .. }
-        )
-    );
-    // Their time is the clock's, and their one chance is the manager's; lines that one cart takes another must have let go.
-    let wishes_of_the_shop = matches!(
-        command,
-        AnyCommand::InventoryItem(
-            inventory_item::Command::Expire { .. } | inventory_item::Command::PutBack { .. }
-        ) | AnyCommand::Cart(
-            cart::Command::Expire { .. } | cart::Command::TakeLines { .. } | cart::Command::UndoMerge { .. }
-        )
-    );
-    !answers_of_gateways && !wishes_of_the_shop && process_of(command.aggregate_type()).is_none()
-}
-
-/// What time it is, is for the clock to say: a hold that ended by a client's clock would be another buyer's units.
-fn is_now(command: &mut AnyCommand, time: Time) {
-    match command {
-        AnyCommand::InventoryItem(
-            inventory_item::Command::Reserve { now, .. }
-            | inventory_item::Command::Extend { now, .. }
-            | inventory_item::Command::Allocate { now, .. },
-        )
-        | AnyCommand::Order(order::Command::CommitEdit { now, .. }) => *now = time,
-        AnyCommand::Cart(cart::Command::CheckOut { now, .. }) => *now = Some(time),
-        _ => {}
-    }
 }
 
 fn answer(line: usize, outcome: Result<Outcome, Problem>) -> Result<Vec<u8>, serde_json::Error> {

@@ -77,10 +77,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// A body as it came.
+#[derive(Clone, Debug)]
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        body(request, state).await.map(Self)
+    }
+}
+
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|error: BytesRejection| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::new("request.too_large", "a body has at most 1 MiB")
+            Problem::new("request.too_large", "a body has at most 1 MiB, one of /v1/commands 16 MiB")
         } else {
             Problem::new("request.malformed", "the body ended before its end")
         }

@@ -4,6 +4,7 @@ mod answer;
 mod awaiting;
 mod carts;
 mod checkouts;
+pub mod clients;
 pub mod codes;
 pub mod commands;
 mod events;
@@ -19,6 +20,7 @@ mod principal;
 mod problem;
 mod products;
 mod quotes;
+mod subjects;
 mod text;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -167,6 +169,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}", delete(reservations::release))
         .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
+        .route("/v1/subjects/{subject}/forget", post(subjects::forget))
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))

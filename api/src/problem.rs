@@ -164,6 +164,9 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Database(error) => Self::unavailable(&error),
+            VaultError::Forgotten { ref subject } => {
+                Self::new("subject.forgotten", error.to_string()).with("subject", subject)
+            }
             VaultError::Randomness(_) | VaultError::Broken { .. } => Self::internal(&error),
         }
     }

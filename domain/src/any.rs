@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     Aggregate, Event, Refusal, allowance, cart, checkout, fulfilment, inventory_item, invoice_book, order,
-    payment, product,
+    payment, product, subject,
+    value::{CartId, CustomerId, Invalid, OrderId, PaymentId, ProductId, Sku, SubjectId},
 };
 
 macro_rules! aggregates {
@@ -221,6 +222,34 @@ aggregates! {
     Order = "order" => order,
     Payment = "payment" => payment,
     Product = "product" => product,
+    Subject = "subject" => subject,
+}
+
+impl AggregateType {
+    /// Checks the id of an aggregate of this type.
+    ///
+    /// # Errors
+    /// When no such aggregate can be called that.
+    pub fn check_id(self, id: &str) -> Result<(), Invalid> {
+        match self {
+            Self::Allowance => {
+                let wrong = || Invalid::new("allowance", id, "<customer id>:<SKU>");
+                let (customer, sku) = id.split_once(':').ok_or_else(wrong)?;
+                CustomerId::new(customer)?;
+                Sku::new(sku).map(drop)
+            }
+            Self::Cart => CartId::new(id).map(drop),
+            Self::Checkout | Self::Fulfilment | Self::Order => OrderId::new(id).map(drop),
+            Self::InventoryItem => Sku::new(id).map(drop),
+            Self::InvoiceBook => {
+                let year = id.parse::<u16>().ok().filter(|year| id == year.to_string());
+                year.map(drop).ok_or_else(|| Invalid::new("invoice book", id, "a year, such as 2026"))
+            }
+            Self::Payment => PaymentId::new(id).map(drop),
+            Self::Product => ProductId::new(id).map(drop),
+            Self::Subject => SubjectId::new(id).map(drop),
+        }
+    }
 }
 
 impl fmt::Display for AggregateType {

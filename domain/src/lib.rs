@@ -16,6 +16,7 @@ pub mod pricing;
 pub mod process;
 pub mod product;
 pub mod shape;
+pub mod subject;
 #[cfg(test)]
 mod testing;
 pub mod value;

@@ -33,7 +33,7 @@ Feature: What is on an order changes before anything ships
       | payment        | P2                                                  |
       | pay_by         | now + 30 minutes                                    |
       | at             | now                                                 |
-    And the order "O1" reads {edit: {id: E1, committed: true}, total: 54.50 GBP, ..}
+    And the order "O1" reads {edit: {id: E1, committed: true, payment: P2}, total: 54.50 GBP, ..}
 
   Scenario: An edit that makes the order cheaper needs no payment, even if one is offered
     Given order "O1": BeginEdit {edit: E1}
@@ -65,7 +65,7 @@ Feature: What is on an order changes before anything ships
     Given order "O1": BeginEdit {edit: E1}
     When order "O1": Ship {shipment: S1, carrier: Post, lines: [{line: 0, quantity: 1}]}
     Then refused: order.edit_open {edit: E1}
-    And the order "O1" reads {edit: {id: E1, committed: false}, ..}
+    And the order "O1" reads {edit: {id: E1, committed: false, ..}, ..}
 
   Scenario: What the buyer was promised while the changes are made does not move under them
     Given order "O1": BeginEdit {edit: E1}

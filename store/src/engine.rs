@@ -11,13 +11,14 @@ use crate::{
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
     follow::{Follower, Lease, Projection, Reached, React, Reactor},
+    forgetting::{self, Forgetting},
     gateway::{AskGateway, Gateway, PaymentResults},
     log::{Log, LogError, Position, PostgresLog},
     managers::{Driver, Following, Managing, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
     secrets::{Fingerprints, MasterKey},
-    vault::Vault,
+    vault::{Vault, VaultError},
 };
 
 /// What an engine runs on.
@@ -34,6 +35,17 @@ pub struct Parts {
     pub limits: Limits,
     /// Time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Why a store did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// It cannot be made sure that those who asked for it are forgotten.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
 /// A running store. Dropping it stops everything at once; [`Engine::stop`] does it in order.
@@ -68,8 +80,8 @@ impl Engine {
     /// Starts the executor and the feed.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn start(parts: Parts) -> Result<Self, LogError> {
+    /// When the log or the keys cannot be read.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let clock = parts.clock;
         let ids: Arc<dyn Ids> = Arc::new(Machine);
         let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
@@ -79,15 +91,21 @@ impl Engine {
         let mut inner = JoinSet::new();
         inner.spawn(run);
         inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
+        let vault = Vault::new(parts.keys, Arc::clone(&ids), &parts.master);
+        let after = *feed.tip().borrow();
+        forgetting::catch_up(&parts.pool, &vault).await?;
         let stop = watch::Sender::new(false);
         let expiry = Expiry { pool: parts.pool.clone(), clock: Arc::clone(&clock) };
         let mut followers = JoinSet::new();
         followers.spawn(expiry.run(stop.subscribe()));
+        let forgetting =
+            Forgetting { vault: vault.clone(), feed: feed.clone(), clock: Arc::clone(&clock), after };
+        followers.spawn(forgetting.run(stop.subscribe()));
         Ok(Self {
             executor,
             feed,
             log,
-            vault: Vault::new(parts.keys, Arc::clone(&ids), &parts.master),
+            vault,
             fingerprints: Fingerprints::new(&parts.master),
             holder: ids.next(),
             clock,

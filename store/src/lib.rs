@@ -6,6 +6,7 @@ pub mod engine;
 pub mod executor;
 pub mod feed;
 pub mod follow;
+pub mod forgetting;
 pub mod gateway;
 pub mod log;
 pub mod managers;

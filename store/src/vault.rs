@@ -12,6 +12,7 @@ use chacha20poly1305::{
 };
 use domain::value::Sealed;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use crate::{ports::Ids, secrets::MasterKey};
 
@@ -29,6 +30,12 @@ pub enum VaultError {
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] std::io::Error),
+    /// Nothing can be sealed for somebody who is forgotten.
+    #[error("{subject} is forgotten")]
+    Forgotten {
+        /// Who.
+        subject: Box<str>,
+    },
     /// The value or its key is not what was sealed: changed, or sealed under another master key.
     #[error("a sealed value of {subject} does not open: it was changed, or the master key is another one")]
     Broken {
@@ -43,7 +50,17 @@ pub struct Vault {
     pool: PgPool,
     ids: Arc<dyn Ids>,
     wrapping: Arc<XChaCha20Poly1305>,
-    keys: Arc<Mutex<HashMap<Box<str>, [u8; 32]>>>,
+    keys: Arc<Mutex<Keys>>,
+    /// Counts the times that somebody was forgotten.
+    forgotten: watch::Sender<u64>,
+}
+
+/// Keys in memory.
+#[derive(Default)]
+struct Keys {
+    known: HashMap<Box<str>, [u8; 32]>,
+    /// Changes when somebody is forgotten: a key that was read before must not be kept after.
+    forgotten: u64,
 }
 
 impl Vault {
@@ -51,7 +68,13 @@ impl Vault {
     #[must_use]
     pub fn new(pool: PgPool, ids: Arc<dyn Ids>, master: &MasterKey) -> Self {
         let wrapping = XChaCha20Poly1305::new(&master.derive("subject keys").into());
-        Self { pool, ids, wrapping: Arc::new(wrapping), keys: Arc::default() }
+        Self {
+            pool,
+            ids,
+            wrapping: Arc::new(wrapping),
+            keys: Arc::default(),
+            forgotten: watch::Sender::new(0),
+        }
     }
 
     /// Seals a value of a subject, who gets a key if there is none yet.
@@ -80,24 +103,83 @@ impl Vault {
         decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes).map(Some)
     }
 
-    async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
-        if let Some(key) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(subject) {
-            return Ok(Some(*key));
+    /// Destroys the keys of these subjects, for ever: nothing of theirs opens any more, and nothing is sealed for them.
+    ///
+    /// # Errors
+    /// When the key database could not be reached.
+    pub async fn forget(&self, subjects: &[&str]) -> Result<(), VaultError> {
+        if subjects.is_empty() {
+            return Ok(());
         }
-        let wrapped: Option<Vec<u8>> =
+        sqlx::query(
+            "INSERT INTO subject_keys (subject, wrapped, forgotten_at) SELECT s, NULL, now() FROM UNNEST($1) AS s \
+             ON CONFLICT (subject) DO UPDATE SET wrapped = NULL, forgotten_at = now() \
+             WHERE subject_keys.wrapped IS NOT NULL",
+        )
+        .bind(subjects)
+        .execute(&self.pool)
+        .await?;
+        {
+            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.forgotten += 1;
+            for subject in subjects {
+                keys.known.remove(*subject);
+            }
+        }
+        self.forgotten.send_modify(|times| *times += 1);
+        Ok(())
+    }
+
+    /// Returns when this process has forgotten a subject.
+    ///
+    /// # Errors
+    /// When the key database could not be reached.
+    pub async fn until_forgotten(&self, subject: &str) -> Result<(), VaultError> {
+        let mut forgotten = self.forgotten.subscribe();
+        loop {
+            forgotten.mark_unchanged();
+            let destroyed: Option<bool> =
+                sqlx::query_scalar("SELECT forgotten_at IS NOT NULL FROM subject_keys WHERE subject = $1")
+                    .bind(subject)
+                    .fetch_optional(&self.pool)
+                    .await?;
+            if destroyed == Some(true) && !self.holds(subject) {
+                return Ok(());
+            }
+            // This vault holds a sender.
+            let _ = forgotten.changed().await;
+        }
+    }
+
+    /// Whether a key is in memory.
+    fn holds(&self, subject: &str) -> bool {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).known.contains_key(subject)
+    }
+
+    async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
+        let forgotten = {
+            let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(key) = keys.known.get(subject) {
+                return Ok(Some(*key));
+            }
+            keys.forgotten
+        };
+        let wrapped: Option<Option<Vec<u8>>> =
             sqlx::query_scalar("SELECT wrapped FROM subject_keys WHERE subject = $1")
                 .bind(subject)
                 .fetch_optional(&self.pool)
                 .await?;
-        let Some(wrapped) = wrapped else { return Ok(None) };
+        let Some(Some(wrapped)) = wrapped else { return Ok(None) };
         let key: [u8; 32] = decrypt(&self.wrapping, subject, &wrapped)?
             .try_into()
             .map_err(|_| VaultError::Broken { subject: subject.into() })?;
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= CACHED_MAX {
-            keys.clear();
+        if keys.known.len() >= CACHED_MAX {
+            keys.known.clear();
         }
-        keys.insert(subject.into(), key);
+        if keys.forgotten == forgotten {
+            keys.known.insert(subject.into(), key);
+        }
         Ok(Some(key))
     }
 
@@ -113,7 +195,7 @@ impl Vault {
         .bind(wrapped)
         .execute(&self.pool)
         .await?;
-        self.key(subject).await?.ok_or_else(|| VaultError::Broken { subject: subject.into() })
+        self.key(subject).await?.ok_or_else(|| VaultError::Forgotten { subject: subject.into() })
     }
 
     fn encrypt(

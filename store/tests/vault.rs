@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
+use domain::subject::Command;
 use store::{
+    engine::Engine,
     ports::Machine,
     secrets::MasterKey,
-    testing::Ground,
+    testing::{Ground, request},
     vault::{Vault, VaultError},
+    verify::{Wanted, verify},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,13 +34,53 @@ async fn two_seals_of_one_value_look_different() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_key_a_value_is_forgotten_and_another_master_key_opens_nothing() {
+async fn another_master_key_opens_nothing() {
     let ground = Ground::new().await;
-    let vault = ground.engine().await.vault;
-    let sealed = vault.seal("customer:1", b"Ada").await.unwrap();
+    let sealed = ground.engine().await.vault.seal("customer:1", b"Ada").await.unwrap();
     let stranger = Vault::new(ground.pool("_keys").await, Arc::new(Machine), &MasterKey::new([8; 32]));
     assert!(matches!(stranger.open(&sealed).await, Err(VaultError::Broken { .. })));
-    ground.as_owner(&format!("DELETE FROM {}_keys.subject_keys", ground.prefix)).await;
-    let after = ground.engine().await.vault;
-    assert_eq!(after.open(&sealed).await.unwrap(), None);
+}
+
+async fn forget(engine: &Engine, subject: &str) {
+    engine.executor.execute(request(subject, Command::Forget { reason: None })).await.unwrap();
+    engine.vault.until_forgotten(subject).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_forgotten_in_one_process_is_forgotten_in_all_and_gets_no_other_key() {
+    let ground = Ground::new().await;
+    let (one, other) = (ground.engine().await, ground.engine().await);
+    let sealed = one.vault.seal("customer:1", b"Ada").await.unwrap();
+    let kept = one.vault.seal("customer:2", b"Bob").await.unwrap();
+    assert!(other.vault.open(&sealed).await.unwrap().is_some(), "and the key is in memory");
+    forget(&one, "customer:1").await;
+    assert_eq!(one.vault.open(&sealed).await.unwrap(), None);
+    other.vault.until_forgotten("customer:1").await.unwrap();
+    assert_eq!(other.vault.open(&sealed).await.unwrap(), None);
+    for vault in [&one.vault, &other.vault] {
+        let more = vault.seal("customer:1", b"Ada again").await;
+        assert!(matches!(more, Err(VaultError::Forgotten { .. })), "{more:?}");
+        assert!(vault.open(&kept).await.unwrap().is_some());
+    }
+    let keys: i64 = sqlx::query_scalar("SELECT count(*) FROM subject_keys WHERE wrapped IS NOT NULL")
+        .fetch_one(&ground.owner_pool("_keys").await)
+        .await
+        .unwrap();
+    assert_eq!(keys, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_restore_brought_back_is_destroyed_before_anything_is_served() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let sealed = engine.vault.seal("customer:1", b"Ada").await.unwrap();
+    let keys = ground.owner_pool("_keys").await;
+    sqlx::query("CREATE TABLE backup AS TABLE subject_keys").execute(&keys).await.unwrap();
+    forget(&engine, "customer:1").await;
+    drop(engine);
+    sqlx::query("DELETE FROM subject_keys").execute(&keys).await.unwrap();
+    sqlx::query("INSERT INTO subject_keys SELECT * FROM backup").execute(&keys).await.unwrap();
+    assert_eq!(ground.engine().await.vault.open(&sealed).await.unwrap(), None);
+    let verified = verify(&ground.pool("").await, Wanted::default(), &|_, _| {}).await.unwrap();
+    assert_eq!((verified.ok, verified.events), (true, 1));
 }

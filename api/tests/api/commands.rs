@@ -87,26 +87,98 @@ async fn ten_thousand_commands_fit_and_one_more_is_too_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_shop_tells_itself_is_not_for_clients_to_say() {
+async fn what_the_shop_tells_itself_and_what_carries_prices_is_not_for_clients_to_say() {
     let api = Api::start().await;
-    let of_cart = |key: &str, command: Value| {
-        json!({ "key": key, "aggregate_type": "cart", "aggregate_id": "C1", "command": command }).to_string()
-    };
-    let lines = [
-        of_cart("a", json!({ "Expire": { "now": 0 } })),
-        of_cart("b", json!({ "UndoMerge": { "into": "C2" } })),
-        of_cart(
-            "c",
+    let gbp = |amount| json!({ "amount": amount, "currency": "GBP" });
+    let line_of =
+        json!({ "sku": "MUG", "product": "P1", "title": "Mug", "quantity": 3, "unit_price": gbp(1) });
+    let commands = [
+        ("cart", "C1", json!({ "Expire": { "now": 0 } })),
+        ("cart", "C1", json!({ "UndoMerge": { "into": "C2" } })),
+        (
+            "cart",
+            "C1",
             json!({ "TakeLines": { "from": "C2", "customer": "ada", "currency": "GBP", "lines": [] } }),
         ),
-        line("d", "MUG", &json!({ "Expire": { "now": 0 } })),
-        line("e", "MUG", &json!({ "PutBack": { "reservation": "O1", "quantity": 1 } })),
+        ("cart", "C1", json!({ "AddLine": { "line": line_of } })),
+        ("inventory_item", "MUG", json!({ "Expire": { "now": 0 } })),
+        ("inventory_item", "MUG", json!({ "PutBack": { "reservation": "O1", "quantity": 1 } })),
+        ("order", "O1", json!({ "Confirm": {} })),
+        ("order", "O1", json!({ "ApplyEdit": { "edit": "E1" } })),
+        ("order", "O1", json!({ "RecordInvoice": { "year": 2026, "number": 1, "issued_at": 0 } })),
+        ("order", "O1", json!({ "RecordReturnRefunded": { "return_id": "R1", "amount": gbp(1) } })),
+        ("payment", "P1", json!({ "RecordCapture": { "capture": "K1", "outcome": "done" } })),
+        (
+            "payment",
+            "P1",
+            json!({ "OpenIntent": { "order": "O1", "amount": gbp(1), "method": "card", "capture": "at_once" } }),
+        ),
+        ("allowance", "ada:MUG", json!({ "GiveBack": { "order": "O1" } })),
+        (
+            "invoice_book",
+            "2026",
+            json!({ "Issue": { "document": "invoice", "order": "O1", "total": gbp(1), "issued_at": 0 } }),
+        ),
     ];
-    for answer in answers(&send(&api, &lines).await.expect(207)) {
-        assert_eq!(answer["code"], "command.not_for_clients", "{answer}");
-        assert_eq!(answer["status"], 403, "{answer}");
+    let lines: Vec<String> = commands
+        .iter()
+        .enumerate()
+        .map(|(key, (kind, id, command))| {
+            json!({ "key": key.to_string(), "aggregate_type": kind, "aggregate_id": id, "command": command })
+                .to_string()
+        })
+        .collect();
+    let told = answers(&send(&api, &lines).await.expect(207));
+    assert_eq!(told.len(), lines.len());
+    for (answer, line) in told.iter().zip(&lines) {
+        assert_eq!(
+            (&answer["code"], &answer["status"]),
+            (&json!("command.not_for_clients"), &json!(403)),
+            "{line} {answer}"
+        );
     }
     assert!(api.events().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_gets_an_id_that_no_list_could_show() {
+    let api = Api::start().await;
+    let long = "x".repeat(65);
+    let ids = [
+        ("inventory_item", long.as_str()),
+        ("inventory_item", " lead"),
+        ("inventory_item", "a\nb"),
+        ("inventory_item", ""),
+        ("cart", "a b"),
+        ("order", "é"),
+        ("payment", "a/b"),
+        ("product", "p\u{0}"),
+        ("subject", "ada"),
+    ];
+    let lines: Vec<String> = ids
+        .iter()
+        .map(|(kind, id)| {
+            let command = json!({ "Receive": { "quantity": 1 } });
+            json!({ "key": "k", "aggregate_type": kind, "aggregate_id": id, "command": command }).to_string()
+        })
+        .collect();
+    for answer in answers(&send(&api, &lines).await.expect(207)) {
+        assert_eq!(
+            (&answer["code"], &answer["status"]),
+            (&json!("request.invalid"), &json!(422)),
+            "{answer}"
+        );
+        assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains("is not a")), "{answer}");
+    }
+    assert!(api.events().await.is_empty());
+    api.send(crate::support::get("/v1/inventory")).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_request_takes_is_a_problem_like_any_other() {
+    let api = Api::start().await;
+    let lines = vec![" ".repeat(1 << 20); 17];
+    send(&api, &lines).await.expect_problem(413, "request.too_large");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -119,6 +119,36 @@ async fn an_orders_audit_tells_of_every_manager_that_looked_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_forgotten_leaves_their_orders_and_nothing_about_themselves() {
+    let api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let cart = api.send(post("/v1/carts", &json!({ "currency": "GBP", "customer": "ada" }))).await;
+    let cart = cart.text_of("id");
+    let line = json!({ "sku": "A", "quantity": 1 });
+    api.send(post(&format!("/v1/carts/{cart}/items"), &line)).await.expect(200);
+    let checkout = api.check_out(&cart, "card").await.expect(201);
+    let path = format!("/v1/orders/{}", checkout.text_of("order"));
+    let known = api.send(get(&path).after(&checkout)).await.expect(200).json();
+    assert!(known["delivery"]["contact"]["name"].is_string(), "{known}");
+
+    let why = json!({ "reason": "asked by letter" });
+    let forgotten = api.send(post("/v1/subjects/customer:ada/forget", &why)).await.expect(200);
+    assert_eq!(forgotten.json()["events"], json!(["Forgotten"]));
+    let shown = api.send(get(&path)).await.expect(200).json();
+    assert_eq!(shown["delivery"]["contact"], "forgotten");
+    assert_eq!(shown["delivery"]["address"], "forgotten");
+    assert_eq!((&shown["total"], &shown["lines"]), (&known["total"], &known["lines"]));
+    let again = api.send(post("/v1/subjects/customer:ada/forget", &json!({}))).await.expect(200);
+    assert_eq!(again.json()["events"], json!([]));
+
+    let cart =
+        api.send(post("/v1/carts", &json!({ "currency": "GBP", "customer": "ada" }))).await.text_of("id");
+    api.send(post(&format!("/v1/carts/{cart}/items"), &line)).await.expect(200);
+    api.check_out(&cart, "card").await.expect_problem(410, "subject.forgotten");
+    api.send(post("/v1/subjects/ada/forget", &json!({}))).await.expect_problem(422, "request.invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_reads_their_orders_newest_first() {
     let api = Api::start().await;
     api.stock("A", 250, 5).await;

@@ -114,6 +114,28 @@ text_id!(
         && text.trim() == text
 );
 
+text_id!(
+    /// Whose personal data is sealed under one key: `customer:<id>`, or `cart:<id>` of a guest.
+    SubjectId, "subject", "customer:<id> or cart:<id>",
+    |text| match text.split_once(':') {
+        Some(("customer", id)) => CustomerId::new(id).is_ok(),
+        Some(("cart", id)) => CartId::new(id).is_ok(),
+        _ => false,
+    }
+);
+
+impl From<&CustomerId> for SubjectId {
+    fn from(customer: &CustomerId) -> Self {
+        Self(format!("customer:{customer}").into())
+    }
+}
+
+impl From<&CartId> for SubjectId {
+    fn from(cart: &CartId) -> Self {
+        Self(format!("cart:{cart}").into())
+    }
+}
+
 impl From<OrderId> for ReservationId {
     fn from(order: OrderId) -> Self {
         Self(order.0)

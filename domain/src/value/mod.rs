@@ -10,7 +10,7 @@ mod time;
 
 pub use id::{
     AttemptId, CancellationId, CaptureId, CartId, CustomerId, EditId, LocationId, OrderId, PaymentId,
-    ProductId, RefundId, ReservationId, ReturnId, ShipmentId, Sku,
+    ProductId, RefundId, ReservationId, ReturnId, ShipmentId, Sku, SubjectId,
 };
 pub use money::{Currency, Money};
 pub use quantity::Quantity;
@@ -32,7 +32,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    fn new(kind: &'static str, value: &str, wanted: &'static str) -> Self {
+    pub(crate) fn new(kind: &'static str, value: &str, wanted: &'static str) -> Self {
         Self { kind, value: value.chars().take(80).collect(), wanted }
     }
 }

@@ -1,16 +1,42 @@
 //! Moments, as the domain needs them: something to compare and add to.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Milliseconds since 1970-01-01T00:00:00Z, within the years 1 to 9999, which is what RFC 3339 can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Time(i64);
 
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Time")]
+        struct Millis(i64);
+        let Millis(millis) = Millis::deserialize(deserializer)?;
+        let time = Self::from_millis(millis);
+        if time.0 == millis {
+            Ok(time)
+        } else {
+            Err(D::Error::custom(format_args!("{millis} milliseconds are outside the years 1 to 9999")))
+        }
+    }
+}
+
 impl Time {
-    /// A moment, in milliseconds since the epoch.
+    /// The first moment of the year 1.
+    pub const MIN: Self = Self(-62_135_596_800_000);
+    /// The last moment of the year 9999.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// A moment, in milliseconds since the epoch; the first or last there is, where it would lie beyond.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        if millis < Self::MIN.0 {
+            Self::MIN
+        } else if millis > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(millis)
+        }
     }
 
     /// Milliseconds since the epoch.
@@ -28,7 +54,7 @@ impl Time {
         }
     }
 
-    /// The year of the Gregorian calendar in UTC, from 0 to 65,535.
+    /// The year of the Gregorian calendar in UTC, from 1 to 9999.
     ///
     /// After Howard Hinnant's `civil_from_days`: eras of 400 years that begin in March.
     #[must_use]
@@ -39,13 +65,13 @@ impl Time {
         let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let after_december = i64::from(day_of_year >= 306);
         let year = era.saturating_mul(400).saturating_add(year_of_era).saturating_add(after_december);
-        u16::try_from(year.clamp(0, 65_535)).unwrap_or(0)
+        u16::try_from(year).unwrap_or(9_999)
     }
 
     /// So many milliseconds later, at most the last moment there is.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
+        Self::from_millis(self.0.saturating_add(millis))
     }
 }
 
@@ -65,12 +91,21 @@ mod tests {
             (978_307_200_000, 2001),
             (1_798_761_599_999, 2026),
             (1_798_761_600_000, 2027),
-            (i64::MAX, 65_535),
-            (i64::MIN, 0),
+            (i64::MAX, 9_999),
+            (i64::MIN, 1),
         ];
         for (millis, year) in cases {
             assert_eq!(Time::from_millis(millis).year(), year, "{millis}");
         }
+    }
+
+    #[test]
+    fn what_no_calendar_can_say_is_not_read() {
+        let read = |millis: i64| serde_json::from_value::<Time>(millis.into()).ok();
+        assert_eq!(read(253_402_300_799_999), Some(Time::MAX));
+        assert_eq!(read(-62_135_596_800_000), Some(Time::MIN));
+        assert_eq!([253_402_300_800_000, -62_135_596_800_001, i64::MAX, i64::MIN].map(read), [None; 4]);
+        assert_eq!(Time::MAX.plus_millis(1), Time::MAX);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     order::{self, Count, Event, Invoice, ReceivedUnits, Units},
-    value::{EditId, Money, ReturnId, ShipmentId, Text},
+    value::{EditId, Money, PaymentId, ReturnId, ShipmentId, Text},
 };
 use serde::{Deserialize, Serialize};
 use store::follow::ApplyError;
@@ -73,6 +73,9 @@ pub struct Edit {
     pub id: EditId,
     /// Whether stock and payment are being asked.
     pub committed: bool,
+    /// The payment that a dearer order waits for, once the edit is committed.
+    #[serde(default)]
+    pub payment: Option<PaymentId>,
 }
 
 /// What became of the units of one line.
@@ -191,10 +194,11 @@ impl Fulfilment {
     fn edited(&mut self, event: &Event) {
         match event {
             Event::EditBegun { edit } => {
-                self.progress.edit = Some(Edit { id: edit.clone(), committed: false });
+                self.progress.edit = Some(Edit { id: edit.clone(), committed: false, payment: None });
             }
-            Event::EditCommitted { edit, .. } => {
-                self.progress.edit = Some(Edit { id: edit.clone(), committed: true });
+            Event::EditCommitted { edit, payment, .. } => {
+                self.progress.edit =
+                    Some(Edit { id: edit.clone(), committed: true, payment: payment.clone() });
             }
             Event::EditApplied { lines, .. } => {
                 self.ordered = units(lines);

@@ -57,7 +57,8 @@ pub async fn check(world: &World) {
             AnyState::Allowance(_)
             | AnyState::Checkout(_)
             | AnyState::Fulfilment(_)
-            | AnyState::InvoiceBook(_) => panic!("nobody checks out here"),
+            | AnyState::InvoiceBook(_)
+            | AnyState::Subject(_) => panic!("nobody checks out here"),
         }
     }
     assert_eq!(world.rows().await.len(), streams.len() + reservations + variants);

@@ -51,6 +51,9 @@ pub enum PlaceError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The store did not start.
+    #[error(transparent)]
+    Start(#[from] store::engine::StartError),
     /// The broker failed.
     #[error(transparent)]
     Broker(#[from] BrokerError),

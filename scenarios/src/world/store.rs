@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::{
-    commands::is_for_clients,
+    clients::is_for_clients,
     outbound::{behaviour::LATE_AFTER, simulator::Simulator},
 };
 use async_trait::async_trait;

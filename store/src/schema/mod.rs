@@ -50,7 +50,11 @@ pub fn log_tables() -> Tables {
 /// The keys of personal data: a schema of their own, so that they can be kept and backed up apart.
 #[must_use]
 pub fn key_tables() -> Tables {
-    Tables { suffix: "_keys", migrations: vec![&KEYS], grants: &[("SELECT, INSERT, DELETE", "subject_keys")] }
+    Tables {
+        suffix: "_keys",
+        migrations: vec![&KEYS],
+        grants: &[("SELECT, INSERT, UPDATE (wrapped, forgotten_at)", "subject_keys")],
+    }
 }
 
 /// The tables that any follower's database needs: checkpoints and parked streams.
