@@ -67,6 +67,12 @@ pub enum Command {
         #[arg(long, requires = "anchor")]
         after_anchor: bool,
     },
+    /// Show who follows the log, how far each has come, and see to what they have set aside.
+    Followers {
+        /// What to do.
+        #[command(subcommand)]
+        command: FollowersCommand,
+    },
     /// Bring another system's books in.
     Import {
         /// Whose.
@@ -81,6 +87,20 @@ pub enum Command {
     },
     /// List every setting of the environment and the settings file.
     Settings,
+}
+
+/// What can be done about followers.
+#[derive(Debug, Subcommand)]
+pub enum FollowersCommand {
+    /// List them, and the streams that they go on without.
+    List,
+    /// Let a read model take a stream again that it has set aside, with everything that it missed.
+    Release {
+        /// Which read model, such as orders.
+        follower: String,
+        /// Which stream, such as order-O1.
+        stream: String,
+    },
 }
 
 /// What can be imported.

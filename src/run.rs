@@ -1,5 +1,6 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
+mod followers;
 mod import;
 mod migrate;
 mod scenario;
@@ -14,6 +15,7 @@ use std::{
 use clap::CommandFactory as _;
 use store::verify::Wanted;
 
+use self::followers::FollowersError;
 use crate::{
     cli::{Cli, Command, ImportCommand},
     ground::{Ground, GroundError},
@@ -67,6 +69,9 @@ pub enum Failure {
     /// The process itself.
     #[error("{0}")]
     Process(#[from] io::Error),
+    /// A follower could not be helped.
+    #[error(transparent)]
+    Followers(#[from] followers::FollowersError),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
@@ -80,13 +85,16 @@ impl Failure {
         match self {
             Self::Settings(_) | Self::Ground(GroundError::Unset(_)) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
-            Self::Ledger(_) | Self::Scenario(_) => WRONG_INPUT,
+            Self::Ledger(_)
+            | Self::Scenario(_)
+            | Self::Followers(FollowersError::NoReadModel(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
             Self::Ground(_)
             | Self::Sample(_)
             | Self::Query(_)
             | Self::Listen { .. }
             | Self::OtherLog
             | Self::Log(_)
+            | Self::Followers(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -133,6 +141,10 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Import { source: ImportCommand::Retail { file, rejects } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
+        }
+        Command::Followers { command } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return followers::run(&ground, command, cli.json).await;
         }
         Command::Verify { anchor, after_anchor } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;

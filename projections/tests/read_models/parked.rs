@@ -30,7 +30,7 @@ async fn broken() -> World {
 }
 
 async fn mend(world: &World, projection: &dyn Projection, stream: StreamId) -> usize {
-    release(&world.pool, &*world.engine.log, projection, &stream).await.unwrap()
+    release(&world.pool, &*world.engine.log, projection, &stream).await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,7 +88,8 @@ impl ParkedStream {
     }
 }
 
-/// Applies what a parked stream has missed, from the log up to the projection's checkpoint, and lets it follow again.
+/// Applies what a parked stream has missed, from the log up to the projection's checkpoint, and lets it follow again. How
+/// many events that were; `None` when the stream is not parked.
 ///
 /// # Errors
 /// When the stream is still not to be taken: then it stays parked and nothing has changed.
@@ -97,14 +98,15 @@ pub async fn release(
     log: &dyn Log,
     projection: &dyn Projection,
     stream: &StreamId,
-) -> Result<usize, ApplyError> {
+) -> Result<Option<usize>, ApplyError> {
     let mut transaction = pool.begin().await?;
     // The checkpoint's lock keeps the follower from moving on in the meantime.
-    let checkpoint: Position =
+    let checkpoint: Option<Position> =
         sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 FOR UPDATE")
             .bind(projection.name())
-            .fetch_one(&mut *transaction)
+            .fetch_optional(&mut *transaction)
             .await?;
+    let Some(checkpoint) = checkpoint else { return Ok(None) };
     let first: Option<Position> = sqlx::query_scalar(
         "DELETE FROM parked_streams WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3 \
          RETURNING first_position",
@@ -114,7 +116,7 @@ pub async fn release(
     .bind(&*stream.id)
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(first) = first else { return Ok(0) };
+    let Some(first) = first else { return Ok(None) };
     let missed = log
         .load(stream, 0)
         .await?
@@ -124,5 +126,5 @@ pub async fn release(
         .collect::<Result<Vec<_>, _>>()?;
     projection.apply(&mut transaction, &missed.iter().collect::<Vec<_>>()).await?;
     transaction.commit().await?;
-    Ok(missed.len())
+    Ok(Some(missed.len()))
 }

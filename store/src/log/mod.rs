@@ -4,7 +4,7 @@ mod decode;
 mod digest;
 mod postgres;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
 use domain::{AggregateType, AnyEvent, value::Time};
@@ -36,6 +36,21 @@ impl StreamId {
     #[must_use]
     pub fn new(aggregate_type: AggregateType, id: &str) -> Self {
         Self { aggregate_type, id: id.into() }
+    }
+}
+
+/// A text that names no stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a stream such as order-O1: an aggregate's type, a hyphen and an id")]
+pub struct NoStreamId(String);
+
+impl FromStr for StreamId {
+    type Err = NoStreamId;
+
+    fn from_str(text: &str) -> Result<Self, NoStreamId> {
+        let named = text.split_once('-').filter(|(_, id)| !id.is_empty());
+        let known = named.and_then(|(name, id)| Some(Self::new(name.parse().ok()?, id)));
+        known.ok_or_else(|| NoStreamId(text.to_owned()))
     }
 }
 
