@@ -61,6 +61,7 @@ async fn main() {
     for (clients, series) in tried {
         report.note(&format!("baseline_{clients}_per_s"), common::report::whole(series.per_s()));
     }
+    report.note("events_an_append", bench.events_an_append().await);
     report.note("ours_256_per_s", common::report::whole(at_256.per_s()));
     report.note("ratio_256", common::report::hundredths(at_256.per_s() / best.per_s()));
     report.note("ours_256_rounds", at_256.rounds());

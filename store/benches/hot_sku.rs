@@ -39,6 +39,7 @@ async fn main() {
     report.sides(&reserved, &transacted);
     report.also("cte", &reserved, &stated);
     report.note("callers", CALLERS);
+    report.note("events_an_append", bench.events_an_append().await);
     report.note("baseline_p50_ms", transacted.median_ms());
     report.note("cte_p50_ms", stated.median_ms());
     bench.print(report);

@@ -98,7 +98,21 @@ impl Bench {
         report.note("cpus", std::thread::available_parallelism().map_or(0, usize::from));
         report.note("rounds", self.options.rounds);
         report.note("quick", self.options.quick);
+        // Whatever else the machine does shows here: idle, it is about what the benchmark itself keeps busy.
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        report.note("load_average", load.split_whitespace().next().unwrap_or_default());
         report
+    }
+
+    /// How many events went into the log together.
+    pub async fn events_an_append(&self) -> f64 {
+        let pool = self.ground.pool("").await;
+        let (events, appends): (i64, i64) =
+            sqlx::query_as("SELECT max(last_position), count(*) FROM log_links")
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+        report::hundredths(events as f64 / appends as f64)
     }
 
     pub fn print(&self, report: Report) {

@@ -18,7 +18,9 @@ use super::{
     core::{Core, Step},
     decided::Decided,
 };
-use crate::log::{Answer, Head, LockedLog, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode};
+use crate::log::{
+    Answer, DecodeError, Head, LockedLog, Log, LogError, Position, StoredEvent, StreamId, decode,
+};
 
 /// Events read at a time; a process that has fallen far behind takes several rounds, not all of it into memory.
 const PAGE: i64 = 5_000;
@@ -130,7 +132,7 @@ impl Core {
         let Ok(aggregate_type) = stored.aggregate_type.parse() else { return };
         let stream = StreamId { aggregate_type, id: stored.aggregate_id.clone() };
         let Some(slot) = self.cache.get_mut(&stream) else { return };
-        match (understood(stored), slot) {
+        match (decode(stored).map_err(|source| unreadable(stored, source)), slot) {
             (Ok(recorded), Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
                 ready.durable.evolve(recorded.event);
                 self.touched.insert(stream);
@@ -201,12 +203,12 @@ impl Core {
     }
 }
 
-pub(super) fn understood(stored: &StoredEvent) -> Result<Recorded, LogError> {
-    decode(stored).map_err(|source| LogError::Decode {
+pub(super) fn unreadable(stored: &StoredEvent, source: DecodeError) -> LogError {
+    LogError::Decode {
         stream: format!("{}-{}", stored.aggregate_type, stored.aggregate_id).into(),
         sequence: stored.sequence,
         source,
-    })
+    }
 }
 
 fn too_new() -> ExecuteError {

@@ -33,6 +33,25 @@ pub enum DecodeError {
 /// # Errors
 /// When its type is unknown or its text malformed.
 pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
+    let event = decode_event(stored)?;
+    let metadata: Metadata =
+        serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
+    Ok(Recorded {
+        position: stored.position,
+        stream: StreamId { aggregate_type: event.aggregate_type(), id: stored.aggregate_id.clone() },
+        sequence: stored.sequence,
+        event_id: stored.event_id,
+        recorded_at_us: stored.recorded_at_us,
+        metadata,
+        event,
+    })
+}
+
+/// Reads what happened, for those who fold it and do not ask who did it.
+///
+/// # Errors
+/// When its type is unknown or its payload malformed.
+pub fn decode_event(stored: &StoredEvent) -> Result<AnyEvent, DecodeError> {
     let unknown = || DecodeError::Unknown {
         aggregate_type: stored.aggregate_type.clone(),
         event_type: stored.event_type.clone(),
@@ -43,19 +62,8 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
         upcast::to_current(aggregate_type, &stored.event_type, &stored.event_version, &stored.payload)
             .map_err(|error| malformed("payload", &error))?
             .ok_or_else(unknown)?;
-    let event = AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
-        .map_err(|error| malformed("payload", &error))?;
-    let metadata: Metadata =
-        serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
-    Ok(Recorded {
-        position: stored.position,
-        stream: StreamId { aggregate_type, id: stored.aggregate_id.clone() },
-        sequence: stored.sequence,
-        event_id: stored.event_id,
-        recorded_at_us: stored.recorded_at_us,
-        metadata,
-        event,
-    })
+    AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
+        .map_err(|error| malformed("payload", &error))
 }
 
 fn malformed(field: &'static str, error: &serde_json::Error) -> DecodeError {

@@ -1,8 +1,10 @@
 //! The log as the rest of the store sees it: streams, events with dense positions, and one door to append through.
 
+mod append;
 mod decode;
 mod digest;
 mod postgres;
+mod row;
 
 use std::fmt;
 
@@ -11,7 +13,7 @@ use domain::{AggregateType, AnyEvent, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, decode_event};
 pub use digest::{Digest, Link, digest, link};
 pub use postgres::PostgresLog;
 
@@ -235,6 +237,9 @@ pub enum AppendError {
     Refused(#[source] sqlx::Error),
 }
 
+/// What is done with each event that is read.
+pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
+
 /// The event log.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -244,8 +249,16 @@ pub trait Log: Send + Sync {
     /// The events of a stream after a sequence, in order.
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
 
-    /// At most `limit` events after a position, in order, without a gap.
-    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError>;
+    /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
+    /// that what `take` does overlaps with the reading of the rest.
+    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError>;
+
+    /// The same all at once.
+    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
+        let mut events = Vec::new();
+        self.read_each(after, limit, &mut |event| events.push(event)).await?;
+        Ok(events)
+    }
 
     /// Appends behind `head` if the log still stands there.
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError>;
