@@ -30,6 +30,11 @@ use store::{
 
 const AGGREGATES: usize = 1_000;
 const EVENTS_EACH: usize = 200;
+/// The whole rows.
+const ALL: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
+                   event_id, recorded_at";
+/// What a fold needs of them.
+const NEEDED: &str = "sequence, event_type, event_version, payload";
 /// As many as the executor loads at once.
 const AT_ONCE: usize = 8;
 
@@ -43,21 +48,25 @@ async fn main() {
     fill(&log, &mut Rows::stock(aggregates), aggregates * EVENTS_EACH).await;
     bench.ground.as_owner("VACUUM (ANALYZE) events").await;
 
-    let (mut ours, mut direct, mut theirs) = (Series::default(), Series::default(), Series::default());
+    let (mut ours, mut direct) = (Series::default(), Series::default());
+    let (mut theirs, mut needed) = (Series::default(), Series::default());
     for round in 0..=bench.options.rounds {
         let executed = execute_cold(&log, aggregates).await;
-        let selected = in_parallel(aggregates, |nth| select(&pool, nth)).await;
+        let selected = in_parallel(aggregates, |nth| select(&pool, ALL, nth)).await;
+        let narrow = in_parallel(aggregates, |nth| select(&pool, NEEDED, nth)).await;
         let loaded = in_parallel(aggregates, |nth| load(&log, nth)).await;
         // The first is the warm-up.
         if round > 0 {
             ours.push(executed);
             direct.push(loaded);
             theirs.push(selected);
+            needed.push(narrow);
         }
     }
 
     let mut report = bench.report("load", "one undecoded SELECT an aggregate, 8 at a time").await;
     report.sides(&ours, &theirs);
+    report.also("needed_columns", &ours, &needed);
     report.note("unit", "aggregates");
     report.note("aggregates", aggregates);
     report.note("events_each", EVENTS_EACH);
@@ -125,17 +134,15 @@ async fn load(log: &PostgresLog, nth: usize) {
     assert_ne!(state, AnyState::initial(stream.aggregate_type));
 }
 
-async fn select(pool: &PgPool, nth: usize) {
-    let rows = sqlx::query(
-        "SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
-                event_id, recorded_at \
-         FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 ORDER BY sequence",
-    )
-    .bind("inventory_item")
-    .bind(common::rows::sku_name(nth))
-    .bind(0_i64)
-    .fetch_all(pool)
-    .await
-    .unwrap();
+async fn select(pool: &PgPool, columns: &str, nth: usize) {
+    let sql = format!(
+        "SELECT {columns} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence"
+    );
+    let rows = sqlx::query(&sql)
+        .bind("inventory_item")
+        .bind(common::rows::sku_name(nth))
+        .fetch_all(pool)
+        .await
+        .unwrap();
     assert_eq!(rows.len(), EVENTS_EACH);
 }

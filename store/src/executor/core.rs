@@ -19,10 +19,10 @@ use super::{
     ExecuteError, Executor, Reply, Request, Token,
     cache::{Cache, Slot, Versioned},
     decided::{Decided, Decision, decide},
-    recover::{Recovery, STEP_TIMEOUT, Search, unreadable},
+    recover::{Recovery, STEP_TIMEOUT, Search},
 };
 use crate::{
-    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, StreamId, decode_event},
+    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, StreamId},
     ports::{Clock, Ids},
 };
 
@@ -345,12 +345,7 @@ impl Core {
 }
 
 async fn load(log: Arc<dyn Log>, stream: StreamId) -> Loaded {
-    let result = log.load(&stream, 0).await.and_then(|events| {
-        let mut versioned = Versioned::initial(&stream);
-        for stored in &events {
-            versioned.evolve(decode_event(stored).map_err(|source| unreadable(stored, source))?);
-        }
-        Ok(versioned)
-    });
-    (stream, result)
+    let mut versioned = Versioned::initial(&stream);
+    let read = log.history(&stream, &mut |event| versioned.evolve(event)).await;
+    (stream, read.map(|()| versioned))
 }

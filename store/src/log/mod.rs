@@ -13,7 +13,7 @@ use domain::{AggregateType, AnyEvent, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use decode::{DecodeError, decode, decode_event};
+pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, digest, link};
 pub use postgres::PostgresLog;
 
@@ -240,6 +240,9 @@ pub enum AppendError {
 /// What is done with each event that is read.
 pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
 
+/// What is done with each event that is read and understood.
+pub type TakeEvent<'a> = &'a mut (dyn FnMut(AnyEvent) + Send);
+
 /// The event log.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -248,6 +251,10 @@ pub trait Log: Send + Sync {
 
     /// The events of a stream after a sequence, in order.
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
+
+    /// What happened to an aggregate, in order; each event is handed over as soon as it is there. For a fold, which asks
+    /// neither who did it nor when, so that no more is read than it needs.
+    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError>;
 
     /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
     /// that what `take` does overlaps with the reading of the rest.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{
     Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, StoredEvent,
-    StreamId, Take,
+    StreamId, Take, TakeEvent,
     append::append,
+    decode::decode_event,
     row::{COLUMNS, answer, fixed, head_of, stored},
 };
 
@@ -66,6 +67,31 @@ impl Log for PostgresLog {
         let events = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
         dense(after, events.iter().map(|event| event.sequence))?;
         Ok(events)
+    }
+
+    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError> {
+        let mut rows = sqlx::query(
+            "SELECT sequence, event_type, event_version, payload FROM events \
+             WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence",
+        )
+        .bind(stream.aggregate_type.as_str())
+        .bind(&*stream.id)
+        .fetch(&self.pool);
+        let mut last = 0;
+        while let Some(row) = rows.try_next().await? {
+            let sequence = row.try_get(0)?;
+            dense(last, [sequence])?;
+            last = sequence;
+            // Postgres sends json as the text that it is.
+            let payload = row.try_get_unchecked(3)?;
+            let event = decode_event(stream.aggregate_type, row.try_get(1)?, row.try_get(2)?, payload);
+            take(event.map_err(|source| LogError::Decode {
+                stream: stream.to_string().into(),
+                sequence,
+                source,
+            })?);
+        }
+        Ok(())
     }
 
     async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
