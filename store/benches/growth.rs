@@ -146,7 +146,8 @@ FROM (SELECT n, command, nth,
 const ANSWERS_UP_TO: &str = "
 INSERT INTO commands (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
                       recorded_at, expires_at)
-SELECT (metadata ->> 'command_id')::uuid, digest, aggregate_type, aggregate_id, sequence, position, 5, NULL, recorded_at,
+SELECT (lpad(to_hex(1767225600000 + position), 12, '0') || '7000a000' || lpad(to_hex(position), 12, '0'))::uuid,
+       digest, aggregate_type, aggregate_id, sequence, position, 5, NULL, recorded_at,
        recorded_at + interval '48 hours'
 FROM events WHERE position % 5 = 0;
 INSERT INTO log_links (last_position, link)
