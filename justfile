@@ -20,3 +20,7 @@ import FILE *ARGS:
 # What the shop promises, played in memory; see docs/SCENARIOS.md.
 scenarios *ARGS:
     cargo run -- scenario run {{ARGS}}
+
+# One benchmark of the store, ours and its baseline in one run; see docs/BENCHMARKS.md.
+bench NAME *ARGS:
+    cargo bench -p store --bench {{NAME}} -- {{ARGS}}

@@ -107,8 +107,12 @@ impl Feed {
             return Ok(found);
         }
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
-        let stored = self.inner.log.read(position, limit).await?;
-        Ok(stored.into_iter().map(|stored| Arc::new(Entry::read(stored))).collect())
+        let mut found = Vec::new();
+        self.inner
+            .log
+            .read_each(position, limit, &mut |stored| found.push(Arc::new(Entry::read(stored))))
+            .await?;
+        Ok(found)
     }
 
     /// The events of one stream from now on, as they come.
@@ -215,12 +219,13 @@ impl Feed {
             if limit <= 0 {
                 return Ok(any);
             }
-            let page = self.inner.log.read(tip, limit).await?;
+            let mut page = Vec::new();
+            self.inner.log.read_each(tip, limit, &mut |stored| page.push(Entry::read(stored))).await?;
             if page.is_empty() {
                 return Ok(any);
             }
             any = true;
-            self.push(page.into_iter().map(Entry::read));
+            self.push(page);
         }
     }
 

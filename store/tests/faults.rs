@@ -16,7 +16,7 @@ use store::{
     executor::{self, ExecuteError, Executor, Limits},
     log::{
         Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, PostgresLog, Sequence,
-        StoredEvent, StreamId,
+        StoredEvent, StreamId, Take, TakeEvent,
     },
     ports::Machine,
     testing::{Ground, request},
@@ -45,8 +45,11 @@ impl Log for Lossy {
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError> {
         self.log.load(stream, after).await
     }
-    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
-        self.log.read(after, limit).await
+    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError> {
+        self.log.history(stream, take).await
+    }
+    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
+        self.log.read_each(after, limit, take).await
     }
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
         let nth = self.appends.fetch_add(1, Ordering::Relaxed);

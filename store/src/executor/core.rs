@@ -19,7 +19,7 @@ use super::{
     ExecuteError, Executor, Reply, Request, Token,
     cache::{Cache, Slot, Versioned},
     decided::{Decided, Decision, decide},
-    recover::{Recovery, STEP_TIMEOUT, Search, understood},
+    recover::{Recovery, STEP_TIMEOUT, Search},
 };
 use crate::{
     log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, StreamId},
@@ -134,7 +134,7 @@ impl Core {
         let mut incoming = Vec::new();
         let mut open = true;
         while open || step.is_some() || !loads.is_empty() || !self.queue.is_empty() {
-            let room = self.queue.len() + self.flying.len() + self.loading < self.limits.undurable_max;
+            let room = self.has_room();
             tokio::select! {
                 biased;
                 Some(done) = OptionFuture::from(step.as_mut()) => match self.advance(done) {
@@ -156,9 +156,20 @@ impl Core {
                 loads.push(load(Arc::clone(&self.log), stream).boxed());
             }
             if step.is_none() && !self.queue.is_empty() {
+                // Whoever was answered just now and is ready to call again comes along, not one append later.
+                tokio::task::yield_now().await;
+                while self.has_room()
+                    && let Ok((request, reply)) = requests.try_recv()
+                {
+                    self.take_up(request, reply);
+                }
                 step = Some(self.append(None));
             }
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.len() + self.flying.len() + self.loading < self.limits.undurable_max
     }
 
     /// Decides a command, or has its aggregate loaded first.
@@ -334,12 +345,7 @@ impl Core {
 }
 
 async fn load(log: Arc<dyn Log>, stream: StreamId) -> Loaded {
-    let result = log.load(&stream, 0).await.and_then(|events| {
-        let mut versioned = Versioned::initial(&stream);
-        for stored in &events {
-            versioned.evolve(understood(stored)?.event);
-        }
-        Ok(versioned)
-    });
-    (stream, result)
+    let mut versioned = Versioned::initial(&stream);
+    let read = log.history(&stream, &mut |event| versioned.evolve(event)).await;
+    (stream, read.map(|()| versioned))
 }

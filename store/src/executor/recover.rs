@@ -18,7 +18,7 @@ use super::{
     core::{Core, Step},
     decided::Decided,
 };
-use crate::log::{Answer, Head, LockedLog, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode};
+use crate::log::{Answer, Head, LockedLog, Log, LogError, Position, StoredEvent, StreamId, decode};
 
 /// Events read at a time; a process that has fallen far behind takes several rounds, not all of it into memory.
 const PAGE: i64 = 5_000;
@@ -130,7 +130,7 @@ impl Core {
         let Ok(aggregate_type) = stored.aggregate_type.parse() else { return };
         let stream = StreamId { aggregate_type, id: stored.aggregate_id.clone() };
         let Some(slot) = self.cache.get_mut(&stream) else { return };
-        match (understood(stored), slot) {
+        match (decode(stored), slot) {
             (Ok(recorded), Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
                 ready.durable.evolve(recorded.event);
                 self.touched.insert(stream);
@@ -139,7 +139,7 @@ impl Core {
             (Ok(_), Slot::Ready(_)) => {}
             (Ok(recorded), Slot::Loading { seen, .. }) => seen.push(recorded),
             (Err(error), Slot::Ready(_) | Slot::Loading { .. }) => {
-                tracing::error!(%error, "an event of another process cannot be read: upgrade this one");
+                tracing::error!(%stream, %error, "an event of another process cannot be read: upgrade this one");
                 self.unreadable.insert(stream);
             }
         }
@@ -199,14 +199,6 @@ impl Core {
         }
         self.head_sender.send_replace(self.head);
     }
-}
-
-pub(super) fn understood(stored: &StoredEvent) -> Result<Recorded, LogError> {
-    decode(stored).map_err(|source| LogError::Decode {
-        stream: format!("{}-{}", stored.aggregate_type, stored.aggregate_id).into(),
-        sequence: stored.sequence,
-        source,
-    })
 }
 
 fn too_new() -> ExecuteError {

@@ -33,29 +33,46 @@ pub enum DecodeError {
 /// # Errors
 /// When its type is unknown or its text malformed.
 pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
-    let unknown = || DecodeError::Unknown {
-        aggregate_type: stored.aggregate_type.clone(),
-        event_type: stored.event_type.clone(),
-        event_version: stored.event_version.clone(),
-    };
-    let aggregate_type: AggregateType = stored.aggregate_type.parse().map_err(|_| unknown())?;
-    let current =
-        upcast::to_current(aggregate_type, &stored.event_type, &stored.event_version, &stored.payload)
-            .map_err(|error| malformed("payload", &error))?
-            .ok_or_else(unknown)?;
-    let event = AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
-        .map_err(|error| malformed("payload", &error))?;
+    let StoredEvent { aggregate_type, event_type, event_version, payload, .. } = stored;
+    let known: AggregateType =
+        aggregate_type.parse().map_err(|_| unknown(aggregate_type, event_type, event_version))?;
+    let event = decode_event(known, event_type, event_version, payload)?;
     let metadata: Metadata =
         serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
     Ok(Recorded {
         position: stored.position,
-        stream: StreamId { aggregate_type, id: stored.aggregate_id.clone() },
+        stream: StreamId { aggregate_type: known, id: stored.aggregate_id.clone() },
         sequence: stored.sequence,
         event_id: stored.event_id,
         recorded_at_us: stored.recorded_at_us,
         metadata,
         event,
     })
+}
+
+/// Reads what happened, from the texts that say so.
+///
+/// # Errors
+/// When the event's type is unknown or its payload malformed.
+pub fn decode_event(
+    aggregate_type: AggregateType,
+    event_type: &str,
+    event_version: &str,
+    payload: &str,
+) -> Result<AnyEvent, DecodeError> {
+    let current = upcast::to_current(aggregate_type, event_type, event_version, payload)
+        .map_err(|error| malformed("payload", &error))?
+        .ok_or_else(|| unknown(aggregate_type.as_str(), event_type, event_version))?;
+    AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
+        .map_err(|error| malformed("payload", &error))
+}
+
+fn unknown(aggregate_type: &str, event_type: &str, event_version: &str) -> DecodeError {
+    DecodeError::Unknown {
+        aggregate_type: aggregate_type.into(),
+        event_type: event_type.into(),
+        event_version: event_version.into(),
+    }
 }
 
 fn malformed(field: &'static str, error: &serde_json::Error) -> DecodeError {

@@ -1,8 +1,10 @@
 //! The log as the rest of the store sees it: streams, events with dense positions, and one door to append through.
 
+mod append;
 mod decode;
 mod digest;
 mod postgres;
+mod row;
 
 use std::{fmt, str::FromStr};
 
@@ -14,7 +16,7 @@ use uuid::Uuid;
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
-pub(crate) use postgres::micros;
+pub(crate) use row::micros_at;
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
 pub type Position = i64;
@@ -251,6 +253,12 @@ pub enum AppendError {
     Refused(#[source] sqlx::Error),
 }
 
+/// What is done with each event that is read.
+pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
+
+/// What is done with each event that is read and understood.
+pub type TakeEvent<'a> = &'a mut (dyn FnMut(AnyEvent) + Send);
+
 /// The event log.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -260,8 +268,20 @@ pub trait Log: Send + Sync {
     /// The events of a stream after a sequence, in order.
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
 
-    /// At most `limit` events after a position, in order, without a gap.
-    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError>;
+    /// What happened to an aggregate, in order; each event is handed over as soon as it is there. For a fold, which asks
+    /// neither who did it nor when, so that no more is read than it needs.
+    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError>;
+
+    /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
+    /// that what `take` does overlaps with the reading of the rest.
+    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError>;
+
+    /// The same all at once.
+    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
+        let mut events = Vec::new();
+        self.read_each(after, limit, &mut |event| events.push(event)).await?;
+        Ok(events)
+    }
 
     /// Appends behind `head` if the log still stands there.
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError>;

@@ -1,61 +1,47 @@
 //! The log on Postgres: one statement an append, dense positions through the one row of `log_head`.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
-use domain::AggregateType;
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
-use time::OffsetDateTime;
+use futures::TryStreamExt;
+use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 use uuid::Uuid;
 
 use super::{
     Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, StoredEvent,
-    StreamId, link,
+    StreamId, Take, TakeEvent,
+    append::append,
+    decode::decode_event,
+    row::{COLUMNS, answer, fixed, head_of, stored},
 };
-
-/// The compare-and-set on the head comes first: everything else joins the row that it returns, so that nothing is
-/// written when the head has moved, and the head is locked before any other row. There is no ON CONFLICT: a violation
-/// aborts the batch, and its constraint says which rule it broke.
-const APPEND: &str = r"
-WITH head AS (
-    UPDATE log_head SET position = $2, link = $3
-    WHERE position = $1 AND incarnation = $4
-    RETURNING position
-), new_events AS (
-    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
-                        position, event_id, recorded_at, digest)
-    SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload::json,
-           e.metadata::json, $1 + e.nth, e.event_id, e.recorded_at, e.digest
-    FROM head, UNNEST($5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[],
-                      $12::uuid[], $13::timestamptz[], $14::bytea[])
-         WITH ORDINALITY AS e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
-                               event_id, recorded_at, digest, nth)
-), new_link AS (
-    INSERT INTO log_links (last_position, link) SELECT $2, $3 FROM head WHERE $2 > $1
-), new_answers AS (
-    INSERT INTO commands (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
-                          recorded_at, expires_at)
-    SELECT c.command_id, c.fingerprint, c.aggregate_type, c.aggregate_id, c.version, c.position, c.events,
-           c.refusal::json, c.recorded_at, c.expires_at
-    FROM head, UNNEST($15::uuid[], $16::bytea[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::int[],
-                      $22::text[], $23::timestamptz[], $24::timestamptz[])
-         AS c (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
-               recorded_at, expires_at)
-)
-SELECT position FROM head";
-
-const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload::text, \
-                       metadata::text, event_id, recorded_at";
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
 pub struct PostgresLog {
     pool: PgPool,
+    /// The connection of the last append. A pool asks whether a connection is alive each time it is taken and given back:
+    /// two more round trips an append, which are most of what a small one costs.
+    writer: Arc<Mutex<Option<PgConnection>>>,
 }
 
 impl PostgresLog {
     /// The log that this pool's connections see.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, writer: Arc::default() }
+    }
+
+    async fn writer(&self) -> Result<PgConnection, sqlx::Error> {
+        let kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match kept {
+            Some(connection) if !self.pool.is_closed() => Ok(connection),
+            _ => {
+                let mut connection = self.pool.acquire().await?.detach();
+                // The plan is the same for every batch, and making it anew costs more than a small batch itself.
+                connection.execute("SET plan_cache_mode = force_generic_plan").await?;
+                Ok(connection)
+            }
+        }
     }
 }
 
@@ -83,13 +69,43 @@ impl Log for PostgresLog {
         Ok(events)
     }
 
-    async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
-        read(&mut *self.pool.acquire().await?, after, limit).await
+    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError> {
+        let mut rows = sqlx::query(
+            "SELECT sequence, event_type, event_version, payload FROM events \
+             WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence",
+        )
+        .bind(stream.aggregate_type.as_str())
+        .bind(&*stream.id)
+        .fetch(&self.pool);
+        let mut last = 0;
+        while let Some(row) = rows.try_next().await? {
+            let sequence = row.try_get(0)?;
+            dense(last, [sequence])?;
+            last = sequence;
+            // Postgres sends json as the text that it is.
+            let payload = row.try_get_unchecked(3)?;
+            let event = decode_event(stream.aggregate_type, row.try_get(1)?, row.try_get(2)?, payload);
+            take(event.map_err(|source| LogError::Decode {
+                stream: stream.to_string().into(),
+                sequence,
+                source,
+            })?);
+        }
+        Ok(())
+    }
+
+    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
+        read_each(&mut *self.pool.acquire().await?, after, limit, take).await
     }
 
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
-        let mut connection = self.pool.acquire().await.map_err(AppendError::Unknown)?;
-        append(&mut connection, head, batch).await
+        let mut connection = self.writer().await.map_err(AppendError::Unknown)?;
+        let appended = append(&mut connection, head, batch).await;
+        // One that broke, or that was given up while it was busy, is closed.
+        if !matches!(appended, Err(AppendError::Unknown(_))) {
+            *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+        }
+        appended
     }
 
     async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError> {
@@ -139,7 +155,9 @@ impl LockedLog for Locked {
     }
 
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
-        read(&mut self.transaction, after, limit).await
+        let mut events = Vec::new();
+        read_each(&mut self.transaction, after, limit, &mut |event| events.push(event)).await?;
+        Ok(events)
     }
 
     async fn append(mut self: Box<Self>, batch: &Batch) -> Result<Head, AppendError> {
@@ -149,88 +167,25 @@ impl LockedLog for Locked {
     }
 }
 
-async fn read(
+async fn read_each(
     connection: &mut PgConnection,
     after: Position,
     limit: i64,
-) -> Result<Vec<StoredEvent>, LogError> {
+    take: Take<'_>,
+) -> Result<(), LogError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let rows = sqlx::query(&sql).bind(after).bind(limit).fetch_all(connection).await?;
-    let events = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
-    dense(after, events.iter().map(|event| event.position))?;
-    Ok(events)
-}
-
-async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
-    let last = head.position + batch.events.len() as i64;
-    let link = if batch.events.is_empty() {
-        head.link
-    } else {
-        link(&head.link, last, batch.events.iter().map(|event| &event.digest))
-    };
-    let events = &batch.events;
-    let answers = &batch.answers;
-    let row = sqlx::query(APPEND)
-        .bind(head.position)
-        .bind(last)
-        .bind(&link[..])
-        .bind(head.incarnation)
-        .bind(column(events, |event| event.stream.aggregate_type.as_str()))
-        .bind(column(events, |event| &*event.stream.id))
-        .bind(column(events, |event| event.sequence))
-        .bind(column(events, |event| event.event_type))
-        .bind(column(events, |event| event.event_version))
-        .bind(column(events, |event| event.payload.as_str()))
-        .bind(column(events, |event| event.metadata.as_str()))
-        .bind(column(events, |event| event.event_id))
-        .bind(column(events, |event| moment(event.recorded_at_us)))
-        .bind(column(events, |event| &event.digest[..]))
-        .bind(column(answers, |answer| answer.command_id))
-        .bind(column(answers, |answer| &answer.fingerprint[..]))
-        .bind(column(answers, |answer| answer.stream.aggregate_type.as_str()))
-        .bind(column(answers, |answer| &*answer.stream.id))
-        .bind(column(answers, |answer| answer.version))
-        .bind(column(answers, |answer| answer.position))
-        .bind(column(answers, |answer| answer.events))
-        .bind(column(answers, |answer| answer.refusal.as_deref()))
-        .bind(column(answers, |answer| moment(answer.recorded_at_us)))
-        .bind(column(answers, |answer| answer.expires_at_us.map(moment)))
-        .fetch_optional(connection)
-        .await
-        .map_err(append_error)?;
-    match row {
-        Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
-        None => Err(AppendError::Missed),
+    let mut rows = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
+    let mut last = after;
+    while let Some(row) = rows.try_next().await? {
+        let event = stored(&row)?;
+        dense(last, [event.position])?;
+        last = event.position;
+        take(event);
     }
+    Ok(())
 }
 
-fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
-    rows.iter().map(value).collect()
-}
-
-fn append_error(error: sqlx::Error) -> AppendError {
-    match &error {
-        sqlx::Error::Database(database) => match database.constraint() {
-            Some("commands_id") => AppendError::Answered,
-            Some("events_stream" | "events_position" | "log_links_position") => AppendError::StreamMoved,
-            // Class 57: the server is being shut down or killed this session; class 08: the connection; 25P03 and 55P03:
-            // the session or the head's lock waited too long.
-            _ if database.code().is_some_and(|code| {
-                code.starts_with("57") || code.starts_with("08") || code == "25P03" || code == "55P03"
-            }) =>
-            {
-                AppendError::Unknown(error)
-            }
-            _ => AppendError::Refused(error),
-        },
-        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            AppendError::Refused(error)
-        }
-        _ => AppendError::Unknown(error),
-    }
-}
-
-fn dense(after: i64, found: impl Iterator<Item = i64>) -> Result<(), LogError> {
+fn dense(after: i64, found: impl IntoIterator<Item = i64>) -> Result<(), LogError> {
     let mut after = after;
     for found in found {
         if found != after + 1 {
@@ -239,59 +194,4 @@ fn dense(after: i64, found: impl Iterator<Item = i64>) -> Result<(), LogError> {
         after = found;
     }
     Ok(())
-}
-
-fn head_of(row: &PgRow) -> Result<Head, sqlx::Error> {
-    Ok(Head {
-        position: row.try_get(0)?,
-        link: fixed(row.try_get::<&[u8], _>(1)?)?,
-        incarnation: row.try_get(2)?,
-    })
-}
-
-fn stored(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
-    Ok(StoredEvent {
-        position: row.try_get(0)?,
-        aggregate_type: row.try_get::<&str, _>(1)?.into(),
-        aggregate_id: row.try_get::<&str, _>(2)?.into(),
-        sequence: row.try_get(3)?,
-        event_type: row.try_get::<&str, _>(4)?.into(),
-        event_version: row.try_get::<&str, _>(5)?.into(),
-        payload: row.try_get::<&str, _>(6)?.into(),
-        metadata: row.try_get::<&str, _>(7)?.into(),
-        event_id: row.try_get(8)?,
-        recorded_at_us: micros(row.try_get(9)?),
-    })
-}
-
-fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
-    let aggregate_type: AggregateType = row
-        .try_get::<&str, _>(2)?
-        .parse()
-        .map_err(|error: domain::UnknownAggregate| sqlx::Error::Decode(error.into()))?;
-    Ok(Answer {
-        command_id: row.try_get(0)?,
-        fingerprint: fixed(row.try_get::<&[u8], _>(1)?)?,
-        stream: StreamId { aggregate_type, id: row.try_get::<&str, _>(3)?.into() },
-        version: row.try_get(4)?,
-        position: row.try_get(5)?,
-        events: row.try_get(6)?,
-        refusal: row.try_get(7)?,
-        recorded_at_us: micros(row.try_get(8)?),
-        expires_at_us: row.try_get::<Option<OffsetDateTime>, _>(9)?.map(micros),
-    })
-}
-
-fn fixed(bytes: &[u8]) -> Result<[u8; 32], sqlx::Error> {
-    bytes.try_into().map_err(|_| sqlx::Error::Decode(format!("{} bytes where 32 belong", bytes.len()).into()))
-}
-
-fn moment(micros: i64) -> OffsetDateTime {
-    // Any i64 of microseconds that a clock gives is within the years that OffsetDateTime holds.
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-pub(crate) fn micros(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX)
 }

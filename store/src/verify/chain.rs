@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{Anchor, FINDINGS_TOLD_MAX, Finding, Verified};
-use crate::log::{Digest, Link, LogError, Position, Texts, digest, link, micros};
+use crate::log::{Digest, Link, LogError, Position, Texts, digest, link, micros_at};
 
 /// Links that are read at once.
 const LINKS_AT_ONCE: i64 = 10_000;
@@ -15,7 +15,7 @@ const TELL_EVERY: i64 = 5_000;
 
 /// Every event from one position to another, with what its digest is made of.
 const EVENTS: &str = "SELECT position, digest, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-                             payload::text, metadata::text, event_id, recorded_at \
+                             payload, metadata, event_id, recorded_at \
                       FROM events WHERE position > $1 AND position <= $2 ORDER BY position";
 
 pub(super) struct Chain {
@@ -118,10 +118,11 @@ impl Chain {
             sequence: row.try_get(4)?,
             event_type: row.try_get(5)?,
             event_version: row.try_get(6)?,
-            payload: row.try_get(7)?,
-            metadata: row.try_get(8)?,
+            // Postgres sends json as the text that it is.
+            payload: row.try_get_unchecked(7)?,
+            metadata: row.try_get_unchecked(8)?,
             event_id: row.try_get(9)?,
-            recorded_at_us: micros(row.try_get(10)?),
+            recorded_at_us: micros_at(row, 10)?,
         };
         if digest(texts) != stored {
             let Texts { aggregate_type, aggregate_id, sequence, .. } = texts;

@@ -1,0 +1,109 @@
+//! One append on Postgres: one statement, and what its failure means.
+
+use sqlx::PgConnection;
+
+use super::{AppendError, Batch, Head, link, row::moment};
+
+/// The compare-and-set on the head comes first: everything else joins the row that it returns, so that nothing is
+/// written when the head has moved, and the head is locked before any other row. There is no ON CONFLICT: a violation
+/// aborts the batch, and its constraint says which rule it broke.
+const APPEND: &str = r"
+WITH head AS (
+    UPDATE log_head SET position = $2, link = $3
+    WHERE position = $1 AND incarnation = $4
+    RETURNING position
+), new_events AS (
+    INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
+                        position, event_id, recorded_at, digest)
+    SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload::json,
+           e.metadata::json, $1 + e.nth, e.event_id, e.recorded_at, e.digest
+    FROM head, UNNEST($5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[],
+                      $12::uuid[], $13::timestamptz[], $14::bytea[])
+         WITH ORDINALITY AS e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
+                               event_id, recorded_at, digest, nth)
+), new_link AS (
+    INSERT INTO log_links (last_position, link) SELECT $2, $3 FROM head WHERE $2 > $1
+), new_answers AS (
+    INSERT INTO commands (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
+                          recorded_at, expires_at)
+    SELECT c.command_id, c.fingerprint, c.aggregate_type, c.aggregate_id, c.version, c.position, c.events,
+           c.refusal::json, c.recorded_at, c.expires_at
+    FROM head, UNNEST($15::uuid[], $16::bytea[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::int[],
+                      $22::text[], $23::timestamptz[], $24::timestamptz[])
+         AS c (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
+               recorded_at, expires_at)
+)
+SELECT position FROM head";
+
+/// Appends a batch behind `head`.
+///
+/// # Errors
+/// When the head has moved, a rule was broken, or the outcome is not known.
+pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
+    let last = head.position + batch.events.len() as i64;
+    let link = if batch.events.is_empty() {
+        head.link
+    } else {
+        link(&head.link, last, batch.events.iter().map(|event| &event.digest))
+    };
+    let events = &batch.events;
+    let answers = &batch.answers;
+    let row = sqlx::query(APPEND)
+        .bind(head.position)
+        .bind(last)
+        .bind(&link[..])
+        .bind(head.incarnation)
+        .bind(column(events, |event| event.stream.aggregate_type.as_str()))
+        .bind(column(events, |event| &*event.stream.id))
+        .bind(column(events, |event| event.sequence))
+        .bind(column(events, |event| event.event_type))
+        .bind(column(events, |event| event.event_version))
+        .bind(column(events, |event| event.payload.as_str()))
+        .bind(column(events, |event| event.metadata.as_str()))
+        .bind(column(events, |event| event.event_id))
+        .bind(column(events, |event| moment(event.recorded_at_us)))
+        .bind(column(events, |event| &event.digest[..]))
+        .bind(column(answers, |answer| answer.command_id))
+        .bind(column(answers, |answer| &answer.fingerprint[..]))
+        .bind(column(answers, |answer| answer.stream.aggregate_type.as_str()))
+        .bind(column(answers, |answer| &*answer.stream.id))
+        .bind(column(answers, |answer| answer.version))
+        .bind(column(answers, |answer| answer.position))
+        .bind(column(answers, |answer| answer.events))
+        .bind(column(answers, |answer| answer.refusal.as_deref()))
+        .bind(column(answers, |answer| moment(answer.recorded_at_us)))
+        .bind(column(answers, |answer| answer.expires_at_us.map(moment)))
+        .fetch_optional(connection)
+        .await
+        .map_err(append_error)?;
+    match row {
+        Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
+        None => Err(AppendError::Missed),
+    }
+}
+
+fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+    rows.iter().map(value).collect()
+}
+
+fn append_error(error: sqlx::Error) -> AppendError {
+    match &error {
+        sqlx::Error::Database(database) => match database.constraint() {
+            Some("commands_id") => AppendError::Answered,
+            Some("events_stream" | "events_position" | "log_links_position") => AppendError::StreamMoved,
+            // Class 57: the server is being shut down or killed this session; class 08: the connection; 25P03 and 55P03:
+            // the session or the head's lock waited too long.
+            _ if database.code().is_some_and(|code| {
+                code.starts_with("57") || code.starts_with("08") || code == "25P03" || code == "55P03"
+            }) =>
+            {
+                AppendError::Unknown(error)
+            }
+            _ => AppendError::Refused(error),
+        },
+        sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            AppendError::Refused(error)
+        }
+        _ => AppendError::Unknown(error),
+    }
+}
