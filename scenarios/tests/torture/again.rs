@@ -38,7 +38,7 @@ pub async fn send(address: SocketAddr, sent: &[Sent]) -> Vec<Answer> {
 
 /// Answers to all of these, either lines or requests; `None` while the shop says to come again.
 async fn settled_answers(address: SocketAddr, commands: &[Sent]) -> Option<Vec<Answer>> {
-    let mut connection = Connection::open(address).await?;
+    let mut connection = Connection::open(address).await?.hurried();
     let mut answers = vec![];
     if matches!(commands[0].way, Way::Line(_)) {
         let (all, whole) = send_lines(&mut connection, commands).await;
@@ -54,15 +54,18 @@ async fn settled_answers(address: SocketAddr, commands: &[Sent]) -> Option<Vec<A
 }
 
 /// Repeats a round's commands twice where their fate was open, and holds what comes of it against what stood before.
-/// Returns how many of those that nobody was told of stood, and how many did not.
+/// Returns how many of those without an answer stood, and how many did not.
 pub async fn repeat(ledger: &mut Ledger, address: SocketAddr, sent: Vec<Sent>, news: &News) -> (u64, u64) {
     let stood: Vec<_> =
         sent.iter().map(|command| command.id).filter(|id| news.rows.contains_key(id)).collect();
     let again = send(address, &sent).await;
-    let (mut found, mut open) = (0, vec![]);
+    let (mut found, mut absent, mut open) = (0, 0, vec![]);
     for (command, answer) in sent.into_iter().zip(again) {
         let stands = news.rows.get(&command.id);
-        found += u64::from(command.told() == Told::Nothing && command.answer.is_none() && stands.is_some());
+        if command.answer.is_none() {
+            let count = if stands.is_some() { &mut found } else { &mut absent };
+            *count += 1;
+        }
         if let Err(fault) = is_first(&command, &answer, news) {
             ledger.fault(format!("{fault}: {answer:?} repeats {command:?}, where {stands:?} stands"));
         }
@@ -78,7 +81,6 @@ pub async fn repeat(ledger: &mut Ledger, address: SocketAddr, sent: Vec<Sent>, n
             ledger.fault(format!("another outcome the second time: {answer:?} repeats {command:?}"));
         }
     }
-    let absent = open.len() as u64;
     let later = ledger.read_on().await;
     ledger.judge(&later, &open);
     for (id, row) in ledger.rows(&stood).await {
@@ -107,6 +109,6 @@ fn is_first(command: &Sent, answer: &Answer, news: &News) -> Result<(), &'static
             as_it_was(row.refusal.as_ref().is_some_and(|refusal| refusal.contains(&format!("\"{code}\""))))
         }
         (Told::Nothing, Told::NotTried(_), Some(_)) => Err("what stands was tried again"),
-        (Told::Nothing | Told::NotTried(_), _, _) => Ok(()),
+        (Told::Nothing | Told::Followed | Told::NotTried(_), _, _) => Ok(()),
     }
 }

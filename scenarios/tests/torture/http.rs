@@ -41,6 +41,8 @@ pub struct Ask {
 /// A connection to the shop.
 pub struct Connection {
     address: SocketAddr,
+    /// Seconds that the shop may wait for what follows from a command.
+    wait_s: u8,
     sender: SendRequest<Body>,
     _driven: JoinSet<()>,
 }
@@ -56,7 +58,12 @@ impl Connection {
             // Whoever waits for an answer hears of it as well.
             let _ = connection.await;
         });
-        Some(Self { address, sender, _driven: driven })
+        Some(Self { address, wait_s: 1, sender, _driven: driven })
+    }
+
+    /// Whoever speaks here does not wait for what follows from a command.
+    pub fn hurried(self) -> Self {
+        Self { wait_s: 0, ..self }
     }
 
     /// Sends a request and takes what comes back within the time that an answer may take.
@@ -66,7 +73,7 @@ impl Connection {
             .method(ask.method.clone())
             .uri(&ask.path)
             .header(HOST, self.address.to_string())
-            .header("prefer", "wait=1");
+            .header("prefer", format!("wait={}", self.wait_s));
         let kind = if ask.key.is_some() { "application/json" } else { "application/x-ndjson" };
         request = request.header(CONTENT_TYPE, kind);
         if let Some(key) = &ask.key {

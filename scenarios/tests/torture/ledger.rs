@@ -262,6 +262,6 @@ fn agrees(command: &Sent, row: Option<&Row>, places: &[Place]) -> Result<(), &'s
         },
         (Told::Accepted, Some(row)) if row.refusal.is_some() => Err("it was accepted and stands refused"),
         (Told::NotTried(_), Some(_)) => Err("it was not tried and is there"),
-        (Told::Accepted | Told::Nothing, _) | (Told::NotTried(_), None) => Ok(()),
+        (Told::Accepted | Told::Followed | Told::Nothing, _) | (Told::NotTried(_), None) => Ok(()),
     }
 }

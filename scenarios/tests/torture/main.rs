@@ -41,6 +41,8 @@ use self::{
 const KILLS: u64 = 8;
 /// Rounds that share their SKUs.
 const ERA: u64 = 20;
+/// How often an append is looked for before it strikes all the same.
+const LOOKS_MAX: u32 = 200;
 /// Clients have their last answers by then.
 const LOAD_ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// Faults that are told one by one.
@@ -127,9 +129,18 @@ impl Run {
         if timeout(moment, clients.join_next()).await.is_ok() {
             self.ledger.fault("a client was cut off before anything was killed".to_owned());
         }
-        let seen = self.shop.look(&mut self.window).await;
+        let mut seen = self.shop.look(&mut self.window).await;
+        let aimed = tokio::task::block_in_place(|| self.shop.aim(strike, &seen));
+        // Some kills take whatever moment it is, the others wait for the next append.
+        let looks = if chance.one_in(3) { 1 } else { LOOKS_MAX };
+        for _ in 0..looks {
+            seen = self.shop.look(&mut self.window).await;
+            if seen.appending {
+                break;
+            }
+        }
         let in_flight = load.unanswered.load(Ordering::Relaxed);
-        tokio::task::block_in_place(|| self.shop.strike(strike, &seen));
+        tokio::task::block_in_place(|| self.shop.strike(strike, aimed));
         load.stop.store(true, Ordering::Relaxed);
         let ended = self.shop.bring_back(strike).await;
         if strike.postgres {

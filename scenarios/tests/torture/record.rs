@@ -38,6 +38,8 @@ pub enum Told {
     Refused(String),
     /// It was not even tried: the same key may come again.
     NotTried(String),
+    /// Something was refused, the command or what followed from it: which is not told.
+    Followed,
     /// Nothing is promised: no answer, or one that says to repeat.
     Nothing,
 }
@@ -116,8 +118,7 @@ impl Sent {
         match (&answer.code, &answer.receipt) {
             _ if answer.status >= 500 => Told::Nothing,
             (Some(code), _) if code == "idempotency.in_flight" => Told::Nothing,
-            // Whether its command or what followed from it was refused is not told.
-            (Some(_), _) if settles => Told::Nothing,
+            (Some(_), _) if settles => Told::Followed,
             (Some(code), _) if is_of_the_domain(code) => Told::Refused(code.clone()),
             (Some(code), _) => Told::NotTried(code.clone()),
             (None, Some(receipt)) if !settles => Told::Done(receipt.clone()),

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -133,8 +134,8 @@ impl Shop {
         Seen { appending: appending > 0, pids }
     }
 
-    /// `kill -9`, without a moment in between.
-    pub fn strike(&mut self, strike: Strike, seen: &Seen) {
+    /// Gets ready to kill, so that nothing but the signal is left to do.
+    pub fn aim(&self, strike: Strike, seen: &Seen) -> Child {
         let mut pids = vec![];
         if strike.postgres {
             // The first process goes first: it would look after the death of the others.
@@ -147,8 +148,20 @@ impl Shop {
         if strike.nats {
             pids.push(self.servers.nats_pid().unwrap().unwrap().to_string());
         }
-        // One that has ended by itself meanwhile is no failure.
-        Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status().unwrap();
+        // A session that has ended by itself meanwhile is no failure.
+        Command::new("sh")
+            .args(["-c", "read -r go; kill -9 \"$@\"", "sh"])
+            .args(&pids)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// `kill -9`.
+    pub fn strike(&mut self, strike: Strike, mut aimed: Child) {
+        aimed.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        aimed.wait().unwrap();
         if strike.postgres {
             self.servers.kill_postgres().unwrap();
         }

@@ -16,9 +16,9 @@ pub struct Round {
     pub acknowledged: u64,
     /// Told that it is unknown whether they happened.
     pub put_off: u64,
-    /// Without an answer, and there.
+    /// Never answered, and there.
     pub found: u64,
-    /// Without a trace.
+    /// Never answered, and without a trace.
     pub absent: u64,
     /// Serve ended by itself.
     pub ended: bool,
@@ -89,6 +89,6 @@ impl fmt::Display for Tally {
         writeln!(f, "  acknowledged                     {}", self.acknowledged)?;
         writeln!(f, "  told to come again               {}", self.put_off)?;
         writeln!(f, "  never answered, and there        {}", self.found)?;
-        write!(f, "  not there before the repeat      {}", self.absent)
+        write!(f, "  never answered, and not there    {}", self.absent)
     }
 }
