@@ -1,9 +1,9 @@
 //! Every command of a round once more, under its key: the first outcome again, and nothing else.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use futures::future::join_all;
-use store::testing::eventually;
+use tokio::time::{Instant, interval};
 
 use crate::{
     http::Connection,
@@ -14,6 +14,8 @@ use crate::{
 
 /// Lines of a request.
 const LINES: usize = 100;
+/// Longer than leases of dead processes last.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Sends commands as they were sent before, until each has an answer that settles it.
 pub async fn send(address: SocketAddr, sent: &[Sent]) -> Vec<Answer> {
@@ -28,7 +30,7 @@ pub async fn send(address: SocketAddr, sent: &[Sent]) -> Vec<Answer> {
     parts.extend(requests.chunks(4).map(<[_]>::to_vec));
     let answers = join_all(parts.into_iter().map(|part| async move {
         let (indexes, commands): (Vec<_>, Vec<_>) = part.into_iter().unzip();
-        let answers = eventually("commands are answered again", || settled_answers(address, &commands)).await;
+        let answers = settled(address, &commands).await;
         indexes.into_iter().zip(answers).collect::<Vec<_>>()
     }));
     let mut answers: Vec<_> = answers.await.into_iter().flatten().collect();
@@ -36,21 +38,44 @@ pub async fn send(address: SocketAddr, sent: &[Sent]) -> Vec<Answer> {
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
-/// Answers to all of these, either lines or requests; `None` while the shop says to come again.
-async fn settled_answers(address: SocketAddr, commands: &[Sent]) -> Option<Vec<Answer>> {
-    let mut connection = Connection::open(address).await?.hurried();
-    let mut answers = vec![];
-    if matches!(commands[0].way, Way::Line(_)) {
-        let (all, whole) = send_lines(&mut connection, commands).await;
-        answers = whole.then_some(all)?;
-    } else {
-        for command in commands {
-            answers.push(send_request(&mut connection, command).await.0?);
+/// Sends either lines or requests until every answer settles its command.
+async fn settled(address: SocketAddr, commands: &[Sent]) -> Vec<Answer> {
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    let mut tries = interval(Duration::from_millis(50));
+    loop {
+        tries.tick().await;
+        let answers = answers(address, commands).await;
+        let open = |answer: &&Answer| {
+            answer.status >= 500 || answer.code.as_deref() == Some("idempotency.in_flight")
+        };
+        let complete = answers.len() == commands.len();
+        match answers.iter().find(open) {
+            None if complete => return answers,
+            open => assert!(
+                Instant::now() < deadline,
+                "{} of {} commands are answered, one by {open:?}",
+                answers.len(),
+                commands.len()
+            ),
         }
     }
-    let in_flight = |answer: &Answer| answer.code.as_deref() == Some("idempotency.in_flight");
-    let settled = answers.iter().all(|answer| answer.status < 500 && !in_flight(answer));
-    settled.then_some(answers)
+}
+
+/// As many answers as come.
+async fn answers(address: SocketAddr, commands: &[Sent]) -> Vec<Answer> {
+    let Some(connection) = Connection::open(address).await else { return vec![] };
+    let mut connection = connection.hurried();
+    if matches!(commands[0].way, Way::Line(_)) {
+        return send_lines(&mut connection, commands).await.0;
+    }
+    let mut answers = vec![];
+    for command in commands {
+        match send_request(&mut connection, command).await.0 {
+            Some(answer) => answers.push(answer),
+            None => break,
+        }
+    }
+    answers
 }
 
 /// Repeats a round's commands twice where their fate was open, and holds what comes of it against what stood before.

@@ -149,7 +149,7 @@ impl Run {
         let told = timeout(LOAD_ENDS_WITHIN, clients.join_all()).await.expect("clients have their answers");
         sent.extend(told.into_iter().flatten());
         let came = Round { strike, appending: seen.appending, in_flight, ended, ..Round::default() };
-        self.check(sent, came).await
+        self.check(round, sent, came).await
     }
 
     /// Lists and stocks an era's SKUs, and waits until carts know their prices.
@@ -173,7 +173,7 @@ impl Run {
         sent
     }
 
-    async fn check(&mut self, sent: Vec<Sent>, came: Round) -> Round {
+    async fn check(&mut self, round: u64, sent: Vec<Sent>, came: Round) -> Round {
         let answered = |told: fn(&Sent) -> bool| sent.iter().filter(|sent| told(sent)).count() as u64;
         let acknowledged = answered(load::is_acknowledged);
         let put_off = answered(|sent| sent.answer.is_some() && sent.told() == Told::Nothing);
@@ -185,6 +185,8 @@ impl Run {
         let news = self.ledger.read_on().await;
         self.ledger.judge(&news, &sent);
         self.ledger.verify(false).await;
+        // Repeating on wrong books would only hide where they went wrong.
+        self.is_well(round);
         let (found, absent) = again::repeat(&mut self.ledger, self.shop.address, sent, &news).await;
         Round { sent: count, acknowledged, put_off, found, absent, ..came }
     }
