@@ -13,6 +13,7 @@ pub struct Round {
     /// Commands sent and not answered when it struck.
     pub in_flight: i64,
     pub sent: u64,
+    /// Answered for good, 412 and 422 among them.
     pub acknowledged: u64,
     /// Told that it is unknown whether they happened.
     pub put_off: u64,
@@ -86,7 +87,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  after which serve ended itself   {}", self.ended)?;
         writeln!(f, "commands sent                      {}", self.sent)?;
         writeln!(f, "  in flight when it struck         {}", self.in_flight)?;
-        writeln!(f, "  acknowledged                     {}", self.acknowledged)?;
+        writeln!(f, "  answered for good                {}", self.acknowledged)?;
         writeln!(f, "  told to come again               {}", self.put_off)?;
         writeln!(f, "  never answered, and there        {}", self.found)?;
         write!(f, "  never answered, and not there    {}", self.absent)
