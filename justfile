@@ -13,6 +13,11 @@ check:
 test *ARGS:
     cargo test --workspace {{ARGS}}
 
+# The built shop, killed so many times under load; see docs/RELIABILITY.md.
+torture KILLS='200':
+    cargo build
+    DAYBOOK_KILLS={{KILLS}} cargo test -p scenarios --test torture -- --nocapture
+
 # A retailer's invoices through the command path, reconciled.
 import FILE *ARGS:
     cargo run --release -- import retail {{FILE}} {{ARGS}}
