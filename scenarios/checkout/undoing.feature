@@ -146,3 +146,15 @@ Feature: What a checkout undoes, and how often it tries
     And checkout "O9" wants payment "P9": Void
     When checkout "O9": PaymentCaptureFailed {payment: P8}
     Then nothing happens
+
+  Scenario: Every line of an order that nobody paid goes back on sale
+    Given stock of "POT": Receive {quantity: 1}
+    And cart "C2":
+      | Open    | {currency: GBP}                                                                 |
+      | AddLine | {line: {sku: MUG, product: P1, title: Mug, quantity: 3, unit_price: 15.00 GBP}} |
+      | AddLine | {line: {sku: POT, product: P2, title: Pot, quantity: 1, unit_price: 20.00 GBP}} |
+    And cart "C2": CheckOut {order: O2, payment: P2, method: card, delivery: {contact: Ada, address: London, country: GB}, pay_by: now + 30 minutes}
+    When 30 minutes pass
+    Then eventually order "O2": Cancelled {reason: payment_timed_out, ..}
+    And eventually stock of "MUG": Released {reservation: O2, quantity: 3, short: 0}
+    And eventually stock of "POT": Released {reservation: O2, quantity: 1, short: 0}
