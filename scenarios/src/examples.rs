@@ -53,26 +53,29 @@ pub(crate) fn none(steps: &[Step], flaws: &mut Vec<Flaw>) {
 /// Each column fills something, and everything that is to be filled has one.
 fn check_columns(header: &[Text], texts: &[&Text], flaws: &mut Vec<Flaw>) {
     let names = || header.iter().map(Text::as_str);
-    for (index, column) in header.iter().enumerate() {
-        let name = column.as_str();
-        let wanted = format!("<{name}>");
-        let message = if names().take(index).any(|earlier| earlier == name) {
-            format!("there are two columns \"{name}\"")
-        } else if texts.iter().any(|text| text.as_str().contains(&wanted)) {
-            continue;
-        } else {
-            format!("no step says {wanted}, which this column is for")
-        };
-        tell(Flaw::new(column.at(), message), flaws);
-    }
+    let mut filled = true;
     for text in texts {
         for (start, name) in placeholders(text) {
             if !names().any(|column| column == name) {
                 let instead = instead_of(name, names());
                 let message = format!("the examples have no column \"{name}\"{instead}");
                 tell(Flaw::new(text.place(start), message), flaws);
+                filled = false;
             }
         }
+    }
+    // A column that fills nothing may be meant for what nothing fills.
+    for (index, column) in header.iter().enumerate() {
+        let name = column.as_str();
+        let wanted = format!("<{name}>");
+        let message = if names().take(index).any(|earlier| earlier == name) {
+            format!("there are two columns \"{name}\"")
+        } else if !filled || texts.iter().any(|text| text.as_str().contains(&wanted)) {
+            continue;
+        } else {
+            format!("no step says {wanted}, which this column is for")
+        };
+        tell(Flaw::new(column.at(), message), flaws);
     }
 }
 
