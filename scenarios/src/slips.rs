@@ -131,7 +131,7 @@ impl Scan {
         let strict = matches!(self.zone, Zone::Steps | Zone::Rows);
         if let Some((written, meant)) = heading_meant(text) {
             self.flaw(line, format!("\"{written}\" begins nothing; did you mean \"{meant}\"?"));
-            (self.zone, self.slipped) = (Zone::Title(meant), false);
+            self.zone = Zone::Title(meant);
         } else if text.ends_with('|') {
             self.flaw(line, "a row of a table begins with |");
         } else if KEYWORDS.contains(&word) {
