@@ -149,7 +149,7 @@ pub struct ScenarioArgs {
     #[arg(long, value_enum, default_value_t = Level::Domain)]
     pub level: Level,
     /// Only scenarios with this tag; `not:slow` leaves out those with the tag `slow`. Repeatable.
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
     pub tags: Vec<String>,
     /// Write the results as JUnit XML.
     #[arg(long, value_name = "FILE")]
@@ -157,9 +157,18 @@ pub struct ScenarioArgs {
     /// Play again whenever a file changes.
     #[arg(long, conflicts_with = "json")]
     pub watch: bool,
-    /// Say what no scenario sees, in any case.
+    /// Say what no scenario sees, in any case, and of whatever PATH holds: `--tag` does not count.
     #[arg(long)]
     pub coverage: bool,
+}
+
+/// A tag, or `not:` and a tag.
+fn tag(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("not:").unwrap_or(text).trim_start_matches('@');
+    if name.is_empty() || name.contains(|letter: char| letter.is_whitespace() || letter == '@') {
+        return Err("a tag is a word such as slow, or not:slow".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// The levels that a scenario can be played at.

@@ -8,6 +8,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::out;
+
 const LINE_EVERY: Duration = Duration::from_secs(3);
 
 /// Where long work says how far it has come.
@@ -98,7 +100,7 @@ impl Progress {
             Shown::Nothing => {}
             Shown::Bar(bar) => bar.finish(),
             Shown::Lines(spoken) => {
-                eprintln!("{}", spoken.lock().unwrap_or_else(PoisonError::into_inner).line());
+                out::tell(spoken.lock().unwrap_or_else(PoisonError::into_inner).line());
             }
         }
     }
@@ -109,7 +111,7 @@ impl Spoken {
         (self.done, self.of) = (done, of);
         if self.last.elapsed() >= LINE_EVERY {
             self.last = Instant::now();
-            eprintln!("{}", self.line());
+            out::tell(self.line());
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     cli::{Cli, Command, ImportCommand},
     ground::{Ground, GroundError},
     import::ImportError,
+    out::{self, Unprinted},
     sample::SampleError,
     settings::{Settings, SettingsError},
 };
@@ -30,6 +31,9 @@ const FINE: u8 = 0;
 const FAILED: u8 = 1;
 /// The command line, a setting or an input file is wrong.
 const WRONG_INPUT: u8 = 2;
+/// Nobody reads the result any more: what a shell says of a program that SIGPIPE ended. Not 0, since whether all was
+/// fine was never told.
+const NOBODY_READS: u8 = 141;
 
 /// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,9 @@ pub enum Failure {
     /// The scenarios cannot be played.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),
+    /// The result cannot be printed.
+    #[error(transparent)]
+    Printing(#[from] Unprinted),
     /// The log is another one than at the start.
     #[error("the log was restored or has lost its end: start again")]
     OtherLog,
@@ -88,7 +95,9 @@ impl Failure {
             Self::Ledger(_)
             | Self::Scenario(_)
             | Self::Followers(FollowersError::NoReadModel(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
-            Self::Ground(_)
+            Self::Printing(unprinted) if unprinted.is_closed() => NOBODY_READS,
+            Self::Printing(_)
+            | Self::Ground(_)
             | Self::Sample(_)
             | Self::Query(_)
             | Self::Listen { .. }
@@ -104,7 +113,7 @@ impl Failure {
 /// Runs the program.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
-    log_to_stderr();
+    log_to_stderr(&cli.command);
     let json = cli.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -119,7 +128,7 @@ pub fn main(cli: Cli) -> ExitCode {
 async fn run(cli: Cli) -> Result<u8, Failure> {
     let settings = Settings::load(cli.ground.config.as_deref())?;
     let data = cli.ground.data;
-    let tell: &(dyn Fn(&str) + Sync) = &|line| eprintln!("{line}");
+    let tell: &(dyn Fn(&str) + Sync) = &|line| out::tell(line);
     match cli.command {
         Command::Up { fresh, listen, no_sample } => {
             // Taken before anything is started, so that a second `up` says so instead of disturbing the first.
@@ -153,7 +162,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {
             for (name, meaning) in crate::settings::NAMES {
-                println!("{name:32} {meaning}");
+                out::line(format_args!("{name:32} {meaning}"))?;
             }
         }
     }
@@ -162,17 +171,26 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
 
 /// Prints the failure where people and scripts look for it.
 fn told(json: bool, failure: &Failure) -> ExitCode {
-    if json {
-        println!("{}", serde_json::json!({"ok": false, "error": failure.to_string()}));
+    let status = failure.status();
+    if json && status != NOBODY_READS {
+        // It is told on stderr as well.
+        let _ = out::line(serde_json::json!({"ok": false, "error": failure.to_string()}));
     }
-    eprintln!("{}: {failure}", Cli::command().get_name());
-    ExitCode::from(failure.status())
+    if status != NOBODY_READS {
+        out::tell(format_args!("{}: {failure}", Cli::command().get_name()));
+    }
+    ExitCode::from(status)
 }
 
 /// `DAYBOOK_LOG` chooses what is logged, as `RUST_LOG` does elsewhere; JSON when nobody is watching.
-fn log_to_stderr() {
+fn log_to_stderr(command: &Command) {
+    let usual = match command {
+        // Every scenario is a shop with requests of its own.
+        Command::Scenario { .. } => "warn",
+        _ => "warn,daybook=info,store=info,api=info",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("DAYBOOK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,daybook=info,store=info,api=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() {
         builder.with_target(false).init();

@@ -4,8 +4,10 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const KEPT: &str = "Feature: f
@@ -150,6 +152,70 @@ fn a_history_that_is_not_there_or_not_named_as_one_is_told() {
     assert_eq!(daybook(&["scenario", "record"]).status.code(), Some(2));
 }
 
+/// The document's blocks in order, each with its language.
+fn blocks(document: &str) -> Vec<(&str, &str)> {
+    let parts = document.split("\n```").skip(1).step_by(2);
+    parts.map(|part| part.split_once('\n').unwrap()).collect()
+}
+
+/// How long a run took is always another figure.
+fn timeless(text: &str) -> String {
+    let lines = text.trim_end().lines().map(|line| match line.rsplit_once(" in ") {
+        Some((start, took)) if took.ends_with(" s") => format!("{start} in … s\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_documents_examples_go_as_it_says() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/SCENARIOS.md");
+    let document = fs::read_to_string(document).unwrap();
+    // What its words change in the file above, run by run.
+    let mut changes = [
+        ("", ""),
+        ("Then Reserved {reservation: ada", "Then Resreved {reservation: ada"),
+        ("Then Reserved {reservation: ada, quantity: 1}", "Then Reserved {reservation: ada, quantity: 2}"),
+        ("", ""),
+    ]
+    .into_iter();
+    let folder = Folder::new("document");
+    let carts = folder.0.join("scenarios/cart");
+    fs::create_dir_all(&carts).unwrap();
+    let mut feature = ("", String::new());
+    for (language, block) in blocks(&document) {
+        if let Some((title, _)) = block.strip_prefix("Feature: ").and_then(|rest| rest.split_once('\n')) {
+            let _ = fs::remove_file(carts.join(&feature.1));
+            feature = (block, format!("{}.feature", title.to_lowercase()));
+        } else if language == "gherkin" {
+            let played = folder.run(&format!("{CHECK_OUT}{block}\n    Then CheckedOut\n"), &[]);
+            assert_eq!(played.status.code(), Some(0), "{block}\n{}", told(&played));
+        } else if let Some(run) = block.strip_prefix("$ daybook ") {
+            let (arguments, expected) = run.split_once('\n').unwrap();
+            let (from, to) = changes.next().expect("the test knows of every run");
+            assert!(feature.0.contains(from), "{from}");
+            fs::write(carts.join(&feature.1), feature.0.replace(from, to)).unwrap();
+            let arguments: Vec<_> = arguments.split(' ').collect();
+            let mut command = match arguments.contains(&"--level") {
+                true => on_servers(&arguments),
+                false => Command::new(env!("CARGO_BIN_EXE_daybook")),
+            };
+            if !arguments.contains(&"--level") {
+                command.args(&arguments);
+            }
+            let output = command.current_dir(&folder.0).output().unwrap();
+            assert_eq!(timeless(&told(&output)), timeless(expected), "{output:?}");
+        }
+    }
+    assert_eq!(changes.next(), None, "the document has every run that the test knows of");
+}
+
+const CHECK_OUT: &str = "Feature: f
+  Scenario: s
+    Given cart \"C1\": Opened {currency: GBP}
+    And cart \"C1\": LineAdded {line: {sku: MUG, product: P1, title: Mug, quantity: 2, unit_price: 15.00 GBP}}
+";
+
 #[test]
 fn results_are_written_for_programs() {
     let folder = Folder::new("results");
@@ -158,6 +224,117 @@ fn results_are_written_for_programs() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&json["ok"], &json["passed"]), (&true.into(), &1.into()));
     assert!(fs::read_to_string(junit).unwrap().contains("<testcase name=\"s\""));
+}
+
+#[test]
+fn results_are_written_too_when_nothing_could_be_played() {
+    let folder = Folder::new("no-results");
+    let junit = folder.0.join("junit.xml");
+    let written = |file: &str, arguments: &[&str]| {
+        fs::write(&junit, "yesterday's").unwrap();
+        let output = folder.run(file, &[&["--junit", junit.to_str().unwrap()], arguments].concat());
+        assert_eq!(output.status.code(), Some(2));
+        fs::read_to_string(&junit).unwrap()
+    };
+    let problem = written(&KEPT.replace("Then Opened", "Then Openned"), &[]);
+    assert!(problem.contains("a.feature:4:10: cart has no event &quot;Openned&quot;"), "{problem}");
+    assert!(problem.contains("tests=\"1\" failures=\"0\" errors=\"1\""), "{problem}");
+    let none = written(KEPT, &["--tag", "nosuch"]);
+    assert!(none.contains("no scenario is chosen by --tag nosuch; there are no tags here"), "{none}");
+}
+
+#[test]
+fn tags_are_words_and_choose_something() {
+    let folder = Folder::new("tags");
+    for tag in ["", "@", "not:", "not:@", " ", "a b"] {
+        let output = folder.run(KEPT, &["--tag", tag]);
+        assert_eq!(output.status.code(), Some(2), "{tag:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("a tag is a word such as slow"),
+            "{output:?}"
+        );
+    }
+    let output = folder.run(&format!("@slow\n{KEPT}"), &["--tag", "slwo"]);
+    assert_eq!(output.status.code(), Some(2));
+    let meant = "no scenario is chosen by --tag slwo; did you mean \"slow\"?";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(meant), "{output:?}");
+    let coverage = folder.run(&format!("@slow\n{KEPT}"), &["--tag", "slow", "--coverage"]);
+    assert!(told(&coverage).contains("event types are seen in a Then"), "{coverage:?}");
+}
+
+#[test]
+fn printing_ends_quietly_with_its_reader_and_loudly_on_a_full_disk() {
+    for arguments in [&["settings"][..], &["scenario", "run"], &["scenario", "coverage"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::piped());
+        // Nobody has ever read from it.
+        let (read, write) = std::io::pipe().unwrap();
+        drop(read);
+        let closed = command.stdout(write).output().unwrap();
+        assert_eq!((closed.status.code(), closed.stderr.as_slice()), (Some(141), &[][..]), "{arguments:?}");
+        if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
+            let full = command.stdout(full).output().unwrap();
+            assert_eq!(full.status.code(), Some(1), "{arguments:?}");
+            let why = String::from_utf8(full.stderr).unwrap();
+            assert!(why.starts_with("daybook: printing the result: "), "{why}");
+        }
+    }
+}
+
+#[test]
+fn only_files_are_played_and_each_once() {
+    let folder = Folder::new("once");
+    let sub = folder.0.join("sub");
+    fs::create_dir_all(&sub).unwrap();
+    fs::write(sub.join("a.feature"), KEPT).unwrap();
+    symlink(&sub, sub.join("again")).unwrap();
+    symlink("loop", sub.join("loop")).unwrap();
+    let fifo = folder.0.join("pipe.feature");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let run = |paths: &[&Path]| {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        daybook(&[&["scenario", "run"], paths.as_slice()].concat())
+    };
+    for paths in [&[sub.as_path()][..], &[&sub, &sub, &sub.join("a.feature")], &[&folder.0]] {
+        let played = run(paths);
+        assert!(told(&played).contains("\n1 scenario passed, 0 failed in "), "{played:?}");
+    }
+    let pipe = run(&[&fifo]);
+    assert_eq!(pipe.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&pipe.stderr).contains("neither a file nor a folder"), "{pipe:?}");
+}
+
+/// Reads on until a line begins like this.
+fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, start: &str) -> String {
+    lines.map(Result::unwrap).find(|line| line.starts_with(start)).unwrap()
+}
+
+#[test]
+fn watching_outlives_its_folder_and_ends_as_the_last_round_did() {
+    let folder = Folder::new("watch");
+    let sub = folder.0.join("sub");
+    let write = |text: &str| {
+        fs::create_dir_all(&sub).unwrap();
+        fs::write(sub.join("a.feature"), text).unwrap();
+    };
+    write(KEPT);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
+    command.args(["scenario", "run", "--watch", sub.to_str().unwrap()]).stdout(Stdio::piped());
+    let mut watching = command.spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    until(&mut lines, "1 scenario passed, 0 failed");
+    until(&mut lines, "Watching");
+    fs::remove_dir_all(&sub).unwrap();
+    until(&mut lines, "Watching");
+    write(&KEPT.replace("Then Opened {currency: GBP}", "Then nothing happens"));
+    until(&mut lines, "0 scenarios passed, 1 failed");
+    until(&mut lines, "Watching");
+    write(KEPT);
+    until(&mut lines, "1 scenario passed, 0 failed");
+    until(&mut lines, "Watching");
+    let stopped = Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Coverage {
     pub wants: Part,
     /// Excuses for what is seen, or is not there.
     pub idle_excuses: Vec<String>,
+    /// Lines among the excuses that are none, with their numbers.
+    pub no_excuses: Vec<(usize, String)>,
 }
 
 /// One kind of thing.
@@ -39,7 +41,11 @@ pub struct Part {
 
 /// What no scenario can see: a name and the reason on each line, as `payment.in_doubt: only while …`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excuses(Vec<(String, String)>);
+pub struct Excuses {
+    known: Vec<(String, String)>,
+    /// Lines that are no excuse.
+    none: Vec<(usize, String)>,
+}
 
 impl Excuses {
     /// The file that holds them, in the folder of the scenarios.
@@ -54,13 +60,20 @@ impl Excuses {
     /// Reads them; a line without a reason excuses nothing.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let excuses = lines.filter_map(|line| line.split_once(": "));
-        Self(excuses.map(|(name, reason)| (name.trim().to_owned(), reason.trim().to_owned())).collect())
+        let mut excuses = Self::default();
+        for (line, number) in text.lines().zip(1..) {
+            let parts = line.split_once(':').map(|(name, reason)| (name.trim(), reason.trim()));
+            match parts.filter(|(name, reason)| !name.is_empty() && !reason.is_empty()) {
+                _ if line.trim().is_empty() || line.starts_with('#') => {}
+                Some((name, reason)) => excuses.known.push((name.to_owned(), reason.to_owned())),
+                None => excuses.none.push((number, line.to_owned())),
+            }
+        }
+        excuses
     }
 
     fn hold(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, reason)| known == name && !reason.is_empty())
+        self.known.iter().any(|(known, _)| known == name)
     }
 }
 
@@ -89,15 +102,16 @@ impl Coverage {
         let refusals = part(refusals.map(ToString::to_string).collect());
         let used =
             |name: &String| [&events, &refusals, &wants].iter().any(|part| part.excused.contains(name));
-        let idle = excuses.0.iter().map(|(name, _)| name).filter(|name| !used(name)).cloned();
+        let idle = excuses.known.iter().map(|(name, _)| name).filter(|name| !used(name)).cloned();
         let idle_excuses = idle.collect();
-        Self { events, refusals, wants, idle_excuses }
+        Self { events, refusals, wants, idle_excuses, no_excuses: excuses.none.clone() }
     }
 
     /// Whether nothing is left out.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.idle_excuses.is_empty() && self.parts().iter().all(|(_, part)| part.missing.is_empty())
+        let excuses = self.idle_excuses.is_empty() && self.no_excuses.is_empty();
+        excuses && self.parts().iter().all(|(_, part)| part.missing.is_empty())
     }
 
     const fn parts(&self) -> [(&'static str, &Part); 3] {
@@ -118,6 +132,7 @@ impl Coverage {
             "refusals": part(&self.refusals),
             "wants": part(&self.wants),
             "idle_excuses": self.idle_excuses,
+            "no_excuses": self.no_excuses,
         })
     }
 }
@@ -138,6 +153,13 @@ impl fmt::Display for Coverage {
         }
         for name in &self.idle_excuses {
             writeln!(f, "  {} excuses {name}, which is seen or not there", Excuses::FILE)?;
+        }
+        for (number, line) in &self.no_excuses {
+            writeln!(
+                f,
+                "  {}:{number}: \"{line}\" is no excuse: a name, a colon and the reason",
+                Excuses::FILE
+            )?;
         }
         Ok(())
     }

@@ -3,8 +3,10 @@
 use gherkin::{GherkinEnv, StepType};
 
 use crate::{
+    examples,
+    slips::slips,
     source::Source,
-    text::{Flaw, Pos, TIMES_MAX, Text, instead_of},
+    text::{Flaw, Pos, TIMES_MAX, Text},
 };
 
 /// A rule of the shop, told by example.
@@ -45,20 +47,29 @@ pub struct Step {
 /// Reads a file: its scenarios, and what is wrong with them.
 #[must_use]
 pub fn read(text: &str) -> (Vec<Scenario>, Vec<Flaw>) {
+    // Some editors begin a file with a mark of its encoding.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(text);
     let start = Pos { line: 1, column: 1 };
     if source.is_blank() {
         return (vec![], vec![Flaw::new(start, "the file is empty")]);
     }
+    if let Some(flaw) = source.lone_returns() {
+        return (vec![], vec![flaw]);
+    }
+    let slips = slips(&source);
     let uneven = source.uneven_rows();
     if !uneven.is_empty() {
-        return (vec![], uneven);
+        let told = |flaw: &Flaw| slips.iter().any(|slip| slip.at.line == flaw.at.line);
+        let uneven: Vec<_> = uneven.into_iter().filter(|flaw| !told(flaw)).collect();
+        return (vec![], [slips, uneven].concat());
     }
     let feature = match gherkin::Feature::parse(text, GherkinEnv::default()) {
         Ok(feature) => feature,
+        Err(_) if !slips.is_empty() => return (vec![], slips),
         Err(error) => return (vec![], vec![source.syntax_error(&error.to_string())]),
     };
-    let mut reading = Reading { source: &source, scenarios: vec![], flaws: vec![] };
+    let mut reading = Reading { source: &source, scenarios: vec![], flaws: slips };
     let background = reading.steps(feature.background.as_ref().map_or(&[], |background| &background.steps));
     reading.all(&feature.scenarios, &background, &feature.tags);
     for rule in &feature.rules {
@@ -67,7 +78,7 @@ pub fn read(text: &str) -> (Vec<Scenario>, Vec<Flaw>) {
         let tags = [feature.tags.as_slice(), rule.tags.as_slice()].concat();
         reading.all(&rule.scenarios, &steps, &tags);
     }
-    if reading.scenarios.is_empty() {
+    if reading.scenarios.is_empty() && reading.flaws.is_empty() {
         let at = source.start_of_line(feature.span.start);
         reading.flaws.push(Flaw::new(at, "the feature has no scenarios"));
     }
@@ -85,14 +96,20 @@ impl Reading<'_> {
     fn all(&mut self, scenarios: &[gherkin::Scenario], background: &[Step], tags: &[String]) {
         for scenario in scenarios {
             let at = self.source.start_of_line(scenario.span.start);
+            let end = self.source.start_of_line(scenario.span.end);
+            // What else is wrong with it would come of the slip.
+            if self.flaws.iter().any(|slip| (at.line..=end.line).contains(&slip.at.line)) {
+                continue;
+            }
             let tags = [tags, scenario.tags.as_slice()].concat();
             let mut steps = background.to_vec();
             steps.extend(self.steps(&scenario.steps));
             self.check_parts(scenario, at, &steps);
             let rows = if scenario.examples.is_empty() {
+                examples::none(&steps, &mut self.flaws);
                 vec![Row { example: None, tags, steps }]
             } else {
-                self.rows(scenario, at, &tags, &steps)
+                examples::rows(self.source, scenario, &tags, &steps, &mut self.flaws)
             };
             self.scenarios.push(Scenario { title: scenario.name.trim().to_owned(), at, rows });
         }
@@ -105,60 +122,12 @@ impl Reading<'_> {
         }
         for (kind, word) in [(StepType::When, "When"), (StepType::Then, "Then")] {
             if !steps.iter().any(|step| step.kind == kind) {
-                let stray = self.source.stray_step(scenario.span.start, scenario.span.end, word);
-                self.flaws.push(
-                    stray.unwrap_or_else(|| Flaw::new(at, format!("the scenario \"{name}\" has no {word}"))),
-                );
+                self.flaws.push(Flaw::new(at, format!("the scenario \"{name}\" has no {word}")));
             }
         }
         let outline = scenario.keyword.contains("Outline") || scenario.keyword.contains("Template");
         if outline && scenario.examples.is_empty() {
             self.flaws.push(Flaw::new(at, format!("the scenario outline \"{name}\" has no Examples")));
-        }
-    }
-
-    fn rows(&mut self, scenario: &gherkin::Scenario, at: Pos, tags: &[String], steps: &[Step]) -> Vec<Row> {
-        let mut rows = vec![];
-        let mut columns = vec![];
-        for examples in &scenario.examples {
-            let table = examples.table.as_ref().map(|table| self.source.table(table)).unwrap_or_default();
-            let Some((header, values)) = table.split_first() else { continue };
-            columns.extend(header.iter().map(|name| name.as_str().to_owned()));
-            for row in values {
-                let values: Vec<_> =
-                    header.iter().map(|name| name.as_str().to_owned()).zip(row.iter().cloned()).collect();
-                let example: Vec<_> =
-                    values.iter().map(|(name, value)| format!("{name}: {}", value.as_str())).collect();
-                rows.push(Row {
-                    example: Some(example.join(", ")),
-                    tags: [tags, examples.tags.as_slice()].concat(),
-                    steps: steps.iter().map(|step| step.filled(&values)).collect(),
-                });
-            }
-        }
-        if rows.is_empty() {
-            self.flaws.push(Flaw::new(at, "the examples have no rows"));
-        }
-        for step in steps {
-            for text in step.texts() {
-                self.check_placeholders(text, &columns);
-            }
-        }
-        rows
-    }
-
-    fn check_placeholders(&mut self, text: &Text, columns: &[String]) {
-        for (start, _) in text.as_str().match_indices('<') {
-            let rest = &text.as_str()[start + 1..];
-            let Some(name) = rest.split('>').next().filter(|name| name.len() < rest.len()) else { continue };
-            if !columns.iter().any(|column| column == name) {
-                let instead = instead_of(name, columns.iter().map(String::as_str));
-                let message = format!("the examples have no column \"{name}\"{instead}");
-                let flaw = Flaw::new(text.place(start), message);
-                if !self.flaws.contains(&flaw) {
-                    self.flaws.push(flaw);
-                }
-            }
         }
     }
 
@@ -188,7 +157,7 @@ impl Reading<'_> {
 }
 
 impl Step {
-    fn filled(&self, values: &[(String, Text)]) -> Self {
+    pub(crate) fn filled(&self, values: &[(String, Text)]) -> Self {
         self.changed(|text| text.filled(values))
     }
 
@@ -228,7 +197,8 @@ impl Step {
         }
     }
 
-    fn texts(&self) -> impl Iterator<Item = &Text> {
+    /// Everything in it that somebody wrote.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
         [&self.body].into_iter().chain(self.table.iter().flatten().flatten())
     }
 }

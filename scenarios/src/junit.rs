@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Played, Report};
+use crate::{
+    report::{Played, Report},
+    world::Level,
+};
 
 /// The whole run: a suite a file, a case a scenario.
 #[must_use]
@@ -33,6 +36,38 @@ pub fn xml(report: &Report) -> String {
             let time = seconds(played.took);
             let _ = write!(text, "    <testcase name=\"{name}\" classname=\"{class}\" time=\"{time}\"");
             text.push_str(&inside(played));
+        }
+        text.push_str("  </testsuite>\n");
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+/// A run that did not come about: a suite a file, an error a problem, each with the file and what is wrong.
+#[must_use]
+pub fn errors(level: Level, problems: &[(String, String)]) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let (level, count) = (level.name(), problems.len());
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "<testsuites name=\"daybook {level}\" tests=\"{count}\" failures=\"0\" errors=\"{count}\" time=\"0\">"
+    );
+    for suite in problems.chunk_by(|(left, _), (right, _)| left == right) {
+        let (path, count) = (suite.first().map_or("", |(path, _)| path), suite.len());
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"{}\" tests=\"{count}\" failures=\"0\" errors=\"{count}\" skipped=\"0\" time=\"0\">",
+            escaped(path)
+        );
+        let class = escaped(&format!("{level}.{}", class(path)));
+        for (_, problem) in suite {
+            let problem = escaped(problem);
+            let _ = writeln!(
+                text,
+                "    <testcase name=\"{problem}\" classname=\"{class}\" time=\"0\">\n      \
+                 <error message=\"{problem}\" type=\"problem\"/>\n    </testcase>"
+            );
         }
         text.push_str("  </testsuite>\n");
     }

@@ -4,13 +4,16 @@
 
 pub mod bind;
 pub mod coverage;
+mod examples;
 pub mod expect;
 pub mod feature;
+mod idle;
 pub mod junit;
 pub mod pattern;
 pub mod record;
 pub mod report;
 pub mod run;
+mod slips;
 mod source;
 pub mod steps;
 pub mod suite;

@@ -1,6 +1,7 @@
 //! How a run went: for people, and for programs.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use crate::{
     bind::Play,
     run::{Failure, Outcome},
     suite::{Scenario, Suite},
+    text::nearest,
     world::{Level, Places},
 };
 
@@ -44,6 +46,14 @@ pub struct Tags {
     unwanted: Vec<String>,
 }
 
+/// The tags that were asked for choose nothing.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no scenario is chosen by {wanted}{instead}")]
+pub struct NoneChosen {
+    wanted: String,
+    instead: String,
+}
+
 impl Tags {
     /// Those with any of the tags, and none of those that are written as `not:tag`.
     #[must_use]
@@ -56,6 +66,30 @@ impl Tags {
             }
         }
         chosen
+    }
+
+    /// Makes sure that there is something to be played.
+    ///
+    /// # Errors
+    /// When no scenario of the suite is chosen; the tags that there are, are named.
+    pub fn check(&self, suite: &Suite) -> Result<(), NoneChosen> {
+        if self.chosen(suite).next().is_some() {
+            return Ok(());
+        }
+        let plays = suite.scenarios.iter().flat_map(|scenario| &scenario.plays);
+        let known: BTreeSet<_> = plays.flat_map(|play| &play.tags).map(String::as_str).collect();
+        let unknown = self.wanted.iter().find(|tag| !known.contains(tag.as_str()));
+        let meant = unknown.and_then(|tag| nearest(tag, known.iter().copied()));
+        let meant = meant.map(|tag| format!("; did you mean \"{tag}\"?")).unwrap_or_default();
+        let tags: Vec<_> = known.into_iter().collect();
+        let there = match tags.as_slice() {
+            [] => "; there are no tags here".to_owned(),
+            tags => format!("; the tags here are {}", tags.join(", ")),
+        };
+        let wanted = self.wanted.iter().map(|tag| format!("--tag {tag}"));
+        let unwanted = self.unwanted.iter().map(|tag| format!("--tag not:{tag}"));
+        let wanted = wanted.chain(unwanted).collect::<Vec<_>>().join(" ");
+        Err(NoneChosen { wanted, instead: format!("{meant}{there}") })
     }
 
     /// The scenarios of a suite that have any chosen row, with those rows.

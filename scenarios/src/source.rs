@@ -1,9 +1,11 @@
 //! The text of a feature file by lines, and what the Gherkin parser does not say about it.
 
-use crate::text::{Flaw, Pos, Text, nearest};
+use crate::text::{Flaw, Pos, Text};
 
-const KEYWORDS: [&str; 5] = ["Given", "When", "Then", "And", "But"];
-const HEADINGS: [&str; 9] = [
+/// What steps begin with.
+pub(crate) const KEYWORDS: [&str; 5] = ["Given", "When", "Then", "And", "But"];
+/// What parts of a file begin with.
+pub(crate) const HEADINGS: [&str; 9] = [
     "Feature:",
     "Background:",
     "Rule:",
@@ -110,22 +112,24 @@ impl<'a> Source<'a> {
         flaws
     }
 
-    /// What the parser stumbled over: the first line that no line of a feature file looks like.
+    /// Every line.
+    pub fn all(&self) -> impl Iterator<Item = Text> {
+        (0..self.lines.len()).map(|index| Text::new(self.line(index), Self::pos(index, 1)))
+    }
+
+    /// Carriage returns that end lines by themselves, as the parser does not.
+    pub fn lone_returns(&self) -> Option<Flaw> {
+        let returns = self.text.match_indices('\r').map(|(index, _)| index);
+        let lone = returns.into_iter().find(|index| !self.text[index + 1..].starts_with('\n'))?;
+        let line = self.line_of(lone);
+        let before = self.text.get(self.lines.get(line).copied().unwrap_or(0)..lone).unwrap_or_default();
+        let column = u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX);
+        let message = "a carriage return ends a line here; save the file with line feeds (LF or CRLF)";
+        Some(Flaw::new(Self::pos(line, column), message))
+    }
+
+    /// Where the parser stumbled, when the lines themselves do not tell.
     pub fn syntax_error(&self, said: &str) -> Flaw {
-        let mut steps = false;
-        for index in 0..self.lines.len() {
-            let line = Text::new(self.line(index), Self::pos(index, 1)).trim();
-            let word = line.as_str().split([' ', '\t']).next().unwrap_or_default();
-            let known = line.as_str().is_empty()
-                || ["#", "@", "|", "\"\"\"", "```"].iter().any(|start| line.as_str().starts_with(start));
-            if HEADINGS.iter().any(|heading| line.as_str().starts_with(heading)) {
-                steps = false;
-            } else if KEYWORDS.contains(&word) {
-                steps = true;
-            } else if steps && !known {
-                return not_a_step(&line, word);
-            }
-        }
         // `Error at LINE:COLUMN: …` is all that the parser tells.
         let mut numbers = said.split([' ', ':']).filter_map(|part| part.parse::<u32>().ok());
         let at = Pos { line: numbers.next().unwrap_or(1), column: numbers.next().unwrap_or(1) };
@@ -136,28 +140,8 @@ impl<'a> Source<'a> {
         };
         Flaw::new(at, message)
     }
-
-    /// A line before the first step of a scenario that was meant as one.
-    pub fn stray_step(&self, start: usize, end: usize, keyword: &str) -> Option<Flaw> {
-        let lines = self.line_of(start) + 1..=self.line_of(end);
-        let lines = lines.map(|index| Text::new(self.line(index), Self::pos(index, 1)).trim());
-        let mut lines = lines.take_while(|line| !line.as_str().contains("Examples:"));
-        lines.find_map(|line| {
-            let word = line.as_str().split([' ', '\t']).next().unwrap_or_default();
-            let stray = !KEYWORDS.contains(&word) && nearest(word, [keyword]).is_some() && word.len() > 2;
-            stray.then(|| not_a_step(&line, word))
-        })
-    }
 }
 
 fn is_row(line: &str) -> bool {
     line.trim_start().starts_with('|')
-}
-
-fn not_a_step(line: &Text, word: &str) -> Flaw {
-    let instead = match nearest(word, KEYWORDS) {
-        Some(keyword) => format!("; did you mean \"{keyword}\"?"),
-        None => format!("; steps begin with {}", KEYWORDS.join(", ")),
-    };
-    Flaw::new(line.at(), format!("\"{word}\" does not begin a step{instead}"))
 }

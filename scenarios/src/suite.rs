@@ -1,6 +1,7 @@
 //! Scenario files: found, read, and bound, with everything that is wrong with any of them.
 
 use std::{
+    collections::BTreeSet,
     fmt, fs, io,
     path::{Path, PathBuf},
     pin::pin,
@@ -9,7 +10,7 @@ use std::{
 
 use crate::{
     bind::{self, Play},
-    feature,
+    feature, idle,
     run::{self, Outcome},
     text::{Flaw, Pos},
     world::{DomainWorld, Level, Places},
@@ -17,6 +18,9 @@ use crate::{
 
 /// Where scenarios are looked for.
 pub const FOLDER: &str = "scenarios";
+
+/// Where a file begins.
+const START: Pos = Pos { line: 1, column: 1 };
 
 /// Something that is wrong with one of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,19 +78,51 @@ impl Suite {
     pub fn load(paths: &[PathBuf]) -> Result<Self, Unreadable> {
         let mut suite = Self::default();
         for path in files(paths)? {
-            let text = fs::read_to_string(&path);
+            let bytes = fs::read(&path);
             let shown = shown(&path);
-            let text = text.map_err(|source| Unreadable { path: shown.clone(), source })?;
-            suite.read(&shown, &text);
+            match bytes {
+                Ok(bytes) => suite.read_bytes(&shown, bytes),
+                Err(error) => suite.problem(&shown, Flaw::new(START, error.to_string())),
+            }
         }
         Ok(suite)
+    }
+
+    fn problem(&mut self, path: &str, flaw: Flaw) {
+        self.problems.push(Problem { path: path.to_owned(), flaw });
+    }
+
+    /// Adds one file as it is stored.
+    pub fn read_bytes(&mut self, path: &str, bytes: Vec<u8>) {
+        match String::from_utf8(bytes) {
+            Ok(text) => self.read(path, &text),
+            Err(error) => {
+                let end = error.utf8_error().valid_up_to();
+                let (before, bad) = error.as_bytes().split_at(end);
+                let bad = bad.first().copied().unwrap_or_default();
+                let before = String::from_utf8_lossy(before);
+                let (lines, last) = (before.matches('\n').count(), before.rsplit('\n').next());
+                let counted = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+                let at = Pos {
+                    line: counted(lines),
+                    column: counted(last.map_or(0, |last| last.chars().count())),
+                };
+                let message = format!("the byte {bad:#04x} is not UTF-8; save the file as UTF-8");
+                self.problem(path, Flaw::new(at, message));
+            }
+        }
     }
 
     /// Adds the text of one file.
     pub fn read(&mut self, path: &str, text: &str) {
         let (scenarios, mut flaws) = feature::read(text);
+        // What is named nowhere may be named in what cannot be read.
+        let whole = flaws.is_empty();
         for scenario in scenarios {
             let plays = scenario.rows.iter().map(|row| bind::bind(row, &mut flaws)).collect();
+            if whole {
+                scenario.rows.iter().for_each(|row| idle::check(row, &mut flaws));
+            }
             let (at, title) = (scenario.at, scenario.title);
             self.scenarios.push(Scenario { path: path.to_owned(), at, title, plays });
         }
@@ -97,29 +133,65 @@ impl Suite {
     }
 }
 
-/// Every scenario file, in the order of the paths, and by name within a folder.
+/// Every scenario file, in the order of the paths, and by name within a folder; each once.
 ///
 /// # Errors
-/// When a path cannot be read.
+/// When a path cannot be read, or is neither a file nor a folder.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
-    let mut found = vec![];
+    let mut walk = Walk::default();
     for path in paths {
-        collect(path, true, &mut found).map_err(|source| Unreadable { path: shown(path), source })?;
+        walk.named(path).map_err(|source| Unreadable { path: shown(path), source })?;
     }
-    Ok(found)
+    Ok(walk.found)
 }
 
-fn collect(path: &Path, named: bool, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    if fs::metadata(path)?.is_dir() {
+#[derive(Default)]
+struct Walk {
+    found: Vec<PathBuf>,
+    /// Where it has been, by the real paths: links lead anywhere, also back.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Walk {
+    fn named(&mut self, path: &Path) -> io::Result<()> {
+        let metadata = fs::metadata(path)?;
+        if metadata.is_dir() {
+            return self.folder(path);
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::other("neither a file nor a folder"));
+        }
+        self.file(path);
+        Ok(())
+    }
+
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        if !self.seen.insert(fs::canonicalize(path)?) {
+            return Ok(());
+        }
         let mut inside =
             fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         inside.sort();
-        return inside.iter().try_for_each(|path| collect(path, false, found));
+        for path in inside {
+            let metadata = fs::metadata(&path);
+            let is_feature = path.extension().is_some_and(|extension| extension == "feature");
+            match metadata {
+                Ok(metadata) if metadata.is_dir() => self.folder(&path)?,
+                Ok(metadata) if metadata.is_file() && is_feature => self.file(&path),
+                // It is told when it is read.
+                Err(_) if is_feature => self.file(&path),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
-    if named || path.extension().is_some_and(|extension| extension == "feature") {
-        found.push(path.to_owned());
+
+    fn file(&mut self, path: &Path) {
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.seen.insert(real) {
+            self.found.push(path.to_owned());
+        }
     }
-    Ok(())
 }
 
 fn shown(path: &Path) -> String {

@@ -7,6 +7,7 @@ use scenarios::{
     junit,
     report::{Report, Tags},
     suite::Suite,
+    world::Level,
 };
 
 /// A scenario with these steps, as a file; the first step stands in line 4.
@@ -174,6 +175,191 @@ fn all_problems_of_all_files_are_told_at_once() {
     assert_eq!(told, [("scenarios/a.feature", 4), ("scenarios/a.feature", 5), ("scenarios/b.feature", 1)]);
 }
 
+/// What is wrong with a whole file.
+fn wrongs(text: &str) -> Vec<String> {
+    let told = suite(text).problems.into_iter();
+    told.map(|problem| problem.to_string().replacen("scenarios/a.feature:", "", 1)).collect()
+}
+
+const STEPS: &str = "    When cart \"C1\": Open {currency: GBP}\n    Then Opened\n";
+
+#[test]
+fn a_mistyped_heading_is_no_description() {
+    let good = format!("  Scenario: good\n{STEPS}");
+    for (written, meant) in [
+        ("Scenaro:", "Scenario:"),
+        ("scenario:", "Scenario:"),
+        ("Scenario :", "Scenario:"),
+        ("SCENARIO OUTLINE:", "Scenario Outline:"),
+        ("Scenario Otline:", "Scenario Outline:"),
+        ("Rle:", "Rule:"),
+        ("Bckground:", "Background:"),
+        ("Exampels:", "Examples:"),
+        ("background:", "Background:"),
+    ] {
+        let problem = format!("2:3: \"{written}\" begins nothing; did you mean \"{meant}\"?");
+        assert_eq!(wrongs(&format!("Feature: f\n  {written} T\n{STEPS}\n{good}")), [problem]);
+        let problem = format!("5:3: \"{written}\" begins nothing; did you mean \"{meant}\"?");
+        assert_eq!(wrongs(&format!("Feature: f\n{good}  {written} T\n{STEPS}")), [problem]);
+    }
+    let problem = "1:1: \"Feture:\" begins nothing; did you mean \"Feature:\"?";
+    assert_eq!(wrongs(&format!("Feture: f\n{good}")), [problem]);
+    assert_eq!(
+        wrongs(&format!("Feature: f\n  Background:\n  Rule: r\n{good}")),
+        ["3:3: \"Rule:\" does not fit here: it follows \"Background:\""]
+    );
+}
+
+#[test]
+fn a_mistyped_step_is_no_description() {
+    let first = |line: &str| wrongs(&format!("Feature: f\n  Scenario: s\n    {line}\n{STEPS}"));
+    for (written, meant) in [
+        ("Gven", "Given"),
+        ("given", "Given"),
+        ("GIVEN", "Given"),
+        ("Wen", "When"),
+        ("Whne", "When"),
+        ("And:", "And"),
+        ("but", "But"),
+    ] {
+        let problem = format!("3:5: \"{written}\" does not begin a step; did you mean \"{meant}\"?");
+        assert_eq!(first(&format!("{written} cart \"C1\": Opened {{currency: GBP}}")), [problem.clone()]);
+        assert_eq!(first(&format!("{written} it was so")), [problem.clone()]);
+        let background =
+            format!("Feature: f\n  Background:\n    {written} so it is\n\n  Scenario: s\n{STEPS}");
+        assert_eq!(wrongs(&background), [problem]);
+    }
+    assert_eq!(
+        first("The cart \"C1\": Opened"),
+        ["3:5: \"The\" does not begin a step; did you mean \"Then\"?"]
+    );
+    assert_eq!(
+        first("cart \"C1\": Opened {currency: GBP}"),
+        ["3:5: \"cart\" does not begin a step; steps begin with Given, When, Then, And, But"]
+    );
+    assert_eq!(
+        first("Given\tcart \"C1\": Opened"),
+        ["3:5: after \"Given\" comes a blank, and then the step"]
+    );
+    assert_eq!(first("| Opened |"), ["3:5: a table stands below a step or \"Examples:\""]);
+    assert_eq!(
+        wrongs(&format!("Feature: f\n  Given it is so\n\n  Scenario: s\n{STEPS}")),
+        ["2:3: a step stands below \"Scenario:\" or \"Background:\""]
+    );
+    let prose = "They add what any customer would: an end to it, by hand.\n    But\u{2014}who knows.\n    Note: so it is.";
+    assert_eq!(first(prose), [""; 0]);
+}
+
+#[test]
+fn slips_do_not_hide_each_other_or_what_is_wrong_elsewhere() {
+    let text = format!(
+        "Feature: f\n  Scenaro: a\n    Wen it is so\n\n  Scenario: b\n    gven it\n{STEPS}\n  Scenario: c\n{}",
+        STEPS.replace("Then Opened", "Then Openned")
+    );
+    let lines: Vec<_> = wrongs(&text).iter().map(|line| line.split_once(':').unwrap().0.to_owned()).collect();
+    assert_eq!(lines, ["2", "3", "6", "12"]);
+}
+
+/// An outline with these examples, whose table begins in line 7.
+fn outline(examples: &str) -> Vec<String> {
+    wrongs(&format!(
+        "Feature: f\n  Scenario Outline: s <note>\n    When cart \"<cart>\": Open {{currency: GBP}}\n    Then Opened\n\n    Examples:\n{examples}"
+    ))
+}
+
+#[test]
+fn examples_fill_exactly_what_the_steps_leave() {
+    assert_eq!(outline("| cart | note |\n| C1 | a |\n| C2 | a |"), [""; 0]);
+    assert_eq!(outline("cart | note |\n| C1 | a |\n| C2 | a |")[0], "7:1: a row of a table begins with |");
+    assert!(outline("| cart | note |\n| C1 | a\n")[0].starts_with("8:1: the row does not end with |"));
+    assert_eq!(
+        outline("| cart | note | more |\n| C1 | a | b |"),
+        ["7:17: no step says <more>, which this column is for"]
+    );
+    assert_eq!(outline("| cart | note | cart |\n| C1 | a | b |"), ["7:17: there are two columns \"cart\""]);
+    assert_eq!(
+        outline("| cart | note |\n| C1 | a |\n| C2 | a |\n| C1 | a |"),
+        ["10:3: the same row stands in line 8 already"]
+    );
+    let second = "| cart | note |\n| C1 | a |\n\n    Examples:\n| crt | note |\n| C1 | a |";
+    assert_eq!(outline(second), ["3:16: the examples have no column \"cart\"; did you mean \"crt\"?"]);
+    assert_eq!(
+        problems("When cart \"<cart>\": Open {currency: GBP}\nThen Opened"),
+        ["4:16: no examples fill <cart>"]
+    );
+}
+
+#[test]
+fn a_then_that_could_never_fail_is_told() {
+    let buy = "Given order \"O1\": Confirm\nWhen cart \"C1\": Open {currency: GBP}\nThen Opened\n";
+    let after = |step: &str| problems(&format!("{buy}{step}"));
+    assert_eq!(after("And never order \"O1\": Cancelled"), [""; 0]);
+    assert_eq!(after("And never payment \"O1\": Captured"), [""; 0]);
+    assert_eq!(after("And never invoice_book \"2026\": Issued"), [""; 0]);
+    assert_eq!(
+        after("And never order \"Oh-One\": Cancelled\nAnd never order \"Oh-One\": Confirmed"),
+        [
+            "7:21: no step names order \"Oh-One\"; there are O1",
+            "8:21: no step names order \"Oh-One\"; there are O1"
+        ]
+    );
+    assert_eq!(
+        after("And never order \"O2\": Cancelled"),
+        ["7:21: no step names order \"O2\"; did you mean \"O1\"?"]
+    );
+    assert_eq!(after("And order \"O1\" wants nothing more"), [""; 0]);
+    assert_eq!(
+        after("And checkout \"O2\" wants nothing more"),
+        ["7:18: no step names checkout \"O2\"; did you mean \"O1\"?"]
+    );
+    assert_eq!(
+        after("And product \"O1\" wants nothing more"),
+        ["7:17: nobody wants anything because of product: this is always so"]
+    );
+}
+
+#[test]
+fn a_file_is_read_however_its_editor_stored_it() {
+    let text = format!("Feature: f\n\n  Scenario: s\n{STEPS}");
+    assert_eq!(wrongs(&format!("\u{feff}{text}")), [""; 0]);
+    assert_eq!(wrongs(&text.replace('\n', "\r\n")), [""; 0]);
+    assert_eq!(
+        wrongs(&text.replace('\n', "\r")),
+        ["1:11: a carriage return ends a line here; save the file with line feeds (LF or CRLF)"]
+    );
+    assert_eq!(
+        wrongs(&format!("# language: de\n{text}")),
+        ["1:1: scenarios are told in English: leave this line out"]
+    );
+    let mut suite = Suite::default();
+    suite.read_bytes("a", [text.as_bytes(), b"  # gr\xf6\xdfe\n"].concat());
+    suite.read_bytes("b", b"Feature: f".to_vec());
+    let told: Vec<_> = suite.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["a:6:7: the byte 0xf6 is not UTF-8; save the file as UTF-8", "b:1:1: the feature has no scenarios"]
+    );
+}
+
+#[test]
+fn tags_that_choose_nothing_are_told_with_those_that_there_are() {
+    let suite = suite(&format!("@slow @cart\n{}", file(&format!("{WHEN}\n{THEN}"))));
+    let check = |tags: &[&str]| {
+        let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
+        Tags::new(&tags).check(&suite).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(&["slow", "nosuch"]), Ok(()));
+    assert_eq!(
+        check(&["@slwo"]),
+        Err("no scenario is chosen by --tag slwo; did you mean \"slow\"?; the tags here are cart, slow"
+            .to_owned())
+    );
+    assert_eq!(
+        check(&["cart", "not:slow"]),
+        Err("no scenario is chosen by --tag cart --tag not:slow; the tags here are cart, slow".to_owned())
+    );
+}
+
 fn played(steps: &str) -> Report {
     let suite = suite(&file(steps));
     assert_eq!(suite.problems, []);
@@ -325,13 +511,31 @@ fn junit_holds_failures_and_skipped_steps() {
 }
 
 #[test]
+fn junit_holds_what_is_wrong_with_files() {
+    let problems = [("a/b.feature", "a/b.feature:1:1: \"x\" & y"), ("a/b.feature", "2"), ("c", "3")];
+    let problems: Vec<_> = problems.iter().map(|(path, what)| (path.to_string(), what.to_string())).collect();
+    let xml = junit::errors(Level::Store, &problems);
+    let read = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    assert_eq!((read.tests, read.failures, read.errors, read.test_suites.len()), (3, 0, 3, 2));
+    let case = &read.test_suites[0].test_cases[0];
+    assert_eq!(case.classname.as_ref().unwrap().as_str(), "store.a.b");
+    let quick_junit::TestCaseStatus::NonSuccess { message, kind, .. } = &case.status else { panic!() };
+    assert_eq!(*kind, quick_junit::NonSuccessKind::Error);
+    assert_eq!(message.as_ref().unwrap().as_str(), "a/b.feature:1:1: \"x\" & y");
+}
+
+#[test]
 fn what_no_then_sees_is_told_unless_it_is_excused() {
     let suite = suite(&file(&format!("{WHEN}\n{THEN}")));
-    let coverage =
-        Coverage::of(&suite, &Excuses::read("cart.empty: nobody can be that poor\ncart.Opened: is seen\n"));
+    let coverage = Coverage::of(
+        &suite,
+        &Excuses::read("cart.empty: nobody can be that poor\ncart.Opened: is seen\n# so\n\ncart.not_open\n"),
+    );
     assert!(!coverage.events.missing.contains(&"cart.Opened".to_owned()));
     assert!(coverage.events.missing.contains(&"cart.LineAdded".to_owned()));
     assert_eq!(coverage.refusals.excused, ["cart.empty"]);
     assert_eq!(coverage.idle_excuses, ["cart.Opened"]);
     assert!(coverage.wants.missing.contains(&"checkout wants order.Place".to_owned()));
+    assert_eq!(coverage.no_excuses, [(5, "cart.not_open".to_owned())]);
+    assert!(coverage.to_string().contains("unseen.txt:5: \"cart.not_open\" is no excuse"));
 }

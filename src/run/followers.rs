@@ -9,7 +9,7 @@ use store::{
 };
 
 use super::{FAILED, FINE, Failure};
-use crate::{cli::FollowersCommand, ground::Ground};
+use crate::{cli::FollowersCommand, ground::Ground, out};
 
 /// Why a follower was not helped.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub async fn run(ground: &Ground, command: FollowersCommand, json: bool) -> Resu
         FollowersCommand::Release { follower, stream } => {
             let (projection, stream) = named(&follower, &stream)?;
             let applied = release(&read, &log, &*projection, &stream).await.map_err(FollowersError::from)?;
-            Ok(told(json, &follower, &stream, applied))
+            told(json, &follower, &stream, applied)
         }
     }
 }
@@ -69,16 +69,18 @@ fn named(follower: &str, stream: &str) -> Result<(std::sync::Arc<dyn Projection>
     Ok((projection.ok_or_else(|| FollowersError::NoReadModel(follower.to_owned(), known()))?, stream))
 }
 
-fn told(json: bool, follower: &str, stream: &StreamId, applied: Option<usize>) -> u8 {
+fn told(json: bool, follower: &str, stream: &StreamId, applied: Option<usize>) -> Result<u8, Failure> {
     if json {
-        println!("{}", serde_json::json!({ "ok": applied.is_some(), "applied": applied }));
+        out::line(serde_json::json!({ "ok": applied.is_some(), "applied": applied }))?;
     } else {
         match applied {
-            Some(applied) => println!("{follower} has {stream} again; {applied} events were applied."),
-            None => println!("{follower} has not set {stream} aside."),
+            Some(applied) => {
+                out::line(format_args!("{follower} has {stream} again; {applied} events were applied."))?
+            }
+            None => out::line(format_args!("{follower} has not set {stream} aside."))?,
         }
     }
-    if applied.is_some() { FINE } else { FAILED }
+    Ok(if applied.is_some() { FINE } else { FAILED })
 }
 
 async fn list(ground: &Ground, log: &PostgresLog, read: &PgPool, json: bool) -> Result<u8, Failure> {
@@ -104,15 +106,15 @@ async fn list(ground: &Ground, log: &PostgresLog, read: &PgPool, json: bool) -> 
         reason: waiting.reason,
     }));
     if json {
-        println!("{}", serde_json::json!({ "head": head, "followers": followers, "aside": aside }));
+        out::line(serde_json::json!({ "head": head, "followers": followers, "aside": aside }))?;
         return Ok(FINE);
     }
-    println!("{:24} {:>12} {:>10}  held", "follower", "position", "behind");
+    out::line(format_args!("{:24} {:>12} {:>10}  held", "follower", "position", "behind"))?;
     for Follower { name, position, lag, held } in &followers {
-        println!("{name:24} {position:>12} {lag:>10}  {}", if *held { "yes" } else { "no" });
+        out::line(format_args!("{name:24} {position:>12} {lag:>10}  {}", if *held { "yes" } else { "no" }))?;
     }
     for Aside { follower, what, from, reason } in &aside {
-        println!("{follower} goes on without {what} from position {from}: {reason}");
+        out::line(format_args!("{follower} goes on without {what} from position {from}: {reason}"))?;
     }
     Ok(FINE)
 }

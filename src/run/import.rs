@@ -9,6 +9,7 @@ use super::{FAILED, FINE, Failure, serve::Running};
 use crate::{
     ground::Ground,
     import::{self, Options, ledger},
+    out,
     progress::Progress,
 };
 
@@ -41,10 +42,10 @@ async fn import_and_compare(
     let in_read_model = import::read_model(&running.read, &imported, CATCH_UP).await?;
     let report = import::reconcile(&in_file, &in_read_model, &imported);
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        out::line(serde_json::to_string(&report)?)?;
     } else {
-        println!("{report}");
-        println!("Rejected lines: {}", imported.rejects.display());
+        out::line(&report)?;
+        out::line(format_args!("Rejected lines: {}", imported.rejects.display()))?;
     }
     Ok(if report.ok { FINE } else { FAILED })
 }

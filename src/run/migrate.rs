@@ -7,6 +7,7 @@ use store::schema::Standing;
 use super::{FAILED, FINE, Failure};
 use crate::{
     ground::{self, Ground, ServersOnly},
+    out::{self, Unprinted},
     settings::Settings,
 };
 
@@ -23,9 +24,9 @@ pub async fn run(
         None => drop(Ground::prepare(settings, data, false, tell).await?),
     }
     if json {
-        println!("{}", serde_json::json!({"ok": true}));
+        out::line(serde_json::json!({"ok": true}))?;
     } else {
-        println!("The tables are up to date.");
+        out::line("The tables are up to date.")?;
     }
     Ok(FINE)
 }
@@ -52,26 +53,29 @@ pub async fn check(
             .iter()
             .map(|(schema, standing)| Ok((schema.clone(), serde_json::to_value(standing)?)))
             .collect::<Result<_, serde_json::Error>>()?;
-        println!("{}", serde_json::json!({ "ok": ok, "schemas": schemas }));
+        out::line(serde_json::json!({ "ok": ok, "schemas": schemas }))?;
     } else {
         for (schema, standing) in &standings {
-            tell_of(schema, standing);
+            tell_of(schema, standing)?;
         }
         if ok {
-            println!("The tables are up to date.");
+            out::line("The tables are up to date.")?;
         }
     }
     Ok(if ok { FINE } else { FAILED })
 }
 
-fn tell_of(schema: &str, standing: &Standing) {
+fn tell_of(schema: &str, standing: &Standing) -> Result<(), Unprinted> {
     for step in &standing.pending {
-        println!("{schema}: {step} is to be done");
+        out::line(format_args!("{schema}: {step} is to be done"))?;
     }
     for step in &standing.changed {
-        println!("{schema}: {step} was done in another form: these tables belong to another program");
+        out::line(format_args!(
+            "{schema}: {step} was done in another form: these tables belong to another program"
+        ))?;
     }
     for version in &standing.newer {
-        println!("{schema}: {version} was done by a newer program, which is fine");
+        out::line(format_args!("{schema}: {version} was done by a newer program, which is fine"))?;
     }
+    Ok(())
 }

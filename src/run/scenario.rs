@@ -1,36 +1,37 @@
 //! `scenario`: plays scenario files, tells what went another way, and what no scenario sees.
 
+mod watch;
+
 use std::{
+    cell::Cell,
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::Instant,
 };
 
-use notify::{EventKind, RecursiveMode, Watcher as _};
 use scenarios::{
     coverage::{Coverage, Excuses},
     junit,
     record::{self, LoadError, RecordError, Wanted},
-    report::{Played, Report, Tags},
+    report::{NoneChosen, Played, Report, Tags},
     suite::{FOLDER, Suite, Unreadable},
     world::{self, PlaceError, Places, Servers},
 };
 use store::{
-    log::StreamId,
+    log::{NoStreamId, StreamId},
     ports::{Ids as _, Machine},
 };
 
+use tokio::sync::Notify;
+
 use super::{FAILED, FINE, Failure, WRONG_INPUT};
-use tokio::sync::mpsc;
 
 use crate::{
     cli::{Level, RecordArgs, ScenarioArgs, ScenarioCommand},
     ground::{Ground, ServersOnly},
+    out::{self, Unprinted},
     settings::Settings,
 };
-
-/// Editors write a file in several steps; it is read when they have been quiet for so long.
-const QUIET: Duration = Duration::from_millis(100);
 
 /// Why nothing was played.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +43,8 @@ pub enum ScenarioError {
     #[error("taking the scenarios' tables away: {0}")]
     Place(#[from] PlaceError),
     /// A stream that is called otherwise.
-    #[error("{0:?} is not a stream such as order-O1: an aggregate's type, a hyphen and an id")]
-    NoStream(String),
+    #[error(transparent)]
+    NoStream(#[from] NoStreamId),
     /// The history cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -53,6 +54,9 @@ pub enum ScenarioError {
     /// There is nothing to play.
     #[error("there are no scenarios in {0}")]
     None(String),
+    /// Nothing of it was asked for.
+    #[error(transparent)]
+    NoneChosen(#[from] NoneChosen),
     /// The results cannot be written.
     #[error("{}: {source}", path.display())]
     Junit {
@@ -75,30 +79,49 @@ pub async fn run(
 ) -> Result<u8, Failure> {
     match command {
         ScenarioCommand::Run(args) => {
-            let stage = Stage::open(args.level, settings, data).await?;
-            let playing = async {
-                match args.watch {
-                    true => watch(&args, &stage).await,
-                    false => play(&args, &stage, json).await.map_err(Failure::from),
-                }
-            };
-            // What was laid is taken away in any case.
-            let ended = tokio::select! {
-                ended = playing => ended,
-                stopped = tokio::signal::ctrl_c() => stopped.map(|()| FAILED).map_err(Failure::from),
-            };
-            stage.close().await?;
+            let begun = Instant::now();
+            let ended = on_stage(&args, settings, data, json, begun).await;
+            if let (Some(path), Err(failure)) = (&args.junit, &ended) {
+                // Nobody may take an earlier run's results for this one's; the failure itself is told in any case.
+                let problem = ("daybook scenario run".to_owned(), failure.to_string());
+                let _ = fs::write(path, junit::errors(level(args.level), &[problem]));
+            }
             ended
         }
         ScenarioCommand::Record(args) => record(args, settings, data, json).await,
         ScenarioCommand::Coverage => {
             let suite = load(&[])?;
             if !suite.problems.is_empty() {
-                return Ok(problems(&suite, json));
+                return problems(&suite, json);
             }
-            Ok(coverage(&suite, json))
+            coverage(&suite, json)
         }
     }
+}
+
+async fn on_stage(
+    args: &ScenarioArgs,
+    settings: Settings,
+    data: &Path,
+    json: bool,
+    begun: Instant,
+) -> Result<u8, Failure> {
+    let stage = Stage::open(args.level, settings, data).await?;
+    let last = Cell::new(FAILED);
+    let playing = async {
+        match args.watch {
+            true => watch::watch(args, &stage, &last).await,
+            false => play(args, &stage, json, begun).await,
+        }
+    };
+    // What was laid is taken away in any case.
+    let ended = tokio::select! {
+        ended = playing => ended,
+        // That is how watching ends.
+        stopped = tokio::signal::ctrl_c() => stopped.map(|()| last.get()).map_err(Failure::from),
+    };
+    stage.close().await?;
+    ended
 }
 
 /// Prints a history as a scenario file.
@@ -106,48 +129,40 @@ async fn record(args: RecordArgs, settings: Settings, data: &Path, json: bool) -
     let (title, wanted) = match args.order {
         Some(id) => (format!("What happened to order {id}"), Wanted::Order(id)),
         None => {
-            let streams: Result<Vec<_>, _> = args.streams.iter().map(|stream| stream_id(stream)).collect();
-            (format!("What happened to {}", args.streams.join(", ")), Wanted::Streams(streams?))
+            let streams: Result<Vec<StreamId>, NoStreamId> =
+                args.streams.iter().map(|stream| stream.parse()).collect();
+            (
+                format!("What happened to {}", args.streams.join(", ")),
+                Wanted::Streams(streams.map_err(ScenarioError::from)?),
+            )
         }
     };
-    let ground = Ground::prepare(settings, data, false, &|line| eprintln!("{line}")).await?;
+    let ground = Ground::prepare(settings, data, false, &|line| out::tell(line)).await?;
     let recorded = record::load(&ground.log().await?, &wanted).await.map_err(ScenarioError::from)?;
     let text = record::record(&title, &recorded).map_err(ScenarioError::from)?;
     if json {
-        println!("{}", serde_json::json!({"ok": true, "events": recorded.len(), "feature": text}));
+        out::line(serde_json::json!({"ok": true, "events": recorded.len(), "feature": text}))?;
     } else {
-        print!("{text}");
+        out::text(text)?;
     }
     Ok(FINE)
 }
 
-/// A stream as the log calls it: `<aggregate_type>-<id>`.
-fn stream_id(text: &str) -> Result<StreamId, ScenarioError> {
-    let named = text.split_once('-').filter(|(_, id)| !id.is_empty());
-    let known = named.and_then(|(name, id)| Some(StreamId::new(name.parse().ok()?, id)));
-    known.ok_or_else(|| ScenarioError::NoStream(text.to_owned()))
-}
-
-async fn play(args: &ScenarioArgs, stage: &Stage, json: bool) -> Result<u8, ScenarioError> {
+async fn play(args: &ScenarioArgs, stage: &Stage, json: bool, begun: Instant) -> Result<u8, Failure> {
     let suite = load(&args.paths)?;
     if !suite.problems.is_empty() {
-        return Ok(problems(&suite, json));
-    }
-    let mut progress = Progress::default();
-    let hear = |played: &Played| {
-        if !json {
-            progress.hear(played);
+        if let Some(path) = &args.junit {
+            let problems = suite.problems.iter().map(|problem| (problem.path.clone(), problem.to_string()));
+            write_junit(path, &junit::errors(stage.level, &problems.collect::<Vec<_>>()))?;
         }
-    };
+        return problems(&suite, json);
+    }
     let tags = Tags::new(&args.tags);
-    let report = match &stage.servers {
-        None => Report::in_memory(&suite, &tags, hear),
-        Some((_, places)) => Report::on(places, stage.level, &suite, &tags, hear).await,
-    };
-    progress.end_of_file();
+    tags.check(&suite).map_err(ScenarioError::from)?;
+    let Some(mut report) = report(stage, &suite, &tags, json).await? else { return Ok(FAILED) };
+    report.took = begun.elapsed();
     if let Some(path) = &args.junit {
-        let written = fs::write(path, junit::xml(&report));
-        written.map_err(|source| ScenarioError::Junit { path: path.clone(), source })?;
+        write_junit(path, &junit::xml(&report))?;
     }
     let everything = args.paths.is_empty() && args.tags.is_empty();
     let coverage = (everything || args.coverage).then(|| seen(&suite));
@@ -158,14 +173,41 @@ async fn play(args: &ScenarioArgs, stage: &Stage, json: bool) -> Result<u8, Scen
             told["ok"] = (report.failed() == 0 && full).into();
             told["coverage"] = coverage.json();
         }
-        println!("{told}");
+        out::line(told)?;
     } else {
-        if let Some(coverage) = coverage.filter(|_| !full) {
-            print!("{coverage}");
+        if let Some(coverage) = coverage.filter(|_| args.coverage || !full) {
+            out::text(coverage)?;
         }
-        println!("{}", report.summary());
+        out::line(report.summary())?;
     }
     Ok(if report.failed() == 0 && full { FINE } else { FAILED })
+}
+
+/// Plays what is chosen, and tells of it on the way; nobody plays on for a reader who has gone.
+async fn report(stage: &Stage, suite: &Suite, tags: &Tags, json: bool) -> Result<Option<Report>, Unprinted> {
+    let (mut progress, mut printed, stop) = (Progress::default(), Ok(()), Notify::new());
+    let hear = |played: &Played| {
+        if !json && printed.is_ok() {
+            printed = progress.hear(played);
+            if printed.is_err() {
+                stop.notify_one();
+            }
+        }
+    };
+    let report = match &stage.servers {
+        None => Some(Report::in_memory(suite, tags, hear)),
+        Some((_, places)) => tokio::select! {
+            report = Report::on(places, stage.level, suite, tags, hear) => Some(report),
+            () = stop.notified() => None,
+        },
+    };
+    printed?;
+    progress.end_of_file()?;
+    Ok(report)
+}
+
+fn write_junit(path: &Path, xml: &str) -> Result<(), ScenarioError> {
+    fs::write(path, xml).map_err(|source| ScenarioError::Junit { path: path.to_owned(), source })
 }
 
 /// Where scenarios are played.
@@ -177,12 +219,11 @@ struct Stage {
 
 impl Stage {
     async fn open(level: Level, settings: Settings, data: &Path) -> Result<Self, Failure> {
-        let level = match level {
-            Level::Domain => return Ok(Self { level: world::Level::Domain, servers: None }),
-            Level::Store => world::Level::Store,
-            Level::Http => world::Level::Http,
-        };
-        let ground = ServersOnly::prepare(settings, data, &|line| eprintln!("{line}")).await?;
+        let level = self::level(level);
+        if level == world::Level::Domain {
+            return Ok(Self { level, servers: None });
+        }
+        let ground = ServersOnly::prepare(settings, data, &|line| out::tell(line)).await?;
         let servers = Servers {
             owner_url: ground.owner_url.clone(),
             app_url: ground.app_url.clone(),
@@ -202,6 +243,14 @@ impl Stage {
     }
 }
 
+const fn level(level: Level) -> world::Level {
+    match level {
+        Level::Domain => world::Level::Domain,
+        Level::Store => world::Level::Store,
+        Level::Http => world::Level::Http,
+    }
+}
+
 /// A line a file, below what went another way in it.
 #[derive(Default)]
 struct Progress {
@@ -211,34 +260,35 @@ struct Progress {
 }
 
 impl Progress {
-    fn hear(&mut self, played: &Played) {
+    fn hear(&mut self, played: &Played) -> Result<(), Unprinted> {
         if self.path != played.scenario.path {
-            self.end_of_file();
+            self.end_of_file()?;
             *self = Self { path: played.scenario.path.clone(), ..Self::default() };
         }
         if played.passed() {
             self.passed += 1;
-        } else {
-            self.failed += 1;
-            println!("{}", played.told());
+            return Ok(());
         }
+        self.failed += 1;
+        out::line(played.told())
     }
 
-    fn end_of_file(&self) {
-        if self.passed + self.failed > 0 {
-            println!("{}: {} passed, {} failed", self.path, self.passed, self.failed);
+    fn end_of_file(&self) -> Result<(), Unprinted> {
+        if self.passed + self.failed == 0 {
+            return Ok(());
         }
+        out::line(format_args!("{}: {} passed, {} failed", self.path, self.passed, self.failed))
     }
 }
 
-fn coverage(suite: &Suite, json: bool) -> u8 {
+fn coverage(suite: &Suite, json: bool) -> Result<u8, Failure> {
     let coverage = seen(suite);
     if json {
-        println!("{}", coverage.json());
+        out::line(coverage.json())?;
     } else {
-        print!("{coverage}");
+        out::text(&coverage)?;
     }
-    if coverage.is_full() { FINE } else { FAILED }
+    Ok(if coverage.is_full() { FINE } else { FAILED })
 }
 
 fn seen(suite: &Suite) -> Coverage {
@@ -256,53 +306,16 @@ fn load(paths: &[PathBuf]) -> Result<Suite, ScenarioError> {
 }
 
 /// Tells everything that is wrong with the files; nothing was played.
-fn problems(suite: &Suite, json: bool) -> u8 {
+fn problems(suite: &Suite, json: bool) -> Result<u8, Failure> {
     let told: Vec<_> = suite.problems.iter().map(ToString::to_string).collect();
     if json {
-        println!("{}", serde_json::json!({"ok": false, "problems": told}));
+        out::line(serde_json::json!({"ok": false, "problems": told}))?;
     } else {
         for problem in &told {
-            println!("{problem}");
+            out::line(problem)?;
         }
         let count = if told.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", told.len()) };
-        println!("{count}; nothing was played");
+        out::line(format_args!("{count}; nothing was played"))?;
     }
-    WRONG_INPUT
-}
-
-/// Plays, and plays again whenever a scenario file changes, until the program is stopped.
-async fn watch(args: &ScenarioArgs, stage: &Stage) -> Result<u8, Failure> {
-    let (changed, mut changes) = mpsc::unbounded_channel();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let told = event.is_ok_and(|event| {
-            !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_feature(path))
-        });
-        if told {
-            // Nobody listens any more once the program ends.
-            let _ = changed.send(());
-        }
-    })
-    .map_err(ScenarioError::from)?;
-    let paths = if args.paths.is_empty() { vec![FOLDER.into()] } else { args.paths.clone() };
-    for path in &paths {
-        // Editors replace files: their folder is what stays.
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        watcher.watch(folder, RecursiveMode::Recursive).map_err(ScenarioError::from)?;
-    }
-    loop {
-        if let Err(error) = play(args, stage, false).await {
-            println!("{error}");
-        }
-        println!("Watching; Ctrl-C ends.");
-        if changes.recv().await.is_none() {
-            return Ok(FINE);
-        }
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
-        println!();
-    }
-}
-
-fn is_feature(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "feature")
+    Ok(WRONG_INPUT)
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::Failure;
-use crate::{ground::Ground, sample};
+use crate::{ground::Ground, out, sample};
 
 /// How long requests that are under way may take to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -34,17 +34,16 @@ pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(
     if sample {
         sample::load(&running.engine).await?;
     }
-    println!("{}", welcome(listener.local_addr()?));
-    running.until_stopped(listener).await?;
-    println!("Stopped. The data is kept; the next start finds it.");
-    Ok(())
+    let welcome = welcome(listener.local_addr()?);
+    running.said(&welcome).await?.until_stopped(listener).await?;
+    Ok(out::line("Stopped. The data is kept; the next start finds it.")?)
 }
 
 /// Serves.
 pub async fn serve(ground: Ground, listener: TcpListener) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    running.until_stopped(listener).await
+    let listening = format!("listening on http://{}", listener.local_addr()?);
+    running.said(&listening).await?.until_stopped(listener).await
 }
 
 /// One process's part of the system.
@@ -75,6 +74,15 @@ impl Running {
             ..api::Settings::default()
         };
         Ok(Self { engine, read, settings, tasks })
+    }
+
+    /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
+    async fn said(self, where_to: &str) -> Result<Self, Failure> {
+        if let Err(unprinted) = out::line(where_to) {
+            self.stop().await;
+            return Err(unprinted.into());
+        }
+        Ok(self)
     }
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.

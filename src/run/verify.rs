@@ -6,7 +6,7 @@ use store::{
 };
 
 use super::{FAILED, FINE, Failure};
-use crate::{ground::Ground, progress::Progress};
+use crate::{ground::Ground, out, progress::Progress};
 
 /// Verifies the log; 1 when something in it is not as it was written.
 pub async fn run(ground: &Ground, wanted: Wanted, json: bool) -> Result<u8, Failure> {
@@ -17,24 +17,27 @@ pub async fn run(ground: &Ground, wanted: Wanted, json: bool) -> Result<u8, Fail
     let verified = verify(&pool, wanted, &|done, of| progress.at(so_far(done), so_far(of))).await?;
     progress.finish();
     if json {
-        println!("{}", serde_json::to_string(&verified)?);
+        out::line(serde_json::to_string(&verified)?)?;
         return Ok(if verified.ok { FINE } else { FAILED });
     }
     for finding in &verified.findings {
-        println!("{finding}");
+        out::line(finding)?;
     }
     if verified.ok {
-        println!("{} events in {} batches are as they were written.", verified.events, verified.batches);
-        println!("Anchor: {}", verified.anchor);
+        out::line(format_args!(
+            "{} events in {} batches are as they were written.",
+            verified.events, verified.batches
+        ))?;
+        out::line(format_args!("Anchor: {}", verified.anchor))?;
         return Ok(FINE);
     }
     let more = verified.findings_total.saturating_sub(verified.findings.len() as u64);
     if more > 0 {
-        println!("and {more} more");
+        out::line(format_args!("and {more} more"))?;
     }
-    println!(
+    out::line(format_args!(
         "{} things in {} events are not as they were written: see \"The log was changed\" in docs/OPERATIONS.md.",
         verified.findings_total, verified.events
-    );
+    ))?;
     Ok(FAILED)
 }

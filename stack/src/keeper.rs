@@ -1,5 +1,7 @@
-//! Knows the keeper: a small shell process that outlives even a killed owner, and then stops its servers.
+//! Knows the keeper: a small shell process that outlives even a killed owner, and stops its servers once nobody else
+//! uses them.
 
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +10,9 @@ use crate::StackError;
 use crate::owner::Lock;
 use crate::place::{self, Ground};
 use crate::process::Process;
+
+/// The file by which an owner that lives on says that it has left.
+const LEFT: &str = "left";
 
 /// A running keeper.
 #[derive(Debug)]
@@ -39,6 +44,21 @@ impl Keeper {
             .spawn()
             .map_err(|source| StackError::Run { program: shell.to_owned(), source })?;
         Ok(Keeper { child })
+    }
+
+    /// Whether it still watches.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// The owner leaves the servers to it: it stops them once nobody uses them.
+    pub fn take_over(&self, run: &Path) -> Result<(), StackError> {
+        place::write_private(&run.join(LEFT), "", None)
+    }
+
+    /// What an earlier owner left to its keeper is over.
+    pub fn forget_leaving(run: &Path) {
+        let _ = fs::remove_file(run.join(LEFT));
     }
 
     /// Its work is done: the owner has stopped the servers itself.

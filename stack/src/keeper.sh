@@ -1,8 +1,9 @@
-# Stops the servers once their owner is gone, however it went. Arguments: the owner's pid and start time, the run
+# Stops the servers once their owner is gone, however it went, and everybody else who uses them. Arguments: the owner's pid and start time, the run
 # directory, the servers' home, the data directory, and "keep" or "remove" for what becomes of the data.
 # Standard input is the stack's lock: it stays held until everything is down.
 trap '' HUP INT QUIT
 PATH=$PATH:/usr/bin:/bin
+umask 077
 owner=$1 started=$2 run=$3 home=$4 data=$5 after=$6
 
 # Sets `seen` to the start time of a process; fails for one that is gone or a zombie. No forks where /proc exists.
@@ -24,7 +25,7 @@ look() {
 # Sets `pid` to a server's recorded pid; fails unless that process is really a server of this home.
 ours() {
     pid=
-    { read -r pid <"$run/$1.pid"; } 2>/dev/null
+    { read -r pid <"$run/$1.pid"; } 2>/dev/null || eval "pid=\$known_$1"
     [ -n "$pid" ] && look "$pid" || return 1
     if [ -r "/proc/$pid/cmdline" ]; then
         words=$(tr '\0' ' ' <"/proc/$pid/cmdline")
@@ -51,9 +52,46 @@ all_gone() {
 # The lock must not be kept by a sleeper that outlives this shell.
 pause() { sleep "$1" </dev/null 2>/dev/null || sleep 1 </dev/null; }
 
-while look "$owner" && { [ -z "$started" ] || [ "$seen" = "$started" ]; }; do
+# Whether the process $1 that began at $2 lives.
+lives() { look "$1" && { [ -z "$2" ] || [ "$seen" = "$2" ]; }; }
+
+# Whether any other process uses the servers; what dead ones wrote down is removed.
+guests() {
+    for guest in "$run"/guests/*; do
+        case $guest in *.new) continue ;; esac
+        pid= since=
+        { read -r pid since <"$guest"; } 2>/dev/null || continue
+        lives "$pid" "$since" && return 0
+        rm -f "$guest"
+    done
+    return 1
+}
+
+# Puts standard input in the place of the state, in one step.
+state() { cat >"$run/state.keeper" && mv -f "$run/state.keeper" "$run/state"; }
+
+while [ ! -e "$run/left" ] && lives "$owner" "$started"; do
     [ -e "$run/lock" ] || exit 0
     pause 0.2
+done
+
+# Whoever uses the servers last may remove the directory.
+for name in initdb nats postgres; do
+    known=
+    { read -r known <"$run/$name.pid"; } 2>/dev/null
+    case $known in *[!0-9]*) known= ;; esac
+    eval "known_$name=$known"
+done
+
+# What others may rely on stands in the state from the moment the servers were ready. It is withdrawn before the last
+# look for guests, who look at it after they have written themselves down: nobody is overlooked.
+kept=
+grep -q '^owner=' "$run/state" 2>/dev/null && kept=$(grep -v '^owner=' "$run/state")
+while [ -n "$kept" ]; do
+    echo "$kept" | grep '_port=' | state
+    guests && look $$ || break
+    { echo "owner=$$ $seen" && echo "$kept"; } | state
+    while guests; do pause 0.2; done
 done
 
 # Twice: a server that was just being started when the owner died records its pid a moment later.
@@ -67,7 +105,7 @@ for round in 1 2; do
     all_gone 50 || { send postgres KILL; all_gone 50; }
     [ "$round" = 2 ] || pause 0.1
 done
-rm -f "$run/initdb.pid" "$run/nats.pid" "$run/postgres.pid"
+rm -f "$run/left" "$run/initdb.pid" "$run/nats.pid" "$run/postgres.pid"
 
 if [ "$after" = remove ]; then
     for round in 1 2 3 4 5; do

@@ -1,13 +1,14 @@
 //! Knows how to find, start, watch over and stop the real servers (Postgres and NATS) on the local machine.
 //!
 //! [`Stack::start_or_attach`] is the one way in: whoever comes first to a data directory owns its servers,
-//! whoever comes later uses them. The servers never outlive their owner, however it ends.
+//! whoever comes later uses them. The servers never outlive the last process that uses them, however that ends:
+//! when the owner goes first, its keeper stops them after the others.
 //!
 //! ```text
 //! <data>/servers/   the installed programs, one folder a version
 //! <data>/postgres/  Postgres's data
 //! <data>/nats/      JetStream's store
-//! <data>/run/       lock, state, secrets, pids and logs; nobody else may read it
+//! <data>/run/       lock, state, guests, secrets, pids and logs; nobody else may read it
 //! ```
 //!
 //! Postgres refuses to run as root, so root's servers run as an unprivileged user; where that user cannot
@@ -15,6 +16,7 @@
 
 mod error;
 mod faults;
+mod guests;
 mod keeper;
 mod nats;
 mod owner;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::guests::Guest;
 use crate::keeper::Keeper;
 use crate::nats::Nats;
 use crate::owner::{Lock, State};
@@ -59,11 +60,13 @@ pub(crate) struct Life {
     pub detached: bool,
 }
 
-/// Both servers, ours to stop or another process's to use. Dropping it stops what it owns.
+/// Both servers, ours to stop or another process's to use. Dropping it stops what it owns, unless others use it.
 #[derive(Debug)]
 pub struct Stack {
     pub(crate) state: State,
     pub(crate) owned: Option<Owned>,
+    /// While it is attached, the servers stay, whatever becomes of their owner.
+    _guest: Option<Guest>,
     app_password: String,
     data: PathBuf,
 }
@@ -132,7 +135,7 @@ impl Stack {
         self.owned.is_some()
     }
 
-    /// The process with which the servers end.
+    /// The process that owned the servers at the start.
     pub fn owner_pid(&self) -> u32 {
         self.state.owner.as_ref().map_or(0, |owner| owner.pid)
     }
@@ -167,22 +170,34 @@ impl Stack {
         &self.data
     }
 
-    /// Stops what this stack owns and waits until it is down; does nothing when attached.
+    /// Stops what this stack owns and waits until it is down; when attached, or while others are, servers go on.
     pub fn stop(self) {}
 }
 
 /// Attaches to a live owner's servers, if there is one.
 fn attach(options: &Options<'_>, data: &Path, run: &Path) -> Result<Option<Stack>, StackError> {
-    let Some((mut state, pid)) = State::of_live_owner(run)? else {
+    let Some((_, pid)) = State::of_live_owner(run)? else {
         return Ok(None);
     };
     if options.fresh {
-        return Err(StackError::Owned { pid, data: data.to_owned() });
+        // A keeper that owns them goes when its guests do.
+        let guest = if pid == Lock::holder(run) { None } else { Guest::pids(run).first().copied() };
+        return Err(StackError::Owned { pid: guest.unwrap_or(pid), data: data.to_owned() });
     }
+    let guest = Guest::register(run)?;
+    let Some((mut state, _)) = State::of_live_owner(run)? else {
+        return Ok(None);
+    };
     let secrets = Secrets::load_or_make(run, true)?;
     state.database_url = options.database_url.clone().unwrap_or(state.database_url);
     state.nats_url = options.nats_url.clone().unwrap_or(state.nats_url);
-    Ok(Some(Stack { state, owned: None, app_password: secrets.app, data: data.to_owned() }))
+    Ok(Some(Stack {
+        state,
+        owned: None,
+        _guest: Some(guest),
+        app_password: secrets.app,
+        data: data.to_owned(),
+    }))
 }
 
 /// Becomes the owner, and starts everything. Whatever fails, what was started until then is stopped.
@@ -196,6 +211,7 @@ fn own(
     lock.sign(&ground.run, &life.owner)?;
     let state = State::read(&ground.run);
     state.withdraw(&ground.run)?;
+    Keeper::forget_leaving(&ground.run);
     process::stop_left_behind("initdb", &ground, INITDB_STOP);
     process::stop_left_behind("nats", &ground, Nats::STOP);
     process::stop_left_behind("postgres", &ground, Postgres::STOP);
@@ -210,7 +226,8 @@ fn own(
         Owned { postgres: None, nats: None, keeper, ground, state, life, armed: true, _lock: lock };
     owned.start_servers(programs, &secrets, options)?;
     owned.armed = !owned.life.detached;
-    Ok(Stack { state: owned.state.clone(), owned: Some(owned), app_password: secrets.app, data })
+    let state = owned.state.clone();
+    Ok(Stack { state, owned: Some(owned), _guest: None, app_password: secrets.app, data })
 }
 
 impl Owned {
@@ -244,6 +261,16 @@ impl Owned {
         state.owner = Some(self.life.owner.clone());
         state.publish(&ground.run)
     }
+
+    /// Leaves the servers to the keeper, for as long as others use them; false when there is no keeper any more.
+    fn leave(&mut self) -> Result<bool, StackError> {
+        if self.state.owner.is_none() || !self.keeper.is_alive() {
+            return Ok(false);
+        }
+        self.state.publish(&self.ground.run)?;
+        self.keeper.take_over(&self.ground.run)?;
+        Ok(true)
+    }
 }
 
 impl Drop for Owned {
@@ -253,6 +280,9 @@ impl Drop for Owned {
         }
         // First, so that nobody attaches to servers that are about to go.
         let _ = self.state.withdraw(&self.ground.run);
+        if !Guest::pids(&self.ground.run).is_empty() && self.leave().is_ok_and(|left| left) {
+            return;
+        }
         if let Some(nats) = &self.nats {
             nats.stop();
         }

@@ -7,7 +7,7 @@ mod when;
 
 use std::ops::Range;
 
-pub use nearest::{instead_of, nearest};
+pub use nearest::{distance, instead_of, nearest};
 pub use notation::{Entry, Kind, TIMES_MAX, Value, parse, parse_cell};
 pub use print::{REST, print, print_body};
 pub use when::{duration_ms, money, span, time, time_text};

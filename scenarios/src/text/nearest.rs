@@ -4,7 +4,7 @@
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (wanted.chars().count() / 3).max(2);
-    let near = names.into_iter().map(|name| (distance(&fold(wanted), &fold(name)), name));
+    let near = names.into_iter().map(|name| (distance(wanted, name), name));
     near.filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -28,7 +28,9 @@ fn fold(name: &str) -> Vec<char> {
 }
 
 /// How many letters must be added, taken away, changed or swapped with their neighbour.
-fn distance(left: &[char], right: &[char]) -> usize {
+#[must_use]
+pub fn distance(left: &str, right: &str) -> usize {
+    let (left, right) = (fold(left), fold(right));
     let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
     for (i, a) in left.iter().enumerate() {
         let mut row = vec![i + 1];

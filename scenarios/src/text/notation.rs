@@ -42,7 +42,7 @@ pub struct Entry {
 /// # Errors
 /// With the first place that does not fit.
 pub fn parse(text: &Text) -> Result<Value, Flaw> {
-    let mut reader = Reader { text, index: 0 };
+    let mut reader = Reader { text, index: 0, depth: 0 };
     let value = reader.value()?;
     reader.blanks();
     match reader.peek() {
@@ -72,9 +72,14 @@ fn is_word(text: &str) -> bool {
 /// Nothing is repeated more often than this.
 pub const TIMES_MAX: usize = 10_000;
 
+/// No value lies deeper in others than this.
+const DEPTH_MAX: usize = 64;
+
 struct Reader<'a> {
     text: &'a Text,
     index: usize,
+    /// How many values the next one lies in.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -107,6 +112,10 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, Flaw> {
         self.blanks();
+        if self.depth > DEPTH_MAX {
+            return Err(self.flaw(format!("values lie at most {DEPTH_MAX} deep in each other")));
+        }
+        self.depth += 1;
         let at = self.at();
         let kind = match self.peek() {
             None => return Err(self.flaw("a value is missing here")),
@@ -116,6 +125,7 @@ impl Reader<'_> {
             Some(',' | '}' | ']') => return Err(self.flaw("a value is missing here")),
             Some(_) => self.bare()?,
         };
+        self.depth -= 1;
         Ok(Value { at, kind })
     }
 
@@ -317,6 +327,16 @@ mod tests {
         let Kind::List(values) = read("[3 x {a: 1}, b x c]").unwrap().kind else { panic!() };
         assert_eq!((values.len(), &values[3].kind), (4, &Kind::Bare("b x c".into())));
         assert_eq!(flaw("[20000 x a]").0, 2);
+    }
+
+    #[test]
+    fn values_lie_in_each_other_up_to_a_depth() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(read(&deep(64)).is_ok());
+        let told = (66, "values lie at most 64 deep in each other".into());
+        assert_eq!(flaw(&deep(66)), told);
+        assert_eq!(flaw(&deep(60_000)), told);
+        assert_eq!(flaw(&"{a: b ".repeat(6_000)).1, told.1);
     }
 
     #[test]

@@ -28,6 +28,21 @@ fn servers_do_not_outlive_a_killed_owner_and_their_data_is_found_again() {
 }
 
 #[test]
+fn a_killed_owners_servers_stay_for_those_who_use_them() {
+    let temp = Temp::new("guests");
+    let owner = Holder::start(&temp.data());
+    let guest = start(&temp);
+    assert!(!guest.owned());
+    owner.kill();
+    let later = start(&temp);
+    assert!(!later.owned(), "the keeper owns them");
+    assert_eq!(postgres_asks_for(guest.owner_url()), 10);
+    let postgres = guest.owner_url().to_owned();
+    drop((guest, later));
+    eventually("nobody uses them", || !listens(&postgres));
+}
+
+#[test]
 fn the_next_start_need_not_wait_for_the_keeper() {
     let temp = Temp::new("hurry");
     let owner = Holder::start(&temp.data());

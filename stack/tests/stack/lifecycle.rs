@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use stack::{Options, Stack, StackError};
 
 use crate::child::Holder;
-use crate::look::{self, Temp, address, cluster_id, listens, nats_info, postgres_asks_for};
+use crate::look::{self, Temp, address, cluster_id, eventually, listens, nats_info, postgres_asks_for};
 
 fn start(temp: &Temp) -> Result<Stack, StackError> {
     Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(temp.data()) })
@@ -46,7 +46,7 @@ fn a_second_handle_attaches_and_leaves_the_servers_running() {
 }
 
 #[test]
-fn another_process_attaches_and_the_servers_end_with_their_owner() {
+fn another_process_attaches_and_the_servers_end_with_the_last_that_uses_them() {
     let temp = Temp::new("processes");
     let owner = Holder::start(&temp.data());
     assert_eq!(owner.says["owned"], "true");
@@ -55,7 +55,37 @@ fn another_process_attaches_and_the_servers_end_with_their_owner() {
     assert_eq!(guest.owner_pid(), owner.pid());
     assert_eq!(guest.owner_url(), owner.says["owner_url"]);
     drop(owner);
-    assert!(!listens(guest.owner_url()) && !listens(guest.nats_url()));
+    assert!(listens(guest.owner_url()) && listens(guest.nats_url()), "they are still in use");
+    let later = start(&temp).unwrap();
+    assert!(!later.owned());
+    assert_eq!(postgres_asks_for(later.owner_url()), 10);
+    assert!(matches!(
+        Stack::start_or_attach(Options { fresh: true, ..Options::new(temp.data()) }),
+        Err(StackError::Owned { pid, .. }) if pid == std::process::id()
+    ));
+    let urls = (guest.owner_url().to_owned(), guest.nats_url().to_owned());
+    drop(guest);
+    assert!(listens(later.owner_url()) && listens(later.nats_url()), "they are still in use");
+    drop(later);
+    eventually("nobody uses them", || !listens(&urls.0) && !listens(&urls.1));
+    let next = start(&temp).unwrap();
+    assert!(next.owned());
+    assert_eq!(next.owner_url(), urls.0);
+}
+
+#[test]
+fn an_owner_that_lives_on_leaves_its_servers_to_those_who_use_them() {
+    let temp = Temp::new("leave");
+    let owner = start(&temp).unwrap();
+    let guest = Holder::start(&temp.data());
+    assert_eq!(guest.says["owned"], "false");
+    let urls = (owner.owner_url().to_owned(), owner.nats_url().to_owned());
+    owner.stop();
+    assert!(listens(&urls.0) && listens(&urls.1), "they are still in use");
+    // Killed: it could not say that it has gone.
+    guest.kill();
+    eventually("nobody uses them", || !listens(&urls.0) && !listens(&urls.1));
+    assert!(start(&temp).unwrap().owned());
 }
 
 #[test]
