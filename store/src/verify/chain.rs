@@ -95,7 +95,8 @@ impl Chain {
             if position > self.at + 1 {
                 self.found(Finding::Missing { from: self.at + 1, to: position - 1 });
             }
-            while let Some((last, stored)) = links.pop_front_if(|(last, _)| *last < position) {
+            while let Some((last, stored)) = links.front().copied().filter(|(last, _)| *last < position) {
+                links.pop_front();
                 self.close(last, stored);
             }
             self.event(position, &row)?;
