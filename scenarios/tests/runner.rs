@@ -223,8 +223,8 @@ fn a_mistyped_step_is_no_description() {
         ("but", "But"),
     ] {
         let problem = format!("3:5: \"{written}\" does not begin a step; did you mean \"{meant}\"?");
-        assert_eq!(first(&format!("{written} cart \"C1\": Opened {{currency: GBP}}")), [problem.clone()]);
-        assert_eq!(first(&format!("{written} it was so")), [problem.clone()]);
+        assert_eq!(first(&format!("{written} cart \"C1\": Opened {{currency: GBP}}")), [problem.as_str()]);
+        assert_eq!(first(&format!("{written} it was so")), [problem.as_str()]);
         let background =
             format!("Feature: f\n  Background:\n    {written} so it is\n\n  Scenario: s\n{STEPS}");
         assert_eq!(wrongs(&background), [problem]);
