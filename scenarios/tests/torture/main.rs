@@ -119,7 +119,7 @@ impl Run {
         let mut chance = Chance::of(self.seed, round, 0);
         let strike = strike(round, &mut chance);
         let era = (round - 1) / ERA;
-        let mut sent = if (round - 1) % ERA == 0 { self.stock_up(era).await } else { vec![] };
+        let mut sent = if (round - 1).is_multiple_of(ERA) { self.stock_up(era).await } else { vec![] };
         let load = Arc::new(Load::default());
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
