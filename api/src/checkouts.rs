@@ -147,7 +147,13 @@ pub async fn create(
         payment: Watch::new(&shop, AggregateType::Payment, payment.as_str()),
     };
     let deadline = Deadline::after(&shop, freshness.wait);
-    let done = run.execute(&shop, body.cart.as_str(), command).await?;
+    let mut done = run.execute(&shop, body.cart.as_str(), command).await?;
+    if done.events.is_empty() {
+        // The first answer is forgotten by now; what it told of stands in the cart's stream.
+        let history = carts::history(&shop, &body.cart).await?;
+        done.events.extend(history.into_iter().map(|recorded| recorded.event));
+        done.replayed = true;
+    }
     watches.answer(&shop, deadline, done).await
 }
 

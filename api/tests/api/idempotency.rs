@@ -18,6 +18,19 @@ async fn twice(api: &Api, ask: impl Fn() -> Ask) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_is_answered_alike_even_when_its_first_answer_is_forgotten() {
+    let api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let cart = api.cart(&[("A", 2)]).await;
+    let ask = || post("/v1/checkouts", &buyer(&cart, "card")).key("once").patient();
+    let first = api.send(ask()).await.expect(201);
+    api.forget_answers().await;
+    let again = api.send(ask()).await.expect(201);
+    assert_eq!(first.json(), again.json());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_command_answers_a_repeat_alike() {
     let api = Api::start().await;
     let product = json!({ "title": "A", "variants": [{ "sku": "A", "price": gbp(250) }] });

@@ -250,6 +250,11 @@ impl Api {
         (reply.text_of("order"), reply.text_of("payment"))
     }
 
+    /// As if two days had passed.
+    pub async fn forget_answers(&self) {
+        self.ground.as_owner("DELETE FROM commands").await;
+    }
+
     pub async fn authorize(&self, payment: &str, token: &str) -> Reply {
         let path = format!("/v1/payments/{payment}/authorize");
         self.send(post(&path, &json!({ "token": token })).key(&fresh_key()).patient()).await
