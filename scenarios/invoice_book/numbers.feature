@@ -44,11 +44,16 @@ Feature: The numbers of invoices and credit notes
     And eventually order "O2": Invoiced {year: 2027, number: 1, ..}
 
   Scenario: A credit note of our own gets a number of the year in which it was issued
-    When order "N1": IssueCreditNote {source: {cart: C1}, lines: [{sku: MUG, quantity: 1, unit_price: 15.00 GBP}], issued_at: 2025-12-31T23:59:59Z}
+    Given it is 2026-12-31T23:59:59Z
+    When order "N1": IssueCreditNote {source: {cart: C1}, lines: [{sku: MUG, quantity: 1, unit_price: 15.00 GBP}], issued_at: now}
     Then CreditNoteIssued
-    And order "N1" wants invoice_book "2025": Issue {document: credit_note, order: N1, total: 15.00 GBP, issued_at: 2025-12-31T23:59:59Z}
-    And eventually invoice_book "2025": Issued {number: 1, document: credit_note, order: N1, ..}
-    And eventually order "N1": Invoiced {year: 2025, number: 1, ..}
+    And order "N1" wants invoice_book "2026": Issue {document: credit_note, order: N1, total: 15.00 GBP, issued_at: 2026-12-31T23:59:59Z}
+    And eventually invoice_book "2026": Issued {number: 1, document: credit_note, order: N1, ..}
+    When 1 second passes
+    And order "N2": IssueCreditNote {source: {cart: C2}, lines: [{sku: MUG, quantity: 1, unit_price: 15.00 GBP}], issued_at: now}
+    Then CreditNoteIssued
+    And eventually invoice_book "2027": Issued {number: 1, document: credit_note, order: N2, ..}
+    And eventually order "N2": Invoiced {year: 2027, number: 1, ..}
 
   Scenario: A credit note of another system keeps the number that it came with
     When order "N1": IssueCreditNote {source: {import: C536379}, lines: [{sku: MUG, quantity: 1, unit_price: 15.00 GBP}], issued_at: now}
