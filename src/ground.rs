@@ -62,12 +62,20 @@ pub enum GroundError {
     /// The database has no tables of Daybook's.
     #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
     NotMigrated(String),
-    /// The database's tables are older than this program, or another program's.
+    /// The database's tables are older than this program.
     #[error("the tables in schema {schema} lack {steps}: run `daybook migrate` as the owner first")]
     Outdated {
         /// Where.
         schema: String,
         /// What is to be done.
+        steps: String,
+    },
+    /// The database's tables were laid by another program.
+    #[error("in schema {schema} {steps} was done in another form: these tables belong to another program")]
+    Foreign {
+        /// Where.
+        schema: String,
+        /// What differs.
         steps: String,
     },
     /// Something must be set.
@@ -259,8 +267,11 @@ impl Ground {
         if standing.fits() {
             return Ok(());
         }
-        let steps = [standing.pending, standing.changed].concat().join(", ");
-        Err(GroundError::Outdated { schema: format!("{}{}", self.settings.schema, tables.suffix), steps })
+        let schema = format!("{}{}", self.settings.schema, tables.suffix);
+        Err(match standing.changed.is_empty() {
+            true => GroundError::Outdated { schema, steps: standing.pending.join(", ") },
+            false => GroundError::Foreign { schema, steps: standing.changed.join(", ") },
+        })
     }
 
     /// Where queries read.

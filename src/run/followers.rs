@@ -1,5 +1,7 @@
 //! `followers`: who follows the log, how far each has come, and what they have set aside.
 
+use std::sync::Arc;
+
 use projections::all;
 use serde::Serialize;
 use sqlx::PgPool;
@@ -50,10 +52,11 @@ struct Aside {
 
 /// Lists, or sees to a stream that was set aside.
 pub async fn run(ground: &Ground, command: FollowersCommand, json: bool) -> Result<u8, Failure> {
-    let log = PostgresLog::new(ground.log_pool().await?);
+    let here = ground.log_pool().await?;
+    let log = PostgresLog::new(here.clone());
     let read = ground.projection_pool().await?;
     match command {
-        FollowersCommand::List => list(ground, &log, &read, json).await,
+        FollowersCommand::List => list(&log, &here, &read, json).await,
         FollowersCommand::Release { follower, stream } => {
             let (projection, stream) = named(&follower, &stream)?;
             let applied = release(&read, &log, &*projection, &stream).await.map_err(FollowersError::from)?;
@@ -62,7 +65,7 @@ pub async fn run(ground: &Ground, command: FollowersCommand, json: bool) -> Resu
     }
 }
 
-fn named(follower: &str, stream: &str) -> Result<(std::sync::Arc<dyn Projection>, StreamId), FollowersError> {
+fn named(follower: &str, stream: &str) -> Result<(Arc<dyn Projection>, StreamId), FollowersError> {
     let stream: StreamId = stream.parse()?;
     let known = || all().iter().map(|projection| projection.name()).collect::<Vec<_>>().join(", ");
     let projection = all().into_iter().find(|projection| projection.name() == follower);
@@ -83,13 +86,12 @@ fn told(json: bool, follower: &str, stream: &StreamId, applied: Option<usize>) -
     Ok(if applied.is_some() { FINE } else { FAILED })
 }
 
-async fn list(ground: &Ground, log: &PostgresLog, read: &PgPool, json: bool) -> Result<u8, Failure> {
+async fn list(log: &PostgresLog, here: &PgPool, read: &PgPool, json: bool) -> Result<u8, Failure> {
     let head = log.head().await?.position;
-    let here = ground.log_pool().await?;
-    let mut followers = of(&here, head).await?;
+    let mut followers = of(here, head).await?;
     followers.extend(of(read, head).await?);
     let mut aside: Vec<Aside> = vec![];
-    for pool in [&here, read] {
+    for pool in [here, read] {
         let parked = ParkedStream::list(pool).await.map_err(FollowersError::from)?;
         aside.extend(parked.into_iter().map(|parked| Aside {
             what: format!("{}-{}", parked.aggregate_type, parked.aggregate_id),
@@ -98,7 +100,7 @@ async fn list(ground: &Ground, log: &PostgresLog, read: &PgPool, json: bool) -> 
             reason: parked.reason,
         }));
     }
-    let waiting = WaitingEvent::list(&here).await.map_err(FollowersError::from)?;
+    let waiting = WaitingEvent::list(here).await.map_err(FollowersError::from)?;
     aside.extend(waiting.into_iter().map(|waiting| Aside {
         what: waiting.lane,
         follower: waiting.follower,

@@ -1,5 +1,6 @@
-# Stops the servers once their owner is gone, however it went, and everybody else who uses them. Arguments: the owner's pid and start time, the run
-# directory, the servers' home, the data directory, and "keep" or "remove" for what becomes of the data.
+# Stops the servers once their owner is gone, however it went, and everybody else who uses them. Arguments: the owner's
+# pid and start time, the run directory, the servers' home, the data directory, and "keep" or "remove" for what becomes
+# of the data.
 # Standard input is the stack's lock: it stays held until everything is down.
 trap '' HUP INT QUIT
 PATH=$PATH:/usr/bin:/bin

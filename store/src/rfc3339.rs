@@ -4,15 +4,18 @@ use domain::value::Time;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
+/// The moment as databases take it: every [`Time`] is one.
+#[must_use]
+pub fn moment(time: Time) -> OffsetDateTime {
+    let nanos = i128::from(time.millis()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
 /// The moment as text, such as `2010-12-01T08:26:00Z`; milliseconds only where there are some.
 #[must_use]
 pub fn format(time: Time) -> String {
-    let nanos = i128::from(time.millis()) * 1_000_000;
-    // Beyond the year 9999 there is no RFC 3339; the number itself is still the truth.
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .unwrap_or_else(|| time.millis().to_string())
+    // A Time lies within the years that RFC 3339 can say.
+    moment(time).format(&Rfc3339).unwrap_or_else(|_| time.millis().to_string())
 }
 
 /// The moment that a text names, in whole milliseconds.

@@ -15,13 +15,10 @@ use domain::{
 };
 use projections::Fresh;
 use serde::Serialize;
-use store::{
-    executor::Token,
-    log::{StreamId, decode},
-};
+use store::{executor::Token, log::StreamId};
 
 use super::{Opened, invoice_page, open};
-use crate::{Shop, extract::Path, freshness, problem::Problem};
+use crate::{Shop, awaiting::read, extract::Path, freshness, problem::Problem};
 
 /// What the document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,8 +88,7 @@ pub async fn show(
     let head = shop.log.head().await?;
     let reflects = Token { incarnation: head.incarnation, position: head.position };
     let mut bill = Bill::default();
-    for stored in shop.log.load(&StreamId::new(AggregateType::Order, id.as_str()), 0).await? {
-        let recorded = decode(&stored).map_err(|error| Problem::internal(&error))?;
+    for recorded in read(&shop, &StreamId::new(AggregateType::Order, id.as_str()), 0).await? {
         if let AnyEvent::Order(event) = recorded.event {
             bill.note(event);
         }

@@ -53,10 +53,7 @@ pub fn record(title: &str, recorded: &[Recorded]) -> Result<String, RecordError>
             // Everything up to there is taken as given, then.
             Err(Halt::Unknown(number)) if number >= given => given = number + 1,
             Err(Halt::Unknown(_)) => return Err(RecordError::Untellable("it goes round in circles".into())),
-            Err(Halt::Stuck(stuck)) if given < groups.len() => {
-                let _ = stuck;
-                given = groups.len();
-            }
+            Err(Halt::Stuck(_)) if given < groups.len() => given = groups.len(),
             Err(Halt::Stuck(stuck)) => return Err(RecordError::Untellable(stuck.0)),
         }
     };

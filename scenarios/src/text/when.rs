@@ -1,7 +1,7 @@
 //! Moments, spans of time and amounts of money, as people write them.
 
 use domain::value::{Currency, Money, Time};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use store::rfc3339;
 
 /// A moment: RFC 3339, or counted from `now`.
 ///
@@ -19,16 +19,13 @@ pub fn time(text: &str, now: Time) -> Result<Time, String> {
             _ => Err(wrong()),
         };
     }
-    let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
-    let millis = moment.unix_timestamp_nanos().div_euclid(1_000_000);
-    i64::try_from(millis).map(Time::from_millis).map_err(|_| wrong())
+    rfc3339::parse(text).map_err(|_| wrong())
 }
 
-/// A moment as RFC 3339; one that has no date there, as milliseconds.
+/// A moment as it is written in scenarios.
 #[must_use]
 pub fn time_text(time: Time) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.millis()) * 1_000_000);
-    moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| time.millis().to_string())
+    rfc3339::format(time)
 }
 
 const UNITS: [(&str, i64); 6] = [

@@ -7,7 +7,7 @@ use std::{
 
 use domain::value::Time;
 use sqlx::{PgPool, Row as _};
-use store::{follow::Reached, log::Position, ports::Clock as _};
+use store::{follow::Reached, log::Position, ports::Clock as _, rfc3339::moment};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -171,11 +171,6 @@ pub(super) async fn next_timer(pool: &PgPool, after: Time, until: Time) -> Resul
         let millis = (due.unix_timestamp_nanos() + 999_999).div_euclid(1_000_000);
         Time::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
     }))
-}
-
-fn moment(time: Time) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.millis()) * 1_000_000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

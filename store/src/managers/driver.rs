@@ -10,7 +10,6 @@ use domain::{
 };
 use futures::future::try_join_all;
 use sqlx::PgPool;
-use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::recent::Recent;
@@ -18,6 +17,7 @@ use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
     log::{Log, Recorded, StreamId, decode},
+    rfc3339::moment,
     secrets::Fingerprints,
 };
 
@@ -307,13 +307,6 @@ impl Instance<'_> {
     const fn want(&self, causation_id: Uuid) -> Want {
         Want { name: self.process.name, correlation_id: self.correlation_id, causation_id }
     }
-}
-
-/// A time that no calendar holds is further off than any timer waits, or long past.
-fn moment(time: Time) -> OffsetDateTime {
-    let nanos = i128::from(time.millis()) * 1_000_000;
-    let never = if nanos < 0 { OffsetDateTime::UNIX_EPOCH } else { PrimitiveDateTime::MAX.assume_utc() };
-    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(never)
 }
 
 fn again(error: impl std::fmt::Display) -> ReactError {

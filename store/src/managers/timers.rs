@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use domain::AnyCommand;
 use futures::StreamExt;
 use sqlx::{PgPool, Row, postgres::PgRow};
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::{
     executor::derived_id,
     follow::{Lease, ReactError},
     ports::Clock,
+    rfc3339::moment,
 };
 
 /// How often due timers are looked for.
@@ -67,14 +67,12 @@ impl Timers {
     }
 
     async fn fire_due(&self) -> Result<usize, ReactError> {
-        let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.clock.now_us()) * 1_000)
-            .map_err(failed)?;
         let rows = sqlx::query(
             "SELECT timer_id, instance, correlation_id, input::text, manager FROM timers \
              WHERE fired_at IS NULL AND due_at <= $1 AND (retry_at IS NULL OR retry_at <= now()) \
              ORDER BY due_at LIMIT $2",
         )
-        .bind(now)
+        .bind(moment(self.clock.now()))
         .bind(PAGE)
         .fetch_all(&self.pool)
         .await
