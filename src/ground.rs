@@ -220,13 +220,15 @@ impl Ground {
         self.up_to_date(&pool, &schema::log_tables()).await?;
         let keys = schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?;
         self.up_to_date(&keys, &schema::key_tables()).await?;
+        let mut limits = Limits::default();
+        limits.cache_bytes_max = self.settings.cache_bytes_max.unwrap_or(limits.cache_bytes_max);
         let parts = Parts {
             pool,
             keys,
             broker: Arc::new(NatsBroker::connect(&options).await?),
             clock: Arc::new(Machine),
             master: self.master.clone(),
-            limits: Limits::default(),
+            limits,
         };
         Ok(Engine::start(parts).await?)
     }

@@ -26,6 +26,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
+    ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
     ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub pricing: Option<Arc<Tables>>,
     /// Orders of so much or more are held for review.
     pub review_from: Option<Money>,
+    /// About how many bytes the aggregates kept in memory may take, if something is said of it.
+    pub cache_bytes_max: Option<usize>,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
 }
@@ -90,6 +93,9 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
+    /// Not a number of megabytes.
+    #[error("DAYBOOK_CACHE_MB: {0:?} is not a whole number of megabytes from 1 to 1000000")]
+    Cache(String),
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
@@ -120,6 +126,7 @@ impl Settings {
             master_key: get("DAYBOOK_MASTER_KEY").map(|text| text.parse()).transpose()?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
+            cache_bytes_max: get("DAYBOOK_CACHE_MB").map(|text| megabytes(&text)).transpose()?,
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }
@@ -132,6 +139,12 @@ impl Settings {
             || self.read_database_url.is_some()
             || self.nats_url.is_some()
     }
+}
+
+fn megabytes(text: &str) -> Result<usize, SettingsError> {
+    let megabytes: Option<usize> =
+        text.trim().parse().ok().filter(|megabytes| (1..=1_000_000).contains(megabytes));
+    megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| SettingsError::Cache(text.to_owned()))
 }
 
 fn tables(path: &Path) -> Result<Tables, SettingsError> {

@@ -147,8 +147,9 @@ macro_rules! aggregates {
 
         impl std::error::Error for AnyRefusal {}
 
-        /// The state of any aggregate.
-        #[derive(Clone, Debug, PartialEq)]
+        /// The state of any aggregate; serialises as its own, without the aggregate's type.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
         #[expect(missing_docs, reason = "each variant is the aggregate of that name")]
         pub enum AnyState { $($name($module::$name)),+ }
 
@@ -157,6 +158,19 @@ macro_rules! aggregates {
             #[must_use]
             pub fn initial(aggregate_type: AggregateType) -> Self {
                 match aggregate_type { $(AggregateType::$name => Self::$name(Default::default())),+ }
+            }
+
+            /// Reads the state of an aggregate of `aggregate_type`.
+            ///
+            /// # Errors
+            /// The deserialiser's, when it is not one that this program writes.
+            pub fn deserialize<'de, D: Deserializer<'de>>(
+                aggregate_type: AggregateType,
+                state: D,
+            ) -> Result<Self, D::Error> {
+                match aggregate_type {
+                    $(AggregateType::$name => Deserialize::deserialize(state).map(Self::$name)),+
+                }
             }
 
             /// Decides a command of the same aggregate; `None` when it is for another one.

@@ -18,8 +18,9 @@ use crate::{
     ports::Clock,
 };
 
-/// Events kept in memory; a follower that is further behind reads the log itself.
+/// Events kept in memory, and bytes of their texts; a follower that is further behind reads the log itself.
 const RING: usize = 20_000;
+const RING_BYTES: usize = 16 << 20;
 /// How long the broker may lag behind this process's own appends before the log is read instead.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How often the log's head is looked at for what other processes append while the broker is silent.
@@ -38,12 +39,14 @@ pub struct Entry {
     pub key: (Box<str>, Box<str>),
     /// What it says.
     pub event: Result<Recorded, DecodeError>,
+    /// How long its texts were.
+    bytes: usize,
 }
 
 impl Entry {
     fn read(stored: StoredEvent) -> Self {
-        let event = decode(&stored);
-        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event }
+        let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
+        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
     }
 }
 
@@ -56,7 +59,7 @@ pub struct Feed {
 struct Inner {
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
-    ring: RwLock<VecDeque<Arc<Entry>>>,
+    ring: RwLock<Ring>,
     tip: watch::Sender<Position>,
     watchers: Mutex<Watchers>,
     hint: Notify,
@@ -238,10 +241,7 @@ impl Feed {
                 let entry = Arc::new(entry);
                 last = Some(entry.position);
                 watchers.notify(&entry);
-                ring.push_back(entry);
-                if ring.len() > RING {
-                    ring.pop_front();
-                }
+                ring.push(entry);
             }
         }
         if let Some(last) = last {
@@ -251,9 +251,28 @@ impl Feed {
 
     fn in_memory(&self, position: Position, max: usize) -> Option<Vec<Arc<Entry>>> {
         let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let first = ring.front()?.position;
+        let first = ring.entries.front()?.position;
         let skip = usize::try_from(position + 1 - first).ok()?;
-        Some(ring.iter().skip(skip).take(max).cloned().collect())
+        Some(ring.entries.iter().skip(skip).take(max).cloned().collect())
+    }
+}
+
+/// The newest events, one behind the other.
+#[derive(Default)]
+struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+}
+
+impl Ring {
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.bytes += entry.bytes;
+        self.entries.push_back(entry);
+        // The newest one stays, however long.
+        while self.entries.len() > RING || (self.bytes > RING_BYTES && self.entries.len() > 1) {
+            let Some(oldest) = self.entries.pop_front() else { return };
+            self.bytes -= oldest.bytes;
+        }
     }
 }
 

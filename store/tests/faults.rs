@@ -16,7 +16,7 @@ use store::{
     executor::{self, ExecuteError, Executor, Limits},
     log::{
         Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, PostgresLog, Sequence,
-        StoredEvent, StreamId, Take, TakeEvent,
+        Snapshot, StoredEvent, StreamId, Take, TakePast,
     },
     ports::Machine,
     testing::{Ground, request},
@@ -45,8 +45,11 @@ impl Log for Lossy {
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError> {
         self.log.load(stream, after).await
     }
-    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError> {
-        self.log.history(stream, take).await
+    async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
+        self.log.history(stream, snapshot, take).await
+    }
+    async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError> {
+        self.log.save(head, snapshot).await
     }
     async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
         self.log.read_each(after, limit, take).await

@@ -100,7 +100,14 @@ impl World {
 
     fn append(&mut self, id: &str, event: AnyEvent) -> usize {
         let key = (event.aggregate_type(), id.to_owned());
-        let state = self.state(key.0, id).evolve(event.clone());
+        let mut state = self.state(key.0, id).evolve(event.clone());
+        // Now and then it is a snapshot that goes on.
+        if self.log.len().is_multiple_of(8) {
+            let text = serde_json::to_string(&state).unwrap();
+            let read = AnyState::deserialize(key.0, &mut serde_json::Deserializer::from_str(&text)).unwrap();
+            assert_eq!(read, state, "{text}");
+            state = read;
+        }
         self.states.insert(key, state);
         let place = self.log.len();
         self.gateway.hear(id, &event, place);

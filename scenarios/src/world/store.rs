@@ -212,7 +212,7 @@ impl World for StoreWorld {
                 digest: [0; 32],
             };
             row.digest = digest(&row);
-            batch.events.push(row);
+            batch.events.push(Arc::new(row));
         }
         locked.append(&batch).await.map_err(stuck)?;
         self.engine.feed.look();

@@ -1,5 +1,7 @@
 //! Events as a shop's log holds them: new carts, and the stock of many SKUs.
 
+use std::sync::Arc;
+
 use domain::{
     AggregateType, AnyEvent, cart,
     inventory_item::{self, At},
@@ -63,7 +65,7 @@ impl Rows {
         let command_id = Machine.next();
         let metadata = metadata(command_id, now_us);
         for (event, nth) in events.iter().zip(1..) {
-            batch.events.push(NewEvent {
+            batch.events.push(Arc::new(NewEvent {
                 stream: stream.clone(),
                 sequence: sequence + nth,
                 event_type: event.event_type(),
@@ -73,7 +75,7 @@ impl Rows {
                 event_id: Machine.next(),
                 recorded_at_us: now_us,
                 digest: [0; 32],
-            });
+            }));
         }
         batch.answers.push(Answer {
             command_id,
@@ -144,6 +146,7 @@ fn of_stock() -> Vec<AnyEvent> {
 /// The batch with the digests that a writer makes.
 pub fn signed(mut batch: Batch) -> Batch {
     for event in &mut batch.events {
+        let event = Arc::make_mut(event);
         event.digest = digest(&*event);
     }
     batch

@@ -1,11 +1,15 @@
-//! Aggregates in memory: what is durable of each, and the speculative state ahead of it.
+//! Aggregates in memory, as many as fit: what is durable of each, and the speculative state ahead of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use domain::{AnyEvent, AnyState};
+use hashlink::LinkedHashMap;
 
-use super::{Reply, Request};
-use crate::log::{Recorded, Sequence, StreamId};
+use super::{Reply, Request, weight::Weight};
+use crate::log::{Recorded, Sequence, Snapshot, StreamId};
+
+/// Streams in use that are passed over in a row when room is made, before that is left to the next command.
+const PASSED_MAX: usize = 64;
 
 /// A state and the sequence of the last event in it.
 #[derive(Clone, Debug)]
@@ -33,35 +37,116 @@ impl Versioned {
 pub struct Ready {
     /// The fold of the events that are durable.
     pub durable: Versioned,
-    /// The fold of those and the ones still on their way; `None` while there were none.
-    pub ahead: Option<Versioned>,
+    /// What is decided and not yet durable, in order.
+    pending: VecDeque<AnyEvent>,
+    /// The fold of both; made when a command comes while events are pending.
+    ahead: Option<Versioned>,
     /// Commands of this aggregate that are decided and not yet durable.
     pub undecided_or_flying: usize,
-    used: u64,
+    /// The last sequence that a snapshot holds, and how many bytes that took.
+    saved: (Sequence, usize),
+    weight: Weight,
+}
+
+impl Ready {
+    fn new(durable: Versioned, saved: Sequence) -> Self {
+        let weight = Weight::of(&durable.state);
+        Self {
+            durable,
+            pending: VecDeque::new(),
+            ahead: None,
+            undecided_or_flying: 0,
+            saved: (saved, 0),
+            weight,
+        }
+    }
+
+    /// The state that the next command is decided on.
+    pub fn newest(&mut self) -> &Versioned {
+        if self.ahead.is_none() && !self.pending.is_empty() {
+            let mut ahead = self.durable.clone();
+            self.pending.iter().for_each(|event| ahead.evolve(event.clone()));
+            self.ahead = Some(ahead);
+        }
+        self.ahead.as_ref().unwrap_or(&self.durable)
+    }
+
+    /// Events that were decided on the newest state; the version after them.
+    pub fn expect(&mut self, events: &[AnyEvent]) -> Sequence {
+        self.pending.extend(events.iter().cloned());
+        match &mut self.ahead {
+            Some(ahead) => {
+                events.iter().for_each(|event| ahead.evolve(event.clone()));
+                ahead.sequence
+            }
+            None => self.durable.sequence + self.pending.len() as Sequence,
+        }
+    }
+
+    /// Forgets what was expected: it is decided again.
+    pub fn expect_nothing(&mut self) {
+        self.pending.clear();
+        self.ahead = None;
+    }
+
+    /// The first so many of the expected events are durable.
+    fn settle(&mut self, events: usize) {
+        for event in self.pending.drain(..events.min(self.pending.len())) {
+            self.durable.evolve(event);
+        }
+        // A small one is soon made again.
+        if self.pending.is_empty() && self.weight.is_light() {
+            self.ahead = None;
+        }
+    }
+
+    /// A snapshot of what is durable, when the last one lies `every` events back: more for a large state, so that keeping
+    /// snapshots never costs much beside what they are of.
+    fn snapshot(&mut self, stream: &StreamId, every: Sequence) -> Option<Snapshot> {
+        /// Bytes of a snapshot for which an event more is waited.
+        const BYTES_AN_EVENT: usize = 64;
+        let (saved, bytes) = self.saved;
+        let due = every.max(Sequence::try_from(bytes / BYTES_AN_EVENT).unwrap_or(Sequence::MAX));
+        if self.durable.sequence - saved < due {
+            return None;
+        }
+        // Every state is JSON: keys are texts and numbers are whole.
+        let state = serde_json::to_string(&self.durable.state).ok()?;
+        self.saved = (self.durable.sequence, state.len());
+        Some(Snapshot { stream: stream.clone(), sequence: self.durable.sequence, state })
+    }
 }
 
 /// What is known of a stream.
 #[derive(Debug)]
 pub enum Slot {
     /// Being read. `seen` holds events that other processes appended meanwhile: the read may have missed them.
-    Loading { waiting: Vec<(Request, Reply)>, seen: Vec<Recorded> },
+    Loading { waiting: Vec<(Box<Request>, Reply)>, seen: Vec<Recorded> },
     /// In memory.
     Ready(Box<Ready>),
 }
 
-/// The streams in memory, at most about `streams_max` of them.
+/// A stream that was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its state.
+    pub durable: Versioned,
+    /// The last sequence in the snapshot that it was read from; 0 without one.
+    pub saved: Sequence,
+}
+
+/// The streams in memory, those that were used last behind the others; together about `bytes_max` heavy at most.
 #[derive(Debug)]
 pub struct Cache {
-    slots: HashMap<StreamId, Slot>,
-    /// Streams in the order of their use, with stale entries; the number tells which entry counts.
-    uses: VecDeque<(u64, StreamId)>,
-    clock: u64,
-    streams_max: usize,
+    slots: LinkedHashMap<StreamId, Slot>,
+    bytes: usize,
+    bytes_max: usize,
+    snapshot_every: Sequence,
 }
 
 impl Cache {
-    pub fn new(streams_max: usize) -> Self {
-        Self { slots: HashMap::new(), uses: VecDeque::new(), clock: 0, streams_max }
+    pub fn new(bytes_max: usize, snapshot_every: Sequence) -> Self {
+        Self { slots: LinkedHashMap::new(), bytes: 0, bytes_max, snapshot_every }
     }
 
     pub fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Slot> {
@@ -75,71 +160,99 @@ impl Cache {
         }
     }
 
-    pub fn begin_loading(&mut self, stream: StreamId, first: (Request, Reply)) {
+    pub fn begin_loading(&mut self, stream: StreamId, first: (Box<Request>, Reply)) {
         self.slots.insert(stream, Slot::Loading { waiting: vec![first], seen: Vec::new() });
     }
 
-    /// Puts a loaded stream into memory and returns the commands that waited for it.
-    pub fn loaded(&mut self, stream: &StreamId, mut durable: Versioned) -> Vec<(Request, Reply)> {
+    /// Puts a loaded stream into memory and returns the commands that waited for it, and a snapshot if there should be one.
+    pub fn loaded(
+        &mut self,
+        stream: &StreamId,
+        Loaded { mut durable, saved }: Loaded,
+    ) -> (Vec<(Box<Request>, Reply)>, Option<Snapshot>) {
         let Some(Slot::Loading { waiting, seen }) = self.slots.remove(stream) else {
-            return Vec::new();
+            return (Vec::new(), None);
         };
         for recorded in seen {
             if recorded.sequence == durable.sequence + 1 {
                 durable.evolve(recorded.event);
             }
         }
-        let ready = Ready { durable, ahead: None, undecided_or_flying: 0, used: 0 };
+        let mut ready = Ready::new(durable, saved);
+        let snapshot = ready.snapshot(stream, self.snapshot_every);
+        self.bytes += ready.weight.bytes();
         self.slots.insert(stream.clone(), Slot::Ready(Box::new(ready)));
-        waiting
+        (waiting, snapshot)
     }
 
     /// Gives up loading and returns the commands that waited.
-    pub fn loading_failed(&mut self, stream: &StreamId) -> Vec<(Request, Reply)> {
-        match self.slots.remove(stream) {
-            Some(Slot::Loading { waiting, .. }) => waiting,
-            Some(ready @ Slot::Ready(_)) => {
-                self.slots.insert(stream.clone(), ready);
-                Vec::new()
+    pub fn loading_failed(&mut self, stream: &StreamId) -> Vec<(Box<Request>, Reply)> {
+        match self.slots.get_mut(stream) {
+            Some(Slot::Loading { waiting, .. }) => {
+                let waiting = std::mem::take(waiting);
+                self.slots.remove(stream);
+                waiting
             }
-            None => Vec::new(),
+            Some(Slot::Ready(_)) | None => Vec::new(),
+        }
+    }
+
+    /// One command of a stream is durable, with so many events, whose texts were so many bytes. A snapshot, if it is time.
+    pub fn durable(&mut self, stream: &StreamId, events: usize, bytes: usize) -> Option<Snapshot> {
+        let every = self.snapshot_every;
+        let ready = self.ready_mut(stream)?;
+        ready.undecided_or_flying -= 1;
+        ready.settle(events);
+        let snapshot = ready.snapshot(stream, every);
+        self.weigh(stream, bytes);
+        snapshot
+    }
+
+    /// Folds an event that another process has appended; whether it has changed what commands are decided on.
+    pub fn fold(&mut self, stream: &StreamId, recorded: Recorded, bytes: usize) -> bool {
+        match self.slots.get_mut(stream) {
+            Some(Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
+                ready.durable.evolve(recorded.event);
+                self.weigh(stream, bytes);
+                true
+            }
+            Some(Slot::Loading { seen, .. }) => {
+                seen.push(recorded);
+                false
+            }
+            // What the load has brought already.
+            Some(Slot::Ready(_)) | None => false,
+        }
+    }
+
+    fn weigh(&mut self, stream: &StreamId, bytes: usize) {
+        if let Some(Slot::Ready(ready)) = self.slots.get_mut(stream) {
+            self.bytes -= ready.weight.bytes();
+            ready.weight.grow(bytes, &ready.durable.state);
+            self.bytes += ready.weight.bytes();
         }
     }
 
     /// Forgets a stream whose memory cannot be trusted.
     pub fn forget(&mut self, stream: &StreamId) {
-        self.slots.remove(stream);
+        if let Some(Slot::Ready(ready)) = self.slots.remove(stream) {
+            self.bytes -= ready.weight.bytes();
+        }
     }
 
-    /// Notes a use, and drops the streams that were not used for longest while there are too many.
+    /// Notes a use, and drops the streams that were not used for longest while they are too heavy together.
     pub fn touch(&mut self, stream: &StreamId) {
-        self.clock += 1;
-        let clock = self.clock;
-        if let Some(ready) = self.ready_mut(stream) {
-            ready.used = clock;
-            self.uses.push_back((clock, stream.clone()));
-        }
-        while self.slots.len() > self.streams_max || self.uses.len() > self.streams_max.saturating_mul(4) {
-            let Some((used, stream)) = self.uses.pop_front() else {
-                break;
-            };
-            let Some(Slot::Ready(ready)) = self.slots.get(&stream) else {
-                continue;
-            };
-            if ready.used != used {
-                continue;
+        self.slots.to_back(stream);
+        let mut passed = 0;
+        while self.bytes > self.bytes_max && passed < PASSED_MAX {
+            let Some((oldest, slot)) = self.slots.front() else { break };
+            let oldest = oldest.clone();
+            if matches!(slot, Slot::Ready(ready) if ready.undecided_or_flying == 0) {
+                self.forget(&oldest);
+            } else {
+                self.slots.to_back(&oldest);
+                passed += 1;
             }
-            if ready.undecided_or_flying > 0 || self.slots.len() <= self.streams_max {
-                // Still needed, or only the queue was long: it counts as used now.
-                self.clock += 1;
-                let clock = self.clock;
-                if let Some(ready) = self.ready_mut(&stream) {
-                    ready.used = clock;
-                }
-                self.uses.push_back((clock, stream));
-                break;
-            }
-            self.slots.remove(&stream);
         }
     }
 }

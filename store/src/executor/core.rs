@@ -16,45 +16,21 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::{
-    ExecuteError, Executor, Reply, Request, Token,
-    cache::{Cache, Slot, Versioned},
+    ExecuteError, Executor, Limits, Reply, Request, Token,
+    cache::{Cache, Loaded, Slot},
     decided::{Decided, Decision, decide},
+    load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
 };
 use crate::{
-    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, StreamId},
+    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, Snapshot, StreamId},
     ports::{Clock, Ids},
 };
 
 /// Aggregates that are loaded at once; appends, leases and timers need connections too.
 const LOADS_AT_ONCE: usize = 8;
-
-/// Bounds of one executor.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Commands that may wait to be taken up; beyond, callers are told that it is overloaded.
-    pub waiting_max: usize,
-    /// Commands that may be decided and not yet durable.
-    pub undurable_max: usize,
-    /// Events of one append.
-    pub batch_events_max: usize,
-    /// Aggregates kept in memory.
-    pub streams_max: usize,
-    /// How long an append is tried again after the connection broke.
-    pub give_up_after: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            waiting_max: 8_192,
-            undurable_max: 8_192,
-            batch_events_max: 2_000,
-            streams_max: 100_000,
-            give_up_after: Duration::from_secs(20),
-        }
-    }
-}
+/// Snapshots that are written at once.
+const SAVES_AT_ONCE: usize = 2;
 
 /// Starts an executor on a log: the door to it, and the future that must be driven for it to work.
 ///
@@ -76,7 +52,7 @@ pub async fn run(
         limits,
         head,
         head_sender,
-        cache: Cache::new(limits.streams_max),
+        cache: Cache::new(limits.cache_bytes_max, limits.snapshot_every),
         queue: Vec::new(),
         flying: Vec::new(),
         known_ids: HashSet::new(),
@@ -85,6 +61,7 @@ pub async fn run(
         unreadable: HashSet::new(),
         loading: 0,
         to_load: VecDeque::new(),
+        snapshots: VecDeque::new(),
         misses: 0,
         broken_since_us: None,
     };
@@ -115,6 +92,8 @@ pub(super) struct Core {
     loading: usize,
     /// Aggregates that are to be loaded, once fewer are.
     to_load: VecDeque<StreamId>,
+    /// Snapshots that are to be written; the next one of a stream takes the place of one that waits.
+    snapshots: VecDeque<Snapshot>,
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
     pub(super) broken_since_us: Option<i64>,
@@ -125,11 +104,10 @@ pub(super) enum Step {
     Recovered(Box<Result<Recovery, LogError>>),
 }
 
-type Loaded = (StreamId, Result<Versioned, LogError>);
-
 impl Core {
-    async fn run(mut self, mut requests: mpsc::Receiver<(Request, Reply)>) {
-        let mut loads: FuturesUnordered<BoxFuture<'static, Loaded>> = FuturesUnordered::new();
+    async fn run(mut self, mut requests: mpsc::Receiver<(Box<Request>, Reply)>) {
+        let mut loads: FuturesUnordered<BoxFuture<'static, Loading>> = FuturesUnordered::new();
+        let mut saving: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
         let mut step: Option<BoxFuture<'static, Step>> = None;
         let mut incoming = Vec::new();
         let mut open = true;
@@ -143,6 +121,7 @@ impl Core {
                     ControlFlow::Break(()) => return,
                 },
                 Some((stream, result)) = loads.next(), if !loads.is_empty() => self.loaded(&stream, result),
+                Some(()) = saving.next(), if !saving.is_empty() => {}
                 count = requests.recv_many(&mut incoming, 1_024), if open && room => {
                     open = count > 0;
                     for (request, reply) in incoming.drain(..) {
@@ -154,6 +133,11 @@ impl Core {
                 && let Some(stream) = self.to_load.pop_front()
             {
                 loads.push(load(Arc::clone(&self.log), stream).boxed());
+            }
+            while saving.len() < SAVES_AT_ONCE
+                && let Some(snapshot) = self.snapshots.pop_front()
+            {
+                saving.push(save(Arc::clone(&self.log), self.head, snapshot).boxed());
             }
             if step.is_none() && !self.queue.is_empty() {
                 // Whoever was answered just now and is ready to call again comes along, not one append later.
@@ -168,12 +152,20 @@ impl Core {
         }
     }
 
+    /// Has a snapshot written, in place of an older one of its stream.
+    fn keep(&mut self, snapshot: Option<Snapshot>) {
+        if let Some(snapshot) = snapshot {
+            self.snapshots.retain(|waiting| waiting.stream != snapshot.stream);
+            self.snapshots.push_back(snapshot);
+        }
+    }
+
     fn has_room(&self) -> bool {
         self.queue.len() + self.flying.len() + self.loading < self.limits.undurable_max
     }
 
     /// Decides a command, or has its aggregate loaded first.
-    fn take_up(&mut self, request: Request, reply: Reply) {
+    fn take_up(&mut self, request: Box<Request>, reply: Reply) {
         if !self.known_ids.insert(request.command_id) {
             let _ = reply.send(Err(ExecuteError::InFlight));
             return;
@@ -190,10 +182,12 @@ impl Core {
         self.loading += 1;
     }
 
-    fn loaded(&mut self, stream: &StreamId, result: Result<Versioned, LogError>) {
+    fn loaded(&mut self, stream: &StreamId, result: Result<Loaded, LogError>) {
         match result {
-            Ok(durable) => {
-                for (request, reply) in self.cache.loaded(stream, durable) {
+            Ok(loaded) => {
+                let (waiting, snapshot) = self.cache.loaded(stream, loaded);
+                self.keep(snapshot);
+                for (request, reply) in waiting {
                     self.loading -= 1;
                     self.decide(request, reply);
                 }
@@ -215,7 +209,7 @@ impl Core {
         }
     }
 
-    pub(super) fn decide(&mut self, request: Request, reply: Reply) {
+    pub(super) fn decide(&mut self, request: Box<Request>, reply: Reply) {
         let stream = request.stream();
         let Some(ready) = self.cache.ready_mut(&stream) else {
             self.known_ids.remove(&request.command_id);
@@ -223,9 +217,12 @@ impl Core {
             return;
         };
         ready.undecided_or_flying += 1;
-        let newest = ready.ahead.get_or_insert_with(|| ready.durable.clone());
+        let newest = ready.newest();
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
-        let version = newest.sequence;
+        let version = match &decision {
+            Decision::Accepted { events, .. } if !events.is_empty() => ready.expect(events),
+            _ => newest.sequence,
+        };
         self.cache.touch(&stream);
         self.queue.push(Decided { request, reply, decision, version, decided_at_us });
     }
@@ -330,22 +327,10 @@ impl Core {
         for decided in std::mem::take(&mut self.flying) {
             position += decided.events() as i64;
             self.known_ids.remove(&decided.request.command_id);
-            if let Some(ready) = self.cache.ready_mut(&decided.request.stream()) {
-                ready.undecided_or_flying -= 1;
-                if let Decision::Accepted { events, .. } = &decided.decision {
-                    for event in events {
-                        ready.durable.evolve(event.clone());
-                    }
-                }
-            }
+            let snapshot = self.cache.durable(&decided.request.stream(), decided.events(), decided.bytes());
+            self.keep(snapshot);
             decided.reply(token, position);
         }
         self.head_sender.send_replace(head);
     }
-}
-
-async fn load(log: Arc<dyn Log>, stream: StreamId) -> Loaded {
-    let mut versioned = Versioned::initial(&stream);
-    let read = log.history(&stream, &mut |event| versioned.evolve(event)).await;
-    (stream, read.map(|()| versioned))
 }

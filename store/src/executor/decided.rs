@@ -1,5 +1,7 @@
 //! One command decided: the rows that will stand for it, and the answer that it gets once they are durable.
 
+use std::sync::Arc;
+
 use domain::{AnyEvent, AnyRefusal};
 use uuid::Uuid;
 
@@ -15,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Decision {
     /// It happened; no events when it had happened before.
-    Accepted { events: Vec<AnyEvent>, rows: Vec<NewEvent> },
+    Accepted { events: Vec<AnyEvent>, rows: Vec<Arc<NewEvent>> },
     /// The aggregate said no.
     Refused { refusal: AnyRefusal, row: String },
     /// The caller insisted on another version. Not remembered: the same command may come again.
@@ -27,7 +29,7 @@ pub enum Decision {
 /// A command with its decision, waiting to be durable.
 #[derive(Debug)]
 pub struct Decided {
-    pub request: Request,
+    pub request: Box<Request>,
     pub reply: Reply,
     pub decision: Decision,
     /// The stream's version after it.
@@ -40,6 +42,14 @@ impl Decided {
     pub fn events(&self) -> usize {
         match &self.decision {
             Decision::Accepted { rows, .. } => rows.len(),
+            Decision::Refused { .. } | Decision::Stale | Decision::Impossible(_) => 0,
+        }
+    }
+
+    /// How long its events' texts are.
+    pub fn bytes(&self) -> usize {
+        match &self.decision {
+            Decision::Accepted { rows, .. } => rows.iter().map(|row| row.payload.len()).sum(),
             Decision::Refused { .. } | Decision::Stale | Decision::Impossible(_) => 0,
         }
     }
@@ -96,13 +106,8 @@ impl Decided {
     }
 }
 
-/// Decides a command on the newest state and moves that state on.
-pub fn decide(
-    request: &Request,
-    newest: &mut Versioned,
-    clock: &dyn Clock,
-    ids: &dyn Ids,
-) -> (Decision, i64) {
+/// Decides a command on the newest state.
+pub fn decide(request: &Request, newest: &Versioned, clock: &dyn Clock, ids: &dyn Ids) -> (Decision, i64) {
     let now_us = clock.now_us();
     if request.expected_version.is_some_and(|expected| expected != newest.sequence) {
         return (Decision::Stale, now_us);
@@ -116,12 +121,7 @@ pub fn decide(
             Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
         },
         Some(Ok(events)) => match rows(request, &events, newest.sequence, now_us, ids) {
-            Ok(rows) => {
-                for event in &events {
-                    newest.evolve(event.clone());
-                }
-                Decision::Accepted { events, rows }
-            }
+            Ok(rows) => Decision::Accepted { events, rows },
             Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
         },
     };
@@ -134,7 +134,7 @@ fn rows(
     sequence: Sequence,
     now_us: i64,
     ids: &dyn Ids,
-) -> Result<Vec<NewEvent>, serde_json::Error> {
+) -> Result<Vec<Arc<NewEvent>>, serde_json::Error> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
@@ -166,7 +166,7 @@ fn rows(
                 digest: [0; 32],
             };
             row.digest = digest(&row);
-            Ok(row)
+            Ok(Arc::new(row))
         })
         .collect()
 }

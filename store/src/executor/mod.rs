@@ -4,7 +4,10 @@ mod cache;
 mod core;
 mod decided;
 mod expiry;
+mod limits;
+mod load;
 mod recover;
+mod weight;
 
 use std::{fmt, sync::Arc};
 
@@ -12,11 +15,7 @@ use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use self::{
-    core::{Limits, run},
-    decided::derived_id,
-    expiry::Expiry,
-};
+pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits};
 use crate::log::{Head, Position, Sequence, StreamId};
 
 /// Why a command is executed and on whose behalf.
@@ -145,7 +144,7 @@ pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
 /// The door to the executor; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Executor {
-    requests: mpsc::Sender<(Request, Reply)>,
+    requests: mpsc::Sender<(Box<Request>, Reply)>,
     head: watch::Receiver<Head>,
 }
 
@@ -158,7 +157,7 @@ impl Executor {
     /// As [`ExecuteError`] says.
     pub async fn execute(&self, request: Request) -> Result<Executed, ExecuteError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send((request, reply)).map_err(|error| match error {
+        self.requests.try_send((Box::new(request), reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => {
                 ExecuteError::Unavailable("the executor has stopped".into())
@@ -178,7 +177,7 @@ impl Executor {
         loop {
             head.mark_unchanged();
             let (reply, answer) = oneshot::channel();
-            if self.requests.send((request.clone(), reply)).await.is_err() {
+            if self.requests.send((Box::new(request.clone()), reply)).await.is_err() {
                 return Err(ExecuteError::Unavailable("the executor has stopped".into()));
             }
             match answer.await {

@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use super::{
     ExecuteError, Executed, Refused, Request, Token,
-    cache::Slot,
     core::{Core, Step},
     decided::Decided,
 };
@@ -129,16 +128,16 @@ impl Core {
         // No stream of a kind that this program does not know is in memory.
         let Ok(aggregate_type) = stored.aggregate_type.parse() else { return };
         let stream = StreamId { aggregate_type, id: stored.aggregate_id.clone() };
-        let Some(slot) = self.cache.get_mut(&stream) else { return };
-        match (decode(stored), slot) {
-            (Ok(recorded), Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
-                ready.durable.evolve(recorded.event);
-                self.touched.insert(stream);
+        if self.cache.get_mut(&stream).is_none() {
+            return;
+        }
+        match decode(stored) {
+            Ok(recorded) => {
+                if self.cache.fold(&stream, recorded, stored.payload.len()) {
+                    self.touched.insert(stream);
+                }
             }
-            // What the load has brought already.
-            (Ok(_), Slot::Ready(_)) => {}
-            (Ok(recorded), Slot::Loading { seen, .. }) => seen.push(recorded),
-            (Err(error), Slot::Ready(_) | Slot::Loading { .. }) => {
+            Err(error) => {
                 tracing::error!(%stream, %error, "an event of another process cannot be read: upgrade this one");
                 self.unreadable.insert(stream);
             }
@@ -149,7 +148,7 @@ impl Core {
     fn decide_again(&mut self, waiting: Vec<Decided>, touched: &HashSet<StreamId>) {
         for stream in touched {
             if let Some(ready) = self.cache.ready_mut(stream) {
-                ready.ahead = None;
+                ready.expect_nothing();
             }
         }
         for decided in waiting {

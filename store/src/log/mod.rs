@@ -5,8 +5,9 @@ mod decode;
 mod digest;
 mod postgres;
 mod row;
+mod snapshot;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{AggregateType, AnyEvent, value::Time};
@@ -17,6 +18,7 @@ pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
 pub(crate) use row::micros_at;
+pub use snapshot::{FOLD, Snapshot};
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
 pub type Position = i64;
@@ -172,7 +174,7 @@ pub struct Answer {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Events, in the order of their positions.
-    pub events: Vec<NewEvent>,
+    pub events: Vec<Arc<NewEvent>>,
     /// Answers, each once.
     pub answers: Vec<Answer>,
 }
@@ -256,8 +258,16 @@ pub enum AppendError {
 /// What is done with each event that is read.
 pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
 
-/// What is done with each event that is read and understood.
-pub type TakeEvent<'a> = &'a mut (dyn FnMut(AnyEvent) + Send);
+/// A part of what happened to an aggregate.
+pub enum Past<'a> {
+    /// Everything up to a snapshot: the state after that sequence, as JSON.
+    State(Sequence, &'a str),
+    /// What happened next.
+    Event(AnyEvent),
+}
+
+/// What is done with each part of the past that is read and understood.
+pub type TakePast<'a> = &'a mut (dyn FnMut(Past<'_>) + Send);
 
 /// The event log.
 #[async_trait]
@@ -268,9 +278,13 @@ pub trait Log: Send + Sync {
     /// The events of a stream after a sequence, in order.
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
 
-    /// What happened to an aggregate, in order; each event is handed over as soon as it is there. For a fold, which asks
-    /// neither who did it nor when, so that no more is read than it needs.
-    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError>;
+    /// What happened to an aggregate, in order, from its snapshot on if there is one and `snapshot` allows it; each part is
+    /// handed over as soon as it is there. For a fold, which asks neither who did it nor when, so that no more is read than
+    /// it needs.
+    async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError>;
+
+    /// Keeps a state that was folded from the log up to `head`, if that is still this log and no newer one is kept.
+    async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError>;
 
     /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
     /// that what `take` does overlaps with the reading of the rest.

@@ -8,11 +8,12 @@ use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 use uuid::Uuid;
 
 use super::{
-    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, StoredEvent,
-    StreamId, Take, TakeEvent,
+    Answer, AppendError, Batch, FOLD, Head, Link, LockedLog, Log, LogError, Past, Position, Sequence,
+    Snapshot, StoredEvent, StreamId, Take, TakePast,
     append::append,
     decode::decode_event,
     row::{COLUMNS, answer, fixed, head_of, stored},
+    snapshot,
 };
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
@@ -69,29 +70,36 @@ impl Log for PostgresLog {
         Ok(events)
     }
 
-    async fn history(&self, stream: &StreamId, take: TakeEvent<'_>) -> Result<(), LogError> {
-        let mut rows = sqlx::query(
-            "SELECT sequence, event_type, event_version, payload FROM events \
-             WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence",
-        )
-        .bind(stream.aggregate_type.as_str())
-        .bind(&*stream.id)
-        .fetch(&self.pool);
+    async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
+        let mut rows = sqlx::query(snapshot::HISTORY)
+            .bind(stream.aggregate_type.as_str())
+            .bind(&*stream.id)
+            .bind(snapshot.then_some(FOLD))
+            .fetch(&self.pool);
         let mut last = 0;
         while let Some(row) = rows.try_next().await? {
             let sequence = row.try_get(0)?;
+            if let Some(state) = row.try_get_unchecked::<Option<&str>, _>(4)? {
+                take(Past::State(sequence, state));
+                last = sequence;
+                continue;
+            }
             dense(last, [sequence])?;
             last = sequence;
             // Postgres sends json as the text that it is.
             let payload = row.try_get_unchecked(3)?;
             let event = decode_event(stream.aggregate_type, row.try_get(1)?, row.try_get(2)?, payload);
-            take(event.map_err(|source| LogError::Decode {
+            take(Past::Event(event.map_err(|source| LogError::Decode {
                 stream: stream.to_string().into(),
                 sequence,
                 source,
-            })?);
+            })?));
         }
         Ok(())
+    }
+
+    async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError> {
+        Ok(snapshot::save(&self.pool, head, snapshot).await?)
     }
 
     async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {

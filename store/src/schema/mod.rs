@@ -43,6 +43,7 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
             ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
+            ("SELECT, INSERT, UPDATE", "snapshots"),
         ],
     }
 }

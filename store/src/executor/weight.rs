@@ -1,0 +1,65 @@
+//! How many bytes an aggregate takes in memory, about.
+
+use std::io;
+
+use domain::AnyState;
+
+use super::cache::Ready;
+
+/// What every aggregate takes: its slot, its id twice, and an allocator's share.
+const EACH: usize = size_of::<Ready>() + 200;
+/// Bytes in memory for a byte of JSON: trees leave room for more, and small allocations are rounded up.
+const A_BYTE_OF_JSON: usize = 4;
+/// JSON up to which a state is cheap to copy.
+const LIGHT: usize = 16 << 10;
+/// Growth after which a state is measured again, at least.
+const GROWN_MIN: usize = 1 << 10;
+
+/// An estimate that is made anew after the state may have grown by half.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight {
+    /// The length of the state's JSON when it was measured.
+    json: usize,
+    /// Bytes of the events since.
+    grown: usize,
+}
+
+impl Weight {
+    pub fn of(state: &AnyState) -> Self {
+        let mut count = Count(0);
+        // Counting cannot fail, and every state is JSON.
+        let _ = serde_json::to_writer(&mut count, state);
+        Self { json: count.0, grown: 0 }
+    }
+
+    /// How many bytes are reckoned.
+    pub const fn bytes(self) -> usize {
+        EACH + (self.json + self.grown) * A_BYTE_OF_JSON
+    }
+
+    /// Whether the state is soon copied.
+    pub const fn is_light(self) -> bool {
+        self.json + self.grown < LIGHT
+    }
+
+    /// Events of so many bytes have made the state what it is.
+    pub fn grow(&mut self, bytes: usize, state: &AnyState) {
+        self.grown += bytes;
+        if self.grown > GROWN_MIN.max(self.json / 2) {
+            *self = Self::of(state);
+        }
+    }
+}
+
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
