@@ -18,7 +18,7 @@ use crate::{
     managers::{Driver, Following, Managing, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
-    secrets::{Fingerprints, MasterKey},
+    secrets::{Fingerprints, MasterKeys},
     vault::{Vault, VaultError},
 };
 
@@ -31,7 +31,7 @@ pub struct Parts {
     /// The broker.
     pub broker: Arc<dyn Broker>,
     /// What everything secret derives from.
-    pub master: MasterKey,
+    pub master: MasterKeys,
     /// Bounds of the executor.
     pub limits: Limits,
     /// Time.
@@ -44,7 +44,7 @@ pub enum StartError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// It cannot be made sure that those who asked for it are forgotten.
+    /// The keys do not open, or it cannot be made sure that those who asked for it are forgotten.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -105,6 +105,7 @@ impl Engine {
         });
         inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
         let vault = Vault::new(parts.keys, Arc::clone(&ids), &parts.master);
+        let fingerprints = vault.fingerprints(&parts.master).await?;
         let after = *feed.tip().borrow();
         forgetting::catch_up(&parts.pool, &vault).await?;
         let stop = watch::Sender::new(false);
@@ -119,7 +120,7 @@ impl Engine {
             feed,
             log,
             vault,
-            fingerprints: Fingerprints::new(&parts.master),
+            fingerprints,
             holder: ids.next(),
             clock,
             ids,

@@ -1,7 +1,7 @@
 //! Which life of the log this is, and when another one begins: the database tells that it is not the one that it was.
 //!
-//! A dump that was restored has another system identifier; a base backup that was recovered and a standby that was
-//! promoted have another timeline. What Postgres cannot tell, such as a copy of its files put back, somebody must say.
+//! A dump that was restored has another system identifier, or at least another table; a base backup that was recovered and
+//! a standby that was promoted have another timeline. What Postgres cannot tell, such as a copy of its files put back, somebody must say.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,11 +16,12 @@ use crate::{
 /// How often a running process looks whether its log is still the one that it began with.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What Postgres says of itself. The control file's timeline lags behind a promotion until the next checkpoint; the
+/// What Postgres says of itself: the server's system identifier and timeline, the database and the table. The control file's timeline lags behind a promotion until the next checkpoint; the
 /// name of the file that is written to does not. A standby writes none.
 const DATABASE: &str = "CASE WHEN NOT pg_is_in_recovery() THEN \
      (SELECT system_identifier FROM pg_control_system())::text || '/' \
-     || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END";
+     || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || '/' \
+     || (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' || to_regclass('log_head')::oid END";
 
 /// Where the log stands between two lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,10 @@ pub fn key_tables() -> Tables {
     Tables {
         suffix: "_keys",
         migrations: vec![&KEYS],
-        grants: &[("SELECT, INSERT, UPDATE (wrapped, forgotten_at)", "subject_keys")],
+        grants: &[
+            ("SELECT, INSERT, UPDATE (wrapped, wrapped_by, forgotten_at)", "subject_keys"),
+            ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),
+        ],
     }
 }
 
