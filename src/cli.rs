@@ -67,6 +67,16 @@ pub enum Command {
         #[arg(long, requires = "anchor")]
         after_anchor: bool,
     },
+    /// Say that the database was put back from a copy that it cannot tell from what was there: the log begins a new life.
+    ///
+    /// A dump that was restored, a base backup that was recovered and a standby that was promoted are noticed without it.
+    Restored,
+    /// See to the keys that personal data is sealed under.
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Show who follows the log, how far each has come, and see to what they have set aside.
     Followers {
         /// What to do.
@@ -87,6 +97,17 @@ pub enum Command {
     },
     /// List every setting of the environment and the settings file.
     Settings,
+}
+
+/// What can be done about keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Wrap every key by DAYBOOK_MASTER_KEY that is still wrapped by DAYBOOK_MASTER_KEY_PREVIOUS; others go on serving.
+    Rotate {
+        /// Change nothing; say how many keys are left, and exit with 1 if any are.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// What can be done about followers.

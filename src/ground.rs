@@ -17,7 +17,8 @@ use store::{
     log::PostgresLog,
     ports::{Ids as _, Machine},
     schema::{self, Fitness, SchemaError, Standing, Tables},
-    secrets::{MasterKey, MasterKeyError},
+    secrets::{MasterKey, MasterKeyError, MasterKeys},
+    vault::Vault,
 };
 
 use crate::settings::Settings;
@@ -107,7 +108,7 @@ pub struct Ground {
     pub settings: Settings,
     app_url: String,
     nats_url: String,
-    master: MasterKey,
+    masters: MasterKeys,
 }
 
 impl ServersOnly {
@@ -179,7 +180,8 @@ impl Ground {
     fn given(settings: Settings, app_url: String) -> Result<Self, GroundError> {
         let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
         let master = settings.master_key.clone().ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
-        Ok(Self { stack: None, app_url, nats_url, master, settings })
+        let masters = MasterKeys::new(master, settings.previous_master_key.clone());
+        Ok(Self { stack: None, app_url, nats_url, masters, settings })
     }
 
     async fn local(
@@ -195,7 +197,8 @@ impl Ground {
             None => local_master_key(data)?,
         };
         migrate(&owner_url, &settings).await?;
-        Ok(Self { stack, app_url, nats_url, master, settings })
+        let masters = MasterKeys::new(master, settings.previous_master_key.clone());
+        Ok(Self { stack, app_url, nats_url, masters, settings })
     }
 
     /// Starts this process's store.
@@ -218,19 +221,31 @@ impl Ground {
             ),
         }
         self.up_to_date(&pool, &schema::log_tables()).await?;
-        let keys = schema::connect(&self.app_url, schema, "_keys", KEY_CONNECTIONS).await?;
-        self.up_to_date(&keys, &schema::key_tables()).await?;
         let mut limits = Limits::default();
         limits.cache_bytes_max = self.settings.cache_bytes_max.unwrap_or(limits.cache_bytes_max);
         let parts = Parts {
             pool,
-            keys,
+            keys: self.key_pool().await?,
             broker: Arc::new(NatsBroker::connect(&options).await?),
             clock: Arc::new(Machine),
-            master: self.master.clone(),
+            master: self.masters.clone(),
             limits,
         };
         Ok(Engine::start(parts).await?)
+    }
+
+    async fn key_pool(&self) -> Result<PgPool, GroundError> {
+        let keys = schema::connect(&self.app_url, &self.settings.schema, "_keys", KEY_CONNECTIONS).await?;
+        self.up_to_date(&keys, &schema::key_tables()).await?;
+        Ok(keys)
+    }
+
+    /// The keys of personal data, and what opens them.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the tables are not there.
+    pub async fn vault(&self) -> Result<Vault, GroundError> {
+        Ok(Vault::new(self.key_pool().await?, Arc::new(Machine), &self.masters))
     }
 
     /// The database of the log, to be read.
@@ -265,15 +280,7 @@ impl Ground {
     }
 
     async fn up_to_date(&self, pool: &PgPool, tables: &Tables) -> Result<(), GroundError> {
-        let standing = schema::standing(pool, tables).await?;
-        if standing.fits() {
-            return Ok(());
-        }
-        let schema = format!("{}{}", self.settings.schema, tables.suffix);
-        Err(match standing.changed.is_empty() {
-            true => GroundError::Outdated { schema, steps: standing.pending.join(", ") },
-            false => GroundError::Foreign { schema, steps: standing.changed.join(", ") },
-        })
+        up_to_date(pool, &self.settings.schema, tables).await
     }
 
     /// Where queries read.
@@ -296,6 +303,31 @@ pub async fn migrate(owner_url: &str, settings: &Settings) -> Result<(), GroundE
         schema::migrate(url, &settings.schema, &settings.app_role, &tables).await?;
     }
     Ok(())
+}
+
+/// The log's database as its owner.
+///
+/// # Errors
+/// When it cannot be reached, or the tables are not those of this program.
+pub async fn owner_log_pool(owner_url: &str, prefix: &str) -> Result<PgPool, GroundError> {
+    let pool = schema::connect(owner_url, prefix, "", 2).await?;
+    if schema::fitness(&pool).await? == Fitness::NotMigrated {
+        return Err(GroundError::NotMigrated(prefix.to_owned()));
+    }
+    up_to_date(&pool, prefix, &schema::log_tables()).await?;
+    Ok(pool)
+}
+
+async fn up_to_date(pool: &PgPool, prefix: &str, tables: &Tables) -> Result<(), GroundError> {
+    let standing = schema::standing(pool, tables).await?;
+    if standing.fits() {
+        return Ok(());
+    }
+    let schema = format!("{prefix}{}", tables.suffix);
+    Err(match standing.changed.is_empty() {
+        true => GroundError::Outdated { schema, steps: standing.pending.join(", ") },
+        false => GroundError::Foreign { schema, steps: standing.changed.join(", ") },
+    })
 }
 
 /// How the tables of each schema stand to this program.

@@ -2,7 +2,9 @@
 
 mod followers;
 mod import;
+mod keys;
 mod migrate;
+mod restored;
 mod scenario;
 mod serve;
 mod verify;
@@ -17,7 +19,7 @@ use store::verify::Wanted;
 
 use self::followers::FollowersError;
 use crate::{
-    cli::{Cli, Command, ImportCommand},
+    cli::{Cli, Command, ImportCommand, KeysCommand},
     ground::{Ground, GroundError},
     import::ImportError,
     out::{self, Unprinted},
@@ -82,6 +84,9 @@ pub enum Failure {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
+    /// The keys cannot be reached.
+    #[error(transparent)]
+    Vault(#[from] store::vault::VaultError),
     /// A result cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -103,6 +108,7 @@ impl Failure {
             | Self::Listen { .. }
             | Self::OtherLog
             | Self::Log(_)
+            | Self::Vault(_)
             | Self::Followers(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
@@ -154,6 +160,11 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Followers { command } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return followers::run(&ground, command, cli.json).await;
+        }
+        Command::Restored => return restored::run(settings, &data, cli.json, tell).await,
+        Command::Keys { command: KeysCommand::Rotate { check } } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return keys::rotate(&ground, check, cli.json).await;
         }
         Command::Verify { anchor, after_anchor } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;

@@ -24,6 +24,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
     ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
+    (
+        "DAYBOOK_MASTER_KEY_PREVIOUS",
+        "the master key before, until `daybook keys rotate --check` finds nothing under it; default: none",
+    ),
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
@@ -54,6 +58,8 @@ pub struct Settings {
     pub nats_prefix: String,
     /// The master key.
     pub master_key: Option<MasterKey>,
+    /// The one before, while keys are still wrapped by it.
+    pub previous_master_key: Option<MasterKey>,
     /// Tax and shipping.
     pub pricing: Option<Arc<Tables>>,
     /// Orders of so much or more are held for review.
@@ -99,9 +105,14 @@ pub enum SettingsError {
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
-    /// The master key is not one.
-    #[error("DAYBOOK_MASTER_KEY: {0}")]
-    MasterKey(#[from] MasterKeyError),
+    /// A master key is not one.
+    #[error("{name}: {source}")]
+    MasterKey {
+        /// Which setting.
+        name: &'static str,
+        /// What is wrong.
+        source: MasterKeyError,
+    },
 }
 
 impl Settings {
@@ -114,6 +125,10 @@ impl Settings {
         let get = |name: &str| {
             env::var(name).ok().or_else(|| file.get(name).cloned()).filter(|value| !value.trim().is_empty())
         };
+        let master_key = |name: &'static str| {
+            let key = get(name).map(|text| text.parse()).transpose();
+            key.map_err(|source| SettingsError::MasterKey { name, source })
+        };
         Ok(Self {
             database_url: get("DATABASE_URL"),
             owner_database_url: get("DAYBOOK_OWNER_DATABASE_URL"),
@@ -123,7 +138,8 @@ impl Settings {
             read_database_url: get("DAYBOOK_READ_DATABASE_URL"),
             nats_url: get("NATS_URL"),
             nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
-            master_key: get("DAYBOOK_MASTER_KEY").map(|text| text.parse()).transpose()?,
+            master_key: master_key("DAYBOOK_MASTER_KEY")?,
+            previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
             cache_bytes_max: get("DAYBOOK_CACHE_MB").map(|text| megabytes(&text)).transpose()?,

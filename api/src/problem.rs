@@ -167,7 +167,11 @@ impl From<VaultError> for Problem {
             VaultError::Forgotten { ref subject } => {
                 Self::new("subject.forgotten", error.to_string()).with("subject", subject)
             }
-            VaultError::Randomness(_) | VaultError::Broken { .. } => Self::internal(&error),
+            // While keys are rotated, a process that has both master keys does better.
+            VaultError::OtherMaster { .. } => Self::unavailable(&error),
+            VaultError::Randomness(_) | VaultError::Broken { .. } | VaultError::WrongMaster { .. } => {
+                Self::internal(&error)
+            }
         }
     }
 }

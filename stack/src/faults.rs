@@ -1,5 +1,8 @@
 //! Knows the faults that tests inject: a server that is away, killed, paused or has lost its data.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use crate::nats::Nats;
 use crate::place;
 use crate::postgres::Postgres;
@@ -78,6 +81,22 @@ impl Stack {
     /// The pid of Postgres's postmaster, `None` while it is stopped.
     pub fn postgres_pid(&self) -> Result<Option<u32>, StackError> {
         self.postgres().map(Local::pid)
+    }
+
+    /// A program that belongs to Postgres, such as `pg_basebackup`, to be run as the server's user.
+    pub fn postgres_program(&self, name: &str) -> Result<Command, StackError> {
+        self.postgres()?.kind.companion(name)
+    }
+
+    /// Where Postgres keeps its data: to be replaced by a backup while the server is stopped.
+    pub fn postgres_data_dir(&self) -> Result<PathBuf, StackError> {
+        Ok(self.postgres()?.kind.cluster())
+    }
+
+    /// Makes a directory beside Postgres's data that the server may write to.
+    pub fn beside_postgres(&self, name: &str) -> Result<PathBuf, StackError> {
+        let owned = self.owned.as_ref().ok_or(StackError::NotOwner { pid: self.owner_pid() })?;
+        owned.ground.make_dir(name)
     }
 
     fn nats(&self) -> Result<&Local<Nats>, StackError> {

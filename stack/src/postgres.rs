@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::error::{StackError, file};
-use crate::place::{self, Ground};
+use crate::place::{self, Ground, User};
 use crate::process::{self, Server, Signal, StopSteps, TICK};
 use crate::secrets::{self, Secrets};
 use crate::server::Kind;
@@ -56,7 +56,12 @@ impl Postgres {
         format!("postgres://{OWNER}:{}@127.0.0.1:{port}/{DATABASE}", self.password)
     }
 
-    fn cluster(&self) -> PathBuf {
+    /// A program that belongs to this server, to be run as its user.
+    pub fn companion(&self, name: &str) -> Result<Command, StackError> {
+        companion(&self.program, name, self.ground.user)
+    }
+
+    pub fn cluster(&self) -> PathBuf {
         self.ground.home.join("postgres")
     }
 
@@ -119,6 +124,16 @@ impl Postgres {
     fn failed(&self, server: &'static str) -> StackError {
         let log = self.ground.log(server);
         StackError::Exited { server, tail: process::tail(&log), log }
+    }
+}
+
+/// A program that lies beside the server's own.
+pub(crate) fn companion(server: &Path, name: &str, user: Option<User>) -> Result<Command, StackError> {
+    let program = server.with_file_name(name);
+    if program.is_file() {
+        Ok(process::command(&program, user))
+    } else {
+        Err(StackError::NotBeside { program })
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct Owned {
     pub postgres: Option<Local<Postgres>>,
     pub nats: Option<Local<Nats>>,
     keeper: Keeper,
-    ground: Ground,
+    pub(crate) ground: Ground,
     state: State,
     life: Life,
     armed: bool,

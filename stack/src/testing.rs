@@ -2,13 +2,14 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use rustix::process::{geteuid, getppid};
 
 use crate::process::Process;
 use crate::start::Life;
-use crate::{Options, Stack, StackError, place, secrets, url};
+use crate::{Options, Stack, StackError, place, postgres, provision, secrets, url};
 
 /// The servers that all tests of one `cargo test` run share.
 #[derive(Debug)]
@@ -45,6 +46,21 @@ pub fn shared() -> &'static TestStack {
 /// When the servers cannot be started: the test could not go on.
 pub fn private() -> Stack {
     start_private().unwrap_or_else(|error| panic!("the test's servers: {error}"))
+}
+
+/// A client program that belongs to the tests' Postgres, such as `pg_dump`.
+///
+/// # Panics
+/// When there is no such program: the test could not go on.
+pub fn postgres_program(name: &str) -> Command {
+    find_program(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn find_program(name: &str) -> Result<Command, StackError> {
+    // The tests' user runs it: it only speaks to the server.
+    let programs = provision::find(&servers(), (true, false), None, &|line| eprintln!("stack: {line}"))?;
+    let server = programs.postgres.unwrap_or_default();
+    postgres::companion(&server, name, None)
 }
 
 fn start_shared() -> Result<TestStack, StackError> {

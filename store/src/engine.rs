@@ -13,11 +13,12 @@ use crate::{
     follow::{Follower, Lease, Projection, Reached, React, Reactor},
     forgetting::{self, Forgetting},
     gateway::{AskGateway, Gateway, PaymentResults},
+    lives,
     log::{Log, LogError, Position, PostgresLog},
     managers::{Driver, Following, Managing, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
-    secrets::{Fingerprints, MasterKey},
+    secrets::{Fingerprints, MasterKeys},
     vault::{Vault, VaultError},
 };
 
@@ -30,7 +31,7 @@ pub struct Parts {
     /// The broker.
     pub broker: Arc<dyn Broker>,
     /// What everything secret derives from.
-    pub master: MasterKey,
+    pub master: MasterKeys,
     /// Bounds of the executor.
     pub limits: Limits,
     /// Time.
@@ -43,7 +44,7 @@ pub enum StartError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// It cannot be made sure that those who asked for it are forgotten.
+    /// The keys do not open, or it cannot be made sure that those who asked for it are forgotten.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -84,14 +85,27 @@ impl Engine {
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let clock = parts.clock;
         let ids: Arc<dyn Ids> = Arc::new(Machine);
+        lives::begin(&parts.pool, &*ids).await?;
         let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
         let (executor, run) =
             executor::run(Arc::clone(&log), Arc::clone(&clock), Arc::clone(&ids), parts.limits).await?;
         let feed = Feed::new(Arc::clone(&log), Arc::clone(&clock)).await?;
         let mut inner = JoinSet::new();
-        inner.spawn(run);
+        let another = lives::until_another(
+            parts.pool.clone(),
+            Arc::clone(&clock),
+            executor.head().borrow().incarnation,
+        );
+        inner.spawn(async move {
+            tokio::select! {
+                () = run => {}
+                // Dropping the executor answers every caller, and tells the process to end.
+                () = another => tracing::error!(error = %LogError::OtherLog, "the process stops"),
+            }
+        });
         inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
         let vault = Vault::new(parts.keys, Arc::clone(&ids), &parts.master);
+        let fingerprints = vault.fingerprints(&parts.master).await?;
         let after = *feed.tip().borrow();
         forgetting::catch_up(&parts.pool, &vault).await?;
         let stop = watch::Sender::new(false);
@@ -106,7 +120,7 @@ impl Engine {
             feed,
             log,
             vault,
-            fingerprints: Fingerprints::new(&parts.master),
+            fingerprints,
             holder: ids.next(),
             clock,
             ids,
@@ -190,7 +204,12 @@ impl Engine {
 
     /// Carries payments to a gateway.
     pub fn ask(&mut self, gateway: Arc<dyn Gateway>) {
-        let ask = AskGateway { gateway, results: self.payment_results(), clock: Arc::clone(&self.clock) };
+        let ask = AskGateway {
+            gateway,
+            results: self.payment_results(),
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+        };
         self.react(Arc::new(ask));
     }
 

@@ -57,6 +57,7 @@ pub struct Feed {
 }
 
 struct Inner {
+    incarnation: Uuid,
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
     ring: RwLock<Ring>,
@@ -71,8 +72,9 @@ impl Feed {
     /// # Errors
     /// When the log cannot be read.
     pub async fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
-        let tip = log.head().await?.position;
+        let Head { position: tip, incarnation, .. } = log.head().await?;
         let inner = Inner {
+            incarnation,
             log,
             clock,
             ring: RwLock::default(),
@@ -81,6 +83,12 @@ impl Feed {
             hint: Notify::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Which life of the log its events are of.
+    #[must_use]
+    pub fn incarnation(&self) -> Uuid {
+        self.inner.incarnation
     }
 
     /// Up to where the feed has come.
@@ -148,9 +156,8 @@ impl Feed {
             tokio::select! {
                 envelope = envelopes.next() => match envelope {
                     Some(envelope) => {
-                        let incarnation = head.borrow().incarnation;
                         heard_us = clock.elapsed_us();
-                        if !self.take(envelope, incarnation).await {
+                        if !self.take(envelope).await {
                             envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER);
                         }
                     }
@@ -197,9 +204,9 @@ impl Feed {
     }
 
     /// Takes an envelope behind the tip; `false` when it is not of this log or what is before it cannot be read.
-    async fn take(&self, envelope: Envelope, incarnation: Uuid) -> bool {
+    async fn take(&self, envelope: Envelope) -> bool {
         let position = envelope.event.position;
-        if envelope.incarnation != incarnation {
+        if envelope.incarnation != self.inner.incarnation {
             return false;
         }
         let tip = *self.inner.tip.borrow();

@@ -13,13 +13,16 @@ use uuid::Uuid;
 use crate::{
     executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::Recorded,
+    log::{Log, Recorded, decode},
     ports::Clock,
     secrets::Fingerprints,
 };
 
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
 pub const AUTHORIZE_TIMEOUT_MS: i64 = 5_000;
+
+/// What an answer's command is called beside the request that it answers.
+const ANSWER: &str = "answer";
 
 /// A gateway's answer to an authorization, as far as there is one.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +108,7 @@ impl PaymentResults {
             aggregate_id: payment.into(),
             fingerprint: self.fingerprints.of(&command).map_err(again)?,
             command,
-            command_id: derived_id(cause_id, "answer", 0),
+            command_id: derived_id(cause_id, ANSWER, 0),
             origin: Origin::Derived,
             expected_version: None,
             cause: Cause {
@@ -138,6 +141,8 @@ pub struct AskGateway {
     pub gateway: Arc<dyn Gateway>,
     /// Where its answers go.
     pub results: PaymentResults,
+    /// Where it is seen whether they came before.
+    pub log: Arc<dyn Log>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -165,6 +170,9 @@ impl React for AskGateway {
         let AnyEvent::Payment(event) = &recorded.event else {
             return Ok(());
         };
+        if self.is_answered(recorded, event).await? {
+            return Ok(());
+        }
         let request_id = recorded.event_id;
         let command = match event {
             Event::AuthorizationRequested { attempt, token, amount, .. } => {
@@ -191,6 +199,29 @@ impl React for AskGateway {
 }
 
 impl AskGateway {
+    /// Whether the log holds the answer. Gateways forget their requests' ids after a day or so: whoever goes through the
+    /// log again must not ask for what was done long ago.
+    async fn is_answered(&self, recorded: &Recorded, event: &Event) -> Result<bool, ReactError> {
+        let Event::AuthorizationRequested { attempt: asked, .. } = event else {
+            let answer = derived_id(recorded.event_id, ANSWER, 0);
+            return Ok(!self.log.answers(&[answer]).await.map_err(again)?.is_empty());
+        };
+        // This answer may also have come by itself, under a name of the gateway's.
+        let later = self.log.load(&recorded.stream, recorded.sequence).await.map_err(again)?;
+        for stored in &later {
+            if let AnyEvent::Payment(
+                Event::Authorized { attempt, .. }
+                | Event::Declined { attempt, .. }
+                | Event::AuthorizationTimedOut { attempt, .. },
+            ) = decode(stored).map_err(again)?.event
+                && attempt == *asked
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn authorize(
         &self,
         recorded: &Recorded,

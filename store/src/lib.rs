@@ -8,6 +8,7 @@ pub mod feed;
 pub mod follow;
 pub mod forgetting;
 pub mod gateway;
+pub mod lives;
 pub mod log;
 pub mod managers;
 pub mod ports;

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{
     broker::{Broker, BrokerError, Envelope, MessageId},
@@ -77,28 +78,31 @@ impl Relay {
 
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
         // Publishes are pipelined: behind one that failed others may have gone in, so the whole tail is looked at.
-        let mut last = self.agree(PAGE).await?;
+        let (mut last, mut incarnation) = self.agree(PAGE).await?;
         loop {
             self.head.mark_unchanged();
-            last = self.copy_from(last).await?;
+            last = self.copy_from(last, incarnation).await?;
             tokio::select! {
                 changed = self.head.changed() => if changed.is_err() {
                     // The executor has stopped; other processes may still append.
                     self.clock.sleep(LOOK_EVERY).await;
                 },
-                () = self.clock.sleep(LOOK_EVERY) => last = self.agree(1).await?,
+                () = self.clock.sleep(LOOK_EVERY) => (last, incarnation) = self.agree(1).await?,
             }
         }
     }
 
     /// Copies everything after `last` and says up to where it came.
-    async fn copy_from(&mut self, mut last: Position) -> Result<Position, RelayError> {
-        let incarnation = self.log.head().await?.incarnation;
+    async fn copy_from(&mut self, mut last: Position, incarnation: Uuid) -> Result<Position, RelayError> {
         loop {
             if !self.lease.hold().await {
                 return Err(RelayError::LeaseLost);
             }
             let page = self.log.read(last, PAGE).await?;
+            // Looked at after reading: what was read is of this life, or another one has begun by now.
+            if self.log.head().await?.incarnation != incarnation {
+                return Err(LogError::OtherLog.into());
+            }
             let Some(end) = page.last().map(|event| event.position) else {
                 return Ok(last);
             };
@@ -109,14 +113,14 @@ impl Relay {
     }
 
     /// Makes sure that the broker's stream is a copy of the log, as far as its last `tail` messages tell, making it
-    /// anew if not, and says where it ends.
-    async fn agree(&mut self, tail: i64) -> Result<Position, RelayError> {
+    /// anew if not, and says where it ends and which life of the log it is a copy of.
+    async fn agree(&mut self, tail: i64) -> Result<(Position, Uuid), RelayError> {
         let head = self.log.head().await?;
         match self.broker.state().await? {
             Some(state) => {
                 let tail = tail.min(i64::try_from(state.messages).unwrap_or(i64::MAX));
                 if state.last <= head.position && self.same(state.last - tail, state.last, &head).await? {
-                    return Ok(state.last);
+                    return Ok((state.last, head.incarnation));
                 }
                 tracing::warn!(
                     last = state.last,
@@ -129,7 +133,7 @@ impl Relay {
         }
         let first = (head.position - HISTORY + 1).max(1);
         self.broker.create(first).await?;
-        Ok(first - 1)
+        Ok((first - 1, head.incarnation))
     }
 
     /// Whether the broker holds the log's events after `after` up to `last`.

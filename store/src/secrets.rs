@@ -40,6 +40,12 @@ impl MasterKey {
         Self(bytes)
     }
 
+    /// A name for the key that says nothing about it: what it wrapped carries this name.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.derive("id")[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The key as text, for the one place that it is kept in.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -53,15 +59,58 @@ impl MasterKey {
     }
 }
 
+/// The master key, and beside it the one before while anything is still wrapped by that.
+#[derive(Clone, Debug)]
+pub struct MasterKeys {
+    current: MasterKey,
+    previous: Option<MasterKey>,
+}
+
+impl MasterKeys {
+    /// Both; the same key twice is one.
+    #[must_use]
+    pub fn new(current: MasterKey, previous: Option<MasterKey>) -> Self {
+        Self { previous: previous.filter(|previous| previous.0 != current.0), current }
+    }
+
+    /// What everything new is wrapped by.
+    #[must_use]
+    pub const fn current(&self) -> &MasterKey {
+        &self.current
+    }
+
+    /// What older things may be wrapped by.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&MasterKey> {
+        self.previous.as_ref()
+    }
+}
+
+impl From<MasterKey> for MasterKeys {
+    fn from(current: MasterKey) -> Self {
+        Self { current, previous: None }
+    }
+}
+
 /// Tells a repeated command from another one under the same id, without storing either.
 #[derive(Clone)]
 pub struct Fingerprints([u8; 32]);
 
 impl Fingerprints {
-    /// Fingerprints under a master key.
+    /// Fingerprints under the key that a master key derives: those of a shop whose master key was never replaced.
     #[must_use]
     pub fn new(master: &MasterKey) -> Self {
-        Self(master.derive("fingerprint"))
+        Self::under(master.derive("fingerprint"))
+    }
+
+    /// Fingerprints under a key of their own, which outlives the master key.
+    #[must_use]
+    pub const fn under(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    pub(crate) const fn key(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The fingerprint of a command as it stands.

@@ -93,7 +93,7 @@ impl Ground {
             pool: self.pool("").await,
             keys: self.pool("_keys").await,
             broker: self.broker().await,
-            master: master_key(),
+            master: master_key().into(),
             limits: Limits::default(),
             clock,
         };

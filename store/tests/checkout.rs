@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -20,8 +23,18 @@ use store::{
 };
 use uuid::Uuid;
 
-/// Approves every token but `no`.
-struct Approving;
+/// Approves every token but `no`, and counts how often it is asked.
+#[derive(Default)]
+struct Approving {
+    asked: AtomicU32,
+}
+
+impl Approving {
+    fn done(&self) -> Result<Settlement, GatewayError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(Settlement::Done)
+    }
+}
 
 #[async_trait]
 impl Gateway for Approving {
@@ -33,6 +46,7 @@ impl Gateway for Approving {
         token: &Text,
         _: Money,
     ) -> Result<Authorized, GatewayError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(Authorized::Answered(if token.as_str() == "no" {
             Authorization::Declined { reason: Text::new("do_not_honor").unwrap() }
         } else {
@@ -40,21 +54,25 @@ impl Gateway for Approving {
         }))
     }
     async fn capture(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+        self.done()
     }
     async fn void(&self, _: Uuid, _: &Text) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+        self.done()
     }
     async fn refund(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+        self.done()
     }
 }
 
 async fn shop(ground: &Ground) -> Engine {
+    shop_with(ground, Arc::default()).await
+}
+
+async fn shop_with(ground: &Ground, gateway: Arc<Approving>) -> Engine {
     let mut engine = ground.engine().await;
     engine.relay();
     engine.manage();
-    engine.ask(Arc::new(Approving));
+    engine.ask(gateway);
     engine
 }
 
@@ -205,15 +223,22 @@ async fn going_through_the_whole_log_again_does_nothing_twice() {
     for (name, skus) in [("o1", &["A"][..]), ("o2", &["A", "NONE"])] {
         check_out(&engine, name, skus, Method::CashOnDelivery, later()).await;
     }
+    check_out(&engine, "o3", &["A"], Method::Card, later()).await;
+    until(&engine, AggregateType::Payment, "pay-o3", &["IntentOpened"]).await;
+    authorize(&engine, "o3", "yes").await;
+    let paid = ["IntentOpened", "AuthorizationRequested", "Authorized", "CaptureRequested", "Captured"];
+    until(&engine, AggregateType::Payment, "pay-o3", &paid).await;
     until(&engine, AggregateType::Order, "o1", &["Placed", "Confirmed"]).await;
     until(&engine, AggregateType::Order, "o2", &["Placed", "Cancelled"]).await;
     everybody_has_come_to_the_end(&engine).await;
     engine.stop().await;
     ground.as_owner("UPDATE followers SET position = 0 WHERE name NOT IN ('relay', 'timers')").await;
-    let engine = shop(&ground).await;
+    let gateway = Arc::new(Approving::default());
+    let engine = shop_with(&ground, Arc::clone(&gateway)).await;
     let head = engine.log.head().await.unwrap().position;
     everybody_has_come_to_the_end(&engine).await;
     assert_eq!(engine.log.head().await.unwrap().position, head);
+    assert_eq!(gateway.asked.load(Ordering::Relaxed), 0, "a gateway may have forgotten its requests' ids");
 }
 
 /// Process managers, policies and the gateway have worked on every event, and that has led to no further one.

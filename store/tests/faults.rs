@@ -71,6 +71,9 @@ impl Log for Lossy {
     async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError> {
         self.log.link_at(position).await
     }
+    async fn link_after(&self, position: Position) -> Result<(Head, Option<(Position, Link)>), LogError> {
+        self.log.link_after(position).await
+    }
 }
 
 async fn executor(log: Arc<dyn Log>) -> Executor {

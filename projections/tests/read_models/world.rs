@@ -45,7 +45,8 @@ impl World {
         if following {
             projections::start(&mut engine, pool.clone());
         }
-        let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock));
+        let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock))
+            .of_log(engine.feed.incarnation());
         Self { ground, engine, read, pool }
     }
 

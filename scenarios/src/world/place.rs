@@ -109,7 +109,7 @@ impl Place {
             pool: self.log.clone(),
             keys: self.keys.clone(),
             broker,
-            master: MasterKey::new([7; 32]),
+            master: MasterKey::new([7; 32]).into(),
             limits: Limits::default(),
             clock: calendar,
         };

@@ -296,6 +296,10 @@ impl Core {
                 tracing::warn!(%error, "the outcome of an append is unknown; looking it up");
                 self.retry_or_fail(&error.to_string())
             }
+            Step::Appended(Err(error @ AppendError::OtherLog)) => {
+                tracing::error!(%error, "nothing that this process knows can be trusted: it stops");
+                return ControlFlow::Break(());
+            }
             Step::Appended(Err(error @ (AppendError::StreamMoved | AppendError::Refused(_)))) => {
                 tracing::error!(%error, "an append failed; its aggregates are read again");
                 self.fail(&error.to_string());

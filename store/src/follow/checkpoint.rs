@@ -5,15 +5,16 @@ use uuid::Uuid;
 
 use crate::log::{Head, Link, Log, LogError, Position};
 
-/// Everything up to `position` is done; `link` is the log's chain there, if a batch ends there.
+/// Everything up to `position` is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Which life of the log; `None` before the first event.
     pub incarnation: Option<Uuid>,
     /// The last position whose work is done.
     pub position: Position,
-    /// The chain link there; `None` in the middle of a batch, where there is none.
-    pub link: Option<Link>,
+    /// Where the batch that holds it ends, and the chain link there: a batch is in the log as a whole or not at all.
+    /// `None` before the first event, and where an older program stopped in the middle of a batch.
+    pub link: Option<(Position, Link)>,
 }
 
 /// Why a checkpoint could not be read or moved.
@@ -44,19 +45,18 @@ impl Checkpoint {
         fence: i64,
     ) -> Result<Self, CheckpointError> {
         let row = sqlx::query(
-            "SELECT incarnation, position, link FROM followers WHERE name = $1 AND fence = $2 FOR UPDATE",
+            "SELECT incarnation, position, link, link_position FROM followers WHERE name = $1 AND fence = $2 FOR UPDATE",
         )
         .bind(name)
         .bind(fence)
         .fetch_optional(connection)
         .await?
         .ok_or(CheckpointError::Fenced)?;
-        let link: Option<Vec<u8>> = row.try_get(2)?;
-        Ok(Self {
-            incarnation: row.try_get(0)?,
-            position: row.try_get(1)?,
-            link: link.and_then(|link| link.try_into().ok()),
-        })
+        let position = row.try_get(1)?;
+        let link = row.try_get::<Option<Vec<u8>>, _>(2)?.and_then(|link| Link::try_from(link).ok());
+        // An older program moves the position without a word of where the link is: at the position itself.
+        let end = row.try_get::<Option<Position>, _>(3)?.filter(|end| *end >= position).unwrap_or(position);
+        Ok(Self { incarnation: row.try_get(0)?, position, link: link.map(|link| (end, link)) })
     }
 
     /// Whether work after `from` may be added to what was done up to here: it is the same life of the log.
@@ -77,7 +77,7 @@ impl Checkpoint {
         from: Position,
     ) -> Result<(), CheckpointError> {
         let moved = sqlx::query(
-            "UPDATE followers SET incarnation = $4, position = $5, link = $6 \
+            "UPDATE followers SET incarnation = $4, position = $5, link = $6, link_position = $7 \
              WHERE name = $1 AND fence = $2 AND position = $3",
         )
         .bind(name)
@@ -85,32 +85,55 @@ impl Checkpoint {
         .bind(from)
         .bind(self.incarnation)
         .bind(self.position)
-        .bind(self.link.as_ref().map(|link| &link[..]))
+        .bind(self.link.as_ref().map(|(_, link)| &link[..]))
+        .bind(self.link.map(|(end, _)| end))
         .execute(connection)
         .await?;
         if moved.rows_affected() == 1 { Ok(()) } else { Err(CheckpointError::Fenced) }
     }
 
-    /// The checkpoint at `position` of the log as it is now.
+    /// Nothing is done yet.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { incarnation: None, position: 0, link: None }
+    }
+
+    /// The checkpoint at `position` of a log that is in the life `incarnation`.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn at(log: &dyn Log, head: &Head, position: Position) -> Result<Self, LogError> {
-        let (end, link) = log.link_at(position).await?;
-        let link = (end == position).then_some(link);
-        Ok(Self { incarnation: Some(head.incarnation), position, link })
+    /// When the log is in another life by now, or cannot be read.
+    pub async fn at(
+        log: &dyn Log,
+        incarnation: Uuid,
+        position: Position,
+    ) -> Result<(Head, Self), CheckpointError> {
+        let (head, link) = log.link_after(position).await?;
+        if head.incarnation != incarnation {
+            return Err(CheckpointError::OtherLog);
+        }
+        Ok((head, Self { incarnation: Some(incarnation), position, link }))
+    }
+
+    /// The same place in the present life of the log, if it is another one: what was done up to here is true there too.
+    #[must_use]
+    pub fn renewed(&self, head: &Head) -> Option<Self> {
+        let other = self.position > 0 && self.incarnation != Some(head.incarnation);
+        other.then(|| Self { incarnation: Some(head.incarnation), ..self.clone() })
     }
 
     /// Whether what was done up to here was done on this very log, and not on one that a restore has cut off since.
-    /// In another life of the log, only a link can prove it.
+    /// Where there is no link to prove it, it is taken for granted within one life.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn is_of(&self, log: &dyn Log, head: &Head) -> Result<bool, LogError> {
-        if self.position == 0 || self.position > head.position || self.incarnation == Some(head.incarnation) {
-            return Ok(self.position <= head.position);
+        if self.position == 0 {
+            return Ok(true);
         }
-        let here = log.link_at(self.position).await?;
-        Ok(self.link.is_some_and(|link| here == (self.position, link)))
+        match self.link {
+            _ if self.position > head.position => Ok(false),
+            Some(there) => Ok(log.link_at(there.0).await? == there),
+            None => Ok(self.incarnation == Some(head.incarnation)),
+        }
     }
 }

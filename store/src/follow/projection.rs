@@ -166,12 +166,14 @@ impl Follower {
         let name = self.projection.name();
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
         let head = self.log.head().await?;
+        if head.incarnation != self.feed.incarnation() {
+            return Err(CheckpointError::OtherLog.into());
+        }
         let mut transaction = self.pool.begin().await?;
         let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
         if checkpoint.is_of(&*self.log, &head).await? {
-            // A restore to this very place leaves the rows true; tokens of the log's new life must find them so.
-            if checkpoint.position > 0 && checkpoint.incarnation != Some(head.incarnation) {
-                let renewed = Checkpoint { incarnation: Some(head.incarnation), ..checkpoint.clone() };
+            // A restore to a later place leaves the rows true; tokens of the log's new life must find them so.
+            if let Some(renewed) = checkpoint.renewed(&head) {
                 renewed.save(&mut transaction, name, fence, checkpoint.position).await?;
                 transaction.commit().await?;
             }
@@ -183,8 +185,7 @@ impl Follower {
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        let empty = Checkpoint { incarnation: None, position: 0, link: None };
-        empty.save(&mut transaction, name, fence, checkpoint.position).await?;
+        Checkpoint::empty().save(&mut transaction, name, fence, checkpoint.position).await?;
         transaction.commit().await?;
         Ok(0)
     }
@@ -193,8 +194,7 @@ impl Follower {
     async fn take(&self, from: Position, end: Position, entries: &[Arc<Entry>]) -> Result<(), FollowError> {
         let name = self.projection.name();
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
-        let head = self.log.head().await?;
-        let next = Checkpoint::at(&*self.log, &head, end).await?;
+        let (head, next) = Checkpoint::at(&*self.log, self.feed.incarnation(), end).await?;
         let mut transaction = self.pool.begin().await?;
         let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
         if !checkpoint.goes_on_in(&head, from) {

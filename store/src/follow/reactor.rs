@@ -179,15 +179,27 @@ impl Reactor {
 
     async fn begin(&self) -> Result<Position, Stop> {
         let head = self.log.head().await?;
+        if head.incarnation != self.feed.incarnation() {
+            return Err(CheckpointError::OtherLog.into());
+        }
         let mut transaction = self.pool.begin().await.map_err(CheckpointError::from)?;
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
         let checkpoint = Checkpoint::lock(&mut transaction, self.react.name(), fence).await?;
         if checkpoint.is_of(&*self.log, &head).await? {
+            if let Some(renewed) = checkpoint.renewed(&head) {
+                renewed.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
+                transaction.commit().await.map_err(CheckpointError::from)?;
+            }
             return Ok(checkpoint.position);
         }
-        // Commands are known by their ids, so going through the restored log again does nothing twice.
-        let empty = Checkpoint { incarnation: None, position: 0, link: None };
-        empty.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
+        // Commands are known by their ids, and who works outside looks for the answer first: going through the log again
+        // does nothing twice.
+        tracing::warn!(
+            follower = self.react.name(),
+            position = checkpoint.position,
+            "the log was restored: going through it again"
+        );
+        Checkpoint::empty().save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
         Waiting::clear(&mut transaction, self.react.name()).await.map_err(CheckpointError::from)?;
         transaction.commit().await.map_err(CheckpointError::from)?;
         Ok(0)
@@ -195,8 +207,7 @@ impl Reactor {
 
     async fn save(&self, from: Position, to: Position) -> Result<(), Stop> {
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
-        let head = self.log.head().await?;
-        let checkpoint = Checkpoint::at(&*self.log, &head, to).await?;
+        let (_, checkpoint) = Checkpoint::at(&*self.log, self.feed.incarnation(), to).await?;
         let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
         Ok(checkpoint.save(&mut connection, self.react.name(), fence, from).await?)
     }

@@ -250,6 +250,9 @@ pub enum AppendError {
     /// The connection broke: it may have been written or not.
     #[error("the outcome is unknown: {0}")]
     Unknown(#[source] sqlx::Error),
+    /// The log is not the one that this process has been working on; nothing was written.
+    #[error("the log was restored or has lost its end since this process started: start it again")]
+    OtherLog,
     /// The database refused; nothing was written.
     #[error("the database refused the append: {0}")]
     Refused(#[source] sqlx::Error),
@@ -308,6 +311,10 @@ pub trait Log: Send + Sync {
 
     /// Where the last batch ends that ends at or before `position`, and the chain link there.
     async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError>;
+
+    /// Where the log stands, and at the same moment: where the batch that holds `position` ends, and the chain link there;
+    /// `None` beyond the head.
+    async fn link_after(&self, position: Position) -> Result<(Head, Option<(Position, Link)>), LogError>;
 }
 
 /// The log while its head is locked by this process.

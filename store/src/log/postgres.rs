@@ -7,6 +7,8 @@ use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 use uuid::Uuid;
 
+use crate::lives;
+
 use super::{
     Answer, AppendError, Batch, FOLD, Head, Link, LockedLog, Log, LogError, Past, Position, Sequence,
     Snapshot, StoredEvent, StreamId, Take, TakePast,
@@ -32,12 +34,14 @@ impl PostgresLog {
         Self { pool, writer: Arc::default() }
     }
 
-    async fn writer(&self) -> Result<PgConnection, sqlx::Error> {
+    async fn writer(&self) -> Result<PgConnection, LogError> {
         let kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         match kept {
             Some(connection) if !self.pool.is_closed() => Ok(connection),
             _ => {
                 let mut connection = self.pool.acquire().await?.detach();
+                // A connection that had to be made anew may lead to a standby that was promoted in between.
+                lives::check(&mut connection).await?;
                 // The plan is the same for every batch, and making it anew costs more than a small batch itself.
                 connection.execute("SET plan_cache_mode = force_generic_plan").await?;
                 Ok(connection)
@@ -107,7 +111,10 @@ impl Log for PostgresLog {
     }
 
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
-        let mut connection = self.writer().await.map_err(AppendError::Unknown)?;
+        let mut connection = self.writer().await.map_err(|error| match error {
+            LogError::Database(error) => AppendError::Unknown(error),
+            _ => AppendError::OtherLog,
+        })?;
         let appended = append(&mut connection, head, batch).await;
         // One that broke, or that was given up while it was busy, is closed.
         if !matches!(appended, Err(AppendError::Unknown(_))) {
@@ -117,6 +124,7 @@ impl Log for PostgresLog {
     }
 
     async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError> {
+        lives::check(&mut *self.pool.acquire().await?).await?;
         let mut transaction = self.pool.begin().await?;
         let row = sqlx::query("SELECT position, link, incarnation FROM log_head FOR UPDATE")
             .fetch_one(&mut *transaction)
@@ -148,6 +156,21 @@ impl Log for PostgresLog {
             Some(row) => Ok((row.try_get(0)?, fixed(row.try_get::<&[u8], _>(1)?)?)),
             None => Ok((0, [0; 32])),
         }
+    }
+
+    async fn link_after(&self, position: Position) -> Result<(Head, Option<(Position, Link)>), LogError> {
+        let row = sqlx::query(
+            "SELECT h.position, h.link, h.incarnation, l.last_position, l.link FROM log_head h LEFT JOIN LATERAL \
+             (SELECT last_position, link FROM log_links WHERE last_position >= $1 \
+              ORDER BY last_position LIMIT 1) l ON true",
+        )
+        .bind(position)
+        .fetch_one(&self.pool)
+        .await?;
+        let end: Option<Position> = row.try_get(3)?;
+        let link =
+            end.map(|end| Ok::<_, sqlx::Error>((end, fixed(row.try_get::<&[u8], _>(4)?)?))).transpose()?;
+        Ok((head_of(&row)?, link))
     }
 }
 

@@ -38,7 +38,9 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT", "events"),
             ("SELECT, INSERT", "log_links"),
             ("SELECT, INSERT, DELETE", "commands"),
-            ("SELECT, UPDATE (position, link)", "log_head"),
+            // Another incarnation only tells everybody to begin anew; who may move the head can do worse.
+            ("SELECT, UPDATE (position, link, incarnation)", "log_head"),
+            ("SELECT, INSERT", "log_lives"),
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
@@ -54,7 +56,10 @@ pub fn key_tables() -> Tables {
     Tables {
         suffix: "_keys",
         migrations: vec![&KEYS],
-        grants: &[("SELECT, INSERT, UPDATE (wrapped, forgotten_at)", "subject_keys")],
+        grants: &[
+            ("SELECT, INSERT, UPDATE (wrapped, wrapped_by, forgotten_at)", "subject_keys"),
+            ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),
+        ],
     }
 }
 

@@ -1,23 +1,24 @@
 //! Seals personal data under a key of its own for every subject; destroying that key forgets the subject.
 
+mod rotate;
+mod shop;
+mod wrap;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{Aead, KeyInit, Payload},
-};
+use chacha20poly1305::{XChaCha20Poly1305, aead::KeyInit};
 use domain::value::Sealed;
-use sqlx::PgPool;
+use sqlx::{PgPool, Row};
 use tokio::sync::watch;
 
-use crate::{ports::Ids, secrets::MasterKey};
+pub use self::rotate::{Rotated, Wrappings};
+use self::wrap::{Wrapped, Wraps, decrypt, encrypt};
+use crate::{ports::Ids, secrets::MasterKeys};
 
-/// Bytes of an XChaCha20 nonce, which stands before the ciphertext.
-const NONCE: usize = 24;
 /// Keys kept in memory.
 const CACHED_MAX: usize = 10_000;
 
@@ -36,6 +37,26 @@ pub enum VaultError {
         /// Who.
         subject: Box<str>,
     },
+    /// The key was wrapped by a master key that this process was not given.
+    #[error(
+        "the key of {name} is wrapped by master key {by}, which this process was not given: start it with the current \
+         DAYBOOK_MASTER_KEY, and while keys are being rotated with the one before in DAYBOOK_MASTER_KEY_PREVIOUS"
+    )]
+    OtherMaster {
+        /// Whose key.
+        name: Box<str>,
+        /// The name of the master key.
+        by: String,
+    },
+    /// None of the master keys opens what was sealed until now.
+    #[error(
+        "master key {current} does not open what was sealed until now: DAYBOOK_MASTER_KEY is not the one that this \
+         shop's keys are wrapped by"
+    )]
+    WrongMaster {
+        /// The name of the master key that was given.
+        current: String,
+    },
     /// The value or its key is not what was sealed: changed, or sealed under another master key.
     #[error("a sealed value of {subject} does not open: it was changed, or the master key is another one")]
     Broken {
@@ -49,7 +70,7 @@ pub enum VaultError {
 pub struct Vault {
     pool: PgPool,
     ids: Arc<dyn Ids>,
-    wrapping: Arc<XChaCha20Poly1305>,
+    wraps: Wraps,
     keys: Arc<Mutex<Keys>>,
     /// Counts the times that somebody was forgotten.
     forgotten: watch::Sender<u64>,
@@ -66,15 +87,8 @@ struct Keys {
 impl Vault {
     /// A vault whose wrapped keys lie in the schema that `pool` sees.
     #[must_use]
-    pub fn new(pool: PgPool, ids: Arc<dyn Ids>, master: &MasterKey) -> Self {
-        let wrapping = XChaCha20Poly1305::new(&master.derive("subject keys").into());
-        Self {
-            pool,
-            ids,
-            wrapping: Arc::new(wrapping),
-            keys: Arc::default(),
-            forgotten: watch::Sender::new(0),
-        }
+    pub fn new(pool: PgPool, ids: Arc<dyn Ids>, masters: &MasterKeys) -> Self {
+        Self { pool, ids, wraps: Wraps::new(masters), keys: Arc::default(), forgotten: watch::Sender::new(0) }
     }
 
     /// Seals a value of a subject, who gets a key if there is none yet.
@@ -86,7 +100,7 @@ impl Vault {
             Some(key) => key,
             None => self.new_key(subject).await?,
         };
-        let sealed = self.encrypt(&XChaCha20Poly1305::new(&key.into()), subject, plain)?;
+        let sealed = encrypt(&*self.ids, &XChaCha20Poly1305::new(&key.into()), subject, plain)?;
         Ok(Sealed { subject: subject.into(), sealed: STANDARD.encode(sealed).into() })
     }
 
@@ -164,15 +178,13 @@ impl Vault {
             }
             keys.forgotten
         };
-        let wrapped: Option<Option<Vec<u8>>> =
-            sqlx::query_scalar("SELECT wrapped FROM subject_keys WHERE subject = $1")
-                .bind(subject)
-                .fetch_optional(&self.pool)
-                .await?;
-        let Some(Some(wrapped)) = wrapped else { return Ok(None) };
-        let key: [u8; 32] = decrypt(&self.wrapping, subject, &wrapped)?
-            .try_into()
-            .map_err(|_| VaultError::Broken { subject: subject.into() })?;
+        let row = sqlx::query("SELECT wrapped, wrapped_by FROM subject_keys WHERE subject = $1")
+            .bind(subject)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let Some(bytes) = row.try_get(0)? else { return Ok(None) };
+        let key = self.wraps.unwrap(subject, &Wrapped { bytes, by: row.try_get(1)? })?;
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.known.len() >= CACHED_MAX {
             keys.known.clear();
@@ -186,37 +198,17 @@ impl Vault {
     async fn new_key(&self, subject: &str) -> Result<[u8; 32], VaultError> {
         let mut key = [0; 32];
         self.ids.fill(&mut key)?;
-        let wrapped = self.encrypt(&self.wrapping, subject, &key)?;
+        let wrapped = self.wraps.wrap(&*self.ids, subject, &key)?;
         // Two seals at once: the first key stays, and both use it.
         sqlx::query(
-            "INSERT INTO subject_keys (subject, wrapped) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING",
+            "INSERT INTO subject_keys (subject, wrapped, wrapped_by) VALUES ($1, $2, $3) \
+             ON CONFLICT (subject) DO NOTHING",
         )
         .bind(subject)
-        .bind(wrapped)
+        .bind(wrapped.bytes)
+        .bind(wrapped.by)
         .execute(&self.pool)
         .await?;
         self.key(subject).await?.ok_or_else(|| VaultError::Forgotten { subject: subject.into() })
     }
-
-    fn encrypt(
-        &self,
-        cipher: &XChaCha20Poly1305,
-        subject: &str,
-        plain: &[u8],
-    ) -> Result<Vec<u8>, VaultError> {
-        let mut nonce = [0; NONCE];
-        self.ids.fill(&mut nonce)?;
-        let payload = Payload { msg: plain, aad: subject.as_bytes() };
-        let sealed = cipher
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .map_err(|_| VaultError::Broken { subject: subject.into() })?;
-        Ok([&nonce[..], &sealed].concat())
-    }
-}
-
-fn decrypt(cipher: &XChaCha20Poly1305, subject: &str, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let broken = || VaultError::Broken { subject: subject.into() };
-    let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(broken)?;
-    let payload = Payload { msg: sealed, aad: subject.as_bytes() };
-    cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| broken())
 }

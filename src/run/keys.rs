@@ -1,0 +1,48 @@
+//! `keys`: replaces the master key, and says how far that has come.
+
+use store::vault::{Rotated, Vault};
+
+use super::{FAILED, FINE, Failure};
+use crate::{ground::Ground, out, progress::Progress};
+
+/// Wraps every key by the current master key; 1 when some do not open, and for a check when some are left.
+pub async fn rotate(ground: &Ground, check: bool, json: bool) -> Result<u8, Failure> {
+    let vault = ground.vault().await?;
+    if check { tell(&vault, None, json).await } else { wrap(&vault, json).await }
+}
+
+async fn wrap(vault: &Vault, json: bool) -> Result<u8, Failure> {
+    let progress = Progress::stderr("keys", "keys");
+    progress.begin(vault.wrappings().await?.left);
+    let rotated = vault.rotate(&|more| progress.advance(more)).await?;
+    progress.finish();
+    tell(vault, Some(&rotated), json).await
+}
+
+async fn tell(vault: &Vault, rotated: Option<&Rotated>, json: bool) -> Result<u8, Failure> {
+    let (id, wrappings) = (vault.master_id(), vault.wrappings().await?);
+    let status = if wrappings.left == 0 { FINE } else { FAILED };
+    if json {
+        out::line(serde_json::json!({
+            "ok": status == FINE, "master_key": id, "total": wrappings.total, "left": wrappings.left,
+            "rotated": rotated,
+        }))?;
+        return Ok(status);
+    }
+    if let Some(rotated) = rotated {
+        out::line(format_args!("{} keys were wrapped again.", rotated.wrapped))?;
+        for unopened in &rotated.unopened {
+            out::line(unopened)?;
+        }
+        let more = rotated.unopened_total.saturating_sub(rotated.unopened.len() as u64);
+        if more > 0 {
+            out::line(format_args!("and {more} more that do not open"))?;
+        }
+    }
+    let (total, left) = (wrappings.total, wrappings.left);
+    match left {
+        0 => out::line(format_args!("All {total} keys are wrapped by master key {id}."))?,
+        left => out::line(format_args!("{left} of {total} keys are not wrapped by master key {id}."))?,
+    }
+    Ok(status)
+}
