@@ -10,6 +10,7 @@ pub mod forgetting;
 pub mod gateway;
 pub mod log;
 pub mod managers;
+pub mod outage;
 pub mod ports;
 pub mod relay;
 pub mod rfc3339;

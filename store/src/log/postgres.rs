@@ -14,6 +14,7 @@ use super::{
     decode::decode_event,
     row::{COLUMNS, answer, fixed, head_of, stored},
 };
+use crate::outage::Reason;
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
@@ -101,8 +102,14 @@ impl Log for PostgresLog {
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
         let mut connection = self.writer().await.map_err(AppendError::Unknown)?;
         let appended = append(&mut connection, head, batch).await;
-        // One that broke, or that was given up while it was busy, is closed.
-        if !matches!(appended, Err(AppendError::Unknown(_))) {
+        // One that broke, or that was given up while it was busy, is closed; so is one that began while the database was
+        // read-only, for it would stay so.
+        let keep = match &appended {
+            Err(AppendError::Unknown(_)) => false,
+            Err(AppendError::Refused(error)) => Reason::of(error) != Reason::ReadOnly,
+            Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
+        };
+        if keep {
             *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
         }
         appended
