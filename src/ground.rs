@@ -14,9 +14,9 @@ use store::{
     broker::{BrokerError, NatsBroker, NatsOptions},
     engine::{Engine, Parts, StartError},
     executor::Limits,
-    log::PostgresLog,
+    log::{Position, PostgresLog},
     ports::{Ids as _, Machine},
-    schema::{self, Fitness, SchemaError, Standing, Tables},
+    schema::{self, Fitness, SchemaError, Standing, Tables, Writes},
     secrets::{MasterKey, MasterKeyError, MasterKeys},
     vault::Vault,
 };
@@ -63,6 +63,19 @@ pub enum GroundError {
     /// The database has no tables of Daybook's.
     #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
     NotMigrated(String),
+    /// The head of the log was moved, or events were put behind it.
+    #[error(
+        "log_head in schema {schema} (at {head}) does not agree with where the log ends ({end}): somebody has changed it, \
+         or has added events by hand; `daybook verify` tells what, and \"The log was changed\" in docs/OPERATIONS.md what to do"
+    )]
+    HeadAstray {
+        /// Where.
+        schema: String,
+        /// Where the head stands.
+        head: Position,
+        /// Where the log ends.
+        end: Position,
+    },
     /// The database's tables are older than this program.
     #[error("the tables in schema {schema} lack {steps}: run `daybook migrate` as the owner first")]
     Outdated {
@@ -216,10 +229,14 @@ impl Ground {
         match schema::fitness(&pool).await? {
             Fitness::Fit => {}
             Fitness::NotMigrated => return Err(GroundError::NotMigrated(schema.clone())),
+            Fitness::HeadAstray { head, end } => {
+                return Err(GroundError::HeadAstray { schema: schema.clone(), head, end });
+            }
             Fitness::MayChangeEvents => tracing::warn!(
                 "the role in DATABASE_URL may change events: give `serve` one that owns nothing, and `migrate` the owner"
             ),
         }
+        tell_of_writes(schema::writes(&pool).await?);
         self.up_to_date(&pool, &schema::log_tables()).await?;
         let mut limits = Limits::default();
         limits.cache_bytes_max = self.settings.cache_bytes_max.unwrap_or(limits.cache_bytes_max);
@@ -256,7 +273,7 @@ impl Ground {
         let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
         match schema::fitness(&pool).await? {
             Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
-            Fitness::Fit | Fitness::MayChangeEvents => Ok(pool),
+            Fitness::Fit | Fitness::MayChangeEvents | Fitness::HeadAstray { .. } => Ok(pool),
         }
     }
 
@@ -291,6 +308,21 @@ impl Ground {
         let projections = self.settings.projection_database_url.as_ref();
         let url = self.settings.read_database_url.as_ref().or(projections).unwrap_or(&self.app_url);
         Ok(schema::connect(url, &self.settings.schema, "_read", READ_CONNECTIONS).await?)
+    }
+}
+
+/// Says why commands are going to be answered with 503. Queries are answered all the same, and whoever makes the database
+/// writable need not start anything again.
+fn tell_of_writes(writes: Writes) {
+    match writes {
+        Writes::Taken => {}
+        Writes::Standby => tracing::error!(
+            "the database in DATABASE_URL is a standby: commands are refused until it is promoted, queries are answered"
+        ),
+        Writes::ReadOnly => tracing::error!(
+            "the database in DATABASE_URL is read-only (default_transaction_read_only): commands are refused until it \
+             takes writes, queries are answered"
+        ),
     }
 }
 

@@ -225,5 +225,5 @@ async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
 }
 
 fn unread(error: LogError) -> ExecuteError {
-    ExecuteError::Unavailable(error.to_string().into())
+    ExecuteError::Unavailable((&error).into())
 }

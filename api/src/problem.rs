@@ -11,7 +11,12 @@ use axum::{
 use domain::AnyRefusal;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{executor::ExecuteError, log::LogError, vault::VaultError};
+use store::{
+    executor::ExecuteError,
+    log::LogError,
+    outage::{Outage, Reason},
+    vault::VaultError,
+};
 
 use crate::{Shop, codes, freshness::POSITION, idempotency::REPLAYED};
 
@@ -153,8 +158,7 @@ impl From<ExecuteError> for Problem {
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::Database(error) => Self::unavailable(&error),
-            error @ LogError::OtherLog => Self::unavailable(&error),
+            error @ (LogError::Database(_) | LogError::OtherLog) => Self::unavailable(&(&error).into()),
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
         }
     }
@@ -163,7 +167,7 @@ impl From<LogError> for Problem {
 impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Database(error) => Self::unavailable(&error),
+            VaultError::Database(error) => Self::unavailable(&(&error).into()),
             VaultError::Forgotten { ref subject } => {
                 Self::new("subject.forgotten", error.to_string()).with("subject", subject)
             }
@@ -183,12 +187,21 @@ impl From<domain::value::Invalid> for Problem {
 }
 
 impl Problem {
-    pub(crate) fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+    /// The cause is logged; whoever asked is told in a word what stands in the way.
+    pub(crate) fn unavailable(cause: &Outage) -> Self {
         tracing::error!(%cause, "the store is unavailable");
-        Self::new(
-            "store.unavailable",
-            "try again; a command may have taken effect, so repeat it under its Idempotency-Key",
-        )
+        let detail = match cause.reason {
+            Reason::ReadOnly => {
+                "the database takes no writes for now; repeat a command later under its Idempotency-Key"
+            }
+            Reason::DiskFull => {
+                "the database has no room left; repeat a command later under its Idempotency-Key"
+            }
+            Reason::Unreachable | Reason::Other => {
+                "try again; a command may have taken effect, so repeat it under its Idempotency-Key"
+            }
+        };
+        Self::new("store.unavailable", detail).with("reason", cause.reason.as_str())
     }
 }
 

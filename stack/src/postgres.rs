@@ -165,7 +165,7 @@ impl Kind for Postgres {
     fn is_ready(&self, _port: u16, pid: u32) -> bool {
         let text = fs::read_to_string(self.cluster().join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines().map(str::trim);
-        lines.next() == Some(pid.to_string().as_str()) && lines.nth(6) == Some("ready")
+        lines.next() == Some(pid.to_string().as_str()) && matches!(lines.nth(6), Some("ready" | "standby"))
     }
 
     /// After `kill -9` of the postmaster its backends need a moment to notice.

@@ -1,17 +1,24 @@
-//! One process of a race: so many tasks each try to reserve the one unit of a SKU, and it says how many got it.
+//! One process of a race. It starts when a line comes on standard input, and says what it did.
 //!
-//! `contender APP_URL PREFIX NAME TASKS`; it starts when a line comes on standard input.
+//! `contender last APP_URL PREFIX NAME TASKS`: so many tasks each try to reserve the one unit of a SKU.
+//! `contender hammer APP_URL PREFIX CALLERS MILLISECONDS`: so many callers take and give back units of ten SKUs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+#![allow(dead_code, reason = "the processes share these with the benchmark")]
 
-use std::{io::Write as _, sync::Arc};
+#[path = "../benches/common/hammer.rs"]
+mod hammer;
+#[path = "../benches/common/rivals.rs"]
+mod rivals;
+
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     inventory_item::Command,
     value::{Quantity, ReservationId, Time},
 };
 use store::{
-    executor::{self, Limits},
+    executor::{self, ExecuteError, Executor, Limits},
     log::PostgresLog,
     ports::Machine,
     schema,
@@ -21,16 +28,27 @@ use store::{
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, prefix, name, tasks] = &arguments[..] else { panic!("contender APP_URL PREFIX NAME TASKS") };
+    let [_, what, url, prefix, first, second] = &arguments[..] else {
+        panic!("contender last|hammer APP_URL PREFIX …")
+    };
     let pool = schema::connect(url, prefix, "", 4).await.expect("the database");
     let log = Arc::new(PostgresLog::new(pool));
     let (executor, run) =
         executor::run(log, Arc::new(Machine), Arc::new(Machine), Limits::default()).await.expect("the log");
     tokio::spawn(run);
-    println!("ready");
-    std::io::stdout().flush().expect("standard output");
-    std::io::stdin().read_line(&mut String::new()).expect("the start");
-    let tasks = (0..tasks.parse().expect("a number")).map(|task: u32| {
+    rivals::ready();
+    match what.as_str() {
+        "last" => println!("{}", last_one(&executor, first, second.parse().expect("a number")).await),
+        _ => {
+            let length = Duration::from_millis(second.parse().expect("milliseconds"));
+            println!("{}", hammer::hammer(&executor, first.parse().expect("a number"), length).await.told());
+        }
+    }
+}
+
+/// How many of the tasks got the last unit.
+async fn last_one(executor: &Executor, name: &str, tasks: u32) -> u32 {
+    let tasks = (0..tasks).map(|task: u32| {
         let executor = executor.clone();
         let command = Command::Reserve {
             reservation: ReservationId::new(format!("{name}-{task}")).expect("a name"),
@@ -45,9 +63,9 @@ async fn main() {
     for answer in futures::future::join_all(tasks).await {
         match answer.expect("a task") {
             Ok(_) => won += 1,
-            Err(executor::ExecuteError::Refused(_)) => {}
+            Err(ExecuteError::Refused(_)) => {}
             Err(error) => panic!("{error}"),
         }
     }
-    println!("{won}");
+    won
 }

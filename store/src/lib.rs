@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod lives;
 pub mod log;
 pub mod managers;
+pub mod outage;
 pub mod ports;
 pub mod relay;
 pub mod rfc3339;

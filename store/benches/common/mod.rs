@@ -3,8 +3,10 @@
 #![allow(dead_code, reason = "each benchmark takes from it what it needs")]
 
 pub mod callers;
+pub mod hammer;
 pub mod plain;
 pub mod report;
+pub mod rivals;
 pub mod rows;
 
 use std::{
@@ -28,20 +30,23 @@ pub struct Options {
     pub rounds: usize,
     /// How many events the log holds, where that can be chosen.
     pub events: Option<usize>,
+    /// How long each side lasts, all rounds together, where that can be chosen.
+    pub seconds: Option<u64>,
 }
 
 impl Options {
     fn from_args() -> Self {
         let args: Vec<String> = env::args().skip(1).collect();
         let has = |flag: &str| args.iter().any(|arg| arg == flag);
-        let number = |flag: &str| {
+        let number = |flag: &str| -> Option<usize> {
             let at = args.iter().position(|arg| arg == flag)?;
             Some(args.get(at + 1)?.parse().unwrap_or_else(|_| panic!("{flag} takes a number")))
         };
         // Cargo says `--bench` when it is to be measured; without it, it is only to be tried.
         let quick = has("--quick") || !has("--bench");
         let rounds = number("--rounds").unwrap_or(if quick { 1 } else { 3 });
-        Self { json: has("--json"), quick, rounds, events: number("--events") }
+        let seconds = number("--seconds").and_then(|seconds| u64::try_from(seconds).ok());
+        Self { json: has("--json"), quick, rounds, events: number("--events"), seconds }
     }
 
     /// One or the other, as it is measured or only tried.

@@ -194,7 +194,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::error!(%stream, %error, "an aggregate could not be loaded");
-                self.give_up_loading(stream, &ExecuteError::Unavailable(error.to_string().into()));
+                self.give_up_loading(stream, &ExecuteError::Unavailable((&error).into()));
                 self.head_sender.send_replace(self.head);
             }
         }
@@ -294,7 +294,7 @@ impl Core {
             }
             Step::Appended(Err(AppendError::Unknown(error))) => {
                 tracing::warn!(%error, "the outcome of an append is unknown; looking it up");
-                self.retry_or_fail(&error.to_string())
+                self.retry_or_fail(&(&error).into())
             }
             Step::Appended(Err(error @ AppendError::OtherLog)) => {
                 tracing::error!(%error, "nothing that this process knows can be trusted: it stops");
@@ -302,19 +302,19 @@ impl Core {
             }
             Step::Appended(Err(error @ (AppendError::StreamMoved | AppendError::Refused(_)))) => {
                 tracing::error!(%error, "an append failed; its aggregates are read again");
-                self.fail(&error.to_string());
+                self.fail(&(&error).into());
                 None
             }
             Step::Recovered(recovered) => match *recovered {
                 Ok(recovery) => self.recovered(recovery),
-                Err(LogError::Database(error)) => self.retry_or_fail(&error.to_string()),
+                Err(LogError::Database(error)) => self.retry_or_fail(&(&error).into()),
                 Err(error @ LogError::OtherLog) => {
                     tracing::error!(%error, "nothing that this process knows can be trusted: it stops");
                     return ControlFlow::Break(());
                 }
                 Err(error) => {
                     tracing::error!(%error, "the log cannot be read on");
-                    self.fail(&error.to_string());
+                    self.fail(&(&error).into());
                     None
                 }
             },

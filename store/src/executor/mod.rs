@@ -9,14 +9,17 @@ mod load;
 mod recover;
 mod weight;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits};
-use crate::log::{Head, Position, Sequence, StreamId};
+use crate::{
+    log::{Head, Position, Sequence, StreamId},
+    outage::Outage,
+};
 
 /// Why a command is executed and on whose behalf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +139,7 @@ pub enum ExecuteError {
     Overloaded,
     /// The log cannot be written or read. Whether the command took effect may be unknown: repeat it under its id.
     #[error("the log is unavailable: {0}")]
-    Unavailable(Arc<str>),
+    Unavailable(Outage),
 }
 
 pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;

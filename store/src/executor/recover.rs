@@ -17,7 +17,10 @@ use super::{
     core::{Core, Step},
     decided::Decided,
 };
-use crate::log::{Answer, Head, LockedLog, Log, LogError, Position, StoredEvent, StreamId, decode};
+use crate::{
+    log::{Answer, Head, LockedLog, Log, LogError, Position, StoredEvent, StreamId, decode},
+    outage::Outage,
+};
 
 /// Events read at a time; a process that has fallen far behind takes several rounds, not all of it into memory.
 const PAGE: i64 = 5_000;
@@ -46,14 +49,14 @@ pub(super) struct Recovery {
 
 impl Core {
     /// Tries again for a while after the connection broke, then gives the batch up.
-    pub(super) fn retry_or_fail(&mut self, reason: &str) -> Option<BoxFuture<'static, Step>> {
+    pub(super) fn retry_or_fail(&mut self, outage: &Outage) -> Option<BoxFuture<'static, Step>> {
         let now_us = self.clock.elapsed_us();
         let since_us = *self.broken_since_us.get_or_insert(now_us);
         let waited = Duration::from_micros(u64::try_from(now_us - since_us).unwrap_or(0));
         if waited < self.limits.give_up_after {
             return Some(self.recover(Search { look_up: true, lock: false }, Duration::from_millis(100)));
         }
-        self.fail(reason);
+        self.fail(outage);
         None
     }
 
@@ -171,17 +174,16 @@ impl Core {
     }
 
     /// Gives up on the flying batch, and decides again what rested on it.
-    pub(super) fn fail(&mut self, reason: &str) {
+    pub(super) fn fail(&mut self, outage: &Outage) {
         self.misses = 0;
         self.broken_since_us = None;
-        let reason: Arc<str> = reason.into();
         // What a recovery had begun to fold is read anew too.
         let mut touched: HashSet<_> = self.touched.drain().chain(self.unreadable.drain()).collect();
         for decided in std::mem::take(&mut self.flying) {
             let stream = decided.request.stream();
             self.settle(&stream, decided.request.command_id);
             touched.insert(stream);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+            let _ = decided.reply.send(Err(ExecuteError::Unavailable(outage.clone())));
         }
         // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew.
         let (rest, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
@@ -190,10 +192,10 @@ impl Core {
         self.queue = kept;
         for decided in rest {
             self.known_ids.remove(&decided.request.command_id);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(Arc::clone(&reason))));
+            let _ = decided.reply.send(Err(ExecuteError::Unavailable(outage.clone())));
         }
         for stream in &touched {
-            self.give_up_loading(stream, &ExecuteError::Unavailable(Arc::clone(&reason)));
+            self.give_up_loading(stream, &ExecuteError::Unavailable(outage.clone()));
             self.cache.forget(stream);
         }
         self.head_sender.send_replace(self.head);
@@ -219,7 +221,9 @@ async fn recovery(
         None => log.head().await?,
     };
     // This process's own head always ends a batch. A log without that very link was restored, or lost its end.
+    // A head that stands before it was moved by somebody.
     if head.incarnation != known.incarnation
+        || head.position < known.position
         || log.link_at(known.position).await? != (known.position, known.link)
     {
         return Err(LogError::OtherLog);

@@ -17,6 +17,7 @@ use super::{
     row::{COLUMNS, answer, fixed, head_of, stored},
     snapshot,
 };
+use crate::outage::Reason;
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
@@ -116,8 +117,14 @@ impl Log for PostgresLog {
             _ => AppendError::OtherLog,
         })?;
         let appended = append(&mut connection, head, batch).await;
-        // One that broke, or that was given up while it was busy, is closed.
-        if !matches!(appended, Err(AppendError::Unknown(_))) {
+        // One that broke, or that was given up while it was busy, is closed; so is one that began while the database was
+        // read-only, for it would stay so.
+        let keep = match &appended {
+            Err(AppendError::Unknown(_)) => false,
+            Err(AppendError::Refused(error)) => Reason::of(error) != Reason::ReadOnly,
+            Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
+        };
+        if keep {
             *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
         }
         appended

@@ -1,10 +1,21 @@
 //! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
 
 mod compare;
+mod fitness;
+mod server;
 
 pub use compare::{Standing, standing};
+pub use fitness::{Fitness, fitness};
+pub use server::{VERSION_MIN, Writes, writes};
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     Connection, Executor, PgConnection, PgPool,
@@ -75,6 +86,16 @@ pub enum SchemaError {
     /// The address of the database is not one.
     #[error("not a Postgres address: {0}")]
     Address(#[source] sqlx::Error),
+    /// The server is older than what the tables and statements are made for.
+    #[error(
+        "the database is PostgreSQL {found}, and {needed} or newer is needed: upgrade it, or use another one"
+    )]
+    TooOld {
+        /// Its major version.
+        found: u32,
+        /// The oldest that will do.
+        needed: u32,
+    },
     /// A statement failed.
     #[error("the database refused: {0}")]
     Database(#[from] sqlx::Error),
@@ -99,6 +120,7 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
     let schema = format!("{prefix}{}", tables.suffix);
     let options = options(owner_url, &schema)?;
     let mut connection = PgConnection::connect_with(&options).await?;
+    server::check(&connection)?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
     for migrator in &tables.migrations {
         let mut migrator = Migrator {
@@ -134,6 +156,7 @@ pub async fn ensure_role(owner_url: &str, role: &str, password: &str) -> Result<
     plain(role)?;
     let options = PgConnectOptions::from_str(owner_url).map_err(SchemaError::Address)?;
     let mut connection = PgConnection::connect_with(&options).await?;
+    server::check(&connection)?;
     let mut transaction = connection.begin().await?;
     // Roles belong to the whole server: two starts at once must not both create one.
     transaction.execute("SELECT pg_advisory_xact_lock(7165437)").await?;
@@ -178,46 +201,37 @@ pub async fn connect(
     // A process that is frozen while it holds the head's lock must not stop all others.
     let options = options(url, &format!("{prefix}{suffix}"))?
         .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "10s")]);
+    // A session keeps the setting that it began with, so one that began while the database was read-only must not outlive
+    // that. Until there was one, nothing is asked.
+    let was_read_only = Arc::new(AtomicBool::new(false));
+    let begun = Arc::clone(&was_read_only);
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(move |connection, _| {
+            let begun = Arc::clone(&begun);
+            Box::pin(async move {
+                if server::began_read_only(connection).await? {
+                    begun.store(true, Ordering::Relaxed);
+                }
+                Ok(())
+            })
+        })
+        .before_acquire(move |connection, session| {
+            let fresh = !was_read_only.load(Ordering::Relaxed) || session.age < server::READ_ONLY_KEPT;
+            Box::pin(async move { Ok(fresh || !server::began_read_only(connection).await?) })
+        })
         .connect_with(options)
         .await?;
+    server::check(&*pool.acquire().await?)?;
     Ok(pool)
-}
-
-/// What stands in the way of serving from the log that this pool sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fitness {
-    /// Nothing.
-    Fit,
-    /// The tables are not there, or the role may not read them.
-    NotMigrated,
-    /// The role may change events, so the log is only as safe as this program.
-    MayChangeEvents,
-}
-
-/// Looks whether the tables are there and the role is a modest one.
-///
-/// # Errors
-/// The database's.
-pub async fn fitness(pool: &PgPool) -> Result<Fitness, SchemaError> {
-    let (laid, changes): (bool, Option<bool>) = sqlx::query_as(
-        "SELECT to_regclass('events') IS NOT NULL, \
-                has_table_privilege(to_regclass('events')::oid, 'UPDATE, DELETE, TRUNCATE')",
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(match (laid, changes) {
-        (false, _) => Fitness::NotMigrated,
-        (true, Some(true)) => Fitness::MayChangeEvents,
-        (true, _) => Fitness::Fit,
-    })
 }
 
 fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {
     let options = PgConnectOptions::from_str(url).map_err(SchemaError::Address)?;
-    Ok(options.options([("search_path", schema)]).application_name("daybook"))
+    // Unless it is named, a session's own temporary tables come first, and one called `events` would hide the log.
+    let path = format!("{schema},pg_temp");
+    Ok(options.options([("search_path", path)]).application_name("daybook"))
 }
 
 fn plain(name: &str) -> Result<(), SchemaError> {
