@@ -95,7 +95,10 @@ impl From<&AppendError> for Outage {
     fn from(error: &AppendError) -> Self {
         let reason = match error {
             AppendError::Unknown(error) | AppendError::Refused(error) => Reason::of(error),
-            AppendError::Missed | AppendError::Answered | AppendError::StreamMoved => Reason::Other,
+            AppendError::Missed
+            | AppendError::Answered
+            | AppendError::StreamMoved
+            | AppendError::OtherLog => Reason::Other,
         };
         Self { reason, text: error.to_string().into() }
     }

@@ -120,7 +120,7 @@ impl Log for PostgresLog {
         // One that broke, or that was given up while it was busy, is closed; so is one that began while the database was
         // read-only, for it would stay so.
         let keep = match &appended {
-            Err(AppendError::Unknown(_)) => false,
+            Err(AppendError::Unknown(_) | AppendError::OtherLog) => false,
             Err(AppendError::Refused(error)) => Reason::of(error) != Reason::ReadOnly,
             Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
         };
