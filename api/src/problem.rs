@@ -158,7 +158,9 @@ impl From<ExecuteError> for Problem {
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
-            error @ (LogError::Database(_) | LogError::OtherLog) => Self::unavailable(&(&error).into()),
+error @ (LogError::Database(_) | LogError::OtherLog | LogError::Standby) => {
+                Self::unavailable(&(&error).into())
+            }
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
         }
     }

@@ -282,6 +282,13 @@ impl Shop {
             fs::write(data.join("recovery.signal"), "").unwrap();
             self.servers.start_postgres().unwrap();
         });
+        let owner = self.ground.owner_pool("").await;
+        eventually("the recovery has come to its end", || async {
+            let recovering: bool =
+                sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&owner).await.unwrap();
+            (!recovering).then_some(())
+        })
+        .await;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 use uuid::Uuid;
 
 use crate::{
@@ -87,13 +87,20 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), LogError>
     if standing(connection).await?.is_another() { Err(LogError::OtherLog) } else { Ok(()) }
 }
 
+/// A connection to a database that is no standby.
+async fn writable(pool: &PgPool) -> Result<PoolConnection<Postgres>, LogError> {
+    let mut connection = pool.acquire().await?;
+    let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await?;
+    if standby { Err(LogError::Standby) } else { Ok(connection) }
+}
+
 /// Begins a new life when the database is another one than the present life began on. Of several processes that start
 /// at once, one does it.
 ///
 /// # Errors
-/// The database's.
+/// [`LogError::Standby`], and the database's.
 pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogError> {
-    let mut now = standing(&mut *pool.acquire().await?).await?;
+    let mut now = standing(&mut *writable(pool).await?).await?;
     match &now.database {
         None => tracing::warn!(
             "the database does not say who it is: after a restore or a failover run `daybook restored`"
@@ -131,9 +138,9 @@ pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogE
 /// Begins a new life because somebody says so, wherever the log lies.
 ///
 /// # Errors
-/// The database's.
+/// [`LogError::Standby`], and the database's.
 pub async fn restored(pool: &PgPool, ids: &dyn Ids) -> Result<NewLife, LogError> {
-    let database = database(&mut *pool.acquire().await?).await?;
+    let database = database(&mut *writable(pool).await?).await?;
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *transaction).await?;
     let life = new_life(&mut transaction, ids.next(), database.as_deref()).await?;

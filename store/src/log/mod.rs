@@ -209,6 +209,9 @@ pub enum LogError {
     /// The log is not the one that this process has been working on.
     #[error("the log was restored or has lost its end since this process started: start it again")]
     OtherLog,
+    /// The database cannot be written: it follows another one, or has not come to the end of a recovery.
+    #[error("the database is a standby, or still recovering: start again once it is promoted")]
+    Standby,
     /// Positions or sequences are missing.
     #[error("the log has a gap after {after}: found {found}")]
     Gap {
