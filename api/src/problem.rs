@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::{
     executor::ExecuteError,
-    log::LogError,
+    log::{DecodeError, LogError},
     outage::{Outage, Reason},
     vault::VaultError,
 };
@@ -159,6 +159,9 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
             error @ (LogError::Database(_) | LogError::OtherLog) => Self::unavailable(&(&error).into()),
+            error @ LogError::Decode { source: DecodeError::Unknown { .. }, .. } => {
+                Self::unavailable(&(&error).into())
+            }
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
         }
     }
@@ -192,6 +195,9 @@ impl Problem {
             }
             Reason::DiskFull => {
                 "the database has no room left; repeat a command later under its Idempotency-Key"
+            }
+            Reason::TooNew => {
+                "this holds an event of a newer program than the one that answers; it is served again after the upgrade"
             }
             Reason::Unreachable | Reason::Other => {
                 "try again; a command may have taken effect, so repeat it under its Idempotency-Key"
