@@ -311,13 +311,13 @@ impl Ground {
     }
 }
 
-/// Says why commands are going to be answered with 503. Queries are answered all the same, and whoever makes the database
-/// writable need not start anything again.
+/// Says why commands are going to be answered with 503. Queries are answered all the same.
 fn tell_of_writes(writes: Writes) {
     match writes {
         Writes::Taken => {}
         Writes::Standby => tracing::error!(
-            "the database in DATABASE_URL is a standby: commands are refused until it is promoted, queries are answered"
+            "the database in DATABASE_URL is a standby: commands are refused, queries are answered; when it \
+             is promoted this process ends and is to be started again"
         ),
         Writes::ReadOnly => tracing::error!(
             "the database in DATABASE_URL is read-only (default_transaction_read_only): commands are refused until it \

@@ -215,9 +215,7 @@ async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
         Some((first, last)) if executed.replayed => {
             let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
             let events = stored.iter().map(|stored| decode(stored).map(|recorded| recorded.event));
-            events
-                .collect::<Result<_, _>>()
-                .map_err(|error| ExecuteError::Unavailable(error.to_string().into()))?
+            events.collect::<Result<_, _>>().map_err(|error| ExecuteError::Unavailable((&error).into()))?
         }
         _ => executed.events.into_iter().map(|(_, event)| event).collect(),
     };

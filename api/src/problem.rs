@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::{
     executor::ExecuteError,
-    log::LogError,
+    log::{DecodeError, LogError},
     outage::{Outage, Reason},
     vault::VaultError,
 };
@@ -158,7 +158,10 @@ impl From<ExecuteError> for Problem {
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
-error @ (LogError::Database(_) | LogError::OtherLog | LogError::Standby) => {
+            error @ (LogError::Database(_) | LogError::OtherLog | LogError::Standby) => {
+                Self::unavailable(&(&error).into())
+            }
+            error @ LogError::Decode { source: DecodeError::Unknown { .. }, .. } => {
                 Self::unavailable(&(&error).into())
             }
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
@@ -198,6 +201,9 @@ impl Problem {
             }
             Reason::DiskFull => {
                 "the database has no room left; repeat a command later under its Idempotency-Key"
+            }
+            Reason::TooNew => {
+                "this holds an event of a newer program than the one that answers; it is served again after the upgrade"
             }
             Reason::Unreachable | Reason::Other => {
                 "try again; a command may have taken effect, so repeat it under its Idempotency-Key"

@@ -48,6 +48,11 @@ impl Entry {
         let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
         Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
     }
+
+    /// Why it is not for this program, when a newer one wrote it.
+    pub(crate) fn too_new(&self) -> Option<&DecodeError> {
+        self.event.as_ref().err().filter(|error| matches!(error, DecodeError::Unknown { .. }))
+    }
 }
 
 /// The shared tail of the log; cheap to clone.

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
@@ -87,20 +87,22 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), LogError>
     if standing(connection).await?.is_another() { Err(LogError::OtherLog) } else { Ok(()) }
 }
 
-/// A connection to a database that is no standby.
-async fn writable(pool: &PgPool) -> Result<PoolConnection<Postgres>, LogError> {
-    let mut connection = pool.acquire().await?;
-    let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await?;
-    if standby { Err(LogError::Standby) } else { Ok(connection) }
+async fn is_standby(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(connection).await
 }
 
 /// Begins a new life when the database is another one than the present life began on. Of several processes that start
-/// at once, one does it.
+/// at once, one does it. On a standby nothing can begin: when it is promoted, [`until_another`] returns.
 ///
 /// # Errors
-/// [`LogError::Standby`], and the database's.
+/// The database's.
 pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogError> {
-    let mut now = standing(&mut *writable(pool).await?).await?;
+    let mut connection = pool.acquire().await?;
+    if is_standby(&mut connection).await? {
+        return Ok(None);
+    }
+    let mut now = standing(&mut connection).await?;
+    drop(connection);
     match &now.database {
         None => tracing::warn!(
             "the database does not say who it is: after a restore or a failover run `daybook restored`"
@@ -140,7 +142,12 @@ pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogE
 /// # Errors
 /// [`LogError::Standby`], and the database's.
 pub async fn restored(pool: &PgPool, ids: &dyn Ids) -> Result<NewLife, LogError> {
-    let database = database(&mut *writable(pool).await?).await?;
+    let mut connection = pool.acquire().await?;
+    if is_standby(&mut connection).await? {
+        return Err(LogError::Standby);
+    }
+    let database = database(&mut connection).await?;
+    drop(connection);
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *transaction).await?;
     let life = new_life(&mut transaction, ids.next(), database.as_deref()).await?;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::log::{AppendError, LogError};
+use crate::log::{AppendError, DecodeError, LogError};
 
 /// What stands in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Reason {
     ReadOnly,
     /// Postgres has no room left.
     DiskFull,
+    /// What is asked for holds an event of a newer program.
+    TooNew,
     /// Anything else; the text says what.
     Other,
 }
@@ -25,6 +27,7 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::ReadOnly => "read_only",
             Self::DiskFull => "disk_full",
+            Self::TooNew => "too_new",
             Self::Other => "other",
         }
     }
@@ -63,6 +66,14 @@ impl fmt::Display for Outage {
     }
 }
 
+impl Outage {
+    /// Something holds an event of a newer program.
+    #[must_use]
+    pub fn too_new(text: &str) -> Self {
+        Self { reason: Reason::TooNew, text: text.into() }
+    }
+}
+
 impl From<&str> for Outage {
     fn from(text: &str) -> Self {
         Self { reason: Reason::Other, text: text.into() }
@@ -85,7 +96,21 @@ impl From<&LogError> for Outage {
     fn from(error: &LogError) -> Self {
         let reason = match error {
             LogError::Database(error) => Reason::of(error),
-            LogError::Decode { .. } | LogError::OtherLog | LogError::Gap { .. } => Reason::Other,
+            LogError::Decode { source: DecodeError::Unknown { .. }, .. } => Reason::TooNew,
+            LogError::Decode { source: DecodeError::Malformed { .. }, .. }
+            | LogError::OtherLog
+            | LogError::Standby
+            | LogError::Gap { .. } => Reason::Other,
+        };
+        Self { reason, text: error.to_string().into() }
+    }
+}
+
+impl From<&DecodeError> for Outage {
+    fn from(error: &DecodeError) -> Self {
+        let reason = match error {
+            DecodeError::Unknown { .. } => Reason::TooNew,
+            DecodeError::Malformed { .. } => Reason::Other,
         };
         Self { reason, text: error.to_string().into() }
     }

@@ -203,7 +203,8 @@ impl Core {
 }
 
 fn too_new() -> ExecuteError {
-    ExecuteError::Unavailable("the aggregate holds an event that this program cannot read: upgrade it".into())
+    let text = "the aggregate holds an event that this program cannot read: upgrade it";
+    ExecuteError::Unavailable(Outage::too_new(text))
 }
 
 /// Reads a page of what others appended after `folded`, towards the head, which is kept locked if asked to.

@@ -14,3 +14,6 @@ pub use parked::{ParkedStream, release};
 pub use projection::{ApplyError, Follower, Projection};
 pub use reactor::{Reached, React, ReactError, Reactor};
 pub use waiting::WaitingEvent;
+
+/// How long a follower that has met an event of a newer program leaves its lease to others.
+const TOO_NEW_PAUSE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{Acquire, PgConnection, PgPool};
 use tokio::sync::watch;
 
-use super::{Checkpoint, CheckpointError, Lease, parked};
+use super::{Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked};
 use crate::{
     feed::{Entry, Feed},
     log::{DecodeError, Log, LogError, Position, Recorded},
@@ -129,7 +129,7 @@ impl Follower {
             Err(FollowError::TooNew(error)) => {
                 tracing::error!(follower = name, %error, "an event is newer than this program: upgrade it");
                 self.lease.give_up().await;
-                Duration::from_secs(10)
+                TOO_NEW_PAUSE
             }
             Err(FollowError::Checkpoint(CheckpointError::Fenced)) => {
                 self.lease.lost();
@@ -154,8 +154,9 @@ impl Follower {
             if !self.lease.hold().await {
                 return Ok(());
             }
+            let entries = self.understood(&entries).await?;
             if let Some(end) = entries.last().map(|entry| entry.position) {
-                self.take(position, end, &entries).await?;
+                self.take(position, end, entries).await?;
                 position = end;
             }
         }
@@ -188,6 +189,20 @@ impl Follower {
         Checkpoint::empty().save(&mut transaction, name, fence, checkpoint.position).await?;
         transaction.commit().await?;
         Ok(0)
+    }
+
+    /// What comes before the first event of a newer program; a stream that is set aside anyway may hold any.
+    async fn understood<'e>(&self, entries: &'e [Arc<Entry>]) -> Result<&'e [Arc<Entry>], FollowError> {
+        if !entries.iter().any(|entry| entry.too_new().is_some()) {
+            return Ok(entries);
+        }
+        let parked = parked::keys(&mut *self.pool.acquire().await?, self.projection.name()).await?;
+        let newer = |entry: &Arc<Entry>| entry.too_new().filter(|_| !parked.contains(&entry.key)).cloned();
+        match entries.iter().enumerate().find_map(|(nth, entry)| Some((nth, newer(entry)?))) {
+            None => Ok(entries),
+            Some((0, error)) => Err(FollowError::TooNew(error)),
+            Some((nth, _)) => Ok(&entries[..nth]),
+        }
     }
 
     /// Applies consecutive entries and moves the checkpoint, all or nothing.

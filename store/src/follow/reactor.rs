@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::{
-    Checkpoint, CheckpointError, Lease, parked,
+    Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked,
     waiting::Waiting,
     window::{Ended, Window, attempt, read_and_react, while_working},
 };
@@ -101,17 +101,19 @@ impl Reactor {
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             let name = self.react.name();
+            let mut pause = Duration::from_millis(500);
             match ended {
                 Ok(()) => {}
                 Err(Stop::Checkpoint(CheckpointError::Fenced)) => self.lease.lost(),
                 Err(Stop::TooNew(error)) => {
                     tracing::error!(follower = name, %error, "an event is newer than this program: upgrade it");
                     self.lease.give_up().await;
+                    pause = TOO_NEW_PAUSE;
                 }
                 Err(error) => tracing::warn!(follower = name, %error, "a follower starts again"),
             }
             tokio::select! {
-                () = self.clock.sleep(Duration::from_millis(500)) => {}
+                () = self.clock.sleep(pause) => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
@@ -131,13 +133,14 @@ impl Reactor {
             waiting: Waiting::load(self.pool.clone(), self.react.name())
                 .await
                 .map_err(CheckpointError::from)?,
+            too_new: None,
         };
         self.progress.send_replace(Reached { position: saved, working: 0 });
         let mut saved_us = self.clock.elapsed_us();
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
         loop {
-            if reading.is_none() && window.open.len() < WINDOW {
+            if reading.is_none() && window.open.len() < WINDOW && window.too_new.is_none() {
                 let (feed, after) = (self.feed.clone(), window.read);
                 reading = Some(async move { feed.after(after, WINDOW, SAVE_EVERY).await }.boxed());
             }
@@ -174,6 +177,9 @@ impl Reactor {
                 return Ok(());
             }
             saved = done;
+            if let Some(error) = window.too_new.take_if(|_| window.open.is_empty()) {
+                return Err(Stop::TooNew(error));
+            }
         }
     }
 
@@ -214,11 +220,14 @@ impl Reactor {
 
     async fn take(&self, window: &mut Window, entries: Vec<Arc<Entry>>) -> Result<(), Stop> {
         for entry in entries {
+            if let Some(error) = entry.too_new() {
+                window.too_new = Some(error.clone());
+                return Ok(());
+            }
             window.read = entry.position;
             let lane = match &entry.event {
                 Ok(recorded) => self.react.lane(recorded),
-                Err(error @ DecodeError::Unknown { .. }) => return Err(Stop::TooNew(error.clone())),
-                Err(error @ DecodeError::Malformed { .. }) => {
+                Err(error) => {
                     let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
                     parked::park(&mut connection, self.react.name(), &entry, &error.to_string())
                         .await

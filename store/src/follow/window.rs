@@ -10,7 +10,7 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use super::{React, ReactError, waiting::Waiting};
 use crate::{
     feed::Entry,
-    log::{Log, Position, decode},
+    log::{DecodeError, Log, Position, decode},
 };
 
 /// Work on its way.
@@ -24,6 +24,8 @@ pub(super) struct Window {
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
+    /// What follows is of a newer program: the rest is done, and no more is read.
+    pub(super) too_new: Option<DecodeError>,
 }
 
 pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;

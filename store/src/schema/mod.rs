@@ -211,7 +211,8 @@ pub async fn connect(
         .after_connect(move |connection, _| {
             let begun = Arc::clone(&begun);
             Box::pin(async move {
-                if server::began_read_only(connection).await? {
+                // What is too old is told below, and asked nothing.
+                if server::check(connection).is_ok() && server::began_read_only(connection).await? {
                     begun.store(true, Ordering::Relaxed);
                 }
                 Ok(())
