@@ -30,7 +30,7 @@ async fn tell(vault: &Vault, rotated: Option<&Rotated>, json: bool) -> Result<u8
         return Ok(status);
     }
     if let Some(rotated) = rotated {
-        out::line(format_args!("{} keys were wrapped again.", rotated.wrapped))?;
+        out::line(format_args!("Keys wrapped again: {}.", rotated.wrapped))?;
         for unopened in &rotated.unopened {
             out::line(unopened)?;
         }
@@ -40,9 +40,6 @@ async fn tell(vault: &Vault, rotated: Option<&Rotated>, json: bool) -> Result<u8
         }
     }
     let (total, left) = (wrappings.total, wrappings.left);
-    match left {
-        0 => out::line(format_args!("All {total} keys are wrapped by master key {id}."))?,
-        left => out::line(format_args!("{left} of {total} keys are not wrapped by master key {id}."))?,
-    }
+    out::line(format_args!("Keys that are not wrapped by master key {id}: {left} of {total}."))?;
     Ok(status)
 }
