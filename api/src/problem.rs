@@ -154,7 +154,7 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Database(error) => Self::unavailable(&error),
-            error @ LogError::OtherLog => Self::unavailable(&error),
+            error @ (LogError::OtherLog | LogError::Archive(_)) => Self::unavailable(&error),
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),
         }
     }

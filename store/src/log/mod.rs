@@ -14,6 +14,8 @@ use domain::{AggregateType, AnyEvent, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::archive::ArchiveError;
+
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
@@ -206,6 +208,9 @@ pub enum LogError {
         /// Why not.
         source: DecodeError,
     },
+    /// The event was put away, and its file does not give it.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The log is not the one that this process has been working on.
     #[error("the log was restored or has lost its end since this process started: start it again")]
     OtherLog,

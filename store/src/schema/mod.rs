@@ -37,6 +37,8 @@ pub fn log_tables() -> Tables {
         grants: &[
             ("SELECT, INSERT", "events"),
             ("SELECT, INSERT", "log_links"),
+            ("SELECT", "archive_files"),
+            ("SELECT", "archived_events"),
             ("SELECT, INSERT, DELETE", "commands"),
             ("SELECT, UPDATE (position, link)", "log_head"),
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
