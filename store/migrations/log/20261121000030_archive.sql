@@ -12,7 +12,7 @@ CREATE TABLE archive_files (
 CREATE TABLE archived_events (
     position       bigint  NOT NULL CONSTRAINT archived_events_position PRIMARY KEY,
     sequence       bigint  NOT NULL,
-    file           integer NOT NULL REFERENCES archive_files,
+    file           integer NOT NULL,
     -- Where in the file the block begins that holds it, in bytes.
     place          integer NOT NULL,
     digest         bytea   NOT NULL,

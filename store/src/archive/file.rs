@@ -170,7 +170,8 @@ pub(super) fn read_block(path: &Path, place: i32) -> Result<Block, ArchiveError>
 impl Block {
     /// The event at a position.
     pub(super) fn event(&self, position: Position) -> Result<StoredEvent, ArchiveError> {
-        let damaged = |reason: String| ArchiveError::Damaged { path: self.path.clone(), reason: reason.into() };
+        let damaged =
+            |reason: String| ArchiveError::Damaged { path: self.path.clone(), reason: reason.into() };
         let line = self.lines.binary_search_by_key(&position, |(position, _)| *position).ok();
         let (_, range) = line
             .and_then(|line| self.lines.get(line))

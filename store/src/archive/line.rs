@@ -36,7 +36,11 @@ struct Line<'a> {
 }
 
 /// Writes an event and its digest behind what `out` holds, with a line's end.
-pub(super) fn write(out: &mut Vec<u8>, event: &StoredEvent, digest: &Digest) -> Result<(), serde_json::Error> {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    event: &StoredEvent,
+    digest: &Digest,
+) -> Result<(), serde_json::Error> {
     let line = Line {
         position: event.position,
         aggregate_type: (&*event.aggregate_type).into(),

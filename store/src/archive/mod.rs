@@ -17,12 +17,15 @@ use sqlx::{PgConnection, Row as _};
 use self::file::Block;
 use crate::log::{Position, StoredEvent};
 
+pub use choose::Kept;
 pub use file::name;
 pub(crate) use file::sha256_of;
-pub use run::{Archived, ArchivedFile, Archiving, ArchivingError, Kept, Step};
+pub use run::{Archived, ArchivedFile, Archiving, ArchivingError, Step, Told};
 
 /// The setting that names the directory.
 pub const SETTING: &str = "DAYBOOK_ARCHIVE_DIR";
+/// Events that a file is meant to hold: they are in memory while it is written.
+pub const EVENTS_PER_FILE: usize = 100_000;
 /// Blocks kept in memory, of some 64 KiB each: followers and loads read several files at once.
 const BLOCKS: usize = 64;
 
@@ -51,8 +54,20 @@ pub enum ArchiveError {
         reason: Box<str>,
     },
     /// A row names a file that has none.
-    #[error("position {position} was put into file {file}, and there is no such row in archive_files: run `daybook verify`")]
+    #[error(
+        "position {position} was put into file {file}, and there is no such row in archive_files: run `daybook verify`"
+    )]
     NoFile {
+        /// Which event.
+        position: Position,
+        /// The file's number.
+        file: i32,
+    },
+    /// A row names another place than the event's.
+    #[error(
+        "position {position} of file {file} is another event than archived_events tells: run `daybook verify`"
+    )]
+    Elsewhere {
         /// Which event.
         position: Position,
         /// The file's number.

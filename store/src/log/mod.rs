@@ -6,6 +6,7 @@ mod digest;
 mod postgres;
 mod row;
 mod snapshot;
+mod through;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -19,7 +20,7 @@ use crate::archive::ArchiveError;
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
-pub(crate) use row::micros_at;
+pub(crate) use row::{COLUMNS, fixed, micros_at, moment as moment_us, stored};
 pub use snapshot::{FOLD, Snapshot};
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
