@@ -11,6 +11,7 @@ use std::{
 use sqlx::PgPool;
 use stack::{Options, Stack, StackError};
 use store::{
+    archive::Archive,
     broker::{BrokerError, NatsBroker, NatsOptions},
     engine::{Engine, Parts, StartError},
     executor::Limits,
@@ -78,6 +79,9 @@ pub enum GroundError {
         /// What differs.
         steps: String,
     },
+    /// Only the owner may do it.
+    #[error("DAYBOOK_OWNER_DATABASE_URL is not set: only the owner of the tables may archive")]
+    NoOwner,
     /// Something must be set.
     #[error(
         "{0} is not set: DATABASE_URL, NATS_URL and DAYBOOK_MASTER_KEY are needed together (`daybook settings` lists all)"
@@ -195,6 +199,8 @@ impl Ground {
             None => local_master_key(data)?,
         };
         migrate(&owner_url, &settings).await?;
+        let archive = settings.archive.clone().or_else(|| Some(data.join("archive")));
+        let settings = Settings { owner_database_url: Some(owner_url), archive, ..settings };
         Ok(Self { stack, app_url, nats_url, master, settings })
     }
 
@@ -225,6 +231,7 @@ impl Ground {
         let parts = Parts {
             pool,
             keys,
+            archive: self.archive(),
             broker: Arc::new(NatsBroker::connect(&options).await?),
             clock: Arc::new(Machine),
             master: self.master.clone(),
@@ -240,9 +247,11 @@ impl Ground {
     pub async fn log_pool(&self) -> Result<PgPool, GroundError> {
         let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
         match schema::fitness(&pool).await? {
-            Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
-            Fitness::Fit | Fitness::MayChangeEvents => Ok(pool),
+            Fitness::NotMigrated => return Err(GroundError::NotMigrated(self.settings.schema.clone())),
+            Fitness::Fit | Fitness::MayChangeEvents => {}
         }
+        self.up_to_date(&pool, &schema::log_tables()).await?;
+        Ok(pool)
     }
 
     /// The log alone, to be read.
@@ -250,7 +259,25 @@ impl Ground {
     /// # Errors
     /// When it cannot be reached or is not there.
     pub async fn log(&self) -> Result<PostgresLog, GroundError> {
-        Ok(PostgresLog::new(self.log_pool().await?))
+        Ok(PostgresLog::with_archive(self.log_pool().await?, self.archive()))
+    }
+
+    /// The files of what was put away, if it is known where they are.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        self.settings.archive.as_ref().map(Archive::at).unwrap_or_default()
+    }
+
+    /// The database of the log as its owner, who may change it.
+    ///
+    /// # Errors
+    /// When nobody is named, or the database cannot be reached or is not up to date.
+    pub async fn owner_pool(&self) -> Result<PgPool, GroundError> {
+        let owner = self.settings.owner_database_url.as_ref();
+        let url = owner.ok_or(GroundError::NoOwner)?;
+        let pool = schema::connect(url, &self.settings.schema, "", 2).await?;
+        self.up_to_date(&pool, &schema::log_tables()).await?;
+        Ok(pool)
     }
 
     /// Where read models are written.

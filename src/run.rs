@@ -1,5 +1,6 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
+mod archive;
 mod followers;
 mod import;
 mod migrate;
@@ -13,7 +14,7 @@ use std::{
 };
 
 use clap::CommandFactory as _;
-use store::verify::Wanted;
+use store::{archive::ArchivingError, verify::Wanted};
 
 use self::followers::FollowersError;
 use crate::{
@@ -82,6 +83,14 @@ pub enum Failure {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
+    /// Not everything was put away that may go.
+    #[error(transparent)]
+    Archiving(#[from] ArchivingError),
+    /// Nobody said where the archive is.
+    #[error(
+        "say where the archive's files go: with --into DIR, or in DAYBOOK_ARCHIVE_DIR for every process that reads the log"
+    )]
+    NoArchive,
     /// A result cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -90,7 +99,9 @@ pub enum Failure {
 impl Failure {
     fn status(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Ground(GroundError::Unset(_)) => WRONG_INPUT,
+            Self::Settings(_)
+            | Self::NoArchive
+            | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
             | Self::Scenario(_)
@@ -104,6 +115,7 @@ impl Failure {
             | Self::OtherLog
             | Self::Log(_)
             | Self::Followers(_)
+            | Self::Archiving(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -155,9 +167,14 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return followers::run(&ground, command, cli.json).await;
         }
-        Command::Verify { anchor, after_anchor } => {
+        Command::Verify { anchor, after_anchor, archive_digests_only } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
-            return verify::run(&ground, Wanted { anchor, after_anchor }, cli.json).await;
+            let wanted = Wanted { anchor, after_anchor };
+            return verify::run(&ground, wanted, archive_digests_only, cli.json).await;
+        }
+        Command::Archive { older_than, into, dry_run } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return archive::run(&ground, older_than, into, dry_run, cli.json).await;
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {

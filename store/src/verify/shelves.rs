@@ -83,7 +83,7 @@ impl Shelves {
             };
             let hashed = tokio::task::spawn_blocking(move || sha256_of(&path)).await;
             let reason = match hashed.map_err(|error| failed(error.into()))? {
-                Ok(sha256) if *sha256 == *row.sha256 => continue,
+                Ok(sha256) if sha256[..] == *row.sha256 => continue,
                 Ok(_) => "its content is not what was written".to_owned(),
                 Err(error) => {
                     row.there = false;
