@@ -182,6 +182,7 @@ impl Archiving {
         }
         if !archived.files.is_empty() {
             tell(told, Step::Tidying)?;
+            connection.execute(SNAPSHOTS_OF_NOTHING).await?;
             connection.execute("VACUUM (ANALYZE) events").await?;
             connection.execute("VACUUM (ANALYZE) archived_events").await?;
         }
@@ -245,6 +246,12 @@ async fn put(
     tell(told, Step::Committed(written.name))?;
     Ok(file)
 }
+
+/// A snapshot counts only beside the row that it was taken after.
+const SNAPSHOTS_OF_NOTHING: &str = "
+DELETE FROM snapshots WHERE NOT EXISTS (
+    SELECT FROM events WHERE (events.aggregate_type, events.aggregate_id, events.sequence)
+                           = (snapshots.aggregate_type, snapshots.aggregate_id, snapshots.sequence))";
 
 /// Rows leave the table in the statement that notes where they went: each is in exactly one of the two places.
 const MOVE: &str = "

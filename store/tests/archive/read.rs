@@ -132,7 +132,7 @@ async fn who_has_no_directory_or_not_all_files_is_told_so() {
     let without = [
         told(blind.read(0, 10).await.unwrap_err()),
         told(blind.load(&cart("gone"), 0).await.unwrap_err()),
-        told(blind.history(&cart("gone"), &mut |_| {}).await.unwrap_err()),
+        told(blind.history(&cart("gone"), true, &mut |_| {}).await.unwrap_err()),
         told(store::verify::verify(&shop.engine.pool, Default::default(), &|_, _| {}).await.unwrap_err()),
     ];
     for error in without {

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use store::{
     archive::{Archive, Archived, Archiving, ArchivingError, Step},
     engine::Engine,
-    log::{Log, Position, PostgresLog, StoredEvent, StreamId},
+    log::{Log, Past, Position, PostgresLog, StoredEvent, StreamId},
     ports::{Clock as _, Machine},
     testing::{Ground, request},
     verify::{Files, Verified, Wanted, verify_with},
@@ -225,7 +225,11 @@ pub async fn reading(log: &dyn Log) -> Reading {
     names.dedup();
     for stream in names {
         let mut folded = Vec::new();
-        log.history(&stream, &mut |event| folded.push(event)).await.unwrap();
+        let take = &mut |past: Past<'_>| match past {
+            Past::Event(event) => folded.push(event),
+            Past::State(sequence, _) => panic!("a snapshot of {stream} at {sequence} was not asked for"),
+        };
+        log.history(&stream, false, take).await.unwrap();
         let (whole, tail) = (log.load(&stream, 0).await.unwrap(), log.load(&stream, 2).await.unwrap());
         streams.push((stream.to_string(), whole, tail, folded));
     }
