@@ -1,6 +1,6 @@
 //! The command line: subcommands and flags. What a flag leaves open, the environment and then the file decide.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use store::verify::Anchor;
@@ -66,6 +66,21 @@ pub enum Command {
         /// Take everything up to the anchor as read.
         #[arg(long, requires = "anchor")]
         after_anchor: bool,
+        /// Do not read the archive's files: check their events' digests, which the database has, and not their content.
+        #[arg(long)]
+        archive_digests_only: bool,
+    },
+    /// Move whole closed streams into files, as the owner of the tables; everything reads on from there.
+    Archive {
+        /// Only streams whose newest event is older, as 365d, 52w or 12h.
+        #[arg(long, value_name = "AGE", value_parser = age)]
+        older_than: Duration,
+        /// Where the files go; default: DAYBOOK_ARCHIVE_DIR.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// Change nothing; say what would be moved.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say that the database was put back from a copy that it cannot tell from what was there: the log begins a new life.
     ///
@@ -181,6 +196,23 @@ pub struct ScenarioArgs {
     /// Say what no scenario sees, in any case, and of whatever PATH holds: `--tag` does not count.
     #[arg(long)]
     pub coverage: bool,
+}
+
+/// A number and a unit.
+fn age(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let hours = match unit {
+        "h" => Some(1),
+        "d" => Some(24),
+        "w" => Some(24 * 7),
+        _ => None,
+    };
+    // A longer time than any log has been written for would not fit the clock.
+    let seconds =
+        number.parse::<u32>().ok().zip(hours).map(|(number, hours)| u64::from(number) * hours * 3_600);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "an age is a number of hours, days or weeks, as 365d".to_owned())
 }
 
 /// A tag, or `not:` and a tag.

@@ -1,5 +1,6 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
+mod archive;
 mod followers;
 mod import;
 mod keys;
@@ -15,7 +16,7 @@ use std::{
 };
 
 use clap::CommandFactory as _;
-use store::verify::Wanted;
+use store::{archive::ArchivingError, verify::Wanted};
 
 use self::followers::FollowersError;
 use crate::{
@@ -87,6 +88,14 @@ pub enum Failure {
     /// The keys cannot be reached.
     #[error(transparent)]
     Vault(#[from] store::vault::VaultError),
+    /// Not everything was put away that may go.
+    #[error(transparent)]
+    Archiving(#[from] ArchivingError),
+    /// Nobody said where the archive is.
+    #[error(
+        "say where the archive's files go: with --into DIR, or in DAYBOOK_ARCHIVE_DIR for every process that reads the log"
+    )]
+    NoArchive,
     /// A result cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -95,7 +104,9 @@ pub enum Failure {
 impl Failure {
     fn status(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Ground(GroundError::Unset(_)) => WRONG_INPUT,
+            Self::Settings(_)
+            | Self::NoArchive
+            | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
             | Self::Scenario(_)
@@ -110,6 +121,7 @@ impl Failure {
             | Self::Log(_)
             | Self::Vault(_)
             | Self::Followers(_)
+            | Self::Archiving(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -166,9 +178,14 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return keys::rotate(&ground, check, cli.json).await;
         }
-        Command::Verify { anchor, after_anchor } => {
+        Command::Verify { anchor, after_anchor, archive_digests_only } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
-            return verify::run(&ground, Wanted { anchor, after_anchor }, cli.json).await;
+            let wanted = Wanted { anchor, after_anchor };
+            return verify::run(&ground, wanted, archive_digests_only, cli.json).await;
+        }
+        Command::Archive { older_than, into, dry_run } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return archive::run(&ground, older_than, into, dry_run, cli.json).await;
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {

@@ -21,6 +21,10 @@ pub const NAMES: &[(&str, &str)] = &[
         "DAYBOOK_READ_DATABASE_URL",
         "where queries read, perhaps a standby; default: where read models are written",
     ),
+    (
+        "DAYBOOK_ARCHIVE_DIR",
+        "the directory of archived events, for every process that reads the log; default with local servers: archive/ in the data directory",
+    ),
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
     ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
@@ -52,6 +56,8 @@ pub struct Settings {
     pub projection_database_url: Option<String>,
     /// Where queries read, if elsewhere.
     pub read_database_url: Option<String>,
+    /// Where archived events lie.
+    pub archive: Option<PathBuf>,
     /// NATS.
     pub nats_url: Option<String>,
     /// The first token of every subject.
@@ -136,6 +142,7 @@ impl Settings {
             schema: get("DAYBOOK_SCHEMA").unwrap_or_else(|| "daybook".to_owned()),
             projection_database_url: get("DAYBOOK_PROJECTION_DATABASE_URL"),
             read_database_url: get("DAYBOOK_READ_DATABASE_URL"),
+            archive: get("DAYBOOK_ARCHIVE_DIR").map(PathBuf::from),
             nats_url: get("NATS_URL"),
             nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
             master_key: master_key("DAYBOOK_MASTER_KEY")?,

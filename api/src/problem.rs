@@ -158,10 +158,11 @@ impl From<ExecuteError> for Problem {
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
-            error @ (LogError::Database(_) | LogError::OtherLog | LogError::Standby) => {
-                Self::unavailable(&(&error).into())
-            }
-            error @ LogError::Decode { source: DecodeError::Unknown { .. }, .. } => {
+            error @ (LogError::Database(_)
+            | LogError::OtherLog
+            | LogError::Standby
+            | LogError::Archive(_)
+            | LogError::Decode { source: DecodeError::Unknown { .. }, .. }) => {
                 Self::unavailable(&(&error).into())
             }
             error @ (LogError::Decode { .. } | LogError::Gap { .. }) => Self::internal(&error),

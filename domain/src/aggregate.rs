@@ -28,6 +28,11 @@ pub trait Aggregate:
     /// The state after `event`. An event that does not fit the state leaves it as it was.
     #[must_use]
     fn evolve(self, event: Self::Event) -> Self;
+
+    /// Whether nothing more is expected of it: its stream may be put away. When in doubt, it is open. A command may come
+    /// all the same, and is decided as ever.
+    #[must_use]
+    fn is_closed(&self) -> bool;
 }
 
 /// A past fact, stored under a literal name and version.

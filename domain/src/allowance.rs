@@ -126,6 +126,11 @@ impl Aggregate for Allowance {
         }
         self
     }
+
+    /// Never: there is always another use of it.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 impl Allowance {

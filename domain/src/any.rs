@@ -195,6 +195,12 @@ macro_rules! aggregates {
                     (state, _) => state,
                 }
             }
+
+            /// Whether nothing more is expected of it.
+            #[must_use]
+            pub fn is_closed(&self) -> bool {
+                match self { $(Self::$name(state) => state.is_closed()),+ }
+            }
         }
 
         $(
@@ -240,6 +246,17 @@ aggregates! {
 }
 
 impl AggregateType {
+    /// Whether an aggregate of this type is ever closed.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        match self {
+            Self::Cart | Self::Checkout | Self::Fulfilment | Self::Order | Self::Payment => true,
+            Self::Allowance | Self::InventoryItem | Self::InvoiceBook | Self::Product | Self::Subject => {
+                false
+            }
+        }
+    }
+
     /// Checks the id of an aggregate of this type.
     ///
     /// # Errors

@@ -113,6 +113,11 @@ impl Aggregate for InvoiceBook {
         }
         self
     }
+
+    /// Never: there is always another use of it.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 impl InvoiceBook {

@@ -209,6 +209,11 @@ impl Aggregate for Product {
             (state, Event::Listed(_) | Event::PriceChanged { .. }) => state,
         }
     }
+
+    /// Never: there is always another use of it.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 impl Product {

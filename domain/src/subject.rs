@@ -81,4 +81,9 @@ impl Aggregate for Subject {
             Event::Forgotten { .. } => Self::Forgotten,
         }
     }
+
+    /// Never: there is always another use of it.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }

@@ -53,7 +53,7 @@ struct Aside {
 /// Lists, or sees to a stream that was set aside.
 pub async fn run(ground: &Ground, command: FollowersCommand, json: bool) -> Result<u8, Failure> {
     let here = ground.log_pool().await?;
-    let log = PostgresLog::new(here.clone());
+    let log = PostgresLog::with_archive(here.clone(), ground.archive());
     let read = ground.projection_pool().await?;
     match command {
         FollowersCommand::List => list(&log, &here, &read, json).await,

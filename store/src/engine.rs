@@ -7,6 +7,7 @@ use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
+    archive::Archive,
     broker::Broker,
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
@@ -28,6 +29,8 @@ pub struct Parts {
     pub pool: PgPool,
     /// The keys' schema.
     pub keys: PgPool,
+    /// The files of what was put away.
+    pub archive: Archive,
     /// The broker.
     pub broker: Arc<dyn Broker>,
     /// What everything secret derives from.
@@ -86,7 +89,7 @@ impl Engine {
         let clock = parts.clock;
         let ids: Arc<dyn Ids> = Arc::new(Machine);
         lives::begin(&parts.pool, &*ids).await?;
-        let log: Arc<dyn Log> = Arc::new(PostgresLog::new(parts.pool.clone()));
+        let log: Arc<dyn Log> = Arc::new(PostgresLog::with_archive(parts.pool.clone(), parts.archive));
         let (executor, run) =
             executor::run(Arc::clone(&log), Arc::clone(&clock), Arc::clone(&ids), parts.limits).await?;
         let feed = Feed::new(Arc::clone(&log), Arc::clone(&clock)).await?;

@@ -1,5 +1,6 @@
 //! The event log on Postgres, the executor that writes it, and everything that follows it.
 
+pub mod archive;
 pub mod bridge;
 pub mod broker;
 pub mod engine;

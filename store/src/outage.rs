@@ -100,6 +100,7 @@ impl From<&LogError> for Outage {
             LogError::Decode { source: DecodeError::Malformed { .. }, .. }
             | LogError::OtherLog
             | LogError::Standby
+            | LogError::Archive(_)
             | LogError::Gap { .. } => Reason::Other,
         };
         Self { reason, text: error.to_string().into() }

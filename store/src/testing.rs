@@ -10,6 +10,7 @@ use stack::Stack;
 use uuid::Uuid;
 
 use crate::{
+    archive::Archive,
     broker::{NatsBroker, NatsOptions},
     engine::{Engine, Parts},
     executor::{Cause, Limits, Origin, Request},
@@ -89,9 +90,19 @@ impl Ground {
 
     /// The same with a clock of the test's own.
     pub async fn engine_at(&self, clock: Arc<dyn Clock>) -> Engine {
+        self.engine_of(clock, Archive::default()).await
+    }
+
+    /// The same with the files of what was put away.
+    pub async fn engine_with(&self, archive: Archive) -> Engine {
+        self.engine_of(Arc::new(Machine), archive).await
+    }
+
+    async fn engine_of(&self, clock: Arc<dyn Clock>, archive: Archive) -> Engine {
         let parts = Parts {
             pool: self.pool("").await,
             keys: self.pool("_keys").await,
+            archive,
             broker: self.broker().await,
             master: master_key().into(),
             limits: Limits::default(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use domain::{inventory_item::Command, value::Quantity};
 use futures::future::join_all;
 use store::{
+    archive::Archive,
     engine::{Engine, Parts, StartError},
     executor::{ExecuteError, Limits, Request},
     ports::Machine,
@@ -30,6 +31,7 @@ async fn start(ground: &Ground, master: MasterKeys) -> Result<Engine, StartError
     let parts = Parts {
         pool: ground.pool("").await,
         keys: ground.pool("_keys").await,
+        archive: Archive::default(),
         broker: ground.broker().await,
         master,
         limits: Limits::default(),

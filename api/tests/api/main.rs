@@ -1,5 +1,6 @@
 //! The edge, in process, on real servers.
 
+mod archived;
 mod carts;
 mod checkout;
 mod commands;

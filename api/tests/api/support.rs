@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
     Settings, Shop,
@@ -17,6 +17,7 @@ use projections::ReadModels;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 use store::{
+    archive::{Archive, Archiving},
     engine::Engine,
     testing::{Ground, eventually},
 };
@@ -154,6 +155,18 @@ impl Reply {
     }
 }
 
+impl Drop for Api {
+    fn drop(&mut self) {
+        // Most tests put nothing away.
+        let _ = std::fs::remove_dir_all(directory(&self.ground));
+    }
+}
+
+/// Where a shop's archive is.
+fn directory(ground: &Ground) -> PathBuf {
+    std::env::temp_dir().join(format!("daybook-archive-{}", ground.prefix))
+}
+
 impl Api {
     pub async fn start() -> Self {
         Self::start_with(Settings::default()).await
@@ -167,7 +180,7 @@ impl Api {
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
-        let mut engine = ground.engine().await;
+        let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
@@ -283,6 +296,25 @@ impl Api {
             (body["on_hand"] == on_hand && body["reserved"] == reserved).then_some(())
         })
         .await;
+    }
+
+    /// Puts away whatever may go, however new, and says how many events went.
+    pub async fn archive(&self) -> u64 {
+        let archiving = Archiving {
+            pool: self.ground.owner_pool("").await,
+            followers: vec![self.ground.owner_pool("_read").await],
+            directory: directory(&self.ground),
+            before_us: self.engine.clock.now_us() + 1,
+            dry_run: false,
+            events_per_file: 10,
+        };
+        archiving.run(&|_| ControlFlow::Continue(())).await.unwrap().events
+    }
+
+    /// Which events are rows no more.
+    pub async fn archived(&self) -> Vec<i64> {
+        let sql = "SELECT position FROM archived_events ORDER BY position";
+        sqlx::query_scalar(sql).fetch_all(&self.engine.pool).await.unwrap()
     }
 
     /// The log's events, in order.

@@ -280,6 +280,10 @@ impl Aggregate for Cart {
     fn evolve(self, event: Event) -> Self {
         self.evolve_event(event)
     }
+
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::CheckedOut { .. } | Self::Expired { .. } | Self::Merged { .. })
+    }
 }
 
 impl Cart {

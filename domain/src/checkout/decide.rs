@@ -101,6 +101,19 @@ impl Aggregate for Checkout {
             ) => state,
         }
     }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Idle
+            | Self::Reserving { .. }
+            | Self::AwaitingPayment { .. }
+            | Self::Allocating { .. }
+            | Self::InReview { .. } => false,
+            Self::Done { .. } => true,
+            // Whether a payment that could not be undone was undone at last, it does not hear.
+            Self::Closed { failures, .. } => *failures == 0,
+        }
+    }
 }
 
 impl Notes {

@@ -35,6 +35,13 @@ impl Aggregate for Fulfilment {
     fn evolve(self, event: Event) -> Self {
         self.evolve_event(event)
     }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Idle | Self::Prepaid { .. } => false,
+            Self::Running(books) => books.is_settled(),
+        }
+    }
 }
 
 /// Before the order is confirmed only money that moves is noted.

@@ -26,6 +26,14 @@ impl Books {
         self.held().saturating_sub(may_keep).max(0)
     }
 
+    /// Whether nothing more will be earned, and nothing is awaited, due, owed or held.
+    pub(super) fn is_settled(&self) -> bool {
+        let awaited =
+            self.pending.is_some() || self.retry_at.is_some() || self.given_up || self.edit.is_some();
+        // When it would be done makes no difference to whether it would.
+        self.complete && !awaited && self.settle(Time::from_millis(0)).is_empty()
+    }
+
     /// The next thing to do, one at a time: each waits for the answer to the one before.
     pub(super) fn settle(&self, at: Time) -> Vec<Event> {
         if self.pending.is_some() || self.retry_at.is_some() || self.given_up {

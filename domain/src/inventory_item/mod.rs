@@ -172,4 +172,9 @@ impl Aggregate for InventoryItem {
     fn evolve(self, event: Event) -> Self {
         self.evolve_event(event)
     }
+
+    /// Never: there is always another use of it.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }

@@ -129,12 +129,16 @@ impl Book {
         self.invoice
     }
 
-    /// Whether everything that was not cancelled has arrived, and no return is under way.
+    /// Whether everything that was not cancelled has arrived, no edit is under way, and every return is settled: nothing
+    /// is left to be done, unless the buyer sends something back.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let progress = self.progress();
         let done = progress.left() == 0 && progress.delivered >= progress.shipped;
-        done && !self.returns.values().any(Return::is_open)
+        // Of an order that is not paid through Daybook no refund is heard of.
+        let paid_here = self.placement.payment.is_some();
+        done && self.edit.is_none()
+            && self.returns.values().all(|asked| asked.is_settled() || !paid_here && !asked.is_open())
     }
 
     pub(super) const fn money(&self, amount: i64) -> Money {

@@ -126,6 +126,14 @@ impl Aggregate for Order {
     fn evolve(self, event: Event) -> Self {
         self.evolve_event(event)
     }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Unplaced | Self::Placed { .. } | Self::Held { .. } => false,
+            Self::Confirmed { book } => book.is_closed(),
+            Self::Withdrawn { .. } | Self::Cancelled { .. } | Self::CreditNote { .. } => true,
+        }
+    }
 }
 
 impl Order {
@@ -236,16 +244,6 @@ impl Order {
             Self::Confirmed { book } => Some(book.progress().status()),
             Self::Withdrawn { .. } | Self::Cancelled { .. } => Some(Status::Cancelled),
             Self::CreditNote { .. } => Some(Status::CreditNote),
-        }
-    }
-
-    /// Whether nothing is left to be done for it, unless the buyer sends something back.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        match self {
-            Self::Unplaced | Self::Placed { .. } | Self::Held { .. } => false,
-            Self::Confirmed { book } => book.is_closed(),
-            Self::Withdrawn { .. } | Self::Cancelled { .. } | Self::CreditNote { .. } => true,
         }
     }
 }

@@ -93,4 +93,14 @@ impl Return {
             ReturnStage::Rejected | ReturnStage::Received { .. } => false,
         }
     }
+
+    /// Whether it will not come, or has come and the buyer has the money for it.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        match self.stage {
+            ReturnStage::Requested | ReturnStage::Approved => false,
+            ReturnStage::Received { refunded, .. } => refunded.is_some(),
+            ReturnStage::Rejected => true,
+        }
+    }
 }

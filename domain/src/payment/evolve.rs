@@ -31,6 +31,25 @@ impl Payment {
         }
     }
 
+    /// Whether the gateway has answered everything, and holds nothing that is neither captured nor let go.
+    pub(super) fn is_settled(&self) -> bool {
+        let all_captured = |intent: &Intent, ledger: &Ledger| {
+            ledger.is_settled() && ledger.capturable(intent.amount).amount == 0
+        };
+        match self {
+            Self::Unopened | Self::Open { .. } | Self::Authorizing { .. } => false,
+            Self::Held { intent, attempts, hold } => {
+                let pending = hold.pending.is_some();
+                !pending && all_captured(intent, &hold.ledger) && no_surplus(attempts, Some(&hold.reference))
+            }
+            Self::Collected { intent, ledger } => all_captured(intent, ledger),
+            Self::Released { attempts, reference, ledger, .. } => {
+                ledger.is_settled() && no_surplus(attempts, Some(reference))
+            }
+            Self::Voided { attempts, .. } => no_surplus(attempts, None),
+        }
+    }
+
     fn opened(self, intent: Intent) -> Self {
         match self {
             Self::Unopened => Self::Open { intent, attempts: vec![] },
@@ -200,6 +219,12 @@ impl Payment {
             state => state,
         }
     }
+}
+
+/// Whether every approval but the one that counts was let go.
+fn no_surplus(attempts: &[Attempt], counts: Option<&Text>) -> bool {
+    let known = |attempt: &Attempt| attempt.reference.is_none() || attempt.reference.as_ref() == counts;
+    attempts.iter().all(|attempt| attempt.released || known(attempt))
 }
 
 fn let_go(attempts: &mut [Attempt], reference: &Text) {

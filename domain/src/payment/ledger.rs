@@ -81,6 +81,12 @@ impl Ledger {
         left(left(self.captured, self.refunded()), self.refunding())
     }
 
+    /// Whether no refund waits for its answer or was refused.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.refunds.values().all(|refund| refund.stage == RefundStage::Done)
+    }
+
     pub(super) fn capture_asked(mut self, capture: CaptureId, amount: Money) -> Self {
         self.captures.insert(capture, amount);
         self

@@ -320,6 +320,10 @@ impl Aggregate for Payment {
     fn evolve(self, event: Event) -> Self {
         self.evolve_event(event)
     }
+
+    fn is_closed(&self) -> bool {
+        self.is_settled()
+    }
 }
 
 impl Payment {

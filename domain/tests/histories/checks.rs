@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    AggregateType, AnyEvent, AnyState, cart, fulfilment,
+    Aggregate as _, AggregateType, AnyEvent, AnyState, cart,
+    fulfilment::{self, Fulfilment},
     inventory_item::InventoryItem,
     invoice_book,
     order::{self, Disposition, Event, Order},
@@ -147,6 +148,35 @@ pub fn no_penny_leaked(world: &World, set_up: &SetUp) {
         let over = !confirmed || state.is_closed() || wish.pays_at_once();
         if over {
             assert_eq!(held, 0, "the gateway still holds money for {state:?}");
+        }
+    }
+}
+
+/// Of what is closed nothing is held, owed or awaited: it can be put away.
+pub fn what_is_closed_is_over(world: &World, set_up: &SetUp) {
+    for order in 0..set_up.orders.len() {
+        let state = order_of(world, order);
+        for payment in payments(world, order) {
+            if world.state(AggregateType::Payment, &payment).is_closed() {
+                let (_, held) = world.gateway.balance(&payment);
+                assert_eq!(held, 0, "{payment} is closed, and the gateway holds its money");
+            }
+        }
+        let fulfilment = world.state(AggregateType::Fulfilment, &order_id(order));
+        if matches!(state, Order::Confirmed { .. }) && state.is_closed() {
+            assert!(fulfilment.is_closed(), "{state:?} is closed, and not {fulfilment:?}");
+        }
+        if let AnyState::Fulfilment(Fulfilment::Running(books)) = &fulfilment
+            && fulfilment.is_closed()
+        {
+            let open = (books.missing(), books.owed(), books.pending.is_some(), books.retry_at.is_some());
+            assert_eq!(open, (0, 0, false, false), "{books:?}");
+            assert!(state.is_closed(), "{fulfilment:?} is closed, and not {state:?}");
+        }
+    }
+    for aggregate_type in AggregateType::ALL.iter().filter(|aggregate_type| !aggregate_type.ends()) {
+        for id in world.ids(*aggregate_type) {
+            assert!(!world.state(*aggregate_type, &id).is_closed(), "{aggregate_type}-{id}");
         }
     }
 }

@@ -39,6 +39,7 @@ proptest! {
         checks::no_unit_leaked(&world, &set_up);
         checks::no_penny_leaked(&world, &set_up);
         checks::no_line_leaked(&world);
+        checks::what_is_closed_is_over(&world, &set_up);
         checks::invoices_have_no_gap(&world);
         checks::nothing_was_given_up(&world);
 

@@ -9,6 +9,7 @@ use futures::{
 };
 use sqlx::{Executor as _, PgPool, Row as _};
 use store::{
+    archive::Archive,
     broker::{Broker, BrokerError, Envelope, MessageId, NatsBroker, NatsOptions, StreamState},
     engine::{Engine, Parts},
     executor::Limits,
@@ -108,6 +109,7 @@ impl Place {
         let parts = Parts {
             pool: self.log.clone(),
             keys: self.keys.clone(),
+            archive: Archive::default(),
             broker,
             master: MasterKey::new([7; 32]).into(),
             limits: Limits::default(),

@@ -20,19 +20,26 @@ pub const EVENTS: usize = 5;
 pub struct Rows {
     /// Events of each SKU so far.
     skus: Vec<i64>,
-    /// Whether there are carts at all.
-    carts: bool,
+    /// Of how many commands one is for the stock; the others are for new carts.
+    stock_every: usize,
+    /// Whether a cart ends with its last event.
+    ended: bool,
     nth: usize,
 }
 
 impl Rows {
     pub fn new(skus: usize) -> Self {
-        Self { skus: vec![0; skus], carts: true, nth: 0 }
+        Self { skus: vec![0; skus], stock_every: 2, ended: false, nth: 0 }
     }
 
     /// The stock of SKUs alone.
     pub fn stock(skus: usize) -> Self {
-        Self { carts: false, ..Self::new(skus) }
+        Self { stock_every: 1, ..Self::new(skus) }
+    }
+
+    /// Four carts that have ended to one command on the stock, as a shop's log is that is some years old.
+    pub fn of_years(skus: usize) -> Self {
+        Self { stock_every: 5, ended: true, ..Self::new(skus) }
     }
 
     /// Where each SKU's events begin, in a log that was filled by other means.
@@ -51,12 +58,12 @@ impl Rows {
 
     fn command(&mut self, batch: &mut Batch, head: Position) {
         self.nth += 1;
-        let (stream, sequence, events) = if self.carts && self.nth.is_multiple_of(2) {
-            (StreamId::new(AggregateType::Cart, &Machine.next().to_string()), 0, in_a_cart(self.nth))
+        let (stream, sequence, events) = if self.nth % self.stock_every != self.stock_every - 1 {
+            let events = in_a_cart(self.nth, self.ended);
+            (StreamId::new(AggregateType::Cart, &Machine.next().to_string()), 0, events)
         } else {
             // A step that is prime to their number meets every SKU, and no neighbours one after the other.
-            let turn = if self.carts { self.nth / 2 } else { self.nth };
-            let sku = (turn * 7_919) % self.skus.len();
+            let sku = (self.nth / self.stock_every * 7_919) % self.skus.len();
             let sequence = self.skus[sku];
             self.skus[sku] += EVENTS as i64;
             (StreamId::new(AggregateType::InventoryItem, &sku_name(sku)), sequence, of_stock())
@@ -106,10 +113,10 @@ pub fn sku_name(nth: usize) -> String {
     format!("SKU {nth:05}")
 }
 
-fn in_a_cart(nth: usize) -> Vec<AnyEvent> {
+fn in_a_cart(nth: usize, ended: bool) -> Vec<AnyEvent> {
     let customer = Some(Machine.next().into());
     let opened = cart::Event::Opened { customer, currency: Currency::GBP, expires_at: None };
-    let added = (0..EVENTS - 1).map(|line| {
+    let added = (0..EVENTS - 1 - usize::from(ended)).map(|line| {
         let line = cart::Line {
             sku: Sku::new(sku_name((nth + line * 31) % 10_000)).unwrap(),
             product: ProductId::new(format!("product-{line}")).unwrap(),
@@ -122,7 +129,8 @@ fn in_a_cart(nth: usize) -> Vec<AnyEvent> {
         };
         cart::Event::LineAdded { line, expires_at: Some(Time::from_millis(1_764_000_000_000)) }
     });
-    std::iter::once(opened).chain(added).map(AnyEvent::from).collect()
+    let end = ended.then_some(cart::Event::Expired {});
+    std::iter::once(opened).chain(added).chain(end).map(AnyEvent::from).collect()
 }
 
 /// Goods come in, and go to two orders.

@@ -4,6 +4,7 @@ mod checkpoint;
 mod lease;
 mod parked;
 mod projection;
+mod react;
 mod reactor;
 mod waiting;
 mod window;
@@ -12,7 +13,8 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use lease::Lease;
 pub use parked::{ParkedStream, release};
 pub use projection::{ApplyError, Follower, Projection};
-pub use reactor::{Reached, React, ReactError, Reactor};
+pub use react::{Reached, React, ReactError};
+pub use reactor::Reactor;
 pub use waiting::WaitingEvent;
 
 /// How long a follower that has met an event of a newer program leaves its lease to others.

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures::{
     FutureExt, StreamExt,
     future::{BoxFuture, OptionFuture},
@@ -20,13 +19,13 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::{
-    Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked,
+    Checkpoint, CheckpointError, Lease, Reached, React, ReactError, TOO_NEW_PAUSE, parked,
     waiting::Waiting,
     window::{Ended, Window, attempt, read_and_react, while_working},
 };
 use crate::{
     feed::{Entry, Feed},
-    log::{DecodeError, Log, LogError, Position, Recorded},
+    log::{DecodeError, Log, LogError, Position},
     ports::Clock,
 };
 
@@ -36,33 +35,6 @@ const WINDOW: usize = 1_024;
 const SAVE_EVERY: Duration = Duration::from_millis(100);
 /// How often an event's work is tried, within about two seconds, before its lane is set aside.
 const TRIES: u32 = 6;
-
-/// What to do because of an event.
-#[async_trait]
-pub trait React: Send + Sync + 'static {
-    /// The reactor's name, and its checkpoint's.
-    fn name(&self) -> &'static str;
-
-    /// Events of one lane are worked on one after another; `None` when the event means nothing here.
-    fn lane(&self, event: &Recorded) -> Option<Box<str>>;
-
-    /// Does the work; called again until it succeeds.
-    async fn react(&self, event: &Recorded) -> Result<(), ReactError>;
-}
-
-/// How far a reactor has come in this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reached {
-    /// Everything up to here has been read.
-    pub position: Position,
-    /// Events of it that are being worked on; those that were set aside are not among them.
-    pub working: usize,
-}
-
-/// The work could not be done now; it is tried again.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ReactError(pub String);
 
 #[derive(Debug, thiserror::Error)]
 enum Stop {

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{NewEvent, Position, Sequence};
+use super::{NewEvent, Position, Sequence, StoredEvent};
 
 /// SHA-256 over everything that is stored of an event but its position.
 pub type Digest = [u8; 32];
@@ -42,6 +42,22 @@ impl<'a> From<&'a NewEvent> for Texts<'a> {
             sequence: event.sequence,
             event_type: event.event_type,
             event_version: event.event_version,
+            payload: &event.payload,
+            metadata: &event.metadata,
+            event_id: event.event_id,
+            recorded_at_us: event.recorded_at_us,
+        }
+    }
+}
+
+impl<'a> From<&'a StoredEvent> for Texts<'a> {
+    fn from(event: &'a StoredEvent) -> Self {
+        Self {
+            aggregate_type: &event.aggregate_type,
+            aggregate_id: &event.aggregate_id,
+            sequence: event.sequence,
+            event_type: &event.event_type,
+            event_version: &event.event_version,
             payload: &event.payload,
             metadata: &event.metadata,
             event_id: event.event_id,

@@ -6,6 +6,7 @@ mod digest;
 mod postgres;
 mod row;
 mod snapshot;
+mod through;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -14,10 +15,12 @@ use domain::{AggregateType, AnyEvent, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::archive::ArchiveError;
+
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
-pub(crate) use row::micros_at;
+pub(crate) use row::{COLUMNS, fixed, micros_at, moment as moment_us, stored};
 pub use snapshot::{FOLD, Snapshot};
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
@@ -206,6 +209,9 @@ pub enum LogError {
         /// Why not.
         source: DecodeError,
     },
+    /// The event was put away, and its file does not give it.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The log is not the one that this process has been working on.
     #[error("the log was restored or has lost its end since this process started: start it again")]
     OtherLog,

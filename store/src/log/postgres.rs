@@ -14,10 +14,11 @@ use super::{
     Snapshot, StoredEvent, StreamId, Take, TakePast,
     append::append,
     decode::decode_event,
-    row::{COLUMNS, answer, fixed, head_of, stored},
+    row::{answer, fixed, head_of, stored},
     snapshot,
+    through::{Through, is_away, whole_of_stream},
 };
-use crate::outage::Reason;
+use crate::{archive::Archive, outage::Reason};
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
@@ -26,13 +27,21 @@ pub struct PostgresLog {
     /// The connection of the last append. A pool asks whether a connection is alive each time it is taken and given back:
     /// two more round trips an append, which are most of what a small one costs.
     writer: Arc<Mutex<Option<PgConnection>>>,
+    /// Where events were put away.
+    through: Arc<Through>,
 }
 
 impl PostgresLog {
-    /// The log that this pool's connections see.
+    /// The log that this pool's connections see; without an archive, it cannot give events that were put away.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, writer: Arc::default() }
+        Self::with_archive(pool, Archive::default())
+    }
+
+    /// The log that this pool's connections see, with the files of what was put away.
+    #[must_use]
+    pub fn with_archive(pool: PgPool, archive: Archive) -> Self {
+        Self { pool, writer: Arc::default(), through: Arc::new(Through::new(archive)) }
     }
 
     async fn writer(&self) -> Result<PgConnection, LogError> {
@@ -60,45 +69,53 @@ impl Log for PostgresLog {
     }
 
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM events \
-             WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 ORDER BY sequence"
-        );
-        let rows = sqlx::query(&sql)
+        let rows = sqlx::query(&whole_of_stream())
             .bind(stream.aggregate_type.as_str())
             .bind(&*stream.id)
             .bind(after)
             .fetch_all(&self.pool)
             .await?;
-        let events = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+        let events = match rows.first().map(|row| is_away(row, 4)).transpose()? {
+            Some(true) => self.through.load(&self.pool, stream, after).await?,
+            Some(false) | None => rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?,
+        };
         dense(after, events.iter().map(|event| event.sequence))?;
         Ok(events)
     }
 
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
-        let mut rows = sqlx::query(snapshot::HISTORY)
-            .bind(stream.aggregate_type.as_str())
-            .bind(&*stream.id)
-            .bind(snapshot.then_some(FOLD))
-            .fetch(&self.pool);
-        let mut last = 0;
-        while let Some(row) = rows.try_next().await? {
-            let sequence = row.try_get(0)?;
-            if let Some(state) = row.try_get_unchecked::<Option<&str>, _>(4)? {
-                take(Past::State(sequence, state));
+        let decoded = |sequence: Sequence, event_type: &str, event_version: &str, payload: &str| {
+            decode_event(stream.aggregate_type, event_type, event_version, payload)
+                .map(Past::Event)
+                .map_err(|source| LogError::Decode { stream: stream.to_string().into(), sequence, source })
+        };
+        {
+            let mut rows = sqlx::query(snapshot::HISTORY)
+                .bind(stream.aggregate_type.as_str())
+                .bind(&*stream.id)
+                .bind(snapshot.then_some(FOLD))
+                .fetch(&self.pool);
+            let mut last = 0;
+            loop {
+                let Some(row) = rows.try_next().await? else { return Ok(()) };
+                let sequence = row.try_get(0)?;
+                if let Some(state) = row.try_get_unchecked::<Option<&str>, _>(4)? {
+                    take(Past::State(sequence, state));
+                    last = sequence;
+                    continue;
+                }
+                if last == 0 && is_away(&row, 1)? {
+                    break;
+                }
+                dense(last, [sequence])?;
                 last = sequence;
-                continue;
+                // Postgres sends json as the text that it is.
+                let payload = row.try_get_unchecked(3)?;
+                take(decoded(sequence, row.try_get(1)?, row.try_get(2)?, payload)?);
             }
-            dense(last, [sequence])?;
-            last = sequence;
-            // Postgres sends json as the text that it is.
-            let payload = row.try_get_unchecked(3)?;
-            let event = decode_event(stream.aggregate_type, row.try_get(1)?, row.try_get(2)?, payload);
-            take(Past::Event(event.map_err(|source| LogError::Decode {
-                stream: stream.to_string().into(),
-                sequence,
-                source,
-            })?));
+        }
+        for event in self.load(stream, 0).await? {
+            take(decoded(event.sequence, &event.event_type, &event.event_version, &event.payload)?);
         }
         Ok(())
     }
@@ -108,7 +125,7 @@ impl Log for PostgresLog {
     }
 
     async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
-        read_each(&mut *self.pool.acquire().await?, after, limit, take).await
+        self.through.read_each(&mut *self.pool.acquire().await?, after, limit, take).await
     }
 
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
@@ -137,7 +154,7 @@ impl Log for PostgresLog {
             .fetch_one(&mut *transaction)
             .await?;
         let head = head_of(&row)?;
-        Ok(Box::new(Locked { transaction, head }))
+        Ok(Box::new(Locked { transaction, head, through: Arc::clone(&self.through) }))
     }
 
     async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
@@ -184,6 +201,7 @@ impl Log for PostgresLog {
 struct Locked {
     transaction: Transaction<'static, Postgres>,
     head: Head,
+    through: Arc<Through>,
 }
 
 #[async_trait]
@@ -194,7 +212,8 @@ impl LockedLog for Locked {
 
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
-        read_each(&mut self.transaction, after, limit, &mut |event| events.push(event)).await?;
+        let take: Take<'_> = &mut |event| events.push(event);
+        self.through.read_each(&mut self.transaction, after, limit, take).await?;
         Ok(events)
     }
 
@@ -203,24 +222,6 @@ impl LockedLog for Locked {
         self.transaction.commit().await.map_err(AppendError::Unknown)?;
         Ok(head)
     }
-}
-
-async fn read_each(
-    connection: &mut PgConnection,
-    after: Position,
-    limit: i64,
-    take: Take<'_>,
-) -> Result<(), LogError> {
-    let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let mut rows = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
-    let mut last = after;
-    while let Some(row) = rows.try_next().await? {
-        let event = stored(&row)?;
-        dense(last, [event.position])?;
-        last = event.position;
-        take(event);
-    }
-    Ok(())
 }
 
 fn dense(after: i64, found: impl IntoIterator<Item = i64>) -> Result<(), LogError> {

@@ -23,7 +23,8 @@ pub struct Snapshot {
 }
 
 /// A stream's events from its snapshot on; the first row is then the event that it was taken after, with the state beside.
-/// Without one, or with one of another fold or log, all events. `$3` is the fold.
+/// Without one, or with one of another fold or log, all events; of those that were put away the sequence alone. `$3` is
+/// the fold.
 pub const HISTORY: &str = "
 WITH kept AS MATERIALIZED (
     SELECT sequence, s.state FROM snapshots s JOIN events e USING (aggregate_type, aggregate_id, sequence)
@@ -32,6 +33,9 @@ WITH kept AS MATERIALIZED (
 SELECT sequence, event_type, event_version, payload,
        CASE WHEN sequence = (SELECT sequence FROM kept) THEN (SELECT state FROM kept) END
 FROM events
+WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence >= COALESCE((SELECT sequence FROM kept), 1)
+UNION ALL
+SELECT sequence, NULL, NULL, NULL, NULL FROM archived_events
 WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence >= COALESCE((SELECT sequence FROM kept), 1)
 ORDER BY sequence";
 

@@ -48,6 +48,8 @@ pub fn log_tables() -> Tables {
         grants: &[
             ("SELECT, INSERT", "events"),
             ("SELECT, INSERT", "log_links"),
+            ("SELECT", "archive_files"),
+            ("SELECT", "archived_events"),
             ("SELECT, INSERT, DELETE", "commands"),
             // Another incarnation only tells everybody to begin anew; who may move the head can do worse.
             ("SELECT, UPDATE (position, link, incarnation)", "log_head"),

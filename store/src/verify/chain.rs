@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-use super::{Anchor, FINDINGS_TOLD_MAX, Finding, Verified};
+use super::{Anchor, FINDINGS_TOLD_MAX, Finding, Verified, shelves::Shelves};
+use crate::archive::Place;
 use crate::log::{Digest, Link, LogError, Position, Texts, digest, link, micros_at};
 
 /// Links that are read at once.
@@ -13,10 +14,14 @@ const LINKS_AT_ONCE: i64 = 10_000;
 /// How often progress is told, in events.
 const TELL_EVERY: i64 = 5_000;
 
-/// Every event from one position to another, with what its digest is made of.
+/// Every event from one position to another, with what its digest is made of, or where that was put.
 const EVENTS: &str = "SELECT position, digest, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-                             payload, metadata, event_id, recorded_at \
-                      FROM events WHERE position > $1 AND position <= $2 ORDER BY position";
+                             payload, metadata, event_id, recorded_at, NULL::int, NULL::int \
+                      FROM events WHERE position > $1 AND position <= $2 \
+                      UNION ALL \
+                      SELECT position, digest, aggregate_type, aggregate_id, sequence, NULL, NULL, \
+                             NULL, NULL, NULL, NULL, file, place \
+                      FROM archived_events WHERE position > $1 AND position <= $2 ORDER BY 1";
 
 pub(super) struct Chain {
     /// Where the last batch ended.
@@ -27,18 +32,21 @@ pub(super) struct Chain {
     batch: Vec<Digest>,
     events: i64,
     batches: i64,
+    /// Where events were put away.
+    shelves: Shelves,
     findings: Vec<Finding>,
     findings_total: u64,
 }
 
 impl Chain {
-    pub(super) const fn from(start: Anchor) -> Self {
+    pub(super) fn from(start: Anchor, shelves: Shelves) -> Self {
         Self {
             end: start,
             at: start.position,
             batch: vec![],
             events: 0,
             batches: 0,
+            shelves,
             findings: vec![],
             findings_total: 0,
         }
@@ -92,6 +100,10 @@ impl Chain {
         let mut rows = sqlx::query(EVENTS).bind(self.at).bind(to).fetch(connection);
         while let Some(row) = rows.try_next().await? {
             let position: Position = row.try_get(0)?;
+            if position <= self.at {
+                self.found(Finding::Doubled { position });
+                continue;
+            }
             if position > self.at + 1 {
                 self.found(Finding::Missing { from: self.at + 1, to: position - 1 });
             }
@@ -99,7 +111,7 @@ impl Chain {
                 links.pop_front();
                 self.close(last, stored);
             }
-            self.event(position, &row)?;
+            self.event(position, &row).await?;
             if self.events % TELL_EVERY == 0 {
                 told(position);
             }
@@ -111,24 +123,19 @@ impl Chain {
         Ok(())
     }
 
-    fn event(&mut self, position: Position, row: &PgRow) -> Result<(), LogError> {
+    async fn event(&mut self, position: Position, row: &PgRow) -> Result<(), LogError> {
         let stored: &[u8] = row.try_get(1)?;
-        let texts = Texts {
-            aggregate_type: row.try_get(2)?,
-            aggregate_id: row.try_get(3)?,
-            sequence: row.try_get(4)?,
-            event_type: row.try_get(5)?,
-            event_version: row.try_get(6)?,
-            // Postgres sends json as the text that it is.
-            payload: row.try_get_unchecked(7)?,
-            metadata: row.try_get_unchecked(8)?,
-            event_id: row.try_get(9)?,
-            recorded_at_us: micros_at(row, 10)?,
+        let found = match (row.try_get(11)?, row.try_get(12)?) {
+            (Some(file), Some(block)) => self.shelves.check(position, row, Place { file, block }).await?,
+            _ if digest(texts(row)?) == stored => None,
+            _ => {
+                let Texts { aggregate_type, aggregate_id, sequence, .. } = texts(row)?;
+                let stream = format!("{aggregate_type}-{aggregate_id}");
+                Some(Finding::Altered { position, stream, sequence })
+            }
         };
-        if digest(texts) != stored {
-            let Texts { aggregate_type, aggregate_id, sequence, .. } = texts;
-            let stream = format!("{aggregate_type}-{aggregate_id}");
-            self.found(Finding::Altered { position, stream, sequence });
+        if let Some(found) = found {
+            self.found(found);
         }
         // A digest of another length breaks its batch's link, as any other wrong one does.
         self.batch.push(stored.try_into().unwrap_or([0; 32]));
@@ -160,7 +167,9 @@ impl Chain {
     /// What the chain cannot know: that the writer counted right.
     pub(super) async fn check_sequences(&mut self, connection: &mut PgConnection) -> Result<(), LogError> {
         let mut rows = sqlx::query(
-            "SELECT aggregate_type || '-' || aggregate_id, count(*), max(sequence) FROM events \
+            "SELECT aggregate_type || '-' || aggregate_id, count(*), max(sequence) \
+             FROM (SELECT aggregate_type, aggregate_id, sequence FROM events UNION ALL \
+                   SELECT aggregate_type, aggregate_id, sequence FROM archived_events) AS everywhere \
              GROUP BY aggregate_type, aggregate_id HAVING count(*) <> max(sequence)",
         )
         .fetch(connection);
@@ -171,11 +180,27 @@ impl Chain {
         Ok(())
     }
 
+    /// Looks at the files themselves.
+    pub(super) async fn check_files(&mut self) -> Result<(), LogError> {
+        for finding in self.shelves.check_files().await? {
+            self.found(finding);
+        }
+        Ok(())
+    }
+
+    /// Compares what was read of each file with what its row tells.
+    pub(super) fn check_file_rows(&mut self) {
+        for finding in self.shelves.check_rows() {
+            self.found(finding);
+        }
+    }
+
     pub(super) fn told(self) -> Verified {
         Verified {
             ok: self.findings_total == 0,
             events: self.events,
             batches: self.batches,
+            archived: self.shelves.read(),
             anchor: self.end,
             findings: self.findings,
             findings_total: self.findings_total,
@@ -188,6 +213,21 @@ impl Chain {
             self.findings.push(finding);
         }
     }
+}
+
+fn texts(row: &PgRow) -> Result<Texts<'_>, sqlx::Error> {
+    Ok(Texts {
+        aggregate_type: row.try_get(2)?,
+        aggregate_id: row.try_get(3)?,
+        sequence: row.try_get(4)?,
+        event_type: row.try_get(5)?,
+        event_version: row.try_get(6)?,
+        // Postgres sends json as the text that it is.
+        payload: row.try_get_unchecked(7)?,
+        metadata: row.try_get_unchecked(8)?,
+        event_id: row.try_get(9)?,
+        recorded_at_us: micros_at(row, 10)?,
+    })
 }
 
 async fn links(

@@ -1,13 +1,15 @@
 //! Reads the whole log and says whether anything in it was changed, removed, added or moved.
 
 mod chain;
+mod shelves;
 
 use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 use sqlx::PgPool;
 
-use self::chain::Chain;
+use self::{chain::Chain, shelves::Shelves};
+use crate::archive::Archive;
 use crate::log::{Link, LogError, Position, Sequence};
 
 /// Findings that are told one by one; the rest is counted.
@@ -110,6 +112,27 @@ pub enum Finding {
         /// Where it was noted.
         position: Position,
     },
+    /// A position that more than one event has: one that was put away and is there all the same.
+    Doubled {
+        /// Which.
+        position: Position,
+    },
+    /// An event that was put away is not what it was, or not where it was put.
+    Archived {
+        /// Which.
+        position: Position,
+        /// The number of the file that should hold it.
+        file: i32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of the archive is not there, or not as it was written.
+    File {
+        /// Its name.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A stream's sequences are not 1, 2, 3 …
     Sequences {
         /// Which.
@@ -141,6 +164,11 @@ impl fmt::Display for Finding {
             }
             Self::Head { position, end } => write!(f, "the head is at {position}, and the log ends at {end}"),
             Self::Anchor { position } => write!(f, "the link at {position} is not the anchor's"),
+            Self::Doubled { position } => write!(f, "position {position} is there twice"),
+            Self::Archived { position, file, reason } => {
+                write!(f, "position {position}, which was put into file {file}: {reason}")
+            }
+            Self::File { file, reason } => write!(f, "the archive's file {file}: {reason}"),
             Self::Sequences { stream, events, last } => {
                 write!(f, "{stream} has {events} events, and its last sequence is {last}")
             }
@@ -157,6 +185,8 @@ pub struct Verified {
     pub events: i64,
     /// Batches checked.
     pub batches: i64,
+    /// Of the events, how many were put away.
+    pub archived: i64,
     /// Where the chain ends: worth noting outside the database when all is well.
     pub anchor: Anchor,
     /// The first [`FINDINGS_TOLD_MAX`] things that are not as they were written.
@@ -174,13 +204,35 @@ pub struct Wanted {
     pub after_anchor: bool,
 }
 
-/// Verifies the log as it stands at one moment; others may append meanwhile. `told` hears how far it is, and of how many.
+/// What is read of the events that were put away.
+#[derive(Clone, Debug)]
+pub enum Files {
+    /// All of it, from the files.
+    Read(Archive),
+    /// Their digests alone, which the database has: the chain is checked, and not what the digests are made of.
+    DigestsOnly,
+}
+
+/// [`verify_with`] without an archive: an error when anything was put away.
 ///
 /// # Errors
 /// When the log cannot be read.
 pub async fn verify(
     pool: &PgPool,
     wanted: Wanted,
+    told: &(dyn Fn(Position, Position) + Sync),
+) -> Result<Verified, LogError> {
+    verify_with(pool, wanted, Files::Read(Archive::default()), told).await
+}
+
+/// Verifies the log as it stands at one moment; others may append meanwhile. `told` hears how far it is, and of how many.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn verify_with(
+    pool: &PgPool,
+    wanted: Wanted,
+    files: Files,
     told: &(dyn Fn(Position, Position) + Sync),
 ) -> Result<Verified, LogError> {
     let mut transaction = pool.begin().await?;
@@ -190,12 +242,15 @@ pub async fn verify(
     let head: (Position, Vec<u8>) =
         sqlx::query_as("SELECT position, link FROM log_head").fetch_one(&mut *transaction).await?;
     let start = wanted.anchor.filter(|_| wanted.after_anchor).unwrap_or(Anchor::BEGINNING);
-    let mut chain = Chain::from(start);
+    let shelves = Shelves::load(&mut transaction, files, start.position).await?;
+    let mut chain = Chain::from(start, shelves);
     if let Some(anchor) = wanted.anchor {
         chain.check(&mut transaction, anchor).await?;
     }
+    chain.check_files().await?;
     chain.read(&mut transaction, &|position| told(position, head.0)).await?;
     chain.finish(head.0, &head.1);
+    chain.check_file_rows();
     chain.check_sequences(&mut transaction).await?;
     Ok(chain.told())
 }

@@ -1,23 +1,25 @@
 //! What the program stands on: given servers, or local ones that it starts, migrated and ready to be used.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    sync::Arc,
-};
+mod error;
+mod master_key;
+mod tables;
+
+pub use error::GroundError;
+pub use tables::{migrate, owner_log_pool, standings};
+
+use std::{path::Path, sync::Arc};
 
 use sqlx::PgPool;
-use stack::{Options, Stack, StackError};
+use stack::{Options, Stack};
 use store::{
-    broker::{BrokerError, NatsBroker, NatsOptions},
-    engine::{Engine, Parts, StartError},
+    archive::Archive,
+    broker::{NatsBroker, NatsOptions},
+    engine::{Engine, Parts},
     executor::Limits,
-    log::{Position, PostgresLog},
-    ports::{Ids as _, Machine},
-    schema::{self, Fitness, SchemaError, Standing, Tables, Writes},
-    secrets::{MasterKey, MasterKeyError, MasterKeys},
+    log::PostgresLog,
+    ports::Machine,
+    schema::{self, Fitness, Tables, Writes},
+    secrets::MasterKeys,
     vault::Vault,
 };
 
@@ -33,71 +35,6 @@ const PROJECTION_CONNECTIONS: u32 = 8;
 const READ_CONNECTIONS: u32 = 16;
 /// Bytes of events that JetStream keeps; older ones are read from the log.
 const BROKER_BYTES_MAX: i64 = 4 << 30;
-
-/// Why there is nothing to stand on.
-#[derive(Debug, thiserror::Error)]
-pub enum GroundError {
-    /// Local servers did not start.
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    /// Tables could not be laid or reached.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The broker's address is not one.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-    /// The store did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// A file of the data directory could not be used.
-    #[error("{path}: {source}")]
-    File {
-        /// Which.
-        path: std::path::PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The local master key is not one.
-    #[error("the master key in the data directory: {0}")]
-    MasterKey(#[from] MasterKeyError),
-    /// The database has no tables of Daybook's.
-    #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
-    NotMigrated(String),
-    /// The head of the log was moved, or events were put behind it.
-    #[error(
-        "log_head in schema {schema} (at {head}) does not agree with where the log ends ({end}): somebody has changed it, \
-         or has added events by hand; `daybook verify` tells what, and \"The log was changed\" in docs/OPERATIONS.md what to do"
-    )]
-    HeadAstray {
-        /// Where.
-        schema: String,
-        /// Where the head stands.
-        head: Position,
-        /// Where the log ends.
-        end: Position,
-    },
-    /// The database's tables are older than this program.
-    #[error("the tables in schema {schema} lack {steps}: run `daybook migrate` as the owner first")]
-    Outdated {
-        /// Where.
-        schema: String,
-        /// What is to be done.
-        steps: String,
-    },
-    /// The database's tables were laid by another program.
-    #[error("in schema {schema} {steps} was done in another form: these tables belong to another program")]
-    Foreign {
-        /// Where.
-        schema: String,
-        /// What differs.
-        steps: String,
-    },
-    /// Something must be set.
-    #[error(
-        "{0} is not set: DATABASE_URL, NATS_URL and DAYBOOK_MASTER_KEY are needed together (`daybook settings` lists all)"
-    )]
-    Unset(&'static str),
-}
 
 /// Servers alone, with nothing laid on them yet.
 pub struct ServersOnly {
@@ -207,10 +144,12 @@ impl Ground {
             ServersOnly::local(&settings, data, fresh, tell).await?;
         let master = match settings.master_key.clone() {
             Some(key) => key,
-            None => local_master_key(data)?,
+            None => master_key::local_master_key(data)?,
         };
         migrate(&owner_url, &settings).await?;
         let masters = MasterKeys::new(master, settings.previous_master_key.clone());
+        let archive = settings.archive.clone().or_else(|| Some(data.join("archive")));
+        let settings = Settings { owner_database_url: Some(owner_url), archive, ..settings };
         Ok(Self { stack, app_url, nats_url, masters, settings })
     }
 
@@ -243,6 +182,7 @@ impl Ground {
         let parts = Parts {
             pool,
             keys: self.key_pool().await?,
+            archive: self.archive(),
             broker: Arc::new(NatsBroker::connect(&options).await?),
             clock: Arc::new(Machine),
             master: self.masters.clone(),
@@ -272,9 +212,11 @@ impl Ground {
     pub async fn log_pool(&self) -> Result<PgPool, GroundError> {
         let pool = schema::connect(&self.app_url, &self.settings.schema, "", 1).await?;
         match schema::fitness(&pool).await? {
-            Fitness::NotMigrated => Err(GroundError::NotMigrated(self.settings.schema.clone())),
-            Fitness::Fit | Fitness::MayChangeEvents | Fitness::HeadAstray { .. } => Ok(pool),
+            Fitness::NotMigrated => return Err(GroundError::NotMigrated(self.settings.schema.clone())),
+            Fitness::Fit | Fitness::MayChangeEvents | Fitness::HeadAstray { .. } => {}
         }
+        self.up_to_date(&pool, &schema::log_tables()).await?;
+        Ok(pool)
     }
 
     /// The log alone, to be read.
@@ -282,7 +224,23 @@ impl Ground {
     /// # Errors
     /// When it cannot be reached or is not there.
     pub async fn log(&self) -> Result<PostgresLog, GroundError> {
-        Ok(PostgresLog::new(self.log_pool().await?))
+        Ok(PostgresLog::with_archive(self.log_pool().await?, self.archive()))
+    }
+
+    /// The files of what was put away, if it is known where they are.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        self.settings.archive.as_ref().map(Archive::at).unwrap_or_default()
+    }
+
+    /// The database of the log as its owner, who may change it.
+    ///
+    /// # Errors
+    /// When nobody is named, or the database cannot be reached or is not up to date.
+    pub async fn owner_pool(&self) -> Result<PgPool, GroundError> {
+        let owner = self.settings.owner_database_url.as_ref();
+        let url = owner.ok_or(GroundError::NoOwner)?;
+        owner_log_pool(url, &self.settings.schema).await
     }
 
     /// Where read models are written.
@@ -297,7 +255,7 @@ impl Ground {
     }
 
     async fn up_to_date(&self, pool: &PgPool, tables: &Tables) -> Result<(), GroundError> {
-        up_to_date(pool, &self.settings.schema, tables).await
+        tables::up_to_date(pool, &self.settings.schema, tables).await
     }
 
     /// Where queries read.
@@ -323,92 +281,5 @@ fn tell_of_writes(writes: Writes) {
             "the database in DATABASE_URL is read-only (default_transaction_read_only): commands are refused until it \
              takes writes, queries are answered"
         ),
-    }
-}
-
-/// Lays or updates all tables as the owner.
-///
-/// # Errors
-/// When the owner may not, or a migration fails.
-pub async fn migrate(owner_url: &str, settings: &Settings) -> Result<(), GroundError> {
-    for (url, tables) in tables(owner_url, settings) {
-        schema::migrate(url, &settings.schema, &settings.app_role, &tables).await?;
-    }
-    Ok(())
-}
-
-/// The log's database as its owner.
-///
-/// # Errors
-/// When it cannot be reached, or the tables are not those of this program.
-pub async fn owner_log_pool(owner_url: &str, prefix: &str) -> Result<PgPool, GroundError> {
-    let pool = schema::connect(owner_url, prefix, "", 2).await?;
-    if schema::fitness(&pool).await? == Fitness::NotMigrated {
-        return Err(GroundError::NotMigrated(prefix.to_owned()));
-    }
-    up_to_date(&pool, prefix, &schema::log_tables()).await?;
-    Ok(pool)
-}
-
-async fn up_to_date(pool: &PgPool, prefix: &str, tables: &Tables) -> Result<(), GroundError> {
-    let standing = schema::standing(pool, tables).await?;
-    if standing.fits() {
-        return Ok(());
-    }
-    let schema = format!("{prefix}{}", tables.suffix);
-    Err(match standing.changed.is_empty() {
-        true => GroundError::Outdated { schema, steps: standing.pending.join(", ") },
-        false => GroundError::Foreign { schema, steps: standing.changed.join(", ") },
-    })
-}
-
-/// How the tables of each schema stand to this program.
-///
-/// # Errors
-/// When the databases cannot be reached.
-pub async fn standings(owner_url: &str, settings: &Settings) -> Result<Vec<(String, Standing)>, GroundError> {
-    let mut standings = vec![];
-    for (url, tables) in tables(owner_url, settings) {
-        let pool = schema::connect(url, &settings.schema, tables.suffix, 1).await?;
-        let standing = schema::standing(&pool, &tables).await?;
-        standings.push((format!("{}{}", settings.schema, tables.suffix), standing));
-    }
-    Ok(standings)
-}
-
-/// Every set of tables, with the database that it lies in.
-fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 3] {
-    let projections = settings.projection_database_url.as_deref().unwrap_or(owner_url);
-    [
-        (owner_url, schema::log_tables()),
-        (owner_url, schema::key_tables()),
-        (projections, projections::tables()),
-    ]
-}
-
-/// The key that the local stack's data is sealed under: made once, readable by its owner only.
-fn local_master_key(data: &Path) -> Result<MasterKey, GroundError> {
-    let path = data.join("master.key");
-    let failed = |source| GroundError::File { path: path.clone(), source };
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.parse()?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut bytes = [0; 32];
-            Machine.fill(&mut bytes).map_err(failed)?;
-            let key = MasterKey::new(bytes);
-            // Written beside and renamed: a half-written key would lose every sealed value.
-            let beside = data.join(format!("master.key.{}", std::process::id()));
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)
-                .map_err(failed)?;
-            file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-            fs::rename(&beside, &path).map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) => Err(failed(error)),
     }
 }

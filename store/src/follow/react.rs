@@ -1,0 +1,32 @@
+//! What a reactor does, and how far it has come.
+
+use async_trait::async_trait;
+
+use crate::log::{Position, Recorded};
+
+/// What to do because of an event.
+#[async_trait]
+pub trait React: Send + Sync + 'static {
+    /// The reactor's name, and its checkpoint's.
+    fn name(&self) -> &'static str;
+
+    /// Events of one lane are worked on one after another; `None` when the event means nothing here.
+    fn lane(&self, event: &Recorded) -> Option<Box<str>>;
+
+    /// Does the work; called again until it succeeds.
+    async fn react(&self, event: &Recorded) -> Result<(), ReactError>;
+}
+
+/// How far a reactor has come in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Everything up to here has been read.
+    pub position: Position,
+    /// Events of it that are being worked on; those that were set aside are not among them.
+    pub working: usize,
+}
+
+/// The work could not be done now; it is tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReactError(pub String);
