@@ -324,7 +324,7 @@ fn each(rights: &str) -> Vec<(String, Option<String>)> {
         let right = rest[..end].trim().to_owned();
         let mut after = &rest[end..];
         if let Some(columns) = after.strip_prefix('(') {
-            let (columns, behind) = columns.split_once(')').expect("a list of columns ends");
+            let Some((columns, behind)) = columns.split_once(')') else { panic!("{rights} does not end") };
             each.extend(columns.split(',').map(|column| (right.clone(), Some(column.trim().to_owned()))));
             after = behind;
         } else {
