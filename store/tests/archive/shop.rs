@@ -28,8 +28,11 @@ pub struct Reading {
     pub all: Vec<StoredEvent>,
     pub pages: Vec<Vec<StoredEvent>>,
     pub locked: Vec<StoredEvent>,
-    pub streams: Vec<(String, Vec<StoredEvent>, Vec<StoredEvent>, Vec<AnyEvent>)>,
+    pub streams: Vec<Stream>,
 }
+
+/// One stream: its name, all of it, what is after its second event, and what a fold hears.
+pub type Stream = (String, Vec<StoredEvent>, Vec<StoredEvent>, Vec<AnyEvent>);
 
 pub struct Shop {
     pub ground: Ground,
