@@ -5,7 +5,7 @@
 //! and again is set aside, in the database, and tried less often: the others go on.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -99,7 +99,7 @@ impl Reactor {
         let mut saved = self.begin().await?;
         let mut window = Window {
             read: saved,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             lanes: HashMap::new(),
             working: FuturesUnordered::new(),
             waiting: Waiting::load(self.pool.clone(), self.react.name())
@@ -197,32 +197,44 @@ impl Reactor {
                 return Ok(());
             }
             window.read = entry.position;
-            let lane = match &entry.event {
-                Ok(recorded) => self.react.lane(recorded),
+            match &entry.event {
+                Ok(recorded) => {
+                    for meant in recorded.meant() {
+                        let Some(lane) = self.react.lane(meant) else { continue };
+                        let mut earlier = recorded.meant().take(meant.nth);
+                        if !earlier.any(|earlier| self.react.lane(earlier).as_ref() == Some(&lane)) {
+                            self.put(window, lane, &entry).await?;
+                        }
+                    }
+                }
                 Err(error) => {
                     let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
                     parked::park(&mut connection, self.react.name(), &entry, &error.to_string())
                         .await
                         .map_err(CheckpointError::from)?;
-                    None
                 }
-            };
-            let Some(lane) = lane else { continue };
-            if window.waiting.holds(&lane) {
-                let write = window.waiting.write(&lane, &[entry.position], "waits behind the one before");
-                let (written, ended) = while_working(&mut window.working, write).await;
-                written.map_err(CheckpointError::from)?;
-                window.waiting.written(&lane, &[entry.position], self.clock.elapsed_us());
-                self.settle(window, ended).await;
-                continue;
             }
-            window.open.insert(entry.position);
-            match window.lanes.get_mut(&lane) {
-                Some(waiting) => waiting.push_back(entry),
-                None => {
-                    window.lanes.insert(lane.clone(), VecDeque::new());
-                    window.working.push(self.work(lane, entry));
-                }
+        }
+        Ok(())
+    }
+
+    /// Puts an event into a lane that it means something in.
+    async fn put(&self, window: &mut Window, lane: Box<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
+        if window.waiting.holds(&lane) {
+            // What the event means elsewhere may be done meanwhile; its row says that this is not.
+            let write = window.waiting.write(&lane, &[entry.position], "waits behind the one before");
+            let (written, ended) = while_working(&mut window.working, write).await;
+            written.map_err(CheckpointError::from)?;
+            window.waiting.written(&lane, &[entry.position], self.clock.elapsed_us());
+            self.settle(window, ended).await;
+            return Ok(());
+        }
+        *window.open.entry(entry.position).or_default() += 1;
+        match window.lanes.get_mut(&lane) {
+            Some(waiting) => waiting.push_back(Arc::clone(entry)),
+            None => {
+                window.lanes.insert(lane.clone(), VecDeque::new());
+                window.working.push(self.work(lane, Arc::clone(entry)));
             }
         }
         Ok(())
@@ -234,7 +246,7 @@ impl Reactor {
         while let Some(Ended { lane, position, outcome, entry }) = ended.pop_front() {
             let further = match (outcome, entry) {
                 (Ok(()), Some(_)) => {
-                    window.open.remove(&position);
+                    window.close(position);
                     self.next_in(window, lane);
                     vec![]
                 }
@@ -283,7 +295,7 @@ impl Reactor {
         window.waiting.written(&lane, &positions, self.clock.elapsed_us());
         window.lanes.remove(&lane);
         for position in positions {
-            window.open.remove(&position);
+            window.close(position);
         }
         ended
     }
@@ -293,7 +305,7 @@ impl Reactor {
         for (lane, position) in window.waiting.due(self.clock.elapsed_us()) {
             let (react, log) = (Arc::clone(&self.react), Arc::clone(&self.log));
             let again = async move {
-                let outcome = read_and_react(&*log, &*react, position).await;
+                let outcome = read_and_react(&*log, &*react, &lane, position).await;
                 Ended { lane, position, outcome, entry: None }
             };
             window.working.push(again.boxed());
@@ -313,13 +325,13 @@ impl Reactor {
         let (react, clock) = (Arc::clone(&self.react), Arc::clone(&self.clock));
         async move {
             let mut pause = Duration::from_millis(50);
-            let mut outcome = attempt(&*react, &entry).await;
+            let mut outcome = attempt(&*react, &lane, &entry).await;
             for _ in 1..TRIES {
                 let Err(error) = &outcome else { break };
                 tracing::warn!(follower = react.name(), position = entry.position, %error, "tried again soon");
                 clock.sleep(pause).await;
                 pause *= 2;
-                outcome = attempt(&*react, &entry).await;
+                outcome = attempt(&*react, &lane, &entry).await;
             }
             Ended { lane, position: entry.position, outcome, entry: Some(entry) }
         }

@@ -2,7 +2,7 @@
 
 use domain::{AggregateType, AnyEvent};
 
-use super::{Metadata, Recorded, StoredEvent, StreamId};
+use super::{Meaning, Metadata, Recorded, StoredEvent, StreamId};
 use crate::upcast;
 
 /// Why a stored event cannot be understood.
@@ -36,7 +36,7 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
     let StoredEvent { aggregate_type, event_type, event_version, payload, .. } = stored;
     let known: AggregateType =
         aggregate_type.parse().map_err(|_| unknown(aggregate_type, event_type, event_version))?;
-    let event = decode_event(known, event_type, event_version, payload)?;
+    let events = decode_event(known, event_type, event_version, payload)?;
     let metadata: Metadata =
         serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
     Ok(Recorded {
@@ -46,7 +46,7 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
         event_id: stored.event_id,
         recorded_at_us: stored.recorded_at_us,
         metadata,
-        event,
+        events,
     })
 }
 
@@ -59,11 +59,12 @@ pub fn decode_event(
     event_type: &str,
     event_version: &str,
     payload: &str,
-) -> Result<AnyEvent, DecodeError> {
+) -> Result<Meaning, DecodeError> {
     let current = upcast::to_current(aggregate_type, event_type, event_version, payload)
         .map_err(|error| malformed("payload", &error))?
         .ok_or_else(|| unknown(aggregate_type.as_str(), event_type, event_version))?;
     AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
+        .map(Meaning::One)
         .map_err(|error| malformed("payload", &error))
 }
 

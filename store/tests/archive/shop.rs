@@ -229,7 +229,7 @@ pub async fn reading(log: &dyn Log) -> Reading {
     for stream in names {
         let mut folded = Vec::new();
         let take = &mut |past: Past<'_>| match past {
-            Past::Event(event) => folded.push(event),
+            Past::Next(events) => folded.extend(events),
             Past::State(sequence, _) => panic!("a snapshot of {stream} at {sequence} was not asked for"),
         };
         log.history(&stream, false, take).await.unwrap();
