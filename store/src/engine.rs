@@ -106,7 +106,7 @@ impl Engine {
                 () = another => tracing::error!(error = %LogError::OtherLog, "the process stops"),
             }
         });
-        inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.head()));
+        inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.clone()));
         let vault = Vault::new(parts.keys, Arc::clone(&ids), &parts.master);
         let fingerprints = vault.fingerprints(&parts.master).await?;
         let after = *feed.tip().borrow();

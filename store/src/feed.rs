@@ -1,6 +1,7 @@
 //! The newest events, read and decoded once for all followers of this process.
 //!
-//! They come from the broker, and from the log whenever the broker is away, silent or wrong.
+//! This process's own come from its executor, the others from the broker, and from the log whenever the broker is away,
+//! silent or wrong.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,11 +10,12 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream::BoxStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, broadcast::error::RecvError, mpsc, watch};
 use uuid::Uuid;
 
 use crate::{
     broker::{Broker, Envelope},
+    executor::{Appended, Executor},
     log::{DecodeError, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode},
     ports::Clock,
 };
@@ -47,6 +49,13 @@ impl Entry {
     fn read(stored: StoredEvent) -> Self {
         let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
         Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
+    }
+
+    /// An event that is known already; `bytes` is how long its texts are.
+    pub(crate) fn known(recorded: Recorded, bytes: usize) -> Self {
+        let StreamId { aggregate_type, id } = &recorded.stream;
+        let key = (aggregate_type.as_str().into(), id.clone());
+        Self { position: recorded.position, key, event: Ok(recorded), bytes }
     }
 
     /// Why it is not for this program, when a newer one wrote it.
@@ -145,9 +154,13 @@ impl Feed {
         self.inner.hint.notify_one();
     }
 
-    /// Keeps the feed at the log's end for ever. `head` is this process's own executor, which knows first.
-    pub async fn run(self, broker: Arc<dyn Broker>, mut head: watch::Receiver<Head>) {
+    /// Keeps the feed at the log's end for ever. This process's own executor knows first what it has appended.
+    pub async fn run(self, broker: Arc<dyn Broker>, executor: Executor) {
         let clock = Arc::clone(&self.inner.clock);
+        let (mut head, mut appended) = (executor.head(), executor.appended());
+        // The door to the executor is not kept open.
+        drop(executor);
+        let mut appends = true;
         let mut envelopes = self.subscribe(&broker, Duration::ZERO);
         let mut heard_us = clock.elapsed_us();
         let mut looked_us = 0;
@@ -159,6 +172,12 @@ impl Feed {
                 }
             };
             tokio::select! {
+                own = appended.recv(), if appends => match own {
+                    Ok(own) => self.take_own(&own).await,
+                    // What was missed is read.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => appends = false,
+                },
                 envelope = envelopes.next() => match envelope {
                     Some(envelope) => {
                         heard_us = clock.elapsed_us();
@@ -208,6 +227,18 @@ impl Feed {
         .boxed()
     }
 
+    /// Takes what this process has appended. If what others appended before cannot be read now, all of it is read later.
+    async fn take_own(&self, own: &Appended) {
+        let Some(first) = own.first().map(|entry| entry.position) else { return };
+        if first > *self.inner.tip.borrow() + 1 && self.catch_up(first - 1).await.is_err() {
+            return;
+        }
+        let tip = *self.inner.tip.borrow();
+        if first <= tip + 1 {
+            self.push(own.iter().filter(|entry| entry.position > tip).map(Arc::clone));
+        }
+    }
+
     /// Takes an envelope behind the tip; `false` when it is not of this log or what is before it cannot be read.
     async fn take(&self, envelope: Envelope) -> bool {
         let position = envelope.event.position;
@@ -219,7 +250,7 @@ impl Feed {
             return false;
         }
         if position == *self.inner.tip.borrow() + 1 {
-            self.push([Entry::read(envelope.event)]);
+            self.push([Arc::new(Entry::read(envelope.event))]);
         }
         true
     }
@@ -235,7 +266,7 @@ impl Feed {
                 return Ok(any);
             }
             let mut page = Vec::new();
-            self.inner.log.read_each(tip, limit, &mut |stored| page.push(Entry::read(stored))).await?;
+            self.inner.log.read_each(tip, limit, &mut |stored| page.push(Arc::new(Entry::read(stored)))).await?;
             if page.is_empty() {
                 return Ok(any);
             }
@@ -244,13 +275,12 @@ impl Feed {
         }
     }
 
-    fn push(&self, entries: impl IntoIterator<Item = Entry>) {
+    fn push(&self, entries: impl IntoIterator<Item = Arc<Entry>>) {
         let mut last = None;
         {
             let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
             let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
             for entry in entries {
-                let entry = Arc::new(entry);
                 last = Some(entry.position);
                 watchers.notify(&entry);
                 ring.push(entry);

@@ -12,11 +12,11 @@ use futures::{
     future::{BoxFuture, OptionFuture},
     stream::FuturesUnordered,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::{
-    ExecuteError, Executor, Limits, Reply, Request, Token,
+    Appended, ExecuteError, Executor, Limits, Reply, Request, Token,
     cache::{Cache, Loaded, Slot},
     decided::{Decided, Decision, decide},
     load::{Loading, load, save},
@@ -29,6 +29,8 @@ use crate::{
 
 /// Aggregates that are loaded at once; appends, leases and timers need connections too.
 const LOADS_AT_ONCE: usize = 8;
+/// Appends whose events a listener may be behind by before it has to read the log.
+const APPENDED_KEPT: usize = 64;
 /// Snapshots that are written at once.
 const SAVES_AT_ONCE: usize = 2;
 
@@ -45,6 +47,8 @@ pub async fn run(
     let head = log.head().await?;
     let (sender, requests) = mpsc::channel(limits.waiting_max);
     let (head_sender, head_receiver) = watch::channel(head);
+    let appended = broadcast::Sender::new(APPENDED_KEPT);
+    let executor = Executor { requests: sender, head: head_receiver, appended: appended.clone() };
     let core = Core {
         log,
         clock,
@@ -52,6 +56,7 @@ pub async fn run(
         limits,
         head,
         head_sender,
+        appended,
         cache: Cache::new(limits.cache_bytes_max, limits.snapshot_every),
         queue: Vec::new(),
         flying: Vec::new(),
@@ -65,7 +70,7 @@ pub async fn run(
         misses: 0,
         broken_since_us: None,
     };
-    Ok((Executor { requests: sender, head: head_receiver }, core.run(requests)))
+    Ok((executor, core.run(requests)))
 }
 
 pub(super) struct Core {
@@ -75,6 +80,7 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) head: Head,
     pub(super) head_sender: watch::Sender<Head>,
+    appended: broadcast::Sender<Appended>,
     pub(super) cache: Cache,
     /// Decided, not yet in an append.
     pub(super) queue: Vec<Decided>,
@@ -328,12 +334,21 @@ impl Core {
         self.head = head;
         self.folded = head.position;
         let token = Token { incarnation: head.incarnation, position: head.position };
+        let listened_to = self.appended.receiver_count() > 0;
+        let mut entries = Vec::new();
         for decided in std::mem::take(&mut self.flying) {
+            if listened_to {
+                entries.extend(decided.entries(position));
+            }
             position += decided.events() as i64;
             self.known_ids.remove(&decided.request.command_id);
             let snapshot = self.cache.durable(&decided.request.stream(), decided.events(), decided.bytes());
             self.keep(snapshot);
             decided.reply(token, position);
+        }
+        if !entries.is_empty() {
+            // Whoever listened may have gone meanwhile.
+            let _ = self.appended.send(entries.into());
         }
         self.head_sender.send_replace(head);
     }

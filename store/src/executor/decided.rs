@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use domain::{AnyEvent, AnyRefusal};
+use domain::{AnyEvent, AnyRefusal, value::Time};
 use uuid::Uuid;
 
 use super::{
     CLIENT_ANSWERS_KEPT_US, ExecuteError, Executed, Origin, Refused, Reply, Request, Token, cache::Versioned,
 };
 use crate::{
-    log::{Answer, Metadata, NewEvent, Sequence, digest},
+    feed::Entry,
+    log::{Answer, Metadata, NewEvent, Position, Recorded, Sequence, digest},
     ports::{Clock, Ids},
 };
 
@@ -79,6 +80,26 @@ impl Decided {
         })
     }
 
+    /// Its events as a reader of the log would have them, now that they stand there behind `after`.
+    pub fn entries(&self, after: Position) -> impl Iterator<Item = Arc<Entry>> {
+        let (events, rows): (&[AnyEvent], &[Arc<NewEvent>]) = match &self.decision {
+            Decision::Accepted { events, rows } => (events, rows),
+            Decision::Refused { .. } | Decision::Stale | Decision::Impossible(_) => (&[], &[]),
+        };
+        events.iter().zip(rows).zip(after + 1..).map(|((event, row), position)| {
+            let recorded = Recorded {
+                position,
+                stream: row.stream.clone(),
+                sequence: row.sequence,
+                event_id: row.event_id,
+                recorded_at_us: row.recorded_at_us,
+                metadata: metadata(&self.request, self.decided_at_us),
+                events: event.clone().into(),
+            };
+            Arc::new(Entry::known(recorded, row.payload.len() + row.metadata.len()))
+        })
+    }
+
     /// Answers the caller, now that everything is durable up to `token`; `last` is its last event's position.
     pub fn reply(self, token: Token, last: i64) {
         let count = self.events() as i64;
@@ -138,14 +159,7 @@ fn rows(
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let cause = &request.cause;
-    let metadata = serde_json::to_string(&Metadata {
-        occurred_at: cause.occurred_at.unwrap_or(domain::value::Time::from_millis(now_us.div_euclid(1_000))),
-        actor: cause.actor.clone(),
-        correlation_id: cause.correlation_id,
-        causation_id: cause.causation_id,
-        command_id: request.command_id,
-    })?;
+    let metadata = serde_json::to_string(&metadata(request, now_us))?;
     let stream = request.stream();
     events
         .iter()
@@ -169,6 +183,18 @@ fn rows(
             Ok(Arc::new(row))
         })
         .collect()
+}
+
+/// What the events of a command that was decided then say of it.
+fn metadata(request: &Request, decided_at_us: i64) -> Metadata {
+    let cause = &request.cause;
+    Metadata {
+        occurred_at: cause.occurred_at.unwrap_or(Time::from_millis(decided_at_us.div_euclid(1_000))),
+        actor: cause.actor.clone(),
+        correlation_id: cause.correlation_id,
+        causation_id: cause.causation_id,
+        command_id: request.command_id,
+    }
 }
 
 /// The id of the `nth` thing of a kind that follows from `cause`: the same every time (uuid v5).

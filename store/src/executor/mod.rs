@@ -9,14 +9,15 @@ mod load;
 mod recover;
 mod weight;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits};
 use crate::{
+    feed::Entry,
     log::{Head, Position, Sequence, StreamId},
     outage::Outage,
 };
@@ -142,6 +143,9 @@ pub enum ExecuteError {
     Unavailable(Outage),
 }
 
+/// The events of one append of this process, in order.
+pub type Appended = Arc<[Arc<Entry>]>;
+
 pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
 
 /// The door to the executor; cheap to clone.
@@ -149,6 +153,7 @@ pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
 pub struct Executor {
     requests: mpsc::Sender<(Box<Request>, Reply)>,
     head: watch::Receiver<Head>,
+    appended: broadcast::Sender<Appended>,
 }
 
 impl Executor {
@@ -197,6 +202,13 @@ impl Executor {
     /// Returns when the executor has stopped: the log is not the one that it worked on, and the process must end.
     pub async fn stopped(&self) {
         self.requests.closed().await;
+    }
+
+    /// The events of every append of this process from now on, for whoever would otherwise read them from the log. Who
+    /// falls behind misses some, and other processes append too.
+    #[must_use]
+    pub fn appended(&self) -> broadcast::Receiver<Appended> {
+        self.appended.subscribe()
     }
 
     /// The head of the log as this process knows it, for whoever waits for it to move.
