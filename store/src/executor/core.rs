@@ -4,6 +4,7 @@ use std::{
     collections::{HashSet, VecDeque},
     ops::ControlFlow,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -31,6 +32,8 @@ use crate::{
 const LOADS_AT_ONCE: usize = 8;
 /// Appends whose events a listener may be behind by before it has to read the log.
 const APPENDED_KEPT: usize = 64;
+/// What a command costs this process from one answer to the next, in microseconds, at the least (docs/BENCHMARKS.md).
+const COMMAND_US: i64 = 20;
 /// Snapshots that are written at once.
 const SAVES_AT_ONCE: usize = 2;
 
@@ -60,6 +63,9 @@ pub async fn run(
         cache: Cache::new(limits.cache_bytes_max, limits.snapshot_every),
         queue: Vec::new(),
         flying: Vec::new(),
+        durable: Durable::default(),
+        appending_since_us: 0,
+        quickest_append_us: 1_000_000,
         known_ids: HashSet::new(),
         folded: head.position,
         touched: HashSet::new(),
@@ -86,6 +92,12 @@ pub(super) struct Core {
     pub(super) queue: Vec<Decided>,
     /// In the append that is on its way.
     pub(super) flying: Vec<Decided>,
+    /// What the last append made durable: told while the next one is on its way.
+    durable: Durable,
+    /// When the last append was sent off.
+    appending_since_us: i64,
+    /// How long an append took of late, at its quickest.
+    quickest_append_us: i64,
     /// Ids of everything taken up and not yet answered.
     pub(super) known_ids: HashSet<Uuid>,
     /// Up to where other processes' events are folded in; before a recovery is complete, ahead of `head`.
@@ -103,6 +115,14 @@ pub(super) struct Core {
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
     pub(super) broken_since_us: Option<i64>,
+}
+
+/// Commands that are durable, and not yet told.
+#[derive(Default)]
+struct Durable {
+    /// Where their events begin.
+    after: Position,
+    decided: Vec<Decided>,
 }
 
 pub(super) enum Step {
@@ -145,6 +165,14 @@ impl Core {
             {
                 saving.push(save(Arc::clone(&self.log), self.head, snapshot).boxed());
             }
+            if step.is_none() && self.goes_at_once() {
+                let mut next = self.append(None);
+                step = Some(match futures::poll!(&mut next) {
+                    Poll::Pending => next,
+                    Poll::Ready(done) => futures::future::ready(done).boxed(),
+                });
+            }
+            self.tell();
             if step.is_none() && !self.queue.is_empty() {
                 // Whoever was answered just now and is ready to call again comes along, not one append later.
                 tokio::task::yield_now().await;
@@ -233,6 +261,18 @@ impl Core {
         self.queue.push(Decided { request, reply, decision, version, decided_at_us });
     }
 
+    /// Whether the next append goes out before those of the last one are answered, so that the database works meanwhile.
+    ///
+    /// Answered first, they would call again and come along; an append costs much the same however many come, and in two
+    /// groups that take turns it is paid twice. That is worth it as soon as this process has longer to do for all of them
+    /// than the database has at its quickest.
+    fn goes_at_once(&self) -> bool {
+        let commands = self.durable.decided.len() + self.queue.len();
+        !self.queue.is_empty()
+            && !self.durable.decided.is_empty()
+            && commands as i64 * COMMAND_US > self.quickest_append_us
+    }
+
     /// Sends off as much of the queue as one append takes.
     pub(super) fn append(&mut self, guard: Option<Box<dyn LockedLog>>) -> BoxFuture<'static, Step> {
         let mut events = 0;
@@ -246,6 +286,7 @@ impl Core {
             .count();
         let rest = self.queue.split_off(take.max(1).min(self.queue.len()));
         self.flying = std::mem::replace(&mut self.queue, rest);
+        self.appending_since_us = self.clock.elapsed_us();
         let batch = self.batch();
         let head = self.head;
         let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
@@ -328,15 +369,27 @@ impl Core {
         ControlFlow::Continue(next)
     }
 
-    /// Everything in the flying batch is durable: fold it, tell the callers.
+    /// Everything in the flying batch is durable.
     fn durable(&mut self, head: Head) {
-        let mut position = self.head.position;
+        let took_us = self.clock.elapsed_us() - self.appending_since_us;
+        // Of late: a quick one of long ago counts less and less.
+        self.quickest_append_us = took_us.min(self.quickest_append_us + self.quickest_append_us / 64 + 1);
+        self.durable = Durable { after: self.head.position, decided: std::mem::take(&mut self.flying) };
         self.head = head;
         self.folded = head.position;
+    }
+
+    /// Folds what is durable, and tells the callers.
+    fn tell(&mut self) {
+        let Durable { after: mut position, decided } = std::mem::take(&mut self.durable);
+        if decided.is_empty() {
+            return;
+        }
+        let head = self.head;
         let token = Token { incarnation: head.incarnation, position: head.position };
         let listened_to = self.appended.receiver_count() > 0;
-        let mut entries = Vec::new();
-        for decided in std::mem::take(&mut self.flying) {
+        let (mut entries, mut answers) = (Vec::new(), Vec::with_capacity(decided.len()));
+        for decided in decided {
             if listened_to {
                 entries.extend(decided.entries(position));
             }
@@ -344,7 +397,12 @@ impl Core {
             self.known_ids.remove(&decided.request.command_id);
             let snapshot = self.cache.durable(&decided.request.stream(), decided.events(), decided.bytes());
             self.keep(snapshot);
-            decided.reply(token, position);
+            answers.push(decided.told(token, position));
+        }
+        // All at once: each wakes somebody, and a thread that is woken finds them all rather than one at a time.
+        for (reply, told) in answers {
+            // A caller that has gone away does not mind.
+            let _ = reply.send(told);
         }
         if !entries.is_empty() {
             // Whoever listened may have gone meanwhile.

@@ -100,10 +100,10 @@ impl Decided {
         })
     }
 
-    /// Answers the caller, now that everything is durable up to `token`; `last` is its last event's position.
-    pub fn reply(self, token: Token, last: i64) {
+    /// Who is to be told what, now that everything is durable up to `token`; `last` is its last event's position.
+    pub fn told(self, token: Token, last: i64) -> (Reply, Result<Executed, ExecuteError>) {
         let count = self.events() as i64;
-        let result = match self.decision {
+        let told = match self.decision {
             Decision::Accepted { events, rows } => {
                 let ids = rows.iter().map(|row| row.event_id);
                 let token = if count > 0 { Token { position: last, ..token } } else { token };
@@ -122,8 +122,7 @@ impl Decided {
             Decision::Stale => Err(ExecuteError::VersionMismatch { actual: self.version }),
             Decision::Impossible(error) => Err(error),
         };
-        // A caller that has gone away does not mind.
-        let _ = self.reply.send(result);
+        (self.reply, told)
     }
 }
 
