@@ -124,7 +124,7 @@ async fn stock_up(clients: &mut [Client], skus: &[Box<str>]) {
     let count = clients.len();
     join_all(clients.iter().enumerate().map(|(nth, client)| async move {
         for sku in skus.iter().skip(nth).step_by(count) {
-            client.framework.execute(sku, callers::receive()).await.unwrap();
+            client.framework.execute(sku, callers::receive(callers::PLENTY)).await.unwrap();
         }
     }))
     .await;

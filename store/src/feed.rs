@@ -266,7 +266,10 @@ impl Feed {
                 return Ok(any);
             }
             let mut page = Vec::new();
-            self.inner.log.read_each(tip, limit, &mut |stored| page.push(Arc::new(Entry::read(stored)))).await?;
+            self.inner
+                .log
+                .read_each(tip, limit, &mut |stored| page.push(Arc::new(Entry::read(stored))))
+                .await?;
             if page.is_empty() {
                 return Ok(any);
             }

@@ -69,9 +69,12 @@ pub fn reserve() -> inventory_item::Command {
 }
 
 /// More units than are ever asked for.
-pub fn receive() -> inventory_item::Command {
+pub const PLENTY: u32 = 1_000_000_000;
+
+/// So many units for the shelf.
+pub fn receive(units: u32) -> inventory_item::Command {
     inventory_item::Command::Receive {
-        quantity: Quantity::new(1_000_000_000).unwrap(),
+        quantity: Quantity::new(units).unwrap(),
         location: None,
         reference: None,
     }
@@ -82,7 +85,7 @@ pub async fn stock_up(engine: &Engine, skus: &Arc<Vec<Box<str>>>) {
     let fingerprints = Fingerprints::new(&master_key());
     for some in skus.chunks(1_000) {
         let answers = some.iter().map(|sku| {
-            let request = request(&fingerprints, sku.clone(), receive());
+            let request = request(&fingerprints, sku.clone(), receive(PLENTY));
             engine.executor.execute_in_turn(request)
         });
         for answer in futures::future::join_all(answers).await {

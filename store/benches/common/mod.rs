@@ -20,6 +20,10 @@ use store::testing::Ground;
 
 use report::Report;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the command line asks for.
 pub struct Options {
     /// The last line is one JSON object.
