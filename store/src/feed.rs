@@ -35,6 +35,8 @@ const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(300);
 pub struct Entry {
     /// Its place in the log.
     pub position: Position,
+    /// Its own id.
+    pub event_id: Uuid,
     /// Its aggregate's type and id, as stored.
     pub key: (Box<str>, Box<str>),
     /// What it says.
@@ -46,7 +48,8 @@ pub struct Entry {
 impl Entry {
     fn read(stored: StoredEvent) -> Self {
         let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
-        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
+        let key = (stored.aggregate_type, stored.aggregate_id);
+        Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
     }
 
     /// Why it is not for this program, when a newer one wrote it.

@@ -127,6 +127,7 @@ impl Follower {
         match self.follow().await {
             Ok(()) => Duration::from_millis(500),
             Err(FollowError::TooNew(error)) => {
+                self.lease.meter().failed();
                 tracing::error!(follower = name, %error, "an event is newer than this program: upgrade it");
                 self.lease.give_up().await;
                 TOO_NEW_PAUSE
@@ -136,6 +137,7 @@ impl Follower {
                 Duration::from_millis(500)
             }
             Err(error) => {
+                self.lease.meter().failed();
                 tracing::warn!(follower = name, %error, "a follower starts again");
                 Duration::from_millis(500)
             }
@@ -150,6 +152,7 @@ impl Follower {
         let mut position = self.begin().await?;
         loop {
             self.progress.send_replace(position);
+            self.lease.meter().reached(position);
             let entries = self.feed.after(position, BATCH, WAIT).await?;
             if !self.lease.hold().await {
                 return Ok(());
@@ -157,6 +160,7 @@ impl Follower {
             let entries = self.understood(&entries).await?;
             if let Some(end) = entries.last().map(|entry| entry.position) {
                 self.take(position, end, entries).await?;
+                self.lease.meter().handled(entries.len());
                 position = end;
             }
         }

@@ -1,11 +1,12 @@
 //! Work of a reactor on its way.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use uuid::Uuid;
 
 use super::{React, ReactError, waiting::Waiting};
 use crate::{
@@ -24,6 +25,8 @@ pub(super) struct Window {
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
+    /// The ids of events that it goes on without.
+    pub(super) skipped: HashSet<Uuid>,
     /// What follows is of a newer program: the rest is done, and no more is read.
     pub(super) too_new: Option<DecodeError>,
 }
@@ -34,6 +37,8 @@ pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;
 pub(super) struct Ended {
     pub(super) lane: Box<str>,
     pub(super) position: Position,
+    /// When it began, by the clock that never jumps.
+    pub(super) began_us: i64,
     pub(super) outcome: Result<(), ReactError>,
     /// The event, unless its lane had been set aside.
     pub(super) entry: Option<Arc<Entry>>,
@@ -49,7 +54,7 @@ impl Window {
 pub(super) async fn attempt(react: &dyn React, entry: &Entry) -> Result<(), ReactError> {
     match &entry.event {
         Ok(recorded) => react.react(recorded).await,
-        Err(_) => Ok(()),
+        Err(error) => Err(ReactError(error.to_string())),
     }
 }
 

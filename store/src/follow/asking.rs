@@ -1,0 +1,165 @@
+//! Sees to an instance that a reactor has set aside, from any process: the one that runs the reactor looks within a second.
+
+use std::time::Duration;
+
+use sqlx::{PgPool, Row};
+use time::OffsetDateTime;
+
+use super::{Left, Remedied, Remedy, RemedyError, skipped};
+use crate::{
+    log::{Log, Position, StoredEvent},
+    ports::Clock,
+};
+
+/// How often it is looked what came of it.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// One lane of one reactor, as the log's database has it.
+#[derive(Clone, Copy)]
+pub struct Aside<'a> {
+    /// The log's database.
+    pub pool: &'a PgPool,
+    /// Whose lane.
+    pub follower: &'a str,
+    /// Which lane.
+    pub lane: &'a str,
+}
+
+/// What was asked for.
+struct Asked {
+    /// When, by the database.
+    at: OffsetDateTime,
+    /// Up to where events waited then, and how many that were, without those that are left out.
+    last: Position,
+    events: i64,
+    followed: bool,
+}
+
+impl Aside<'_> {
+    /// Does it, and waits up to `patience` for what comes of it.
+    ///
+    /// # Errors
+    /// When nothing waits there, or another event than was named is the first; then nothing has changed.
+    pub async fn remedy(
+        &self,
+        log: &dyn Log,
+        clock: &dyn Clock,
+        remedy: &Remedy,
+        patience: Duration,
+    ) -> Result<Remedied, RemedyError> {
+        let skipped = self.to_skip(log, remedy).await?;
+        let asked = self.ask(remedy, &skipped).await?;
+        let mut remedied = Remedied {
+            taken: 0,
+            skipped: skipped.iter().map(|event| event.position).collect(),
+            left: Left::Nothing,
+        };
+        let mut patience = clock.sleep(patience);
+        loop {
+            let (left, tried) = self.look(&asked, &mut remedied).await?;
+            if tried {
+                return Ok(Remedied { left, ..remedied });
+            }
+            tokio::select! {
+                () = clock.sleep(LOOK_EVERY) => {}
+                () = &mut patience => return Ok(Remedied { left, ..remedied }),
+            }
+        }
+    }
+
+    /// The events that are going to be left out.
+    async fn to_skip(&self, log: &dyn Log, remedy: &Remedy) -> Result<Vec<StoredEvent>, RemedyError> {
+        let positions = match remedy {
+            Remedy::Retry => vec![],
+            Remedy::Skip { position, .. } => vec![*position],
+            Remedy::Release { .. } => {
+                let all = "SELECT position FROM waiting_events WHERE follower = $1 AND lane = $2 ORDER BY 1";
+                sqlx::query_scalar(all).bind(self.follower).bind(self.lane).fetch_all(self.pool).await?
+            }
+        };
+        let mut events = Vec::with_capacity(positions.len());
+        for position in positions {
+            let event = log.read(position - 1, 1).await?.into_iter().next();
+            events.extend(event.filter(|event| event.position == position));
+        }
+        Ok(events)
+    }
+
+    /// One transaction: whoever runs the reactor sees all of it or nothing.
+    async fn ask(&self, remedy: &Remedy, skip: &[StoredEvent]) -> Result<Asked, RemedyError> {
+        let mut transaction = self.pool.begin().await?;
+        let first: Option<Position> = sqlx::query_scalar(
+            "SELECT position FROM waiting_events WHERE follower = $1 AND lane = $2 \
+             ORDER BY position LIMIT 1 FOR UPDATE",
+        )
+        .bind(self.follower)
+        .bind(self.lane)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let what = || self.lane.to_owned();
+        let Some(first) = first else {
+            return Err(RemedyError::NotAside { follower: self.follower.to_owned(), what: what() });
+        };
+        let reason = match remedy {
+            Remedy::Retry => None,
+            Remedy::Skip { position, .. } if *position != first => {
+                return Err(RemedyError::NotFirst { what: what(), first, named: *position });
+            }
+            Remedy::Skip { reason, .. } => reason.as_deref(),
+            Remedy::Release { reason } => Some(reason.as_str()),
+        };
+        skipped::write(&mut transaction, self.follower, skip, reason).await?;
+        sqlx::query("DELETE FROM waiting_events WHERE follower = $1 AND lane = $2 AND position = ANY($3)")
+            .bind(self.follower)
+            .bind(self.lane)
+            .bind(skip.iter().map(|event| event.position).collect::<Vec<_>>())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("INSERT INTO asked_lanes (follower, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(self.follower)
+            .bind(self.lane)
+            .execute(&mut *transaction)
+            .await?;
+        let row = sqlx::query(
+            "SELECT clock_timestamp(), COALESCE(max(position), 0), count(*), \
+                    EXISTS (SELECT FROM followers WHERE name = $1 AND lease_expires_at > now()) \
+             FROM waiting_events WHERE follower = $1 AND lane = $2",
+        )
+        .bind(self.follower)
+        .bind(self.lane)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let asked = Asked {
+            at: row.try_get(0)?,
+            last: row.try_get(1)?,
+            events: row.try_get(2)?,
+            followed: row.try_get(3)?,
+        };
+        transaction.commit().await?;
+        Ok(asked)
+    }
+
+    /// What still waits, and whether there is anything to wait for.
+    async fn look(&self, asked: &Asked, remedied: &mut Remedied) -> Result<(Left, bool), RemedyError> {
+        let row = sqlx::query(
+            "SELECT position, reason, COALESCE(tried_at > $3, false), \
+                    (SELECT count(*) FROM waiting_events w \
+                     WHERE w.follower = $1 AND w.lane = $2 AND w.position <= $4) \
+             FROM waiting_events WHERE follower = $1 AND lane = $2 ORDER BY position LIMIT 1",
+        )
+        .bind(self.follower)
+        .bind(self.lane)
+        .bind(asked.at)
+        .bind(asked.last)
+        .fetch_optional(self.pool)
+        .await?;
+        let waiting = row.as_ref().map_or(Ok(0), |row| row.try_get::<i64, _>(3))?;
+        remedied.taken = usize::try_from(asked.events - waiting).unwrap_or(0);
+        let Some(row) = row else { return Ok((Left::Nothing, true)) };
+        let position = row.try_get(0)?;
+        if row.try_get(2)? {
+            return Ok((Left::Failed { position, reason: row.try_get(1)? }, true));
+        }
+        Ok((Left::Untried { position, followed: asked.followed }, !asked.followed))
+    }
+}
