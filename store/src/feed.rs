@@ -52,6 +52,11 @@ impl Entry {
         Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
     }
 
+    /// The same place in the log, saying something else.
+    pub(crate) fn saying(&self, event: Recorded) -> Self {
+        Self { event: Ok(event), ..self.clone() }
+    }
+
     /// Why it is not for this program, when a newer one wrote it.
     pub(crate) fn too_new(&self) -> Option<&DecodeError> {
         self.event.as_ref().err().filter(|error| matches!(error, DecodeError::Unknown { .. }))

@@ -118,7 +118,7 @@ async fn what_nobody_follows_is_told_with_its_lag_and_what_it_has_set_aside() {
              INSERT INTO followers (name, incarnation, position) VALUES ('restored', gen_random_uuid(), 3); \
              INSERT INTO parked_streams VALUES ('left', 'cart', 'c', 2, 'why'); \
              INSERT INTO waiting_events VALUES ('left', 'a', 1, 'why'), ('left', 'b', 2, 'why'), ('left', 'b', 3, 'why'); \
-             INSERT INTO skipped_events VALUES ('left', gen_random_uuid(), 1, 'cart-c'); \
+             INSERT INTO skipped_events VALUES ('left', gen_random_uuid(), 1, 'b'); \
              INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at, retry_at) \
              SELECT id, 'gone', 'x', id, '{}', now() - interval '1 hour', 'infinity' FROM gen_random_uuid() AS id",
         )

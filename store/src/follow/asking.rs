@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 use time::OffsetDateTime;
 
-use super::{Left, Remedied, Remedy, RemedyError, skipped};
+use super::{Left, Remedied, Remedy, RemedyError, remedy::Locked, skipped::Leaving};
 use crate::{
-    log::{Log, Position, StoredEvent},
+    log::{Head, Log, Position, StoredEvent},
     ports::Clock,
 };
 
@@ -47,8 +47,9 @@ impl Aside<'_> {
         remedy: &Remedy,
         patience: Duration,
     ) -> Result<Remedied, RemedyError> {
+        let head = log.head().await?;
         let skipped = self.to_skip(log, remedy).await?;
-        let asked = self.ask(remedy, &skipped).await?;
+        let asked = self.ask(&head, remedy, &skipped).await?;
         let mut remedied = Remedied {
             taken: 0,
             skipped: skipped.iter().map(|event| event.position).collect(),
@@ -86,20 +87,22 @@ impl Aside<'_> {
     }
 
     /// One transaction: whoever runs the reactor sees all of it or nothing.
-    async fn ask(&self, remedy: &Remedy, skip: &[StoredEvent]) -> Result<Asked, RemedyError> {
+    async fn ask(&self, head: &Head, remedy: &Remedy, skip: &[StoredEvent]) -> Result<Asked, RemedyError> {
         let mut transaction = self.pool.begin().await?;
+        let locked = Locked::of(&mut transaction, self.follower).await?;
         let first: Option<Position> = sqlx::query_scalar(
             "SELECT position FROM waiting_events WHERE follower = $1 AND lane = $2 \
-             ORDER BY position LIMIT 1 FOR UPDATE",
+             ORDER BY position LIMIT 1",
         )
         .bind(self.follower)
         .bind(self.lane)
         .fetch_optional(&mut *transaction)
         .await?;
         let what = || self.lane.to_owned();
-        let Some(first) = first else {
+        let Some((locked, first)) = locked.zip(first) else {
             return Err(RemedyError::NotAside { follower: self.follower.to_owned(), what: what() });
         };
+        locked.is_of(head)?;
         let reason = match remedy {
             Remedy::Retry => None,
             Remedy::Skip { position, .. } if *position != first => {
@@ -108,17 +111,30 @@ impl Aside<'_> {
             Remedy::Skip { reason, .. } => reason.as_deref(),
             Remedy::Release { reason } => Some(reason.as_str()),
         };
-        skipped::write(&mut transaction, self.follower, skip, reason).await?;
+        let leaving = Leaving { follower: self.follower, aside: self.lane, events: skip, reason };
+        leaving.write(&mut transaction).await?;
+        let asked = self.without(&mut transaction, &leaving.positions()).await?;
+        transaction.commit().await?;
+        leaving.tell();
+        Ok(asked)
+    }
+
+    /// Takes events out of the lane, and tells whoever runs the reactor to look.
+    async fn without(
+        &self,
+        connection: &mut PgConnection,
+        positions: &[Position],
+    ) -> Result<Asked, sqlx::Error> {
         sqlx::query("DELETE FROM waiting_events WHERE follower = $1 AND lane = $2 AND position = ANY($3)")
             .bind(self.follower)
             .bind(self.lane)
-            .bind(skip.iter().map(|event| event.position).collect::<Vec<_>>())
-            .execute(&mut *transaction)
+            .bind(positions)
+            .execute(&mut *connection)
             .await?;
         sqlx::query("INSERT INTO asked_lanes (follower, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(self.follower)
             .bind(self.lane)
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await?;
         let row = sqlx::query(
             "SELECT clock_timestamp(), COALESCE(max(position), 0), count(*), \
@@ -127,16 +143,14 @@ impl Aside<'_> {
         )
         .bind(self.follower)
         .bind(self.lane)
-        .fetch_one(&mut *transaction)
+        .fetch_one(connection)
         .await?;
-        let asked = Asked {
+        Ok(Asked {
             at: row.try_get(0)?,
             last: row.try_get(1)?,
             events: row.try_get(2)?,
             followed: row.try_get(3)?,
-        };
-        transaction.commit().await?;
-        Ok(asked)
+        })
     }
 
     /// What still waits, and whether there is anything to wait for.

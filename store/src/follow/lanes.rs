@@ -24,8 +24,11 @@ impl Reactor {
             }
             window.read = entry.position;
             let lane = match &entry.event {
-                _ if window.skipped.contains(&entry.event_id) => None,
-                Ok(recorded) => self.react.lane(recorded).map(|lane| window.waiting.of(&entry.key, lane)),
+                _ if window.skips(&entry, &stream_lane(&entry.key)) => None,
+                Ok(recorded) => {
+                    let lane = self.react.lane(recorded).filter(|lane| !window.skips(&entry, lane));
+                    lane.map(|lane| window.waiting.of(&entry.key, lane))
+                }
                 Err(error) => {
                     // Nobody can tell which instance it is for, so those behind it in its stream wait for it.
                     self.put_behind(window, stream_lane(&entry.key), entry.position, &error.to_string())

@@ -160,7 +160,7 @@ impl Reactor {
     async fn window(&self, read: Position) -> Result<Window, sqlx::Error> {
         let (name, fence) = (self.react.name(), self.lease.fence().unwrap_or_default());
         let waiting = Waiting::load(self.pool.clone(), name, fence).await?;
-        let skipped = skipped::ids(&mut *self.pool.acquire().await?, name).await?;
+        let skipped = skipped::all(&mut *self.pool.acquire().await?, name).await?;
         Ok(Window {
             read,
             open: BTreeSet::new(),

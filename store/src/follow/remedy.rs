@@ -1,7 +1,10 @@
 //! What can be done about events that a follower has set aside, and what comes of it.
 
+use sqlx::PgConnection;
+use uuid::Uuid;
+
 use super::ApplyError;
-use crate::log::{LogError, Position};
+use crate::log::{Head, LogError, Position};
 
 /// What somebody wants done about a stream or an instance that was set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,11 @@ pub enum RemedyError {
         /// The one that was named.
         named: Position,
     },
+    /// What waits is of another life of the log.
+    #[error(
+        "the log was restored since {0} followed it: start `daybook serve`, which goes on or begins anew"
+    )]
+    OtherLife(String),
     /// The log or the read model's database failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -89,5 +97,39 @@ impl From<sqlx::Error> for RemedyError {
 impl From<LogError> for RemedyError {
     fn from(error: LogError) -> Self {
         Self::Apply(error.into())
+    }
+}
+
+/// A follower's checkpoint, locked: nobody else moves it or sees to what it has set aside until the transaction ends.
+pub(super) struct Locked {
+    follower: String,
+    pub(super) position: Position,
+    incarnation: Option<Uuid>,
+}
+
+impl Locked {
+    /// `None` when nobody has ever followed under that name.
+    pub(super) async fn of(
+        connection: &mut PgConnection,
+        follower: &str,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let found: Option<(Position, Option<Uuid>)> =
+            sqlx::query_as("SELECT position, incarnation FROM followers WHERE name = $1 FOR UPDATE")
+                .bind(follower)
+                .fetch_optional(connection)
+                .await?;
+        let locked = |(position, incarnation)| Self { follower: follower.to_owned(), position, incarnation };
+        Ok(found.map(locked))
+    }
+
+    /// That what it has set aside is of the log as it is now.
+    pub(super) fn is_of(&self, head: &Head) -> Result<(), RemedyError> {
+        match self.incarnation {
+            Some(incarnation) if incarnation != head.incarnation => {
+                Err(RemedyError::OtherLife(self.follower.clone()))
+            }
+            // It has begun anew, and what it had set aside before is forgotten.
+            Some(_) | None => Ok(()),
+        }
     }
 }

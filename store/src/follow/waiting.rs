@@ -42,6 +42,42 @@ impl WaitingEvent {
     }
 }
 
+/// A lane that waits, seen as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct WaitingLane {
+    /// Who set it aside.
+    pub follower: String,
+    /// The instance; of an event that could not be read, its stream.
+    pub lane: String,
+    /// Its first event.
+    pub position: Position,
+    /// Why that could not be served.
+    pub reason: String,
+    /// Since when it waits.
+    pub since: OffsetDateTime,
+    /// How often it was tried again.
+    pub tries: i32,
+    /// When the last of these tries began.
+    pub tried_at: Option<OffsetDateTime>,
+    /// Events that wait, this one included.
+    pub events: i64,
+}
+
+impl WaitingLane {
+    /// All that wait.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list(pool: &PgPool) -> Result<Vec<Self>, sqlx::Error> {
+        let rows = sqlx::query_as(
+            "SELECT DISTINCT ON (follower, lane) follower, lane, position, reason, since, tries, tried_at, \
+                    count(*) OVER (PARTITION BY follower, lane) AS events \
+             FROM waiting_events ORDER BY follower, lane, position",
+        );
+        rows.fetch_all(pool).await
+    }
+}
+
 /// The lanes that a reactor has set aside, as they lie in the database.
 pub(super) struct Waiting {
     pool: PgPool,
@@ -62,11 +98,7 @@ struct Lane {
 
 impl Waiting {
     /// What was set aside before.
-    pub(super) async fn load(
-        pool: PgPool,
-        follower: &'static str,
-        fence: i64,
-    ) -> Result<Self, sqlx::Error> {
+    pub(super) async fn load(pool: PgPool, follower: &'static str, fence: i64) -> Result<Self, sqlx::Error> {
         let rows = sqlx::query("SELECT lane, position FROM waiting_events WHERE follower = $1")
             .bind(follower)
             .fetch_all(&pool)

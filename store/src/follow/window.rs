@@ -25,8 +25,8 @@ pub(super) struct Window {
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
-    /// The ids of events that it goes on without.
-    pub(super) skipped: HashSet<Uuid>,
+    /// Events that it goes on without, by their ids and lanes.
+    pub(super) skipped: HashSet<(Uuid, Box<str>)>,
     /// What follows is of a newer program: the rest is done, and no more is read.
     pub(super) too_new: Option<DecodeError>,
 }
@@ -45,6 +45,11 @@ pub(super) struct Ended {
 }
 
 impl Window {
+    /// Whether an event is left out in a lane.
+    pub(super) fn skips(&self, entry: &Entry, lane: &str) -> bool {
+        !self.skipped.is_empty() && self.skipped.contains(&(entry.event_id, lane.into()))
+    }
+
     /// Everything up to here is done.
     pub(super) fn done(&self) -> Position {
         self.open.first().map_or(self.read, |first| first - 1)

@@ -67,6 +67,14 @@ pub fn decode_event(
         .map_err(|error| malformed("payload", &error))
 }
 
+/// A stored event that is to mean nothing, whatever it says.
+///
+/// # Errors
+/// When its aggregate is unknown.
+pub fn without_meaning(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
+    decode(stored)
+}
+
 fn unknown(aggregate_type: &str, event_type: &str, event_version: &str) -> DecodeError {
     DecodeError::Unknown {
         aggregate_type: aggregate_type.into(),

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::archive::ArchiveError;
 
+pub(crate) use decode::without_meaning;
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use postgres::PostgresLog;
