@@ -34,6 +34,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "alter table subject_keys add constraint subject_keys_forgotten",
         "every row that an older program writes has a key and is not forgotten, which the constraint allows",
     ),
+    (
+        "20261121000030_archive.sql",
+        "create trigger events_of_no_archived_stream",
+        "refuses an older program only what would begin an archived stream again",
+    ),
+    (
+        "20261121000030_archive.sql",
+        "alter table events disable trigger events_of_no_archived_stream",
+        "this file adds the trigger",
+    ),
     ("20261124000011_fulfilment.sql", "update orders", "fills a column that this file adds"),
     ("20261201000001_stock_places_and_backorders.sql", "update stock", "fills a column that this file adds"),
     (

@@ -46,7 +46,7 @@ impl Done {
     pub fn then(mut self, recorded: &Recorded) -> Self {
         self.version = recorded.sequence;
         self.token.position = recorded.position;
-        self.events.push(recorded.event.clone());
+        self.events.extend(recorded.events.iter().cloned());
         self
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::AggregateType;
 use store::{
     feed::Entry,
-    log::{LogError, Recorded, Sequence, StreamId, decode},
+    log::{LogError, Meant, Recorded, Sequence, StreamId, decode},
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -56,11 +56,12 @@ impl Watch {
         shop: &Shop,
         (after, replayed): (Sequence, bool),
         deadline: Deadline,
-        mut look: impl FnMut(&Recorded) -> Option<T>,
+        mut look: impl FnMut(Meant<'_>) -> Option<T>,
     ) -> Result<Option<(Recorded, T)>, Problem> {
         if replayed {
             for recorded in read(shop, &self.stream, after).await? {
-                if let Some(found) = look(&recorded) {
+                let found = recorded.meant().find_map(&mut look);
+                if let Some(found) = found {
                     return Ok(Some((recorded, found)));
                 }
             }
@@ -75,7 +76,7 @@ impl Watch {
             let Some(entry) = entry else { return Ok(None) };
             if let Ok(recorded) = &entry.event
                 && recorded.sequence > after
-                && let Some(found) = look(recorded)
+                && let Some(found) = recorded.meant().find_map(&mut look)
             {
                 return Ok(Some((recorded.clone(), found)));
             }

@@ -214,7 +214,8 @@ pub async fn history(shop: &Shop, id: &CartId) -> Result<Vec<Recorded>, Problem>
 
 /// The cart of that history.
 pub fn folded(history: &[Recorded]) -> Cart {
-    history.iter().fold(Cart::default(), |cart, recorded| match &recorded.event {
+    let events = history.iter().flat_map(|recorded| &recorded.events);
+    events.fold(Cart::default(), |cart, event| match event {
         AnyEvent::Cart(event) => cart.evolve(event.clone()),
         _ => cart,
     })

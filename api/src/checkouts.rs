@@ -11,7 +11,10 @@ use domain::{
     value::{CartId, Money, OrderId, PaymentId, Sealed, SubjectId, Text},
 };
 use serde::{Deserialize, Serialize};
-use store::{executor::ExecuteError, log::Recorded};
+use store::{
+    executor::ExecuteError,
+    log::{Meant, Recorded},
+};
 
 use crate::{
     Shop,
@@ -151,7 +154,7 @@ pub async fn create(
     if done.events.is_empty() {
         // The first answer is forgotten by now; what it told of stands in the cart's stream.
         let history = carts::history(&shop, &body.cart).await?;
-        done.events.extend(history.into_iter().map(|recorded| recorded.event));
+        done.events.extend(history.into_iter().flat_map(|recorded| recorded.events));
         done.replayed = true;
     }
     watches.answer(&shop, deadline, done).await
@@ -171,7 +174,8 @@ fn review(shop: &Shop, total: Option<Money>) -> Result<Option<Text>, Problem> {
 
 /// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
 async fn seal(shop: &Shop, body: &CheckOut, history: Vec<Recorded>) -> Result<Delivery, Problem> {
-    let subject = history.into_iter().find_map(|recorded| match recorded.event {
+    let mut events = history.into_iter().flat_map(|recorded| recorded.events);
+    let subject = events.find_map(|event| match event {
         AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
             Some(customer) => SubjectId::from(&customer),
             None => SubjectId::from(&body.cart),
@@ -206,7 +210,7 @@ impl Watches {
         };
         let since = (0, done.replayed);
         let mut plan = None;
-        let decided = self.checkout.first(shop, since, deadline, |recorded| decision(recorded, &mut plan));
+        let decided = self.checkout.first(shop, since, deadline, |meant| decision(meant.event, &mut plan));
         let (Some((recorded, verdict)), plan) = (decided.await?, plan) else {
             return Ok(respond(&done, answer));
         };
@@ -243,9 +247,9 @@ fn pending(event: &AnyEvent) -> Option<Answer> {
     })
 }
 
-fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), Problem>> {
+fn decision(event: &AnyEvent, plan: &mut Option<Plan>) -> Option<Result<(), Problem>> {
     use checkout::Event;
-    let AnyEvent::Checkout(event) = &recorded.event else {
+    let AnyEvent::Checkout(event) = event else {
         return None;
     };
     match event {
@@ -272,8 +276,8 @@ fn decision(recorded: &Recorded, plan: &mut Option<Plan>) -> Option<Result<(), P
     }
 }
 
-fn opened(recorded: &Recorded) -> Option<()> {
-    matches!(recorded.event, AnyEvent::Payment(payment::Event::IntentOpened { .. })).then_some(())
+fn opened(meant: Meant<'_>) -> Option<()> {
+    matches!(meant.event, AnyEvent::Payment(payment::Event::IntentOpened { .. })).then_some(())
 }
 
 fn respond(done: &Done, answer: Answer) -> Response {

@@ -214,8 +214,9 @@ async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
     let events: Vec<AnyEvent> = match executed.positions {
         Some((first, last)) if executed.replayed => {
             let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
-            let events = stored.iter().map(|stored| decode(stored).map(|recorded| recorded.event));
-            events.collect::<Result<_, _>>().map_err(|error| ExecuteError::Unavailable((&error).into()))?
+            let recorded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>();
+            let recorded = recorded.map_err(|error| ExecuteError::Unavailable((&error).into()))?;
+            recorded.into_iter().flat_map(|recorded| recorded.events).collect()
         }
         _ => executed.events.into_iter().map(|(_, event)| event).collect(),
     };

@@ -201,7 +201,8 @@ fn failed(request: &'static str, reason: &Text) -> Problem {
 async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
     let stream = StreamId::new(AggregateType::Payment, id.as_str());
     let recorded = read(shop, &stream, 0).await?;
-    let payment = recorded.into_iter().fold(Payment::default(), |payment, recorded| match recorded.event {
+    let events = recorded.into_iter().flat_map(|recorded| recorded.events);
+    let payment = events.fold(Payment::default(), |payment, event| match event {
         AnyEvent::Payment(event) => payment.evolve(event),
         _ => payment,
     });
@@ -226,7 +227,7 @@ async fn settle(
     }
     let since = (done.version, done.replayed);
     let deadline = Deadline::after(shop, wait);
-    let found = watch.first(shop, since, deadline, |recorded| look(&recorded.event)).await?;
+    let found = watch.first(shop, since, deadline, |meant| look(meant.event)).await?;
     let Some((recorded, verdict)) = found else {
         return Ok(answer(id, &done, Status::Pending));
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::{AggregateType, AnyEvent};
 use store::{
     follow::ApplyError,
     log::{Position, Recorded, Sequence},
@@ -12,16 +13,16 @@ use store::{
 pub(crate) struct At {
     pub position: Position,
     pub sequence: Sequence,
+    /// Its place among what the stored event means, from 0.
+    nth: usize,
 }
 
 impl At {
-    pub(crate) const fn of(recorded: &Recorded) -> Self {
-        Self { position: recorded.position, sequence: recorded.sequence }
-    }
-
     /// The row's next version, which follows its last one: an event that was left out must not go unseen.
-    pub(crate) fn after(self, version: Sequence) -> Result<Sequence, ApplyError> {
-        if self.sequence == version + 1 {
+    pub(crate) fn after(self, version: Option<Sequence>) -> Result<Sequence, ApplyError> {
+        let version = version.unwrap_or(0);
+        let follows = if self.nth == 0 { version + 1 } else { version };
+        if self.sequence == follows {
             Ok(self.sequence)
         } else {
             Err(ApplyError::Poison(format!("sequence {} does not follow version {version}", self.sequence)))
@@ -29,11 +30,37 @@ impl At {
     }
 }
 
-/// An event on its way into the row of its stream.
+/// One of the events that a stored event means, on its way into the row of its stream.
 pub(crate) struct Step<'e, E> {
     pub id: &'e str,
-    pub event: &'e E,
+    /// `None` for a stored event that means nothing any more: it only moves the row's version on.
+    pub event: Option<&'e E>,
     pub at: At,
+}
+
+/// The steps of one kind of aggregate, in order.
+pub(crate) fn steps<'e, E>(
+    events: &[&'e Recorded],
+    aggregate_type: AggregateType,
+    its: impl Fn(&'e AnyEvent) -> Option<&'e E>,
+) -> Vec<Step<'e, E>> {
+    let mut steps = Vec::new();
+    for recorded in events.iter().filter(|recorded| recorded.stream.aggregate_type == aggregate_type) {
+        let id = &*recorded.stream.id;
+        let at = |nth| At { position: recorded.position, sequence: recorded.sequence, nth };
+        let meant = recorded.events.iter().enumerate();
+        steps.extend(meant.map(|(nth, event)| Step { id, event: its(event), at: at(nth) }));
+        if recorded.events.is_empty() {
+            steps.push(Step { id, event: None, at: at(0) });
+        }
+    }
+    steps
+}
+
+/// A row that says which event changed it last.
+pub(crate) trait Versioned {
+    /// The stream's version and the log's position with that event.
+    fn last(&mut self) -> (&mut Sequence, &mut Position);
 }
 
 /// The ids whose rows have to be loaded: a stream's first event finds none.
@@ -44,14 +71,24 @@ pub(crate) fn loaded<'e, E>(steps: &[Step<'e, E>]) -> Vec<&'e str> {
 }
 
 /// Applies steps in order to the rows that they belong to.
-pub(crate) fn fold<E, R>(
+pub(crate) fn fold<E, R: Versioned>(
     rows: &mut BTreeMap<String, R>,
     steps: &[Step<'_, E>],
-    apply: impl Fn(Option<R>, &Step<'_, E>) -> Result<R, ApplyError>,
+    apply: impl Fn(Option<R>, &E, At) -> Result<R, ApplyError>,
 ) -> Result<(), ApplyError> {
-    for step in steps {
-        let row = apply(rows.remove(step.id), step)?;
-        rows.insert(step.id.to_owned(), row);
+    for Step { id, event, at } in steps {
+        match event {
+            Some(event) => {
+                let row = apply(rows.remove(*id), event, *at)?;
+                rows.insert((*id).to_owned(), row);
+            }
+            None => {
+                if let Some(row) = rows.get_mut(*id) {
+                    let (version, position) = row.last();
+                    (*version, *position) = (at.after(Some(*version))?, at.position);
+                }
+            }
+        }
     }
     Ok(())
 }

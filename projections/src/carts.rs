@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::{
-    Aggregate, AnyEvent,
+    Aggregate, AggregateType, AnyEvent,
     cart::{self, Basket, Event, Line},
     value::{CartId, Currency, CustomerId, Money, OrderId, Time},
 };
@@ -17,7 +17,7 @@ use store::{
 
 use crate::{
     Fresh, Freshness, QueryError, ReadModels,
-    batch::{At, Step, column, fold, loaded},
+    batch::{At, Versioned, column, fold, loaded, steps},
     read_models::Statement,
     rows::{document, named, named_if_any, text, words},
     stock::moment_if_any,
@@ -91,13 +91,10 @@ impl Projection for Carts {
     }
 
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
-        let steps: Vec<_> = events
-            .iter()
-            .filter_map(|recorded| match &recorded.event {
-                AnyEvent::Cart(event) => Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) }),
-                _ => None,
-            })
-            .collect();
+        let steps = steps(events, AggregateType::Cart, |event| match event {
+            AnyEvent::Cart(event) => Some(event),
+            _ => None,
+        });
         if steps.is_empty() {
             return Ok(());
         }
@@ -113,10 +110,10 @@ impl Projection for Carts {
 }
 
 /// The row after one more event. While a cart is open, the domain says what an event makes of its lines.
-fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
-    let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
-    let position = step.at.position;
-    let row = match (row, step.event) {
+fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+    let version = at.after(row.as_ref().map(|row| row.version))?;
+    let position = at.position;
+    let row = match (row, event) {
         (None, Event::Opened { customer, currency, expires_at }) => Ok(Row {
             customer: customer.clone(),
             status: Status::Open,
@@ -144,6 +141,12 @@ fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
         (None, _) => Err(ApplyError::Poison("the cart was never opened".to_owned())),
     };
     Ok(Row { version, position, ..row? })
+}
+
+impl Versioned for Row {
+    fn last(&mut self) -> (&mut Sequence, &mut Position) {
+        (&mut self.version, &mut self.position)
+    }
 }
 
 impl Row {

@@ -15,7 +15,7 @@ use store::{
 
 use crate::{
     Fresh, Freshness, QueryError, ReadModels,
-    batch::{Step, fold, loaded},
+    batch::{At, Step, Versioned, fold, loaded},
     orders::NAME,
     read_models::Statement,
     rows::{named, unword, word, words},
@@ -91,10 +91,10 @@ pub(crate) struct Row {
 }
 
 /// The row after one more event.
-pub(crate) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
-    let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
-    let position = step.at.position;
-    match (row, step.event) {
+fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+    let version = at.after(row.as_ref().map(|row| row.version))?;
+    let position = at.position;
+    match (row, event) {
         (None, Event::IntentOpened { order, amount, method, capture }) => Ok(Row {
             order: order.clone(),
             method: *method,
@@ -110,6 +110,12 @@ pub(crate) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
         }),
         (None, _) => Err(ApplyError::Poison("the intent was never opened".to_owned())),
         (Some(row), event) => Ok(Row { version, position, ..row.changed(event) }),
+    }
+}
+
+impl Versioned for Row {
+    fn last(&mut self) -> (&mut Sequence, &mut Position) {
+        (&mut self.version, &mut self.position)
     }
 }
 

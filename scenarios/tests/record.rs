@@ -68,7 +68,8 @@ async fn until(engine: &Engine, aggregate_type: AggregateType, id: &str, event: 
     let stream = StreamId::new(aggregate_type, id);
     eventually(&format!("{event} of {stream}"), || async {
         let events = engine.log.load(&stream, 0).await.unwrap();
-        events.iter().any(|stored| decode(stored).unwrap().event.event_type() == event).then_some(())
+        let mut known = events.iter().flat_map(|stored| decode(stored).unwrap().events);
+        known.any(|known| known.event_type() == event).then_some(())
     })
     .await;
 }

@@ -130,7 +130,9 @@ async fn load(log: &PostgresLog, nth: usize) {
     let events = log.load(&stream, 0).await.unwrap();
     assert_eq!(events.len(), EVENTS_EACH);
     let state = AnyState::initial(stream.aggregate_type);
-    let state = events.iter().fold(state, |state, stored| state.evolve(decode(stored).unwrap().event));
+    let state = events.iter().fold(state, |state, stored| {
+        decode(stored).unwrap().events.into_iter().fold(state, AnyState::evolve)
+    });
     assert_ne!(state, AnyState::initial(stream.aggregate_type));
 }
 

@@ -60,10 +60,8 @@ impl Forgetting {
 }
 
 fn forgotten(entry: &Entry) -> Option<&str> {
-    match &entry.event.as_ref().ok()?.event {
-        AnyEvent::Subject(Event::Forgotten { .. }) => Some(&entry.key.1),
-        _ => None,
-    }
+    let forgotten = |event: &AnyEvent| matches!(event, AnyEvent::Subject(Event::Forgotten { .. }));
+    entry.event.as_ref().ok()?.events.iter().any(forgotten).then_some(&*entry.key.1)
 }
 
 /// Forgets everybody whom the log says to be forgotten: before anything is served, for the keys may have been restored.

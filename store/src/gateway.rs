@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::{Log, Recorded, decode},
+    log::{Log, Meant, Recorded, decode},
     ports::Clock,
     secrets::Fingerprints,
 };
@@ -156,30 +156,31 @@ impl React for AskGateway {
         GATEWAY
     }
 
-    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
-        let AnyEvent::Payment(event) = &recorded.event else {
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        let AnyEvent::Payment(event) = meant.event else {
             return None;
         };
         match event {
             Event::AuthorizationRequested { .. }
             | Event::CaptureRequested { .. }
             | Event::VoidRequested { .. }
-            | Event::RefundRequested { .. } => Some(recorded.stream.id.clone()),
+            | Event::RefundRequested { .. } => Some(meant.recorded.stream.id.clone()),
             _ => None,
         }
     }
 
-    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
-        let AnyEvent::Payment(event) = &recorded.event else {
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        let AnyEvent::Payment(event) = meant.event else {
             return Ok(());
         };
-        if self.is_answered(recorded, event).await? {
+        if self.is_answered(meant, event).await? {
             return Ok(());
         }
-        let request_id = recorded.event_id;
+        let (recorded, request_id) = (meant.recorded, meant.id());
         let command = match event {
             Event::AuthorizationRequested { attempt, token, amount, .. } => {
-                let Some(outcome) = self.authorize(recorded, attempt, token, *amount).await? else {
+                let Some(outcome) = self.authorize(request_id, recorded, (attempt, token), *amount).await?
+                else {
                     return Ok(());
                 };
                 Command::RecordAuthorization { attempt: attempt.clone(), outcome }
@@ -204,21 +205,25 @@ impl React for AskGateway {
 impl AskGateway {
     /// Whether the log holds the answer. Gateways forget their requests' ids after a day or so: whoever goes through the
     /// log again must not ask for what was done long ago.
-    async fn is_answered(&self, recorded: &Recorded, event: &Event) -> Result<bool, ReactError> {
+    async fn is_answered(&self, meant: Meant<'_>, event: &Event) -> Result<bool, ReactError> {
         let Event::AuthorizationRequested { attempt: asked, .. } = event else {
-            let answer = derived_id(recorded.event_id, ANSWER, 0);
+            let answer = derived_id(meant.id(), ANSWER, 0);
             return Ok(!self.log.answers(&[answer]).await.map_err(again)?.is_empty());
         };
         // This answer may also have come by itself, under a name of the gateway's.
-        let later = self.log.load(&recorded.stream, recorded.sequence).await.map_err(again)?;
-        for stored in &later {
-            if let AnyEvent::Payment(
+        let answers = |event: &AnyEvent| {
+            matches!(event, AnyEvent::Payment(
                 Event::Authorized { attempt, .. }
                 | Event::Declined { attempt, .. }
                 | Event::AuthorizationTimedOut { attempt, .. },
-            ) = decode(stored).map_err(again)?.event
-                && attempt == *asked
-            {
+            ) if attempt == asked)
+        };
+        let recorded = meant.recorded;
+        if recorded.events.iter().skip(meant.nth).any(answers) {
+            return Ok(true);
+        }
+        for stored in self.log.load(&recorded.stream, recorded.sequence).await.map_err(again)? {
+            if decode(&stored).map_err(again)?.events.iter().any(answers) {
                 return Ok(true);
             }
         }
@@ -227,13 +232,13 @@ impl AskGateway {
 
     async fn authorize(
         &self,
+        request_id: Uuid,
         recorded: &Recorded,
-        attempt: &AttemptId,
-        token: &Text,
+        (attempt, token): (&AttemptId, &Text),
         amount: Money,
     ) -> Result<Option<Authorization>, ReactError> {
         let payment = PaymentId::new(&*recorded.stream.id).map_err(again)?;
-        let asked = self.gateway.authorize(recorded.event_id, &payment, attempt, token, amount);
+        let asked = self.gateway.authorize(request_id, &payment, attempt, token, amount);
         tokio::select! {
             answer = asked => match answer.map_err(again)? {
                 Authorized::Answered(outcome) => Ok(Some(outcome)),

@@ -13,7 +13,7 @@ use store::{
     engine::Engine,
     executor::ExecuteError,
     follow::{ApplyError, Projection, React, ReactError},
-    log::{Position, Recorded},
+    log::{Meant, Position, Recorded},
     outage::Reason,
     testing::{Ground, eventually, request},
     verify::{Wanted, verify},
@@ -55,11 +55,11 @@ impl React for Reacting {
     fn name(&self) -> &'static str {
         "reacting"
     }
-    fn lane(&self, event: &Recorded) -> Option<Box<str>> {
-        Some(event.stream.id.clone())
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        Some(meant.recorded.stream.id.clone())
     }
-    async fn react(&self, event: &Recorded) -> Result<(), ReactError> {
-        self.0.reacted.lock().unwrap().push(event.position);
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        self.0.reacted.lock().unwrap().push(meant.recorded.position);
         Ok(())
     }
 }

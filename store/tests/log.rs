@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::Row;
 use store::{
     bridge::{Bridge, BridgedEvent},
-    log::StreamId,
+    log::{Meaning, StreamId},
     schema::{Fitness, fitness},
     testing::{Ground, request},
 };
@@ -52,8 +52,8 @@ async fn an_unmodified_postgres_es_reads_the_same_events() {
         );
         let event: BridgedEvent<domain::inventory_item::Event> =
             serde_json::from_value(theirs.payload.clone()).unwrap();
-        let read = store::log::decode(ours).unwrap().event;
-        assert_eq!(domain::AnyEvent::from(event.0), read);
+        let read = store::log::decode(ours).unwrap().events;
+        assert_eq!(Meaning::One(event.0.into()), read);
         let metadata: std::collections::HashMap<String, String> =
             serde_json::from_value(theirs.metadata.clone()).unwrap();
         assert_eq!(metadata["actor"], "guest");

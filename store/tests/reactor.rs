@@ -13,7 +13,7 @@ use futures::future::join_all;
 use store::{
     engine::Engine,
     follow::{React, ReactError, WaitingEvent},
-    log::{Position, Recorded},
+    log::{Meant, Position},
     testing::{Ground, eventually, request},
 };
 
@@ -32,11 +32,12 @@ impl React for Picky {
         "picky"
     }
 
-    fn lane(&self, event: &Recorded) -> Option<Box<str>> {
-        Some(event.stream.id.clone())
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        Some(meant.recorded.stream.id.clone())
     }
 
-    async fn react(&self, event: &Recorded) -> Result<(), ReactError> {
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        let event = meant.recorded;
         if &*event.stream.id == "STUCK" && !self.mended.load(Ordering::Relaxed) {
             return Err(ReactError("not today".into()));
         }

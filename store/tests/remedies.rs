@@ -15,7 +15,7 @@ use sqlx::{Executor as _, PgPool};
 use store::{
     engine::Engine,
     follow::{Aside, Left, React, ReactError, Remedied, Remedy, RemedyError, SkippedEvent, WaitingEvent},
-    log::{Position, PostgresLog, Recorded},
+    log::{Meant, Position, PostgresLog},
     ports::Machine,
     testing::{Ground, eventually, request},
 };
@@ -41,11 +41,12 @@ impl React for Picky {
         "picky"
     }
 
-    fn lane(&self, event: &Recorded) -> Option<Box<str>> {
-        Some(event.stream.id.clone())
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        Some(meant.recorded.stream.id.clone())
     }
 
-    async fn react(&self, event: &Recorded) -> Result<(), ReactError> {
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        let event = meant.recorded;
         self.begun.lock().unwrap().push(event.position);
         self.held_up.subscribe().wait_for(|held_up| !held_up).await.unwrap();
         if self.poison.lock().unwrap().contains(&event.position) {

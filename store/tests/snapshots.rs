@@ -42,7 +42,7 @@ async fn fold(pool: &PgPool, stream: &StreamId, snapshot: bool) -> (InventoryIte
             let mut json = serde_json::Deserializer::from_str(text);
             state = AnyState::deserialize(stream.aggregate_type, &mut json).unwrap();
         }
-        Past::Event(event) => state = state.clone().evolve(event),
+        Past::Next(events) => state = events.into_iter().fold(state.clone(), AnyState::evolve),
     })
     .await
     .unwrap();

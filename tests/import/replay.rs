@@ -8,7 +8,7 @@ use daybook::{
 };
 use domain::{Aggregate as _, inventory_item::InventoryItem, order::Order};
 use flate2::{Compression, write::GzEncoder};
-use store::log::{StreamId, decode};
+use store::log::{Meaning, StreamId, decode};
 
 use super::ground::{Ground, HEADER, sample};
 
@@ -152,7 +152,7 @@ async fn stock_opens_with_what_the_file_needs_and_not_one_more() {
     let (mut item, mut lowest) = (InventoryItem::default(), i64::MAX);
     for stored in &events {
         let recorded = decode(stored).unwrap();
-        let domain::AnyEvent::InventoryItem(event) = recorded.event else {
+        let Meaning::One(domain::AnyEvent::InventoryItem(event)) = recorded.events else {
             panic!("an event of another aggregate");
         };
         item = item.evolve(event);
@@ -168,7 +168,7 @@ async fn codes_and_customers_arrive_as_they_are_meant() {
     let stream = StreamId::new(domain::AggregateType::Order, "700102");
     let events = ground.engine.log.load(&stream, 0).await.unwrap();
     let first = decode(&events[0]).unwrap();
-    let domain::AnyEvent::Order(event) = first.event else {
+    let Meaning::One(domain::AnyEvent::Order(event)) = first.events else {
         panic!("an event of another aggregate");
     };
     let order = Order::default().evolve(event);

@@ -9,7 +9,7 @@ use domain::{
     value::{CartId, CustomerId},
 };
 use serde::{Deserialize, Serialize};
-use store::log::Recorded;
+use store::log::{Meant, Recorded};
 use uuid::Uuid;
 
 use super::history;
@@ -104,13 +104,16 @@ impl Waiting {
     }
 
     async fn verdict(&mut self, shop: &Shop, done: &Done) -> Result<Option<(Recorded, Verdict)>, Problem> {
-        let look = |recorded: &Recorded| {
-            let ours = made_by(recorded, done, self.merger);
-            ours.then(|| verdict(recorded, &self.from)).flatten()
+        let look = |meant: Meant<'_>| {
+            let ours = made_by(meant.recorded, done, self.merger);
+            ours.then(|| verdict(meant.event, &self.from)).flatten()
         };
         if done.events.is_empty() {
             let told = history(shop, &self.into).await?;
-            let last = told.into_iter().rev().find_map(|recorded| Some((look(&recorded)?, recorded)));
+            let last = told.into_iter().rev().find_map(|recorded| {
+                let verdict = recorded.meant().rev().find_map(look);
+                Some((verdict?, recorded))
+            });
             if let Some((verdict, recorded)) = last {
                 return Ok(Some((recorded, verdict)));
             }
@@ -120,9 +123,9 @@ impl Waiting {
 
     /// Waits until the guest's cart is open again, so that whoever is told of it can use it.
     async fn undone(&mut self, shop: &Shop, done: &Done) -> Result<Option<Recorded>, Problem> {
-        let look = |recorded: &Recorded| {
-            let undone = matches!(recorded.event, AnyEvent::Cart(Event::MergeUndone { .. }));
-            (undone && made_by(recorded, done, self.merger)).then_some(())
+        let look = |meant: Meant<'_>| {
+            let undone = matches!(meant.event, AnyEvent::Cart(Event::MergeUndone { .. }));
+            (undone && made_by(meant.recorded, done, self.merger)).then_some(())
         };
         let found = self.guest.first(shop, (0, done.replayed), self.deadline, look).await?;
         Ok(found.map(|(recorded, ())| recorded))
@@ -135,8 +138,8 @@ fn made_by(recorded: &Recorded, done: &Done, merger: Uuid) -> bool {
 }
 
 /// What an event of the other cart says about the lines of this one.
-fn verdict(recorded: &Recorded, guest: &CartId) -> Option<Verdict> {
-    let AnyEvent::Cart(event) = &recorded.event else {
+fn verdict(event: &AnyEvent, guest: &CartId) -> Option<Verdict> {
+    let AnyEvent::Cart(event) = event else {
         return None;
     };
     match event {

@@ -89,8 +89,10 @@ pub async fn show(
     let reflects = Token { incarnation: head.incarnation, position: head.position };
     let mut bill = Bill::default();
     for recorded in read(&shop, &StreamId::new(AggregateType::Order, id.as_str()), 0).await? {
-        if let AnyEvent::Order(event) = recorded.event {
-            bill.note(event);
+        for event in recorded.events {
+            if let AnyEvent::Order(event) = event {
+                bill.note(event);
+            }
         }
     }
     if bill.kind.is_none() {

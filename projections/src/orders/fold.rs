@@ -13,7 +13,10 @@ use super::{
     Kind, Status,
     fulfilment::{self, Fulfilment},
 };
-use crate::{batch::Step, rows::text};
+use crate::{
+    batch::{At, Versioned},
+    rows::text,
+};
 
 /// An order's row: what changes, and what it was placed with if that happened in this very batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,9 +61,9 @@ pub(super) struct Placed {
 }
 
 /// The row after one more event.
-pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
-    let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
-    let position = step.at.position;
+pub(super) fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+    let version = at.after(row.as_ref().map(|row| row.version))?;
+    let position = at.position;
     let begun = |placed, status, ordered| Row {
         placed: Some(Box::new(placed)),
         restated: None,
@@ -71,7 +74,7 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
         version,
         position,
     };
-    match (row, step.event) {
+    match (row, event) {
         (None, Event::Placed(placed)) => {
             Ok(begun(sale(placed)?, Status::Placed, fulfilment::units(&placed.lines)))
         }
@@ -83,6 +86,12 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
         }
         (None, _) => Err(ApplyError::Poison("the order was never placed".to_owned())),
         (Some(row), event) => Ok(Row { version, position, ..row.after(event)? }),
+    }
+}
+
+impl Versioned for Row {
+    fn last(&mut self) -> (&mut Sequence, &mut Position) {
+        (&mut self.version, &mut self.position)
     }
 }
 

@@ -7,7 +7,7 @@ mod write;
 
 use async_trait::async_trait;
 use domain::{
-    AnyEvent,
+    AggregateType, AnyEvent,
     cart::Delivery,
     order::{self, CancelReason, Charge, Invoice, Line, Source},
     value::{CustomerId, Money, OrderId, PaymentId, Text, Time},
@@ -19,11 +19,7 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::{
-    batch::{At, Step},
-    payments,
-    rows::words,
-};
+use crate::{batch::steps, payments, rows::words};
 
 pub use fulfilment::{Edit, LineProgress, Return, ReturnStatus, Shipment};
 
@@ -203,15 +199,14 @@ impl Projection for Orders {
     }
 
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
-        let (mut orders, mut payments) = (Vec::new(), Vec::new());
-        for recorded in events {
-            let (id, at) = (&*recorded.stream.id, At::of(recorded));
-            match &recorded.event {
-                AnyEvent::Order(event) => orders.push(Step { id, event, at }),
-                AnyEvent::Payment(event) => payments.push(Step { id, event, at }),
-                _ => {}
-            }
-        }
+        let orders = steps(events, AggregateType::Order, |event| match event {
+            AnyEvent::Order(event) => Some(event),
+            _ => None,
+        });
+        let payments = steps(events, AggregateType::Payment, |event| match event {
+            AnyEvent::Payment(event) => Some(event),
+            _ => None,
+        });
         write::write(connection, &orders).await?;
         payments::write(connection, &payments).await
     }

@@ -9,7 +9,10 @@ use store::{
     log::{Position, Sequence},
 };
 
-use crate::{batch::Step, rows::text};
+use crate::{
+    batch::{At, Versioned},
+    rows::text,
+};
 
 /// A product's row: what changes, and its listing if that happened in this very batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,10 +45,10 @@ pub(super) struct Words {
 }
 
 /// The row after one more event.
-pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
-    let version = step.at.after(row.as_ref().map_or(0, |row| row.version))?;
-    let position = step.at.position;
-    match (row, step.event) {
+pub(super) fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+    let version = at.after(row.as_ref().map(|row| row.version))?;
+    let position = at.position;
+    match (row, event) {
         (None, Event::Listed(listing)) => Ok(Row {
             listed: Some(Box::new(listed(listing, position)?)),
             variants: listing.variants.clone(),
@@ -62,6 +65,12 @@ pub(super) fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, App
             Err(ApplyError::Poison("the product was never listed".to_owned()))
         }
         (Some(_), Event::Listed(_)) => Err(ApplyError::Poison("the product was listed before".to_owned())),
+    }
+}
+
+impl Versioned for Row {
+    fn last(&mut self) -> (&mut Sequence, &mut Position) {
+        (&mut self.version, &mut self.position)
     }
 }
 

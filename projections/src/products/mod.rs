@@ -7,7 +7,7 @@ mod write;
 
 use async_trait::async_trait;
 use domain::{
-    AnyEvent,
+    AggregateType, AnyEvent,
     product::Variant,
     value::{Money, ProductId, Quantity, Sku, Text},
 };
@@ -18,7 +18,7 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::batch::{At, Step};
+use crate::batch::steps;
 
 pub use search::{PostgresSearch, ProductQuery, Search, Sort};
 
@@ -80,15 +80,10 @@ impl Projection for Products {
     }
 
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
-        let steps: Vec<_> = events
-            .iter()
-            .filter_map(|recorded| match &recorded.event {
-                AnyEvent::Product(event) => {
-                    Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
-                }
-                _ => None,
-            })
-            .collect();
+        let steps = steps(events, AggregateType::Product, |event| match event {
+            AnyEvent::Product(event) => Some(event),
+            _ => None,
+        });
         write::write(connection, &steps).await
     }
 

@@ -45,8 +45,10 @@ pub(super) async fn write(
     steps: &[Step<'_, Event>],
 ) -> Result<(), ApplyError> {
     let mut holds = load(connection, &changed(steps)).await?;
-    for step in steps {
-        apply(&mut holds, step)?;
+    for Step { id, event, at } in steps {
+        if let Some(event) = event {
+            apply(&mut holds, id, event, at.position)?;
+        }
     }
     let (mut kept, mut ended) = (Vec::new(), Vec::new());
     for (names, held) in holds {
@@ -63,16 +65,17 @@ pub(super) async fn write(
 /// Holds that are changed and were begun before the batch.
 fn changed<'e>(steps: &[Step<'e, Event>]) -> BTreeSet<Names<'e>> {
     let (mut begun, mut changed) = (BTreeSet::new(), BTreeSet::new());
-    for step in steps {
-        match step.event {
+    for Step { id, event, .. } in steps {
+        let Some(event) = event else { continue };
+        match event {
             Event::Reserved { reservation, .. } | Event::Backordered { reservation, .. } => {
-                begun.insert((step.id, reservation.as_str()));
+                begun.insert((*id, reservation.as_str()));
             }
             Event::BackorderFilled { reservation, .. }
             | Event::Extended { reservation, .. }
             | Event::Committed { reservation }
             | Event::Released { reservation, .. } => {
-                let names = (step.id, reservation.as_str());
+                let names = (*id, reservation.as_str());
                 if !begun.contains(&names) {
                     changed.insert(names);
                 }
@@ -91,16 +94,20 @@ fn changed<'e>(steps: &[Step<'e, Event>]) -> BTreeSet<Names<'e>> {
     changed
 }
 
-fn apply<'e>(holds: &mut Holds<'e>, step: &Step<'e, Event>) -> Result<(), ApplyError> {
-    let position = step.at.position;
+fn apply<'e>(
+    holds: &mut Holds<'e>,
+    id: &'e str,
+    event: &'e Event,
+    position: Position,
+) -> Result<(), ApplyError> {
     let mut change = |name: &'e ReservationId, change: &dyn Fn(Held) -> Held| {
-        let Some(Some(held)) = holds.get_mut(&(step.id, name.as_str())) else {
+        let Some(Some(held)) = holds.get_mut(&(id, name.as_str())) else {
             return Err(ApplyError::Poison(format!("nothing is held as {name}")));
         };
         *held = Held { position, ..change(*held) };
         Ok(())
     };
-    let (name, held) = match step.event {
+    let (name, held) = match event {
         Event::Reserved { reservation, quantity, expires_at } => (
             reservation,
             Some(Held {
@@ -137,7 +144,7 @@ fn apply<'e>(holds: &mut Holds<'e>, step: &Step<'e, Event>) -> Result<(), ApplyE
         }
         // A part of it, or all.
         Event::Released { reservation, quantity, short } => {
-            let held = holds.get(&(step.id, reservation.as_str())).copied().flatten();
+            let held = holds.get(&(id, reservation.as_str())).copied().flatten();
             (reservation, held.and_then(|held| Held { position, ..held }.without(*quantity, *short)))
         }
         Event::Expired { reservation, .. } | Event::Allocated { reservation, .. } => (reservation, None),
@@ -149,7 +156,7 @@ fn apply<'e>(holds: &mut Holds<'e>, step: &Step<'e, Event>) -> Result<(), ApplyE
         | Event::ReorderPointSet { .. }
         | Event::LowStock { .. } => return Ok(()),
     };
-    holds.insert((step.id, name.as_str()), held);
+    holds.insert((id, name.as_str()), held);
     Ok(())
 }
 

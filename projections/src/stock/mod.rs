@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::{
-    AnyEvent,
+    AggregateType, AnyEvent,
     inventory_item::{Event, StockPolicy},
     value::{LocationId, Quantity, ReservationId, Sku, Time},
 };
@@ -20,7 +20,7 @@ use store::{
 };
 
 use crate::{
-    batch::{At, Step, column, fold, loaded},
+    batch::{At, Versioned, column, fold, loaded, steps},
     rows::{document, text},
 };
 
@@ -102,15 +102,10 @@ impl Projection for Stocks {
     }
 
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
-        let steps: Vec<_> = events
-            .iter()
-            .filter_map(|recorded| match &recorded.event {
-                AnyEvent::InventoryItem(event) => {
-                    Some(Step { id: &recorded.stream.id, event, at: At::of(recorded) })
-                }
-                _ => None,
-            })
-            .collect();
+        let steps = steps(events, AggregateType::InventoryItem, |event| match event {
+            AnyEvent::InventoryItem(event) => Some(event),
+            _ => None,
+        });
         if steps.is_empty() {
             return Ok(());
         }
@@ -127,21 +122,28 @@ impl Projection for Stocks {
     }
 }
 
+impl Versioned for Row {
+    fn last(&mut self) -> (&mut Sequence, &mut Position) {
+        (&mut self.version, &mut self.position)
+    }
+}
+
 /// The row after one more event.
-fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
+fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+    let version = at.after(row.as_ref().map(|row| row.version))?;
     let mut row = row.unwrap_or_default();
-    let change = step.event.change();
+    let change = event.change();
     row.on_hand = row.on_hand.saturating_add(change.on_hand);
     row.reserved = row.reserved.saturating_add(change.reserved);
     row.backordered = row.backordered.saturating_add(change.backordered);
-    for (location, delta) in step.event.moves() {
+    for (location, delta) in event.moves() {
         let there = row.locations.entry(location.clone()).or_default();
         *there = there.saturating_add(delta);
         if *there == 0 {
             row.locations.remove(location);
         }
     }
-    match step.event {
+    match event {
         Event::PolicySet { policy } => row.policy = policy.clone(),
         Event::ReorderPointSet { units } => row.reorder_point = *units,
         Event::Received { .. }
@@ -158,7 +160,7 @@ fn apply(row: Option<Row>, step: &Step<'_, Event>) -> Result<Row, ApplyError> {
         | Event::Allocated { .. }
         | Event::LowStock { .. } => {}
     }
-    Ok(Row { version: step.at.after(row.version)?, position: step.at.position, ..row })
+    Ok(Row { version, position: at.position, ..row })
 }
 
 async fn load(connection: &mut PgConnection, skus: &[&str]) -> Result<BTreeMap<String, Row>, sqlx::Error> {

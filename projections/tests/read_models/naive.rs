@@ -35,7 +35,7 @@ pub async fn check(world: &World) {
             version: 0,
             position: 0,
         });
-        folded.state = folded.state.clone().evolve(recorded.event);
+        folded.state = recorded.events.into_iter().fold(folded.state.clone(), AnyState::evolve);
         (folded.version, folded.position) = (recorded.sequence, recorded.position);
     }
     let mut reservations = 0;

@@ -9,7 +9,7 @@ use domain::{
     value::{LocationId, Text, Time},
 };
 use serde_json::{Value as Json, json};
-use store::log::Recorded;
+use store::log::{Meant, Recorded};
 use uuid::Uuid;
 
 use crate::{
@@ -39,11 +39,17 @@ pub(super) fn groups(recorded: &[Recorded]) -> Vec<Group> {
     for recorded in recorded {
         let stream =
             Stream { aggregate_type: recorded.stream.aggregate_type, id: recorded.stream.id.to_string() };
-        let event = words.over(&stream, &simulated(recorded, &tokens));
+        let events = recorded.meant().map(|meant| words.over(&stream, &simulated(meant, &tokens)));
+        let events: Vec<_> = events.collect();
+        if events.is_empty() {
+            continue;
+        }
         let (command_id, at) = (recorded.metadata.command_id, recorded.metadata.occurred_at);
         match groups.last_mut() {
-            Some(last) if last.command_id == command_id && last.stream == stream => last.events.push(event),
-            _ => groups.push(Group { stream, at, events: vec![event], command_id }),
+            Some(last) if last.command_id == command_id && last.stream == stream => {
+                last.events.extend(events)
+            }
+            _ => groups.push(Group { stream, at, events, command_id }),
         }
     }
     groups
@@ -102,22 +108,22 @@ impl Words {
 
 /// For every attempt at another gateway than the simulated one, the token with which that does the same.
 fn tokens(recorded: &[Recorded]) -> Tokens {
-    let answers = recorded.iter().filter_map(|recorded| {
-        let AnyEvent::Payment(event) = &recorded.event else { return None };
-        let (attempt, token) = match event {
-            Payment::Authorized { attempt, .. } => (attempt, "tok_approve"),
-            Payment::Declined { attempt, .. } => (attempt, "tok_decline"),
-            Payment::AuthorizationTimedOut { attempt, .. } => (attempt, "tok_timeout"),
-            _ => return None,
-        };
-        Some(((recorded.stream.id.clone(), attempt.as_str().into()), token))
-    });
+    let answers =
+        recorded.iter().flat_map(Recorded::meant).filter_map(|Meant { recorded, event, .. }| {
+            let AnyEvent::Payment(event) = event else { return None };
+            let (attempt, token) = match event {
+                Payment::Authorized { attempt, .. } => (attempt, "tok_approve"),
+                Payment::Declined { attempt, .. } => (attempt, "tok_decline"),
+                Payment::AuthorizationTimedOut { attempt, .. } => (attempt, "tok_timeout"),
+                _ => return None,
+            };
+            Some(((recorded.stream.id.clone(), attempt.as_str().into()), token))
+        });
     // The first answer counts.
     answers.rev().collect()
 }
 
-fn simulated(recorded: &Recorded, tokens: &Tokens) -> AnyEvent {
-    let event = &recorded.event;
+fn simulated(Meant { recorded, event, .. }: Meant<'_>, tokens: &Tokens) -> AnyEvent {
     let AnyEvent::Payment(Payment::AuthorizationRequested { order, attempt, token, amount }) = event else {
         return event.clone();
     };

@@ -72,13 +72,13 @@ async fn order_and_all(log: &dyn Log, id: &str) -> Result<Vec<Recorded>, LoadErr
     }
     let named = |name: &str| {
         let mut found = BTreeSet::new();
-        for recorded in &all {
-            collect(&serde_json::to_value(&recorded.event).unwrap_or_default(), name, &mut found);
+        for event in all.iter().flat_map(|recorded| &recorded.events) {
+            collect(&serde_json::to_value(event).unwrap_or_default(), name, &mut found);
         }
         found
     };
     let (carts, payments, skus) = (named("cart"), named("payment"), named("sku"));
-    let books: BTreeSet<_> = all.iter().filter_map(book).collect();
+    let books: BTreeSet<_> = all.iter().flat_map(|recorded| &recorded.events).filter_map(book).collect();
     let whole = [(AggregateType::Cart, carts), (AggregateType::Payment, payments)];
     for (aggregate_type, ids) in whole {
         for id in ids {
@@ -95,8 +95,8 @@ async fn order_and_all(log: &dyn Log, id: &str) -> Result<Vec<Recorded>, LoadErr
 }
 
 /// The year of whose invoice book an event tells.
-fn book(recorded: &Recorded) -> Option<String> {
-    match &recorded.event {
+fn book(event: &AnyEvent) -> Option<String> {
+    match event {
         AnyEvent::Order(order::Event::Invoiced { year, .. }) => Some(year.to_string()),
         _ => None,
     }
@@ -111,7 +111,7 @@ fn concerns(recorded: &Recorded, id: &str) -> bool {
             Json::Null | Json::Bool(_) | Json::Number(_) => false,
         }
     }
-    says(&serde_json::to_value(&recorded.event).unwrap_or_default(), id)
+    recorded.events.iter().any(|event| says(&serde_json::to_value(event).unwrap_or_default(), id))
 }
 
 /// Every text that stands under a name, at any depth.

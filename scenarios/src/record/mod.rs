@@ -12,7 +12,7 @@ mod script;
 use std::collections::BTreeMap;
 
 use domain::{AggregateType, AnyEvent, inventory_item};
-use store::log::Recorded;
+use store::log::{Meant, Recorded};
 
 pub use self::load::{LoadError, Wanted, load};
 use self::{
@@ -85,8 +85,8 @@ fn checked(title: &str, text: String) -> Result<String, RecordError> {
 /// What must have been on hand of every SKU of whose events only some are told.
 fn stock(recorded: &[Recorded]) -> Stock {
     let mut items: BTreeMap<&str, (bool, Vec<&inventory_item::Event>)> = BTreeMap::new();
-    for recorded in recorded {
-        if let AnyEvent::InventoryItem(event) = &recorded.event {
+    for Meant { recorded, event, .. } in recorded.iter().flat_map(Recorded::meant) {
+        if let AnyEvent::InventoryItem(event) = event {
             let (whole, events) = items.entry(&recorded.stream.id).or_default();
             *whole |= recorded.sequence == 1;
             events.push(event);

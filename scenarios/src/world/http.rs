@@ -74,7 +74,7 @@ impl HttpWorld {
             0 => vec![],
             count => self.store.recorded(last - count, count).await?,
         };
-        Ok(Answer::Accepted(recorded.into_iter().map(|recorded| recorded.event).collect()))
+        Ok(Answer::Accepted(recorded.into_iter().flat_map(|recorded| recorded.events).collect()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use api::outbound::behaviour::{self, First, LATE_AFTER};
 use domain::{AnyEvent, payment::Event, value::Time};
-use store::{executor::derived_id, gateway::AUTHORIZE_TIMEOUT_MS, log::Recorded};
+use store::{executor::derived_id, gateway::AUTHORIZE_TIMEOUT_MS, log::Meant};
 use uuid::Uuid;
 
 /// An answer that comes by itself, or a time limit.
@@ -15,12 +15,12 @@ pub(super) struct Owed {
 }
 
 /// What the gateway owes because of an event.
-pub(super) fn owed(recorded: &Recorded) -> Vec<Owed> {
-    let AnyEvent::Payment(Event::AuthorizationRequested { token, .. }) = &recorded.event else {
+pub(super) fn owed(meant: Meant<'_>) -> Vec<Owed> {
+    let AnyEvent::Payment(Event::AuthorizationRequested { token, .. }) = meant.event else {
         return vec![];
     };
-    let Ok(behaviour) = behaviour::authorization(recorded.event_id, token) else { return vec![] };
-    let asked = recorded.metadata.occurred_at;
+    let Ok(behaviour) = behaviour::authorization(meant.id(), token) else { return vec![] };
+    let asked = meant.recorded.metadata.occurred_at;
     let after = |ms, command_id| Owed { due: asked.plus_millis(ms), command_id };
     let limit = (behaviour.first == First::Silent).then(|| after(AUTHORIZE_TIMEOUT_MS, None));
     let late_ms = i64::try_from(LATE_AFTER.as_millis()).unwrap_or(i64::MAX);

@@ -107,13 +107,11 @@ impl StoreWorld {
             }
             for recorded in page {
                 self.known = recorded.position;
-                self.owed.extend(owed(&recorded));
+                self.owed.extend(recorded.meant().flat_map(owed));
                 let StreamId { aggregate_type, id } = recorded.stream;
-                self.entries.push(Entry::Event {
-                    stream: Stream { aggregate_type, id: id.into() },
-                    event: recorded.event,
-                    at: recorded.metadata.occurred_at,
-                });
+                let (stream, at) = (Stream { aggregate_type, id: id.into() }, recorded.metadata.occurred_at);
+                let events = recorded.events.into_iter();
+                self.entries.extend(events.map(|event| Entry::Event { stream: stream.clone(), event, at }));
             }
         }
     }

@@ -237,7 +237,7 @@ fn fold<'a>(
         }
         last = event.sequence;
         state = match decode(event) {
-            Ok(recorded) => state.evolve(recorded.event),
+            Ok(recorded) => recorded.events.into_iter().fold(state, AnyState::evolve),
             Err(_) => return Ok(None),
         };
     }

@@ -134,9 +134,13 @@ impl Archiving {
     pub async fn run(&self, told: Told<'_>) -> Result<Archived, ArchivingError> {
         let mut connection = self.pool.acquire().await?.detach();
         let run = self.run_on(&mut connection, told).await;
-        // A transaction that was given up is undone, and the lock is free, before anybody is told.
+        // A transaction that was given up is undone, and the lock is free, before anybody is told: the server hears of a
+        // closed connection only some time later.
+        let freed = sqlx::raw_sql("ROLLBACK; SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
         connection.close().await?;
-        run
+        let archived = run?;
+        freed?;
+        Ok(archived)
     }
 
     async fn run_on(

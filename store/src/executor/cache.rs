@@ -6,7 +6,7 @@ use domain::{AnyEvent, AnyState};
 use hashlink::LinkedHashMap;
 
 use super::{Reply, Request, weight::Weight};
-use crate::log::{Recorded, Sequence, Snapshot, StreamId};
+use crate::log::{Meaning, Recorded, Sequence, Snapshot, StreamId};
 
 /// Streams in use that are passed over in a row when room is made, before that is left to the next command.
 const PASSED_MAX: usize = 64;
@@ -23,12 +23,23 @@ impl Versioned {
         Self { state: AnyState::initial(stream.aggregate_type), sequence: 0 }
     }
 
+    /// The state after an event that was decided here.
     pub fn evolve(&mut self, event: AnyEvent) {
+        self.fold(event);
+        self.sequence += 1;
+    }
+
+    /// The state after the next stored event, whatever that means.
+    pub fn follow(&mut self, events: Meaning) {
+        events.into_iter().for_each(|event| self.fold(event));
+        self.sequence += 1;
+    }
+
+    fn fold(&mut self, event: AnyEvent) {
         // The placeholder is an empty state, made and dropped without allocating.
         let placeholder = AnyState::initial(event.aggregate_type());
         let state = std::mem::replace(&mut self.state, placeholder);
         self.state = state.evolve(event);
-        self.sequence += 1;
     }
 }
 
@@ -175,7 +186,7 @@ impl Cache {
         };
         for recorded in seen {
             if recorded.sequence == durable.sequence + 1 {
-                durable.evolve(recorded.event);
+                durable.follow(recorded.events);
             }
         }
         let mut ready = Ready::new(durable, saved);
@@ -212,7 +223,7 @@ impl Cache {
     pub fn fold(&mut self, stream: &StreamId, recorded: Recorded, bytes: usize) -> bool {
         match self.slots.get_mut(stream) {
             Some(Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
-                ready.durable.evolve(recorded.event);
+                ready.durable.follow(recorded.events);
                 self.weigh(stream, bytes);
                 true
             }

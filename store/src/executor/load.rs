@@ -29,7 +29,7 @@ async fn fold(
     let mut loaded = Loaded { durable: Versioned::initial(stream), saved: 0 };
     let mut unreadable = None;
     let take = &mut |past: Past<'_>| match past {
-        Past::Event(event) => loaded.durable.evolve(event),
+        Past::Next(events) => loaded.durable.follow(events),
         Past::State(sequence, text) => {
             match AnyState::deserialize(stream.aggregate_type, &mut serde_json::Deserializer::from_str(text))
             {

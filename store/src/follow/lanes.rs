@@ -9,7 +9,10 @@ use super::{
     reactor::Stop,
     window::{Ended, Window, attempt, read_and_react, while_working},
 };
-use crate::{feed::Entry, log::Position};
+use crate::{
+    feed::Entry,
+    log::{Position, Recorded},
+};
 
 /// How often an event's work is tried, within about two seconds, before its lane is set aside.
 const TRIES: u32 = 6;
@@ -23,34 +26,53 @@ impl Reactor {
                 return Ok(());
             }
             window.read = entry.position;
-            let lane = match &entry.event {
-                _ if window.skips(&entry, &stream_lane(&entry.key)) => None,
-                Ok(recorded) => {
-                    let lane = self.react.lane(recorded).filter(|lane| !window.skips(&entry, lane));
-                    lane.map(|lane| window.waiting.of(&entry.key, lane))
-                }
+            let mut lanes = match &entry.event {
+                _ if !window.skipped.is_empty() && window.skips(&entry, &stream_lane(&entry.key)) => vec![],
+                Ok(recorded) => self.lanes(recorded),
                 Err(error) => {
                     // Nobody can tell which instance it is for, so those behind it in its stream wait for it.
-                    self.put_behind(window, stream_lane(&entry.key), entry.position, &error.to_string())
-                        .await?;
+                    let (stream, reason) = (stream_lane(&entry.key), error.to_string());
+                    self.put_behind(window, stream, entry.position, &reason).await?;
                     continue;
                 }
             };
-            let Some(lane) = lane else {
+            lanes.retain(|lane| !window.skips(&entry, lane));
+            if lanes.is_empty() {
                 self.lease.meter().handled(1);
-                continue;
-            };
-            if window.waiting.holds(&lane) {
-                self.put_behind(window, lane, entry.position, "waits behind the one before").await?;
-                continue;
+            } else if window.waiting.any() {
+                let stream = stream_lane(&entry.key);
+                lanes = if window.waiting.holds(&stream) { vec![stream] } else { lanes };
             }
-            window.open.insert(entry.position);
-            match window.lanes.get_mut(&lane) {
-                Some(waiting) => waiting.push_back(entry),
-                None => {
-                    window.lanes.insert(lane.clone(), VecDeque::new());
-                    window.working.push(self.work(lane, entry));
-                }
+            for lane in lanes {
+                self.put(window, lane, &entry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lanes that an event means something in, each once.
+    fn lanes(&self, recorded: &Recorded) -> Vec<Box<str>> {
+        let mut lanes = Vec::new();
+        for lane in recorded.meant().filter_map(|meant| self.react.lane(meant)) {
+            if !lanes.contains(&lane) {
+                lanes.push(lane);
+            }
+        }
+        lanes
+    }
+
+    /// Puts an event into a lane that it means something in.
+    async fn put(&self, window: &mut Window, lane: Box<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
+        if window.waiting.holds(&lane) {
+            // What the event means elsewhere may be done meanwhile; its row says that this is not.
+            return self.put_behind(window, lane, entry.position, "waits behind the one before").await;
+        }
+        *window.open.entry(entry.position).or_default() += 1;
+        match window.lanes.get_mut(&lane) {
+            Some(waiting) => waiting.push_back(Arc::clone(entry)),
+            None => {
+                window.lanes.insert(lane.clone(), VecDeque::new());
+                window.working.push(self.work(lane, Arc::clone(entry)));
             }
         }
         Ok(())
@@ -79,17 +101,17 @@ impl Reactor {
     pub(super) async fn settle(&self, window: &mut Window, ended: Vec<Ended>) {
         let mut ended = VecDeque::from(ended);
         while let Some(Ended { lane, position, began_us, outcome, entry }) = ended.pop_front() {
-            if outcome.is_ok() {
-                self.lease.meter().handled(1);
-            }
             let further = match (outcome, entry) {
                 (Ok(()), Some(_)) => {
-                    window.open.remove(&position);
+                    if window.close(position) {
+                        self.lease.meter().handled(1);
+                    }
                     self.next_in(window, lane);
                     vec![]
                 }
                 (Err(error), Some(entry)) => self.set_aside(window, lane, entry, &error).await,
                 (Ok(()), None) => {
+                    self.lease.meter().handled(1);
                     let erase = window.waiting.erase(&lane, position);
                     let (erased, further) = while_working(&mut window.working, erase).await;
                     match erased {
@@ -140,7 +162,7 @@ impl Reactor {
         window.waiting.written(&lane, &positions, self.clock.elapsed_us());
         window.lanes.remove(&lane);
         for position in positions {
-            window.open.remove(&position);
+            window.close(position);
         }
         ended
     }
@@ -168,7 +190,7 @@ impl Reactor {
             let (react, log) = (Arc::clone(&self.react), Arc::clone(&self.log));
             let began_us = self.clock.elapsed_us();
             let again = async move {
-                let outcome = read_and_react(&*log, &*react, position).await;
+                let outcome = read_and_react(&*log, &*react, &lane, position).await;
                 Ended { lane, position, began_us, outcome, entry: None }
             };
             window.working.push(again.boxed());
@@ -190,7 +212,7 @@ impl Reactor {
         async move {
             let began_us = clock.elapsed_us();
             let mut pause = Duration::from_millis(50);
-            let mut outcome = attempt(&*react, &entry).await;
+            let mut outcome = attempt(&*react, &lane, &entry).await;
             for tried in 1..=TRIES {
                 let Err(error) = &outcome else { break };
                 meter.failed();
@@ -200,7 +222,7 @@ impl Reactor {
                 tracing::warn!(follower = react.name(), position = entry.position, %error, "tried again soon");
                 clock.sleep(pause).await;
                 pause *= 2;
-                outcome = attempt(&*react, &entry).await;
+                outcome = attempt(&*react, &lane, &entry).await;
             }
             Ended { lane, position: entry.position, began_us, outcome, entry: Some(entry) }
         }

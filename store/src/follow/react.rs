@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::log::{Position, Recorded};
+use crate::log::{Meant, Position};
 
 /// What to do because of an event.
 #[async_trait]
@@ -11,10 +11,10 @@ pub trait React: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Events of one lane are worked on one after another; `None` when the event means nothing here.
-    fn lane(&self, event: &Recorded) -> Option<Box<str>>;
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>>;
 
     /// Does the work; called again until it succeeds.
-    async fn react(&self, event: &Recorded) -> Result<(), ReactError>;
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError>;
 }
 
 /// How far a reactor has come in this process.

@@ -5,7 +5,7 @@
 //! and again is set aside, in the database, and tried less often: the others go on.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -163,7 +163,7 @@ impl Reactor {
         let skipped = skipped::all(&mut *self.pool.acquire().await?, name).await?;
         Ok(Window {
             read,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             lanes: HashMap::new(),
             working: FuturesUnordered::new(),
             waiting,

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::{PgConnection, PgPool, Row};
 use time::OffsetDateTime;
 
-use super::lanes::stream_lane;
 use crate::log::Position;
 
 /// How long a set-aside lane waits for its next try, at first and at most.
@@ -137,15 +136,6 @@ impl Waiting {
     /// Whether any lane waits.
     pub(super) fn any(&self) -> bool {
         !self.lanes.is_empty()
-    }
-
-    /// Where an event of that stream belongs, whose own lane is `lane`: behind one of its stream that could not be read.
-    pub(super) fn of(&self, key: &(Box<str>, Box<str>), lane: Box<str>) -> Box<str> {
-        if self.lanes.is_empty() {
-            return lane;
-        }
-        let stream = stream_lane(key);
-        if self.holds(&stream) { stream } else { lane }
     }
 
     /// Whether a lane waits, so that its further events have to wait as well.

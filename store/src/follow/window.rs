@@ -1,7 +1,7 @@
 //! Work of a reactor on its way.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque, btree_map::Entry},
     sync::Arc,
 };
 
@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use super::{React, ReactError, waiting::Waiting};
 use crate::{
-    feed::Entry,
-    log::{DecodeError, Log, Position, decode},
+    feed,
+    log::{DecodeError, Log, Position, Recorded, decode},
 };
 
 /// Work on its way.
 pub(super) struct Window {
     /// Everything up to here has been read.
     pub(super) read: Position,
-    /// What of it is not done.
-    pub(super) open: BTreeSet<Position>,
+    /// What of it is not done, and in how many lanes: one, unless a stored event means several.
+    pub(super) open: BTreeMap<Position, usize>,
     /// What waits in each lane behind the one that is worked on.
-    pub(super) lanes: HashMap<Box<str>, VecDeque<Arc<Entry>>>,
+    pub(super) lanes: HashMap<Box<str>, VecDeque<Arc<feed::Entry>>>,
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
@@ -41,36 +41,59 @@ pub(super) struct Ended {
     pub(super) began_us: i64,
     pub(super) outcome: Result<(), ReactError>,
     /// The event, unless its lane had been set aside.
-    pub(super) entry: Option<Arc<Entry>>,
+    pub(super) entry: Option<Arc<feed::Entry>>,
 }
 
 impl Window {
     /// Whether an event is left out in a lane.
-    pub(super) fn skips(&self, entry: &Entry, lane: &str) -> bool {
+    pub(super) fn skips(&self, entry: &feed::Entry, lane: &str) -> bool {
         !self.skipped.is_empty() && self.skipped.contains(&(entry.event_id, lane.into()))
     }
 
     /// Everything up to here is done.
     pub(super) fn done(&self) -> Position {
-        self.open.first().map_or(self.read, |first| first - 1)
+        self.open.first_key_value().map_or(self.read, |(first, _)| first - 1)
+    }
+
+    /// One of the lanes that an event lies in has done with it; whether it was the last.
+    pub(super) fn close(&mut self, position: Position) -> bool {
+        let Entry::Occupied(mut open) = self.open.entry(position) else { return true };
+        *open.get_mut() -= 1;
+        if *open.get() == 0 {
+            open.remove();
+            return true;
+        }
+        false
     }
 }
 
-pub(super) async fn attempt(react: &dyn React, entry: &Entry) -> Result<(), ReactError> {
+pub(super) async fn attempt(react: &dyn React, lane: &str, entry: &feed::Entry) -> Result<(), ReactError> {
     match &entry.event {
-        Ok(recorded) => react.react(recorded).await,
+        Ok(recorded) => react_in(react, lane, recorded).await,
         Err(error) => Err(ReactError(error.to_string())),
     }
+}
+
+/// What an event means in one lane, in order; all that it means in the lane of its whole stream.
+async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
+    let all = recorded.events.len() == 1 || lane == recorded.stream.to_string();
+    for meant in recorded.meant() {
+        if all || react.lane(meant).as_deref() == Some(lane) {
+            react.react(meant).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn read_and_react(
     log: &dyn Log,
     react: &dyn React,
+    lane: &str,
     position: Position,
 ) -> Result<(), ReactError> {
     let stored = log.read(position - 1, 1).await.map_err(|error| ReactError(error.to_string()))?;
     match stored.first().map(decode) {
-        Some(Ok(recorded)) => react.react(&recorded).await,
+        Some(Ok(recorded)) => react_in(react, lane, &recorded).await,
         Some(Err(error)) => Err(ReactError(error.to_string())),
         None => Err(ReactError(format!("the log holds no event {position}"))),
     }

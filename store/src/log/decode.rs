@@ -1,8 +1,8 @@
 //! From stored text to a domain event, through the upcasters.
 
-use domain::{AggregateType, AnyEvent};
+use domain::{AggregateType, AnyEvent, value::Time};
 
-use super::{Metadata, Recorded, StoredEvent, StreamId};
+use super::{Meaning, Metadata, Recorded, StoredEvent, StreamId};
 use crate::upcast;
 
 /// Why a stored event cannot be understood.
@@ -36,7 +36,7 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
     let StoredEvent { aggregate_type, event_type, event_version, payload, .. } = stored;
     let known: AggregateType =
         aggregate_type.parse().map_err(|_| unknown(aggregate_type, event_type, event_version))?;
-    let event = decode_event(known, event_type, event_version, payload)?;
+    let events = decode_event(known, event_type, event_version, payload)?;
     let metadata: Metadata =
         serde_json::from_str(&stored.metadata).map_err(|error| malformed("metadata", &error))?;
     Ok(Recorded {
@@ -46,7 +46,7 @@ pub fn decode(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
         event_id: stored.event_id,
         recorded_at_us: stored.recorded_at_us,
         metadata,
-        event,
+        events,
     })
 }
 
@@ -59,20 +59,39 @@ pub fn decode_event(
     event_type: &str,
     event_version: &str,
     payload: &str,
-) -> Result<AnyEvent, DecodeError> {
+) -> Result<Meaning, DecodeError> {
     let current = upcast::to_current(aggregate_type, event_type, event_version, payload)
         .map_err(|error| malformed("payload", &error))?
         .ok_or_else(|| unknown(aggregate_type.as_str(), event_type, event_version))?;
     AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
+        .map(Meaning::One)
         .map_err(|error| malformed("payload", &error))
 }
 
-/// A stored event that is to mean nothing, whatever it says.
+/// A stored event that is to mean nothing, whatever it says: only its place counts.
 ///
 /// # Errors
-/// When its aggregate is unknown.
+/// When its kind of aggregate is unknown.
 pub fn without_meaning(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
-    decode(stored)
+    let StoredEvent { aggregate_type, event_type, event_version, .. } = stored;
+    let known: AggregateType =
+        aggregate_type.parse().map_err(|_| unknown(aggregate_type, event_type, event_version))?;
+    let nobody = |_| Metadata {
+        occurred_at: Time::from_millis(stored.recorded_at_us.div_euclid(1_000)),
+        actor: "unknown".into(),
+        correlation_id: stored.event_id,
+        causation_id: stored.event_id,
+        command_id: stored.event_id,
+    };
+    Ok(Recorded {
+        position: stored.position,
+        stream: StreamId { aggregate_type: known, id: stored.aggregate_id.clone() },
+        sequence: stored.sequence,
+        event_id: stored.event_id,
+        recorded_at_us: stored.recorded_at_us,
+        metadata: serde_json::from_str(&stored.metadata).unwrap_or_else(nobody),
+        events: Meaning::None,
+    })
 }
 
 fn unknown(aggregate_type: &str, event_type: &str, event_version: &str) -> DecodeError {

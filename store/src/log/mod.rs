@@ -3,6 +3,7 @@
 mod append;
 mod decode;
 mod digest;
+mod meaning;
 mod postgres;
 mod row;
 mod snapshot;
@@ -11,7 +12,7 @@ mod through;
 use std::{fmt, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
-use domain::{AggregateType, AnyEvent, value::Time};
+use domain::{AggregateType, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use crate::archive::ArchiveError;
 pub(crate) use decode::without_meaning;
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
+pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;
 pub(crate) use row::{COLUMNS, fixed, micros_at, micros_of, moment as moment_us, stored};
 pub use snapshot::{FOLD, Snapshot};
@@ -125,7 +127,7 @@ pub struct Recorded {
     /// Who, when, why.
     pub metadata: Metadata,
     /// What happened.
-    pub event: AnyEvent,
+    pub events: Meaning,
 }
 
 /// An event on its way into the log; its position comes with the batch.
@@ -275,8 +277,8 @@ pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
 pub enum Past<'a> {
     /// Everything up to a snapshot: the state after that sequence, as JSON.
     State(Sequence, &'a str),
-    /// What happened next.
-    Event(AnyEvent),
+    /// What the next stored event means.
+    Next(Meaning),
 }
 
 /// What is done with each part of the past that is read and understood.

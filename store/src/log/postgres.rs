@@ -86,7 +86,7 @@ impl Log for PostgresLog {
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
         let decoded = |sequence: Sequence, event_type: &str, event_version: &str, payload: &str| {
             decode_event(stream.aggregate_type, event_type, event_version, payload)
-                .map(Past::Event)
+                .map(Past::Next)
                 .map_err(|source| LogError::Decode { stream: stream.to_string().into(), sequence, source })
         };
         {

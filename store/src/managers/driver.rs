@@ -16,7 +16,7 @@ use super::recent::Recent;
 use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::{Log, Recorded, StreamId, decode},
+    log::{Log, Meant, StreamId, decode, meant_id},
     rfc3339::moment,
     secrets::Fingerprints,
 };
@@ -73,10 +73,21 @@ struct Want {
     name: &'static str,
     correlation_id: Uuid,
     causation_id: Uuid,
+    /// What the cause is known by: the ids of its commands derive from that.
+    known_by: Uuid,
 }
 
-fn fact(recorded: &Recorded) -> Fact<'_> {
-    Fact { id: &recorded.stream.id, event: &recorded.event, at: recorded.metadata.occurred_at }
+/// Something that an instance concluded.
+struct Concluded {
+    event_id: Uuid,
+    /// What it is known by: as [`Meant::id`] says.
+    known_by: Uuid,
+    event: AnyEvent,
+}
+
+fn fact(meant: Meant<'_>) -> Fact<'_> {
+    let Meant { recorded, event, .. } = meant;
+    Fact { id: &recorded.stream.id, event, at: recorded.metadata.occurred_at }
 }
 
 #[async_trait]
@@ -85,17 +96,18 @@ impl React for Managing {
         self.process.name
     }
 
-    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
-        (self.process.input)(fact(recorded)).map(|(instance, _)| instance)
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        (self.process.input)(fact(meant)).map(|(instance, _)| instance)
     }
 
-    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
-        let Some((id, command)) = (self.process.input)(fact(recorded)) else {
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        let Some((id, command)) = (self.process.input)(fact(meant)) else {
             return Ok(());
         };
+        let recorded = meant.recorded;
         let correlation_id = recorded.metadata.correlation_id;
         let instance = Instance { process: self.process, id: &id, correlation_id };
-        let command_id = derived_id(recorded.event_id, self.process.name, 0);
+        let command_id = derived_id(meant.id(), self.process.name, 0);
         self.driver.learn(instance, Input { command_id, causation_id: recorded.event_id, command }).await
     }
 }
@@ -106,17 +118,19 @@ impl React for Following {
         self.policy.name
     }
 
-    fn lane(&self, recorded: &Recorded) -> Option<Box<str>> {
-        let wanted = !(self.policy.issues)(fact(recorded)).is_empty();
-        wanted.then(|| recorded.stream.id.clone())
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        let wanted = !(self.policy.issues)(fact(meant)).is_empty();
+        wanted.then(|| meant.recorded.stream.id.clone())
     }
 
-    async fn react(&self, recorded: &Recorded) -> Result<(), ReactError> {
-        let issues = (self.policy.issues)(fact(recorded));
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        let issues = (self.policy.issues)(fact(meant));
+        let recorded = meant.recorded;
         let want = Want {
             name: self.policy.name,
             correlation_id: recorded.metadata.correlation_id,
             causation_id: recorded.event_id,
+            known_by: meant.id(),
         };
         let refused = self.driver.carry_out(want, self.policy.name, issues).await?;
         for Refused { refusal, .. } in refused {
@@ -138,7 +152,7 @@ impl Driver {
     pub(super) async fn learn(&self, instance: Instance<'_>, input: Input) -> Result<(), ReactError> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let want = instance.want(input.causation_id);
+            let want = instance.want(input.causation_id, input.causation_id);
             let request = self.request(instance.id, input.command, input.command_id, want)?;
             let executed = self.executor.execute_in_turn(request).await.map_err(again)?;
             let concluded = self.concluded(&executed).await?;
@@ -146,11 +160,11 @@ impl Driver {
                 continue;
             }
             let first = self.first(instance, &executed, &concluded).await?;
-            for (event_id, event) in concluded {
+            for Concluded { event_id, known_by, event } in concluded {
                 let issues = (instance.process.issues)(&first, &event);
-                let refused = self.carry_out(instance.want(event_id), "command", issues).await?;
+                let refused = self.carry_out(instance.want(event_id, known_by), "command", issues).await?;
                 inputs.extend((instance.process.heard)(&event, refused).map(|command| Input {
-                    command_id: derived_id(event_id, "answers", 0),
+                    command_id: derived_id(known_by, "answers", 0),
                     causation_id: event_id,
                     command,
                 }));
@@ -173,8 +187,9 @@ impl Driver {
         let Some(name) = domain::process::name_of(name) else {
             return Err(ReactError(format!("nobody is called {name}")));
         };
-        let want = Want { name, correlation_id, causation_id: input.causation_id };
-        let request = self.request(to, input.command, input.command_id, want)?;
+        let Input { command_id, causation_id, command } = input;
+        let want = Want { name, correlation_id, causation_id, known_by: causation_id };
+        let request = self.request(to, command, command_id, want)?;
         match self.executor.execute_in_turn(request).await {
             Ok(_) => Ok(()),
             Err(ExecuteError::Refused(refused)) => {
@@ -187,14 +202,23 @@ impl Driver {
     }
 
     /// The instance's events behind an answer; a first answer given again has them in the log.
-    async fn concluded(&self, executed: &Executed) -> Result<Vec<(Uuid, AnyEvent)>, ReactError> {
+    async fn concluded(&self, executed: &Executed) -> Result<Vec<Concluded>, ReactError> {
         match executed.positions {
             None => Ok(Vec::new()),
-            Some(_) if !executed.replayed => Ok(executed.events.clone()),
+            Some(_) if !executed.replayed => {
+                let now = executed.events.iter().cloned();
+                Ok(now.map(|(id, event)| Concluded { event_id: id, known_by: id, event }).collect())
+            }
             Some((first, last)) => {
                 let stored = self.log.read(first - 1, last - first + 1).await.map_err(again)?;
                 let decoded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>().map_err(again)?;
-                Ok(decoded.into_iter().map(|recorded| (recorded.event_id, recorded.event)).collect())
+                let concluded = decoded.into_iter().flat_map(|recorded| {
+                    let event_id = recorded.event_id;
+                    let known_by = (0..).map(move |nth| meant_id(event_id, nth));
+                    let events = known_by.zip(recorded.events);
+                    events.map(move |(known_by, event)| Concluded { event_id, known_by, event })
+                });
+                Ok(concluded.collect())
             }
         }
     }
@@ -204,16 +228,20 @@ impl Driver {
         &self,
         instance: Instance<'_>,
         executed: &Executed,
-        concluded: &[(Uuid, AnyEvent)],
+        concluded: &[Concluded],
     ) -> Result<AnyEvent, ReactError> {
-        let from_the_start = usize::try_from(executed.version) == Ok(concluded.len());
-        if let Some((_, first)) = concluded.first().filter(|_| from_the_start) {
-            return Ok(first.clone());
+        let from_the_start =
+            executed.positions.is_some_and(|(first, last)| executed.version == last - first + 1);
+        if let Some(first) = concluded.first().filter(|_| from_the_start) {
+            return Ok(first.event.clone());
         }
         let stream = StreamId::new(instance.process.aggregate_type, instance.id);
-        let stored = self.log.load(&stream, 0).await.map_err(again)?;
-        let first = stored.first().ok_or_else(|| ReactError(format!("{stream} is empty")))?;
-        Ok(decode(first).map_err(again)?.event)
+        for stored in self.log.load(&stream, 0).await.map_err(again)? {
+            if let Some(first) = decode(&stored).map_err(again)?.events.into_iter().next() {
+                return Ok(first);
+            }
+        }
+        Err(ReactError(format!("{stream} is empty")))
     }
 
     /// Does what is wanted; returns what was refused of it.
@@ -227,7 +255,7 @@ impl Driver {
         for (issue, nth) in issues.into_iter().zip(0_i64..) {
             match issue {
                 Issue::Command { to, command } => {
-                    let id = derived_id(want.causation_id, kind, nth);
+                    let id = derived_id(want.known_by, kind, nth);
                     requests.push(self.request(&to, command, id, want)?);
                 }
                 Issue::Timer { due, to, command } => self.set_timer(want, due, &to, &command).await?,
@@ -304,8 +332,8 @@ impl Driver {
 }
 
 impl Instance<'_> {
-    const fn want(&self, causation_id: Uuid) -> Want {
-        Want { name: self.process.name, correlation_id: self.correlation_id, causation_id }
+    const fn want(&self, causation_id: Uuid, known_by: Uuid) -> Want {
+        Want { name: self.process.name, correlation_id: self.correlation_id, causation_id, known_by }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::shop::Shop;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_at_any_step_loses_nothing_and_the_next_goes_on() {
-    let whole = Shop::with_history(3, 30).await;
+    let whole = Shop::with_history(3, 60).await;
     let steps = AtomicUsize::new(0);
     let all = whole
         .archive_until(|_| {
@@ -20,7 +20,7 @@ async fn a_run_that_is_killed_at_any_step_loses_nothing_and_the_next_goes_on() {
     let steps = steps.into_inner();
     assert!(steps > 8, "{steps}");
     for end in 0..steps {
-        let shop = Shop::with_history(3, 30).await;
+        let shop = Shop::with_history(3, 60).await;
         let before = shop.reading().await;
         let nth = AtomicUsize::new(0);
         let killed = shop.archive_until(|_| nth.fetch_add(1, Ordering::Relaxed) == end).await;

@@ -28,8 +28,11 @@ pub struct Reading {
     pub all: Vec<StoredEvent>,
     pub pages: Vec<Vec<StoredEvent>>,
     pub locked: Vec<StoredEvent>,
-    pub streams: Vec<(String, Vec<StoredEvent>, Vec<StoredEvent>, Vec<AnyEvent>)>,
+    pub streams: Vec<Stream>,
 }
+
+/// One stream: its name, all of it, what is after its second event, and what a fold hears.
+pub type Stream = (String, Vec<StoredEvent>, Vec<StoredEvent>, Vec<AnyEvent>);
 
 pub struct Shop {
     pub ground: Ground,
@@ -226,7 +229,7 @@ pub async fn reading(log: &dyn Log) -> Reading {
     for stream in names {
         let mut folded = Vec::new();
         let take = &mut |past: Past<'_>| match past {
-            Past::Event(event) => folded.push(event),
+            Past::Next(events) => folded.extend(events),
             Past::State(sequence, _) => panic!("a snapshot of {stream} at {sequence} was not asked for"),
         };
         log.history(&stream, false, take).await.unwrap();
