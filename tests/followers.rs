@@ -199,9 +199,9 @@ async fn what_is_watched_tells_events_a_second_until_nobody_reads_it() {
     let header = lines.next().unwrap();
     assert!(header.contains("events/s"), "{header}");
     let rate = |line: String| line.split_whitespace().nth(5).map(str::to_owned);
-    let first = lines.find(|line| line.starts_with("stock ")).unwrap();
+    let first = lines.find(|line| line.starts_with("stock  ")).unwrap();
     assert_eq!(rate(first).as_deref(), Some("-"));
-    let second = lines.find(|line| line.starts_with("stock ")).unwrap();
+    let second = lines.find(|line| line.starts_with("stock  ")).unwrap();
     assert_eq!(rate(second).as_deref(), Some("0"));
     for _ in 0..50 {
         receive(&engine, "GOOD").await;
@@ -209,7 +209,7 @@ async fn what_is_watched_tells_events_a_second_until_nobody_reads_it() {
     lines
         .by_ref()
         .take(200)
-        .filter(|line| line.starts_with("stock "))
+        .filter(|line| line.starts_with("stock  "))
         .find(|line| rate(line.clone()).unwrap() != "0")
         .expect("events are counted");
     drop(lines);

@@ -107,8 +107,8 @@ pub(super) async fn watch(grounds: &Grounds) -> Result<u8, Failure> {
             let events = (at.get(name)? - was.get(name)?).max(0);
             Some(events as f64 * 1e6 / (now_us - was_us).max(1) as f64)
         };
-        if std::io::stdout().is_terminal() {
-            out::line(ANEW)?;
+        if before.is_some() {
+            out::line(if std::io::stdout().is_terminal() { ANEW } else { "" })?;
         }
         list.print(Some(&|name| before.as_ref().and_then(|before| rate(before, name))))?;
         before = Some((now_us, at));
