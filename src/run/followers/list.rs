@@ -19,6 +19,8 @@ use crate::{
     run::{FINE, Failure},
 };
 
+/// Lines of each kind that a person is shown.
+const LINES_MAX: usize = 20;
 /// How often it is looked again.
 const EVERY: Duration = Duration::from_secs(1);
 /// Takes the cursor home and what was there before away (ECMA-48: CUP, ED).
@@ -162,21 +164,32 @@ impl List {
             let Timers { overdue, late_seconds } = self.timers;
             out::line(format_args!("{overdue} timers should have fired, the first {late_seconds:.1} s ago"))?;
         }
-        for Aside { follower, what, from, reason, since, events, tries, .. } in &self.aside {
+        for Aside { follower, what, from, reason, since, events, tries, .. } in
+            self.aside.iter().take(LINES_MAX)
+        {
             let events = events.map_or(String::new(), |events| format!(", {events} events wait"));
             let tries = tries.map_or(String::new(), |tries| format!(", tried again {tries} times"));
             out::line(format_args!(
                 "{follower} goes on without {what} from position {from} since {since}{events}{tries}: {reason}"
             ))?;
         }
-        for Skipped { follower, position, what, reason, skipped_at } in &self.skipped {
+        more(self.aside.len(), "that are set aside")?;
+        for Skipped { follower, position, what, reason, skipped_at } in self.skipped.iter().take(LINES_MAX) {
             let reason = reason.as_deref().unwrap_or("nobody said why");
             out::line(format_args!(
                 "{follower} has skipped position {position} of {what} at {skipped_at}: {reason}"
             ))?;
         }
-        Ok(())
+        more(self.skipped.len(), "that were skipped")
     }
+}
+
+/// How many a person is not shown.
+fn more(all: usize, which: &str) -> Result<(), Failure> {
+    if all > LINES_MAX {
+        out::line(format_args!("… and {} more {which}: --json lists all", all - LINES_MAX))?;
+    }
+    Ok(())
 }
 
 async fn parked(pool: &PgPool) -> Result<impl Iterator<Item = Aside>, sqlx::Error> {

@@ -101,7 +101,7 @@ impl Reactor {
             return Ok(());
         }
         let mut saved = self.begin().await?;
-        let mut window = self.window(saved).await.map_err(CheckpointError::from)?;
+        let mut window = self.window(saved).await?;
         self.progress.send_replace(Reached { position: saved, working: 0 });
         let mut saved_us = self.clock.elapsed_us();
         let mut heard_us = saved_us;
@@ -157,8 +157,8 @@ impl Reactor {
     }
 
     /// Nothing is on its way after that position, and what was set aside before is tried at once.
-    async fn window(&self, read: Position) -> Result<Window, sqlx::Error> {
-        let (name, fence) = (self.react.name(), self.lease.fence().unwrap_or_default());
+    async fn window(&self, read: Position) -> Result<Window, CheckpointError> {
+        let (name, fence) = (self.react.name(), self.lease.fence().ok_or(CheckpointError::Fenced)?);
         let waiting = Waiting::load(self.pool.clone(), name, fence).await?;
         let skipped = skipped::all(&mut *self.pool.acquire().await?, name).await?;
         Ok(Window {
