@@ -109,7 +109,7 @@ async fn what_was_set_aside_is_listed_and_retried_once_it_was_mended() {
     let expected = json!({"ok": true, "taken": 3, "skipped": [], "left": null});
     assert_eq!((status, done), (Some(0), expected));
     let (status, text) = said(&ground, &["followers", "retry", "orders", BAD]);
-    let expected = "orders follows inventory_item-BAD again; 3 events that had waited were taken.\n";
+    let expected = "orders follows inventory_item-BAD again; events that had waited and were taken: 3.\n";
     assert_eq!((status, &*text), (Some(0), expected));
     // Process managers try by themselves, sooner or later.
     let (status, text) = said(&ground, &["followers", "retry", "reservation_expiry", BAD]);
@@ -141,7 +141,7 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
     for (name, what) in released {
         let (status, text) = said(&ground, &["followers", "release", name, BAD, "--reason", "by hand"]);
         let expected = format!(
-            "{name} goes on without {what}. {name} follows {BAD} again; 0 events that had waited were taken.\n"
+            "{name} goes on without {what}. {name} follows {BAD} again; events that had waited and were taken: 0.\n"
         );
         assert_eq!((status, text), (Some(0), expected));
     }
@@ -160,6 +160,10 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
     }
     let (_, text) = said(&ground, &["followers", "list"]);
     assert!(text.contains("stock has skipped position 2 of inventory_item-BAD at 2"), "{text}");
+    let listed = list["followers"].as_array().unwrap().iter().map(|of| of["name"].as_str().unwrap());
+    let (beside, own): (Vec<_>, Vec<_>) =
+        listed.partition(|name| ["carts", "orders", "products", "stock"].contains(name));
+    assert!(beside.len() == 4 && beside.is_sorted() && own.len() > 8 && own.is_sorted(), "{own:?}");
     engine.stop().await;
 }
 

@@ -167,8 +167,8 @@ impl List {
         for Aside { follower, what, from, reason, since, events, tries, .. } in
             self.aside.iter().take(LINES_MAX)
         {
-            let events = events.map_or(String::new(), |events| format!(", {events} events wait"));
-            let tries = tries.map_or(String::new(), |tries| format!(", tried again {tries} times"));
+            let events = events.map_or(String::new(), |events| format!(", waiting: {events}"));
+            let tries = tries.map_or(String::new(), |tries| format!(", tried again: {tries}"));
             out::line(format_args!(
                 "{follower} goes on without {what} from position {from} since {since}{events}{tries}: {reason}"
             ))?;

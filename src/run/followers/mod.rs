@@ -129,15 +129,15 @@ fn sentence(AsideArgs { follower, what }: &AsideArgs, remedied: &Remedied) -> St
     // Writing to a String cannot fail.
     let _ = match left {
         Left::Nothing => {
-            write!(text, "{follower} follows {what} again; {taken} events that had waited were taken.")
+            write!(text, "{follower} follows {what} again; events that had waited and were taken: {taken}.")
         }
         Left::Failed { position, reason } => write!(
             text,
-            "{what} stays set aside from position {position}, after {taken} events that were taken: {reason}"
+            "{what} stays set aside from position {position} (events taken before it: {taken}): {reason}"
         ),
         Left::Untried { position, followed: true } => write!(
             text,
-            "{what} is being tried from position {position}, after {taken} events that were taken; \
+            "{what} is being tried from position {position} (events taken before it: {taken}); \
              `daybook followers list` will show what comes of it."
         ),
         Left::Untried { position, followed: false } => write!(

@@ -48,7 +48,7 @@ impl Aside<'_> {
         patience: Duration,
     ) -> Result<Remedied, RemedyError> {
         let head = log.head().await?;
-        let skipped = self.to_skip(log, remedy).await?;
+        let skipped = self.left_out_by(log, remedy).await?;
         let asked = self.ask(&head, remedy, &skipped).await?;
         let mut remedied = Remedied {
             taken: 0,
@@ -69,7 +69,7 @@ impl Aside<'_> {
     }
 
     /// The events that are going to be left out.
-    async fn to_skip(&self, log: &dyn Log, remedy: &Remedy) -> Result<Vec<StoredEvent>, RemedyError> {
+    async fn left_out_by(&self, log: &dyn Log, remedy: &Remedy) -> Result<Vec<StoredEvent>, RemedyError> {
         let positions = match remedy {
             Remedy::Retry => vec![],
             Remedy::Skip { position, .. } => vec![*position],

@@ -24,12 +24,14 @@ pub struct Board {
     /// Schemas beside the log's.
     beside: Vec<PgPool>,
     meters: Vec<Arc<Meter>>,
-    last: Arc<Mutex<Option<(i64, Arc<Asked>)>>>,
+    last: Arc<Mutex<Option<Arc<Asked>>>>,
 }
 
 /// What the databases said.
 #[derive(Debug)]
 struct Asked {
+    /// When, by the clock that never jumps.
+    at_us: i64,
     /// Of the log's; `None` when it did not answer in time.
     log: Option<Standings>,
     /// Whether those beside it answered.
@@ -77,8 +79,8 @@ impl Board {
     async fn asked(&self) -> Arc<Asked> {
         // Those who come meanwhile wait for the answer, which comes within two deadlines.
         let mut last = self.last.lock().await;
-        if let Some((asked_us, asked)) = &*last
-            && self.clock.elapsed_us() - asked_us < KEPT_US
+        if let Some(asked) = &*last
+            && self.clock.elapsed_us() - asked.at_us < KEPT_US
         {
             return Arc::clone(asked);
         }
@@ -91,8 +93,8 @@ impl Board {
             }
         }
         let log = self.in_time(of_log(&self.log, self.clock.now_us(), others)).await;
-        let asked = Arc::new(Asked { log, beside: answered });
-        *last = Some((self.clock.elapsed_us(), Arc::clone(&asked)));
+        let asked = Arc::new(Asked { at_us: self.clock.elapsed_us(), log, beside: answered });
+        *last = Some(Arc::clone(&asked));
         asked
     }
 

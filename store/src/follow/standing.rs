@@ -87,7 +87,8 @@ pub(super) async fn of_log(
               CROSS JOIN (SELECT count(*) AS overdue, min(due_at) AS oldest FROM timers \
                           WHERE fired_at IS NULL AND due_at <= $1) t \
               LEFT JOIN ({KNOWN}) known ON true \
-              LEFT JOIN events next ON next.position = known.checkpoint + 1"
+              LEFT JOIN events next ON next.position = known.checkpoint + 1 \
+         ORDER BY known.name"
     );
     let rows = sqlx::query(&sql)
         .bind(moment_us(now_us))
