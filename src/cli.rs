@@ -128,15 +128,49 @@ pub enum KeysCommand {
 /// What can be done about followers.
 #[derive(Debug, Subcommand)]
 pub enum FollowersCommand {
-    /// List them, and the streams that they go on without.
-    List,
-    /// Let a read model take a stream again that it has set aside, with everything that it missed.
-    Release {
-        /// Which read model, such as orders.
-        follower: String,
-        /// Which stream, such as order-O1.
-        stream: String,
+    /// List them: how far each has come, what it has set aside, and what it goes on without.
+    List {
+        /// Again every second, with how many events a second each is done with.
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
     },
+    /// Try now what a follower has set aside, and go on with all that waits behind it.
+    Retry {
+        /// What was set aside.
+        #[command(flatten)]
+        aside: AsideArgs,
+    },
+    /// Go on without the one event that a stream or an instance is stuck at, for good.
+    Skip {
+        /// What was set aside.
+        #[command(flatten)]
+        aside: AsideArgs,
+        /// The event's position: the first one that `list` shows.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+        position: i64,
+        /// Why, for whoever asks later.
+        #[arg(long, value_name = "TEXT", value_parser = said)]
+        reason: Option<String>,
+    },
+    /// Go on without everything that waits, for good: a stream or an instance is followed again from here.
+    Release {
+        /// What was set aside.
+        #[command(flatten)]
+        aside: AsideArgs,
+        /// Why, for whoever asks later.
+        #[arg(long, value_name = "TEXT", value_parser = said)]
+        reason: String,
+    },
+}
+
+/// What a follower has set aside.
+#[derive(Args, Debug)]
+pub struct AsideArgs {
+    /// Which read model, process manager or policy, such as orders or checkout.
+    pub follower: String,
+    /// Which stream of a read model, such as order-O1, or which instance of another follower, as `list` names it.
+    #[arg(value_name = "STREAM|INSTANCE")]
+    pub what: String,
 }
 
 /// What can be imported.
@@ -213,6 +247,11 @@ fn age(text: &str) -> Result<Duration, String> {
     seconds
         .map(Duration::from_secs)
         .ok_or_else(|| "an age is a number of hours, days or weeks, as 365d".to_owned())
+}
+
+/// A reason that says something.
+fn said(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// A tag, or `not:` and a tag.

@@ -110,7 +110,7 @@ impl Failure {
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
             | Self::Scenario(_)
-            | Self::Followers(FollowersError::NoReadModel(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
+            | Self::Followers(FollowersError::NoFollower(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
             Self::Printing(unprinted) if unprinted.is_closed() => NOBODY_READS,
             Self::Printing(_)
             | Self::Ground(_)

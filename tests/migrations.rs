@@ -279,6 +279,8 @@ fn no_right_of_the_serving_role_is_taken_back() {
         ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
         ("SELECT, INSERT, UPDATE, DELETE", "timers"),
         ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
+        ("SELECT, INSERT", "skipped_events"),
+        ("SELECT, INSERT, DELETE", "asked_lanes"),
         ("SELECT, INSERT, UPDATE", "snapshots"),
         ("SELECT, INSERT", "log_lives"),
         ("SELECT", "archive_files"),

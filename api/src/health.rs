@@ -1,11 +1,10 @@
 //! Whether this process is up, whether it should be sent requests, and how far everything has come.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
     extract::State,
-    http::header,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -47,28 +46,4 @@ pub async fn ready(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
         return Err(Problem::new("read_model.behind", detail).with("followers", followers));
     }
     Ok(Json(Readiness { status: "ready", position, followers }).into_response())
-}
-
-/// `GET /metrics`, in Prometheus' text format.
-pub async fn metrics(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
-    let head = shop.log.head().await?.position;
-    let followers = shop.read.checkpoints().await?;
-    let mut text = format!(
-        "# HELP daybook_log_position The last position of the log.\n# TYPE daybook_log_position gauge\n\
-         daybook_log_position {head}\n\
-         # HELP daybook_follower_position The position up to which a read model has come.\n\
-         # TYPE daybook_follower_position gauge\n"
-    );
-    for (name, position) in &followers {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "daybook_follower_position{{follower=\"{name}\"}} {position}");
-    }
-    let parked = shop.read.parked().await?;
-    let _ = write!(
-        text,
-        "# HELP daybook_parked_streams Streams that a read model has set aside.\n\
-         # TYPE daybook_parked_streams gauge\ndaybook_parked_streams {}\n",
-        parked.len()
-    );
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

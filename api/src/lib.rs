@@ -13,6 +13,7 @@ mod freshness;
 mod health;
 mod idempotency;
 mod inventory;
+mod metrics;
 mod orders;
 pub mod outbound;
 mod payments;
@@ -38,6 +39,7 @@ use store::{
     engine::Engine,
     executor::Executor,
     feed::Feed,
+    follow::Board,
     log::Log,
     ports::{Clock, Ids},
     secrets::Fingerprints,
@@ -104,12 +106,14 @@ pub struct Shop {
     pub ids: Arc<dyn Ids>,
     /// Answers queries.
     pub read: ReadModels,
+    /// Who follows, and how far everybody has come.
+    pub board: Board,
     /// What may be set.
     pub settings: Settings,
 }
 
 impl Shop {
-    /// The doors of a running engine, with its read models.
+    /// The doors of a running engine, with its read models, once everybody follows who is going to.
     #[must_use]
     pub fn new(engine: &Engine, read: ReadModels, settings: Settings) -> Self {
         Self {
@@ -121,6 +125,7 @@ impl Shop {
             clock: Arc::clone(&engine.clock),
             ids: Arc::clone(&engine.ids),
             read,
+            board: engine.board(),
             settings,
         }
     }
@@ -174,7 +179,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::show))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))

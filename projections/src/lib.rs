@@ -37,6 +37,8 @@ pub fn tables() -> Tables {
         grants: &[
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
+            ("SELECT", "waiting_events"),
+            ("SELECT, INSERT", "skipped_events"),
             ("SELECT, INSERT, UPDATE, DELETE", "orders"),
             ("SELECT, INSERT, UPDATE, DELETE", "payments"),
             ("SELECT, INSERT, UPDATE, DELETE", "carts"),

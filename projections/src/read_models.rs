@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use store::{executor::Token, follow::ParkedStream, log::Position, ports::Clock};
+use store::{executor::Token, log::Position, ports::Clock};
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
@@ -57,14 +57,6 @@ impl ReadModels {
     pub async fn checkpoints(&self) -> Result<Vec<(String, Position)>, QueryError> {
         let rows = sqlx::query_as("SELECT name, position FROM followers ORDER BY name");
         Ok(rows.fetch_all(&self.asker.pool).await?)
-    }
-
-    /// The streams that followers have set aside.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn parked(&self) -> Result<Vec<ParkedStream>, QueryError> {
-        Ok(ParkedStream::list(&self.asker.pool).await?)
     }
 
     /// The same with another search over products.

@@ -11,7 +11,7 @@ use crate::{
     broker::Broker,
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
-    follow::{Follower, Lease, Projection, Reached, React, Reactor},
+    follow::{Board, Follower, Lease, Projection, Reached, React, Reactor},
     forgetting::{self, Forgetting},
     gateway::{AskGateway, Gateway, PaymentResults},
     lives,
@@ -75,6 +75,7 @@ pub struct Engine {
     holder: Uuid,
     progress: HashMap<&'static str, watch::Receiver<Position>>,
     reached: HashMap<&'static str, watch::Receiver<Reached>>,
+    board: Board,
     followers: JoinSet<()>,
     inner: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -124,6 +125,7 @@ impl Engine {
             log,
             vault,
             fingerprints,
+            board: Board::new(parts.pool.clone(), Arc::clone(&clock)),
             holder: ids.next(),
             clock,
             ids,
@@ -143,7 +145,7 @@ impl Engine {
             log: Arc::clone(&self.log),
             broker: Arc::clone(&self.broker),
             clock: Arc::clone(&self.clock),
-            lease: self.lease(self.pool.clone(), "relay"),
+            lease: self.lease(&self.pool.clone(), "relay"),
             head: self.executor.head(),
         };
         self.followers.spawn(relay.run(self.stop.subscribe()));
@@ -156,7 +158,7 @@ impl Engine {
         self.progress.insert(name, progress.subscribe());
         let follower = Follower {
             projection,
-            lease: self.lease(pool.clone(), name),
+            lease: self.lease(&pool, name),
             pool,
             log: Arc::clone(&self.log),
             feed: self.feed.clone(),
@@ -171,7 +173,7 @@ impl Engine {
         let progress = watch::Sender::new(Reached::default());
         self.reached.insert(react.name(), progress.subscribe());
         let reactor = Reactor {
-            lease: self.lease(self.pool.clone(), react.name()),
+            lease: self.lease(&self.pool.clone(), react.name()),
             react,
             pool: self.pool.clone(),
             log: Arc::clone(&self.log),
@@ -194,7 +196,7 @@ impl Engine {
             driver: driver.clone(),
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
-            lease: self.lease(self.pool.clone(), "timers"),
+            lease: self.lease(&self.pool.clone(), "timers"),
         };
         self.followers.spawn(timers.run(self.stop.subscribe()));
         for process in domain::process::PROCESSES {
@@ -234,6 +236,12 @@ impl Engine {
         self.reached.clone()
     }
 
+    /// What is known of everybody who follows in this process, until now.
+    #[must_use]
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
     /// Lets every follower give up its lease, then stops. Commands that were accepted by then are answered.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -241,7 +249,9 @@ impl Engine {
         self.inner.shutdown().await;
     }
 
-    fn lease(&self, pool: PgPool, name: &'static str) -> Lease {
-        Lease::new(pool, Arc::clone(&self.clock), name, self.holder)
+    fn lease(&mut self, pool: &PgPool, name: &'static str) -> Lease {
+        let lease = Lease::new(pool.clone(), Arc::clone(&self.clock), name, self.holder);
+        self.board.add(pool, &lease);
+        lease
     }
 }

@@ -37,6 +37,8 @@ const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(300);
 pub struct Entry {
     /// Its place in the log.
     pub position: Position,
+    /// Its own id.
+    pub event_id: Uuid,
     /// Its aggregate's type and id, as stored.
     pub key: (Box<str>, Box<str>),
     /// What it says.
@@ -48,7 +50,13 @@ pub struct Entry {
 impl Entry {
     fn read(stored: StoredEvent) -> Self {
         let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
-        Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
+        let key = (stored.aggregate_type, stored.aggregate_id);
+        Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
+    }
+
+    /// The same place in the log, saying something else.
+    pub(crate) fn saying(&self, event: Recorded) -> Self {
+        Self { event: Ok(event), ..self.clone() }
     }
 
     /// An event that is known already; `bytes` is how long its texts are.

@@ -21,6 +21,9 @@ use crate::{
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
 pub const AUTHORIZE_TIMEOUT_MS: i64 = 5_000;
 
+/// The name that payments are carried to a gateway under.
+pub const GATEWAY: &str = "gateway";
+
 /// What an answer's command is called beside the request that it answers.
 const ANSWER: &str = "answer";
 
@@ -150,7 +153,7 @@ pub struct AskGateway {
 #[async_trait]
 impl React for AskGateway {
     fn name(&self) -> &'static str {
-        "gateway"
+        GATEWAY
     }
 
     fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {

@@ -70,7 +70,10 @@ impl Relay {
         }
         match self.copy().await {
             Err(RelayError::LeaseLost) => self.lease.lost(),
-            Err(error) => tracing::warn!(%error, "the relay starts again"),
+            Err(error) => {
+                self.lease.meter().failed();
+                tracing::warn!(%error, "the relay starts again");
+            }
             Ok(never) => match never {},
         }
         Duration::from_millis(100)
@@ -103,11 +106,14 @@ impl Relay {
             if self.log.head().await?.incarnation != incarnation {
                 return Err(LogError::OtherLog.into());
             }
+            self.lease.meter().reached(last);
             let Some(end) = page.last().map(|event| event.position) else {
                 return Ok(last);
             };
+            let events = page.len();
             let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
             self.broker.publish(&envelopes).await?;
+            self.lease.meter().handled(events);
             last = end;
         }
     }

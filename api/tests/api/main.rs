@@ -7,6 +7,7 @@ mod commands;
 mod flash_sale;
 mod idempotency;
 mod inventory;
+mod metrics;
 mod orders;
 mod payments;
 mod reads;

@@ -161,14 +161,11 @@ async fn a_stale_if_match_is_412_and_names_the_version_of_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_can_reach_everything_is_ready_and_counts() {
+async fn a_process_that_can_reach_everything_is_ready() {
     let api = Api::start().await;
     api.send(get("/healthz")).await.expect(200);
     let ready = api.send(get("/readyz")).await.expect(200);
     assert_eq!(ready.json()["status"], "ready");
-    let metrics = api.send(get("/metrics")).await.expect(200);
-    assert!(metrics.text.contains("daybook_log_position 0"), "{metrics:?}");
-    assert!(metrics.text.contains("daybook_parked_streams 0"), "{metrics:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use axum::{
 };
 use projections::ReadModels;
 use serde_json::{Value, json};
-use sqlx::Executor as _;
+use sqlx::{Executor as _, PgPool};
 use store::{
     archive::{Archive, Archiving},
     engine::Engine,
@@ -180,6 +180,27 @@ impl Api {
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
+        Self::on(ground, settings).await
+    }
+
+    /// Another process of the same shop.
+    pub async fn another(&self) -> Self {
+        let Ground { prefix, owner_url, app_url, nats_url } = &self.ground;
+        let ground = Ground {
+            prefix: prefix.clone(),
+            owner_url: owner_url.clone(),
+            app_url: app_url.clone(),
+            nats_url: nats_url.clone(),
+        };
+        Self::on(ground, Settings::default()).await
+    }
+
+    /// The log's tables as their owner sees them.
+    pub async fn owner(&self) -> PgPool {
+        self.ground.owner_pool("").await
+    }
+
+    async fn on(ground: Ground, settings: Settings) -> Self {
         let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();

@@ -9,14 +9,15 @@ use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{ArchivingError, file::Leaving};
-use crate::log::{
-    COLUMNS, Log, LogError, Position, StoredEvent, StreamId, decode, digest, fixed, moment_us, stored,
+use crate::{
+    follow::LEASES_ALONE,
+    log::{
+        COLUMNS, Log, LogError, Position, StoredEvent, StreamId, decode, digest, fixed, moment_us, stored,
+    },
 };
 
 /// Events that are looked at together.
 const SLICE: i64 = 20_000;
-/// Rows of `followers` that are a lease and no more: whoever holds them reads nothing that a checkpoint stands for.
-const LEASES_ALONE: [&str; 2] = ["relay", "timers"];
 
 /// Streams that stay where they are, by the first reason that was found, of the kinds that are ever closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::Meter;
 use crate::ports::Clock;
 
 /// A lease that is not renewed ends after this, so that another process takes over within five seconds.
@@ -20,6 +21,7 @@ pub struct Lease {
     name: &'static str,
     holder: Uuid,
     held: Option<Held>,
+    meter: Arc<Meter>,
 }
 
 #[derive(Clone, Copy)]
@@ -32,13 +34,19 @@ impl Lease {
     /// A claim on `name` by the process `holder`, in the schema that `pool` sees.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, name: &'static str, holder: Uuid) -> Self {
-        Self { pool, clock, name, holder, held: None }
+        Self { pool, clock, name, holder, held: None, meter: Arc::new(Meter::new(name)) }
     }
 
     /// What is claimed.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What this process counts of whoever works under it.
+    #[must_use]
+    pub const fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Grows with every change of hands; work is only accepted under the newest.
@@ -65,16 +73,19 @@ impl Lease {
                 self.held = self.held.filter(|held| now_us - held.renewed_us < LEASE_MS * 1_000);
             }
         }
+        self.meter.renewed(self.held.map(|held| held.renewed_us));
         self.held.is_some()
     }
 
     /// Forgets that the lease is held: somebody said that it is not.
-    pub const fn lost(&mut self) {
+    pub fn lost(&mut self) {
         self.held = None;
+        self.meter.renewed(None);
     }
 
     /// Lets others have it at once.
     pub async fn give_up(&mut self) {
+        self.meter.renewed(None);
         if let Some(held) = self.held.take() {
             let ended = sqlx::query(
                 "UPDATE followers SET lease_expires_at = '-infinity', holder = NULL \

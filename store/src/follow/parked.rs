@@ -1,17 +1,21 @@
-//! Streams that a projection could not take: set aside, one by one, until somebody releases them.
+//! Streams that a projection could not take: set aside, one by one, until somebody sees to them.
 
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{Acquire as _, PgConnection, PgPool, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::{ApplyError, Projection};
+use super::{
+    ApplyError, Left, Projection, Remedied, Remedy, RemedyError, remedy::Locked, skipped, skipped::Leaving,
+};
 use crate::{
     feed::Entry,
-    log::{Log, Position, StreamId, decode},
+    log::{Log, Position, Recorded, StoredEvent, StreamId, decode, without_meaning},
 };
 
 /// A stream that a follower has set aside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ParkedStream {
     /// Who set it aside.
     pub follower: String,
@@ -23,6 +27,8 @@ pub struct ParkedStream {
     pub first_position: Position,
     /// Why.
     pub reason: String,
+    /// Since when.
+    pub parked_at: OffsetDateTime,
 }
 
 /// The keys of what a follower has set aside, as `Entry::key` has them.
@@ -46,7 +52,7 @@ pub(super) async fn park(
 ) -> Result<(), sqlx::Error> {
     tracing::error!(
         follower, position = entry.position, stream = %format!("{}-{}", entry.key.0, entry.key.1), reason,
-        "a stream is parked: this follower goes on without it until it is released"
+        "a stream is parked: this follower goes on without it until somebody sees to it"
     );
     sqlx::query(
         "INSERT INTO parked_streams (follower, aggregate_type, aggregate_id, first_position, reason) \
@@ -68,63 +74,124 @@ impl ParkedStream {
     /// # Errors
     /// The database's.
     pub async fn list(pool: &PgPool) -> Result<Vec<Self>, sqlx::Error> {
-        let rows = sqlx::query(
-            "SELECT follower, aggregate_type, aggregate_id, first_position, reason FROM parked_streams \
-             ORDER BY follower, first_position",
-        )
-        .fetch_all(pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Self {
-                    follower: row.try_get(0)?,
-                    aggregate_type: row.try_get(1)?,
-                    aggregate_id: row.try_get(2)?,
-                    first_position: row.try_get(3)?,
-                    reason: row.try_get(4)?,
-                })
-            })
-            .collect()
+        let rows = sqlx::query_as("SELECT * FROM parked_streams ORDER BY follower, first_position");
+        rows.fetch_all(pool).await
     }
 }
 
-/// Applies what a parked stream has missed, from the log up to the projection's checkpoint, and lets it follow again. How
-/// many events that were; `None` when the stream is not parked.
+/// Sees to a stream that a projection has set aside, whichever process follows: applies what it has missed up to the
+/// projection's checkpoint, as far as that goes, without what is to be left out.
 ///
 /// # Errors
-/// When the stream is still not to be taken: then it stays parked and nothing has changed.
-pub async fn release(
+/// When the stream is not set aside, another event than was named is its first, or a database fails; then nothing has
+/// changed.
+pub async fn see_to(
     pool: &PgPool,
     log: &dyn Log,
     projection: &dyn Projection,
     stream: &StreamId,
-) -> Result<Option<usize>, ApplyError> {
+    remedy: &Remedy,
+) -> Result<Remedied, RemedyError> {
+    let name = projection.name();
+    let head = log.head().await?;
     let mut transaction = pool.begin().await?;
     // The checkpoint's lock keeps the follower from moving on in the meantime.
-    let checkpoint: Option<Position> =
-        sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 FOR UPDATE")
-            .bind(projection.name())
-            .fetch_optional(&mut *transaction)
-            .await?;
-    let Some(checkpoint) = checkpoint else { return Ok(None) };
+    let locked = Locked::of(&mut transaction, name).await?;
     let first: Option<Position> = sqlx::query_scalar(
-        "DELETE FROM parked_streams WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3 \
-         RETURNING first_position",
+        "SELECT first_position FROM parked_streams \
+         WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3",
     )
-    .bind(projection.name())
+    .bind(name)
     .bind(stream.aggregate_type.as_str())
     .bind(&*stream.id)
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(first) = first else { return Ok(None) };
-    let missed = log
-        .load(stream, 0)
-        .await?
-        .into_iter()
-        .filter(|event| (first..=checkpoint).contains(&event.position))
-        .map(|event| decode(&event).map_err(|error| ApplyError::poison(&error)))
-        .collect::<Result<Vec<_>, _>>()?;
-    projection.apply(&mut transaction, &missed.iter().collect::<Vec<_>>()).await?;
+    let Some((locked, first)) = locked.zip(first) else {
+        return Err(RemedyError::NotAside { follower: name.to_owned(), what: stream.to_string() });
+    };
+    locked.is_of(&head)?;
+    let mut missed = log.load(stream, 0).await?;
+    missed.retain(|event| (first..=locked.position).contains(&event.position));
+    let (leave_out, reason) = match remedy {
+        Remedy::Retry => (vec![], None),
+        Remedy::Skip { position, .. } if *position != first => {
+            return Err(RemedyError::NotFirst { what: stream.to_string(), first, named: *position });
+        }
+        Remedy::Skip { reason, .. } => (missed.iter().take(1).cloned().collect(), reason.as_deref()),
+        Remedy::Release { reason } => (missed.clone(), Some(reason.as_str())),
+    };
+    let aside = stream.to_string();
+    let leaving = Leaving { follower: name, aside: &aside, events: &leave_out, reason };
+    leaving.write(&mut transaction).await?;
+    let skipped = skipped::ids(&mut transaction, name).await?;
+    let (applied, failed) = apply_missed(&mut transaction, projection, &missed, &skipped).await?;
+    let left = left(&mut transaction, name, stream, failed).await?;
     transaction.commit().await?;
-    Ok(Some(missed.len()))
+    leaving.tell();
+    let left_out = missed[..applied].iter().filter(|event| skipped.contains(&event.event_id)).count();
+    Ok(Remedied { taken: applied - left_out, skipped: leaving.positions(), left })
+}
+
+/// Where an event cannot be taken, and why.
+type Failed = (Position, String);
+
+/// Applies what was missed, as far as that goes: how many events that is, and what the next one fails at.
+async fn apply_missed(
+    connection: &mut PgConnection,
+    projection: &dyn Projection,
+    missed: &[StoredEvent],
+    skipped: &HashSet<Uuid>,
+) -> Result<(usize, Option<Failed>), RemedyError> {
+    let read = |event: &StoredEvent| match skipped.contains(&event.event_id) {
+        true => without_meaning(event),
+        false => decode(event),
+    };
+    let readable: Vec<Recorded> = missed.iter().map_while(|event| read(event).ok()).collect();
+    let unread = missed.get(readable.len());
+    let unread = unread.and_then(|event| Some((event.position, read(event).err()?.to_string())));
+    let mut savepoint = connection.begin().await?;
+    match projection.apply(&mut savepoint, &readable.iter().collect::<Vec<_>>()).await {
+        Ok(()) => {
+            savepoint.commit().await?;
+            return Ok((readable.len(), unread));
+        }
+        Err(error) if error.is_poison() => savepoint.rollback().await?,
+        Err(error) => return Err(error.into()),
+    }
+    for (applied, event) in readable.iter().enumerate() {
+        let mut savepoint = connection.begin().await?;
+        match projection.apply(&mut savepoint, &[event]).await {
+            Ok(()) => savepoint.commit().await?,
+            Err(error) if error.is_poison() => {
+                savepoint.rollback().await?;
+                return Ok((applied, Some((event.position, error.to_string()))));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((readable.len(), unread))
+}
+
+/// Writes down what still waits.
+async fn left(
+    connection: &mut PgConnection,
+    follower: &str,
+    stream: &StreamId,
+    failed: Option<Failed>,
+) -> Result<Left, ApplyError> {
+    let sql = match &failed {
+        None => {
+            "DELETE FROM parked_streams WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3"
+        }
+        Some(_) => {
+            "UPDATE parked_streams SET first_position = $4, reason = $5 \
+             WHERE follower = $1 AND aggregate_type = $2 AND aggregate_id = $3"
+        }
+    };
+    let mut query = sqlx::query(sql).bind(follower).bind(stream.aggregate_type.as_str()).bind(&*stream.id);
+    if let Some((position, reason)) = &failed {
+        query = query.bind(position).bind(reason);
+    }
+    query.execute(connection).await?;
+    Ok(failed.map_or(Left::Nothing, |(position, reason)| Left::Failed { position, reason }))
 }

@@ -1,15 +1,16 @@
 //! Runs one projection: events in order, a batch and its checkpoint in one transaction, poison set aside.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{Acquire, PgConnection, PgPool};
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::{Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked};
+use super::{Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked, skipped};
 use crate::{
     feed::{Entry, Feed},
-    log::{DecodeError, Log, LogError, Position, Recorded},
+    log::{DecodeError, Log, LogError, Position, Recorded, without_meaning},
     ports::Clock,
 };
 
@@ -51,7 +52,7 @@ impl ApplyError {
         Self::Poison(reason.to_string())
     }
 
-    fn is_poison(&self) -> bool {
+    pub(super) fn is_poison(&self) -> bool {
         match self {
             Self::Poison(_) => true,
             Self::Database(sqlx::Error::Database(error)) => {
@@ -127,6 +128,7 @@ impl Follower {
         match self.follow().await {
             Ok(()) => Duration::from_millis(500),
             Err(FollowError::TooNew(error)) => {
+                self.lease.meter().failed();
                 tracing::error!(follower = name, %error, "an event is newer than this program: upgrade it");
                 self.lease.give_up().await;
                 TOO_NEW_PAUSE
@@ -136,6 +138,7 @@ impl Follower {
                 Duration::from_millis(500)
             }
             Err(error) => {
+                self.lease.meter().failed();
                 tracing::warn!(follower = name, %error, "a follower starts again");
                 Duration::from_millis(500)
             }
@@ -148,15 +151,19 @@ impl Follower {
             return Ok(());
         }
         let mut position = self.begin().await?;
+        let skipped = skipped::ids(&mut *self.pool.acquire().await?, self.projection.name()).await?;
         loop {
             self.progress.send_replace(position);
+            self.lease.meter().reached(position);
             let entries = self.feed.after(position, BATCH, WAIT).await?;
             if !self.lease.hold().await {
                 return Ok(());
             }
+            let entries = self.without(&skipped, entries).await?;
             let entries = self.understood(&entries).await?;
             if let Some(end) = entries.last().map(|entry| entry.position) {
                 self.take(position, end, entries).await?;
+                self.lease.meter().handled(entries.len());
                 position = end;
             }
         }
@@ -189,6 +196,21 @@ impl Follower {
         Checkpoint::empty().save(&mut transaction, name, fence, checkpoint.position).await?;
         transaction.commit().await?;
         Ok(0)
+    }
+
+    /// The same events; those that are skipped mean nothing, so that no place in their streams is left out.
+    async fn without(
+        &self,
+        skipped: &HashSet<Uuid>,
+        mut entries: Vec<Arc<Entry>>,
+    ) -> Result<Vec<Arc<Entry>>, FollowError> {
+        for entry in entries.iter_mut().filter(|entry| skipped.contains(&entry.event_id)) {
+            let stored = self.log.read(entry.position - 1, 1).await?;
+            if let Some(Ok(event)) = stored.first().map(without_meaning) {
+                *entry = Arc::new(entry.saying(event));
+            }
+        }
+        Ok(entries)
     }
 
     /// What comes before the first event of a newer program; a stream that is set aside anyway may hold any.

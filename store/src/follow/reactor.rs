@@ -5,7 +5,7 @@
 //! and again is set aside, in the database, and tried less often: the others go on.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -19,9 +19,9 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::{
-    Checkpoint, CheckpointError, Lease, Reached, React, ReactError, TOO_NEW_PAUSE, parked,
+    Checkpoint, CheckpointError, Lease, Reached, React, TOO_NEW_PAUSE, skipped,
     waiting::Waiting,
-    window::{Ended, Window, attempt, read_and_react, while_working},
+    window::{Window, while_working},
 };
 use crate::{
     feed::{Entry, Feed},
@@ -33,11 +33,11 @@ use crate::{
 const WINDOW: usize = 1_024;
 /// How often the checkpoint is saved at most.
 const SAVE_EVERY: Duration = Duration::from_millis(100);
-/// How often an event's work is tried, within about two seconds, before its lane is set aside.
-const TRIES: u32 = 6;
+/// How often it is looked whether somebody has seen to what was set aside.
+const HEAR_EVERY_US: i64 = 500_000;
 
 #[derive(Debug, thiserror::Error)]
-enum Stop {
+pub(super) enum Stop {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -78,11 +78,15 @@ impl Reactor {
                 Ok(()) => {}
                 Err(Stop::Checkpoint(CheckpointError::Fenced)) => self.lease.lost(),
                 Err(Stop::TooNew(error)) => {
+                    self.lease.meter().failed();
                     tracing::error!(follower = name, %error, "an event is newer than this program: upgrade it");
                     self.lease.give_up().await;
                     pause = TOO_NEW_PAUSE;
                 }
-                Err(error) => tracing::warn!(follower = name, %error, "a follower starts again"),
+                Err(error) => {
+                    self.lease.meter().failed();
+                    tracing::warn!(follower = name, %error, "a follower starts again");
+                }
             }
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
@@ -97,18 +101,10 @@ impl Reactor {
             return Ok(());
         }
         let mut saved = self.begin().await?;
-        let mut window = Window {
-            read: saved,
-            open: BTreeMap::new(),
-            lanes: HashMap::new(),
-            working: FuturesUnordered::new(),
-            waiting: Waiting::load(self.pool.clone(), self.react.name())
-                .await
-                .map_err(CheckpointError::from)?,
-            too_new: None,
-        };
+        let mut window = self.window(saved).await?;
         self.progress.send_replace(Reached { position: saved, working: 0 });
         let mut saved_us = self.clock.elapsed_us();
+        let mut heard_us = saved_us;
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
         loop {
@@ -134,6 +130,7 @@ impl Reactor {
             }
             saved_us = now_us;
             let done = window.done();
+            self.lease.meter().reached(done);
             let kept = async {
                 if !self.lease.hold().await {
                     return Ok(false);
@@ -149,10 +146,30 @@ impl Reactor {
                 return Ok(());
             }
             saved = done;
+            if now_us - heard_us >= HEAR_EVERY_US && window.waiting.any() {
+                heard_us = now_us;
+                self.hear(&mut window).await;
+            }
             if let Some(error) = window.too_new.take_if(|_| window.open.is_empty()) {
                 return Err(Stop::TooNew(error));
             }
         }
+    }
+
+    /// Nothing is on its way after that position, and what was set aside before is tried at once.
+    async fn window(&self, read: Position) -> Result<Window, CheckpointError> {
+        let (name, fence) = (self.react.name(), self.lease.fence().ok_or(CheckpointError::Fenced)?);
+        let waiting = Waiting::load(self.pool.clone(), name, fence).await?;
+        let skipped = skipped::all(&mut *self.pool.acquire().await?, name).await?;
+        Ok(Window {
+            read,
+            open: BTreeMap::new(),
+            lanes: HashMap::new(),
+            working: FuturesUnordered::new(),
+            waiting,
+            skipped,
+            too_new: None,
+        })
     }
 
     async fn begin(&self) -> Result<Position, Stop> {
@@ -164,10 +181,11 @@ impl Reactor {
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
         let checkpoint = Checkpoint::lock(&mut transaction, self.react.name(), fence).await?;
         if checkpoint.is_of(&*self.log, &head).await? {
+            Waiting::adopt(&mut transaction, self.react.name()).await.map_err(CheckpointError::from)?;
             if let Some(renewed) = checkpoint.renewed(&head) {
                 renewed.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
-                transaction.commit().await.map_err(CheckpointError::from)?;
             }
+            transaction.commit().await.map_err(CheckpointError::from)?;
             return Ok(checkpoint.position);
         }
         // Commands are known by their ids, and who works outside looks for the answer first: going through the log again
@@ -188,153 +206,5 @@ impl Reactor {
         let (_, checkpoint) = Checkpoint::at(&*self.log, self.feed.incarnation(), to).await?;
         let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
         Ok(checkpoint.save(&mut connection, self.react.name(), fence, from).await?)
-    }
-
-    async fn take(&self, window: &mut Window, entries: Vec<Arc<Entry>>) -> Result<(), Stop> {
-        for entry in entries {
-            if let Some(error) = entry.too_new() {
-                window.too_new = Some(error.clone());
-                return Ok(());
-            }
-            window.read = entry.position;
-            match &entry.event {
-                Ok(recorded) => {
-                    for meant in recorded.meant() {
-                        let Some(lane) = self.react.lane(meant) else { continue };
-                        let mut earlier = recorded.meant().take(meant.nth);
-                        if !earlier.any(|earlier| self.react.lane(earlier).as_ref() == Some(&lane)) {
-                            self.put(window, lane, &entry).await?;
-                        }
-                    }
-                }
-                Err(error) => {
-                    let mut connection = self.pool.acquire().await.map_err(CheckpointError::from)?;
-                    parked::park(&mut connection, self.react.name(), &entry, &error.to_string())
-                        .await
-                        .map_err(CheckpointError::from)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts an event into a lane that it means something in.
-    async fn put(&self, window: &mut Window, lane: Box<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
-        if window.waiting.holds(&lane) {
-            // What the event means elsewhere may be done meanwhile; its row says that this is not.
-            let write = window.waiting.write(&lane, &[entry.position], "waits behind the one before");
-            let (written, ended) = while_working(&mut window.working, write).await;
-            written.map_err(CheckpointError::from)?;
-            window.waiting.written(&lane, &[entry.position], self.clock.elapsed_us());
-            self.settle(window, ended).await;
-            return Ok(());
-        }
-        *window.open.entry(entry.position).or_default() += 1;
-        match window.lanes.get_mut(&lane) {
-            Some(waiting) => waiting.push_back(Arc::clone(entry)),
-            None => {
-                window.lanes.insert(lane.clone(), VecDeque::new());
-                window.working.push(self.work(lane, Arc::clone(entry)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on in the lanes whose work has ended, well or not.
-    async fn settle(&self, window: &mut Window, ended: Vec<Ended>) {
-        let mut ended = VecDeque::from(ended);
-        while let Some(Ended { lane, position, outcome, entry }) = ended.pop_front() {
-            let further = match (outcome, entry) {
-                (Ok(()), Some(_)) => {
-                    window.close(position);
-                    self.next_in(window, lane);
-                    vec![]
-                }
-                (Err(error), Some(entry)) => self.set_aside(window, lane, entry, &error).await,
-                (Ok(()), None) => {
-                    let erase = window.waiting.erase(&lane, position);
-                    let (erased, further) = while_working(&mut window.working, erase).await;
-                    match erased {
-                        Ok(()) => window.waiting.served(&lane, position),
-                        // It is done once more, which does nothing, and erased then.
-                        Err(_) => window.waiting.failed(&lane, self.clock.elapsed_us()),
-                    }
-                    further
-                }
-                (Err(_), None) => {
-                    window.waiting.failed(&lane, self.clock.elapsed_us());
-                    vec![]
-                }
-            };
-            ended.extend(further);
-        }
-        self.try_again(window);
-    }
-
-    /// Writes down what waits in a lane, so that nothing else has to wait for it.
-    async fn set_aside(
-        &self,
-        window: &mut Window,
-        lane: Box<str>,
-        entry: Arc<Entry>,
-        error: &ReactError,
-    ) -> Vec<Ended> {
-        let queued = window.lanes.get(&lane).into_iter().flatten().map(|entry| entry.position);
-        let positions: Vec<Position> = [entry.position].into_iter().chain(queued).collect();
-        let write = window.waiting.write(&lane, &positions, &error.0);
-        let (written, ended) = while_working(&mut window.working, write).await;
-        if let Err(failed) = written {
-            tracing::warn!(follower = self.react.name(), %failed, "work that fails cannot be set aside");
-            window.working.push(self.work(lane, entry));
-            return ended;
-        }
-        tracing::error!(
-            follower = self.react.name(), lane = &*lane, position = entry.position, %error,
-            "an instance is set aside and tried less often; the others go on"
-        );
-        window.waiting.written(&lane, &positions, self.clock.elapsed_us());
-        window.lanes.remove(&lane);
-        for position in positions {
-            window.close(position);
-        }
-        ended
-    }
-
-    /// Tries the lanes that were set aside and whose time has come.
-    fn try_again(&self, window: &mut Window) {
-        for (lane, position) in window.waiting.due(self.clock.elapsed_us()) {
-            let (react, log) = (Arc::clone(&self.react), Arc::clone(&self.log));
-            let again = async move {
-                let outcome = read_and_react(&*log, &*react, &lane, position).await;
-                Ended { lane, position, outcome, entry: None }
-            };
-            window.working.push(again.boxed());
-        }
-    }
-
-    fn next_in(&self, window: &mut Window, lane: Box<str>) {
-        match window.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
-            Some(entry) => window.working.push(self.work(lane, entry)),
-            None => {
-                window.lanes.remove(&lane);
-            }
-        }
-    }
-
-    fn work(&self, lane: Box<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
-        let (react, clock) = (Arc::clone(&self.react), Arc::clone(&self.clock));
-        async move {
-            let mut pause = Duration::from_millis(50);
-            let mut outcome = attempt(&*react, &lane, &entry).await;
-            for _ in 1..TRIES {
-                let Err(error) = &outcome else { break };
-                tracing::warn!(follower = react.name(), position = entry.position, %error, "tried again soon");
-                clock.sleep(pause).await;
-                pause *= 2;
-                outcome = attempt(&*react, &lane, &entry).await;
-            }
-            Ended { lane, position: entry.position, outcome, entry: Some(entry) }
-        }
-        .boxed()
     }
 }

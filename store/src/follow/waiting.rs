@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{PgConnection, PgPool, Row};
+use time::OffsetDateTime;
 
 use crate::log::Position;
 
@@ -10,7 +11,7 @@ use crate::log::Position;
 const PAUSE_US: (i64, i64) = (1_000_000, 60_000_000);
 
 /// An event of a lane that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct WaitingEvent {
     /// Who set it aside.
     pub follower: String,
@@ -20,6 +21,10 @@ pub struct WaitingEvent {
     pub position: Position,
     /// Why the lane waits.
     pub reason: String,
+    /// How often it was tried again since it was set aside.
+    pub tries: i32,
+    /// When the last of these tries began.
+    pub tried_at: Option<OffsetDateTime>,
 }
 
 impl WaitingEvent {
@@ -28,20 +33,47 @@ impl WaitingEvent {
     /// # Errors
     /// The database's.
     pub async fn list(pool: &PgPool) -> Result<Vec<Self>, sqlx::Error> {
-        let rows = sqlx::query(
-            "SELECT follower, lane, position, reason FROM waiting_events ORDER BY follower, lane, position",
-        )
-        .fetch_all(pool)
-        .await?;
-        let one = |row: &sqlx::postgres::PgRow| {
-            Ok(Self {
-                follower: row.try_get(0)?,
-                lane: row.try_get(1)?,
-                position: row.try_get(2)?,
-                reason: row.try_get(3)?,
-            })
-        };
-        rows.iter().map(one).collect()
+        let rows = sqlx::query_as(
+            "SELECT follower, lane, position, reason, tries, tried_at FROM waiting_events \
+             ORDER BY follower, lane, position",
+        );
+        rows.fetch_all(pool).await
+    }
+}
+
+/// A lane that waits, seen as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct WaitingLane {
+    /// Who set it aside.
+    pub follower: String,
+    /// The instance; of an event that could not be read, its stream.
+    pub lane: String,
+    /// Its first event.
+    pub position: Position,
+    /// Why that could not be served.
+    pub reason: String,
+    /// Since when it waits.
+    pub since: OffsetDateTime,
+    /// How often it was tried again.
+    pub tries: i32,
+    /// When the last of these tries began.
+    pub tried_at: Option<OffsetDateTime>,
+    /// Events that wait, this one included.
+    pub events: i64,
+}
+
+impl WaitingLane {
+    /// All that wait.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list(pool: &PgPool) -> Result<Vec<Self>, sqlx::Error> {
+        let rows = sqlx::query_as(
+            "SELECT DISTINCT ON (follower, lane) follower, lane, position, reason, since, tries, tried_at, \
+                    count(*) OVER (PARTITION BY follower, lane) AS events \
+             FROM waiting_events ORDER BY follower, lane, position",
+        );
+        rows.fetch_all(pool).await
     }
 }
 
@@ -49,6 +81,8 @@ impl WaitingEvent {
 pub(super) struct Waiting {
     pool: PgPool,
     follower: &'static str,
+    /// The lease's: whoever has lost it writes nothing more.
+    fence: i64,
     lanes: HashMap<Box<str>, Lane>,
 }
 
@@ -57,11 +91,13 @@ struct Lane {
     /// When it is tried again; `None` while it is being tried.
     next_us: Option<i64>,
     pause_us: i64,
+    /// Somebody has seen to it while it was being tried.
+    seen_to: bool,
 }
 
 impl Waiting {
     /// What was set aside before.
-    pub(super) async fn load(pool: PgPool, follower: &'static str) -> Result<Self, sqlx::Error> {
+    pub(super) async fn load(pool: PgPool, follower: &'static str, fence: i64) -> Result<Self, sqlx::Error> {
         let rows = sqlx::query("SELECT lane, position FROM waiting_events WHERE follower = $1")
             .bind(follower)
             .fetch_all(&pool)
@@ -71,16 +107,35 @@ impl Waiting {
             let lane: &str = row.try_get(0)?;
             lanes.entry(lane.into()).or_insert_with(|| Lane::new(0)).positions.insert(row.try_get(1)?);
         }
-        Ok(Self { pool, follower, lanes })
+        Ok(Self { pool, follower, fence, lanes })
+    }
+
+    /// Older programs noted an event that they could not read and passed it: it is tried again like any other.
+    pub(super) async fn adopt(connection: &mut PgConnection, follower: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "WITH noted AS (DELETE FROM parked_streams WHERE follower = $1 \
+                            RETURNING aggregate_type || '-' || aggregate_id AS lane, first_position, reason) \
+             INSERT INTO waiting_events (follower, lane, position, reason) \
+             SELECT $1, lane, first_position, reason FROM noted ON CONFLICT DO NOTHING",
+        )
+        .bind(follower)
+        .execute(connection)
+        .await
+        .map(drop)
     }
 
     /// Forgets everything: the log is another one.
     pub(super) async fn clear(connection: &mut PgConnection, follower: &str) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM waiting_events WHERE follower = $1")
-            .bind(follower)
-            .execute(connection)
-            .await?;
+        for table in ["waiting_events", "parked_streams"] {
+            let sql = format!("DELETE FROM {table} WHERE follower = $1");
+            sqlx::query(&sql).bind(follower).execute(&mut *connection).await?;
+        }
         Ok(())
+    }
+
+    /// Whether any lane waits.
+    pub(super) fn any(&self) -> bool {
+        !self.lanes.is_empty()
     }
 
     /// Whether a lane waits, so that its further events have to wait as well.
@@ -97,12 +152,14 @@ impl Waiting {
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send + use<> {
         let query = sqlx::query(
             "INSERT INTO waiting_events (follower, lane, position, reason) \
-             SELECT $1, $2, position, $4 FROM UNNEST($3::bigint[]) AS position ON CONFLICT DO NOTHING",
+             SELECT $1, $2, position, $4 FROM UNNEST($3::bigint[]) AS position \
+             WHERE EXISTS (SELECT FROM followers WHERE name = $1 AND fence = $5) ON CONFLICT DO NOTHING",
         )
         .bind(self.follower)
         .bind(lane.to_owned())
         .bind(positions.to_vec())
-        .bind(reason.to_owned());
+        .bind(reason.to_owned())
+        .bind(self.fence);
         let pool = self.pool.clone();
         async move { query.execute(&pool).await.map(drop) }
     }
@@ -138,28 +195,86 @@ impl Waiting {
         async move { query.execute(&pool).await.map(drop) }
     }
 
+    /// Writes down that the first event of a lane could not be served again, in a try that began so long ago.
+    pub(super) fn note(
+        &self,
+        lane: &str,
+        position: Position,
+        ago_us: i64,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send + use<> {
+        let query = sqlx::query(
+            "UPDATE waiting_events SET reason = $4, tries = tries + 1, \
+                                       tried_at = clock_timestamp() - $5 * interval '1 microsecond' \
+             WHERE follower = $1 AND lane = $2 AND position = $3",
+        )
+        .bind(self.follower)
+        .bind(lane.to_owned())
+        .bind(position)
+        .bind(reason.to_owned())
+        .bind(ago_us);
+        let pool = self.pool.clone();
+        async move { query.execute(&pool).await.map(drop) }
+    }
+
+    /// The lanes that somebody has seen to since the last time, with what waits in them now.
+    pub(super) fn asked(&self) -> impl Future<Output = Result<Vec<Asked>, sqlx::Error>> + Send + use<> {
+        let query = sqlx::query_as(
+            "WITH asked AS (DELETE FROM asked_lanes WHERE follower = $1 RETURNING lane) \
+             SELECT lane, ARRAY(SELECT position FROM waiting_events w WHERE w.follower = $1 AND w.lane = asked.lane) \
+             FROM asked",
+        )
+        .bind(self.follower);
+        let pool = self.pool.clone();
+        async move { query.fetch_all(&pool).await }
+    }
+
+    /// Somebody has seen to a lane: that is what waits in it now, and it is tried at once.
+    pub(super) fn seen_to(&mut self, lane: &str, positions: Vec<Position>) {
+        let Some(known) = self.lanes.get_mut(lane) else { return };
+        known.positions = positions.into_iter().collect();
+        known.pause_us = PAUSE_US.0;
+        if known.next_us.is_some() {
+            known.next_us = Some(0);
+            self.drop_if_empty(lane);
+        } else {
+            known.seen_to = true;
+        }
+    }
+
     /// An event was served: the next of its lane is tried at once.
     pub(super) fn served(&mut self, lane: &str, position: Position) {
         let Some(known) = self.lanes.get_mut(lane) else { return };
         known.positions.remove(&position);
-        known.next_us = Some(0);
-        known.pause_us = PAUSE_US.0;
-        if known.positions.is_empty() {
-            self.lanes.remove(lane);
-        }
+        *known = Lane { positions: std::mem::take(&mut known.positions), ..Lane::new(0) };
+        self.drop_if_empty(lane);
     }
 
-    /// An event could not be served again: the lane waits longer.
+    /// An event could not be served again: the lane waits longer, unless somebody has seen to it meanwhile.
     pub(super) fn failed(&mut self, lane: &str, now_us: i64) {
-        if let Some(known) = self.lanes.get_mut(lane) {
+        let Some(known) = self.lanes.get_mut(lane) else { return };
+        if std::mem::take(&mut known.seen_to) {
+            known.next_us = Some(now_us);
+        } else {
             known.next_us = Some(now_us + known.pause_us);
             known.pause_us = (known.pause_us * 2).min(PAUSE_US.1);
+        }
+        self.drop_if_empty(lane);
+    }
+
+    /// A lane in which nothing waits any more is one like all others.
+    fn drop_if_empty(&mut self, lane: &str) {
+        if self.lanes.get(lane).is_some_and(|known| known.positions.is_empty()) {
+            self.lanes.remove(lane);
         }
     }
 }
 
+/// A lane that somebody has seen to, and what waits in it.
+pub(super) type Asked = (String, Vec<Position>);
+
 impl Lane {
     const fn new(next_us: i64) -> Self {
-        Self { positions: BTreeSet::new(), next_us: Some(next_us), pause_us: PAUSE_US.0 }
+        Self { positions: BTreeSet::new(), next_us: Some(next_us), pause_us: PAUSE_US.0, seen_to: false }
     }
 }

@@ -1,11 +1,12 @@
 //! Work of a reactor on its way.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque, btree_map::Entry},
     sync::Arc,
 };
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use uuid::Uuid;
 
 use super::{React, ReactError, waiting::Waiting};
 use crate::{
@@ -24,6 +25,8 @@ pub(super) struct Window {
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
+    /// Events that it goes on without, by their ids and lanes.
+    pub(super) skipped: HashSet<(Uuid, Box<str>)>,
     /// What follows is of a newer program: the rest is done, and no more is read.
     pub(super) too_new: Option<DecodeError>,
 }
@@ -34,39 +37,48 @@ pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;
 pub(super) struct Ended {
     pub(super) lane: Box<str>,
     pub(super) position: Position,
+    /// When it began, by the clock that never jumps.
+    pub(super) began_us: i64,
     pub(super) outcome: Result<(), ReactError>,
     /// The event, unless its lane had been set aside.
     pub(super) entry: Option<Arc<feed::Entry>>,
 }
 
 impl Window {
+    /// Whether an event is left out in a lane.
+    pub(super) fn skips(&self, entry: &feed::Entry, lane: &str) -> bool {
+        !self.skipped.is_empty() && self.skipped.contains(&(entry.event_id, lane.into()))
+    }
+
     /// Everything up to here is done.
     pub(super) fn done(&self) -> Position {
         self.open.first_key_value().map_or(self.read, |(first, _)| first - 1)
     }
 
-    /// One of the lanes that an event lies in has done with it.
-    pub(super) fn close(&mut self, position: Position) {
-        if let Entry::Occupied(mut open) = self.open.entry(position) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
-                open.remove();
-            }
+    /// One of the lanes that an event lies in has done with it; whether it was the last.
+    pub(super) fn close(&mut self, position: Position) -> bool {
+        let Entry::Occupied(mut open) = self.open.entry(position) else { return true };
+        *open.get_mut() -= 1;
+        if *open.get() == 0 {
+            open.remove();
+            return true;
         }
+        false
     }
 }
 
 pub(super) async fn attempt(react: &dyn React, lane: &str, entry: &feed::Entry) -> Result<(), ReactError> {
     match &entry.event {
         Ok(recorded) => react_in(react, lane, recorded).await,
-        Err(_) => Ok(()),
+        Err(error) => Err(ReactError(error.to_string())),
     }
 }
 
-/// What an event means in one lane, in order.
+/// What an event means in one lane, in order; all that it means in the lane of its whole stream.
 async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
+    let all = recorded.events.len() == 1 || lane == recorded.stream.to_string();
     for meant in recorded.meant() {
-        if recorded.events.len() == 1 || react.lane(meant).as_deref() == Some(lane) {
+        if all || react.lane(meant).as_deref() == Some(lane) {
             react.react(meant).await?;
         }
     }

@@ -1,6 +1,6 @@
 //! From stored text to a domain event, through the upcasters.
 
-use domain::{AggregateType, AnyEvent};
+use domain::{AggregateType, AnyEvent, value::Time};
 
 use super::{Meaning, Metadata, Recorded, StoredEvent, StreamId};
 use crate::upcast;
@@ -66,6 +66,32 @@ pub fn decode_event(
     AnyEvent::deserialize(aggregate_type, &mut serde_json::Deserializer::from_str(&current))
         .map(Meaning::One)
         .map_err(|error| malformed("payload", &error))
+}
+
+/// A stored event that is to mean nothing, whatever it says: only its place counts.
+///
+/// # Errors
+/// When its kind of aggregate is unknown.
+pub fn without_meaning(stored: &StoredEvent) -> Result<Recorded, DecodeError> {
+    let StoredEvent { aggregate_type, event_type, event_version, .. } = stored;
+    let known: AggregateType =
+        aggregate_type.parse().map_err(|_| unknown(aggregate_type, event_type, event_version))?;
+    let nobody = |_| Metadata {
+        occurred_at: Time::from_millis(stored.recorded_at_us.div_euclid(1_000)),
+        actor: "unknown".into(),
+        correlation_id: stored.event_id,
+        causation_id: stored.event_id,
+        command_id: stored.event_id,
+    };
+    Ok(Recorded {
+        position: stored.position,
+        stream: StreamId { aggregate_type: known, id: stored.aggregate_id.clone() },
+        sequence: stored.sequence,
+        event_id: stored.event_id,
+        recorded_at_us: stored.recorded_at_us,
+        metadata: serde_json::from_str(&stored.metadata).unwrap_or_else(nobody),
+        events: Meaning::None,
+    })
 }
 
 fn unknown(aggregate_type: &str, event_type: &str, event_version: &str) -> DecodeError {

@@ -18,11 +18,12 @@ use uuid::Uuid;
 
 use crate::archive::ArchiveError;
 
+pub(crate) use decode::without_meaning;
 pub use decode::{DecodeError, decode};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;
-pub(crate) use row::{COLUMNS, fixed, micros_at, moment as moment_us, stored};
+pub(crate) use row::{COLUMNS, fixed, micros_at, micros_of, moment as moment_us, stored};
 pub use snapshot::{FOLD, Snapshot};
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.

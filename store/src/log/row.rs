@@ -55,8 +55,8 @@ pub fn answer(row: &PgRow) -> Result<Answer, sqlx::Error> {
         position: row.try_get(5)?,
         events: row.try_get(6)?,
         refusal: row.try_get(7)?,
-        recorded_at_us: micros(row.try_get(8)?),
-        expires_at_us: row.try_get::<Option<OffsetDateTime>, _>(9)?.map(micros),
+        recorded_at_us: micros_of(row.try_get(8)?),
+        expires_at_us: row.try_get::<Option<OffsetDateTime>, _>(9)?.map(micros_of),
     })
 }
 
@@ -70,6 +70,6 @@ pub fn moment(micros: i64) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn micros(moment: OffsetDateTime) -> i64 {
+pub fn micros_of(moment: OffsetDateTime) -> i64 {
     i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX)
 }

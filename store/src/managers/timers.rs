@@ -59,8 +59,14 @@ impl Timers {
         if self.lease.hold().await {
             match self.fire_due().await {
                 Ok(0) => {}
-                Ok(_) => return,
-                Err(error) => tracing::warn!(%error, "timers are tried again"),
+                Ok(fired) => {
+                    self.lease.meter().handled(fired);
+                    return;
+                }
+                Err(error) => {
+                    self.lease.meter().failed();
+                    tracing::warn!(%error, "timers are tried again");
+                }
             }
         }
         self.clock.sleep(LOOK_EVERY).await;
@@ -82,6 +88,7 @@ impl Timers {
                 let timer_id: Option<Uuid> = row.try_get(0).ok();
                 let fired = async { self.fire(due(&row)?).await }.await;
                 let Err(error) = &fired else { return 1 };
+                self.lease.meter().failed();
                 tracing::warn!(?timer_id, %error, "a timer is tried again");
                 if let Err(error) = self.put_off(timer_id).await {
                     tracing::warn!(?timer_id, %error, "a timer cannot be put off");

@@ -58,6 +58,9 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
             ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
+            // What was left out stays written.
+            ("SELECT, INSERT", "skipped_events"),
+            ("SELECT, INSERT, DELETE", "asked_lanes"),
             ("SELECT, INSERT, UPDATE", "snapshots"),
         ],
     }

@@ -1,0 +1,146 @@
+//! `GET /metrics`: how the followers are doing, in Prometheus' text format. What is not known is left out.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use store::follow::{LEASES_ALONE, Look, Reading, Standing};
+
+use crate::Shop;
+
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /metrics`. It answers also when no database does.
+pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&shop.board.look().await)).into_response()
+}
+
+fn text(look: &Look) -> String {
+    let mut text = Text::default();
+    let up = [("log", look.standings.is_some()), ("read_models", look.read_models)];
+    text.family("daybook_database_up", "gauge", "Whether a database answered this scrape in time.");
+    for (name, up) in up {
+        text.labelled("daybook_database_up", "database", name, i64::from(up));
+    }
+    if let Some(standings) = &look.standings {
+        text.alone("daybook_log_position", "The last position of the log.", standings.head);
+        let (timers, late) = (standings.overdue.timers, seconds(standings.overdue.late_us));
+        text.alone("daybook_timers_overdue", "Timers that should have fired.", timers);
+        text.alone("daybook_timers_overdue_seconds", "How late the first of them is.", late);
+    }
+    text.places(look);
+    text.aside(look.standings.iter().flat_map(|standings| &standings.followers).collect());
+    text.counted(&look.readings);
+    text.0
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn labelled(&mut self, name: &str, label: &str, of: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
+    }
+
+    fn alone(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, "gauge", help);
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    /// One value a follower, where there is one.
+    fn followers<'a, V: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        (kind, help): (&str, &str),
+        values: impl IntoIterator<Item = (&'a str, Option<V>)>,
+    ) {
+        self.family(name, kind, help);
+        for (follower, value) in values {
+            if let Some(value) = value {
+                self.labelled(name, "follower", follower, value);
+            }
+        }
+    }
+
+    /// How far everybody has come: by the checkpoints, and where there is none or its database is away, by this process as
+    /// long as it holds the lease.
+    fn places(&mut self, look: &Look) {
+        let standings: Vec<&Standing> =
+            look.standings.iter().flat_map(|standings| &standings.followers).collect();
+        let known = |reading: &&Reading| standings.iter().any(|standing| standing.name == reading.name);
+        let own = |name: &str| {
+            let mut readings = look.readings.iter();
+            readings.find(|reading| reading.name == name).and_then(|reading| reading.position)
+        };
+        let head = look.standings.as_ref().map(|standings| standings.head);
+        let behind = |position: Option<i64>| Some((head? - position?).max(0));
+        let mut places: Vec<_> = standings
+            .iter()
+            .map(|standing| {
+                let position = standing.position.or_else(|| own(&standing.name));
+                (standing.name.as_str(), position, standing.behind.or_else(|| behind(position)))
+            })
+            .collect();
+        let others = look.readings.iter().filter(|reading| !known(reading));
+        places.extend(others.map(|reading| (reading.name, reading.position, behind(reading.position))));
+        self.followers(
+            "daybook_follower_position",
+            ("gauge", "The position up to which a follower has done its work."),
+            places.iter().map(|(name, position, _)| (*name, *position)),
+        );
+        self.followers(
+            "daybook_follower_lag_events",
+            ("gauge", "Events of the log that a follower has yet to see."),
+            places.iter().map(|(name, _, behind)| (*name, *behind)),
+        );
+        self.followers(
+            "daybook_follower_lag_seconds",
+            ("gauge", "How long the oldest of these events has been in the log."),
+            standings.iter().map(|standing| (standing.name.as_str(), standing.behind_us.map(seconds))),
+        );
+    }
+
+    fn aside(&mut self, standings: Vec<&Standing>) {
+        let families: [(&str, &str, fn(&Standing) -> i64); 4] = [
+            ("daybook_parked_streams", "Streams that a read model has set aside.", |of| of.parked),
+            ("daybook_waiting_instances", "Instances that a follower has set aside.", |of| of.lanes),
+            ("daybook_waiting_events", "Events that wait in these instances.", |of| of.waiting),
+            ("daybook_skipped_events", "Events that a follower goes on without for good.", |of| of.skipped),
+        ];
+        for (name, help, count) in families {
+            let counts = standings.iter().filter(|of| !LEASES_ALONE.contains(&of.name.as_str()));
+            let counts = counts.map(|standing| (standing.name.as_str(), Some(count(standing))));
+            self.followers(name, ("gauge", help), counts);
+        }
+    }
+
+    fn counted(&mut self, readings: &[Reading]) {
+        self.followers(
+            "daybook_follower_lease_held",
+            ("gauge", "Whether this process is the one that follows."),
+            readings.iter().map(|reading| (reading.name, Some(i64::from(reading.held)))),
+        );
+        self.followers(
+            "daybook_follower_events_total",
+            ("counter", "Events that this process is done with, or timers that it fired."),
+            readings.iter().map(|reading| (reading.name, Some(reading.handled))),
+        );
+        self.followers(
+            "daybook_follower_failures_total",
+            ("counter", "Tries of this process that failed."),
+            readings.iter().map(|reading| (reading.name, Some(reading.failures))),
+        );
+    }
+}
+
+fn seconds(micros: i64) -> String {
+    format!("{}.{:03}", micros / 1_000_000, micros % 1_000_000 / 1_000)
+}
