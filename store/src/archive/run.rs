@@ -149,7 +149,7 @@ impl Archiving {
         let run = self.run_on(&mut connection, told).await;
         // A transaction that was given up is undone, and the lock is free, before anybody is told: the server hears of a
         // closed connection only some time later.
-        let freed = sqlx::raw_sql("ROLLBACK; SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
+        let freed = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
         connection.close().await?;
         let archived = run?;
         freed?;
