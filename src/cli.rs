@@ -75,7 +75,7 @@ pub enum Command {
         /// Only streams whose newest event is older, as 365d, 52w or 12h.
         #[arg(long, value_name = "AGE", value_parser = age)]
         older_than: Duration,
-        /// Where the files go; default: DAYBOOK_ARCHIVE_DIR.
+        /// Where the files go, and those of earlier runs are; default: DAYBOOK_ARCHIVE_DIR.
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
         /// Change nothing; say what would be moved.

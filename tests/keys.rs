@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    sync::Arc,
+};
 
 use serde_json::{Value as Json, json};
 use store::{
-    secrets::MasterKey,
+    ports::Machine,
+    secrets::{Fingerprints, MasterKey},
     testing::{Ground, master_key},
+    vault::Vault,
 };
 
 const NEW: MasterKey = MasterKey::new([9; 32]);
@@ -61,4 +66,21 @@ async fn a_rotation_is_checked_done_and_checked_again() {
         .unwrap();
     assert_eq!(malformed.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&malformed.stderr).contains("DAYBOOK_MASTER_KEY_PREVIOUS: "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_before_the_first_start_keeps_the_fingerprints_of_the_program_before() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    engine.vault.seal("customer:1", b"Ada").await.unwrap();
+    let keys = format!("{}_keys", ground.prefix);
+    ground.as_owner(&format!("UPDATE {keys}.subject_keys SET wrapped_by = NULL")).await;
+    ground.as_owner(&format!("DELETE FROM {keys}.shop_keys")).await;
+    let (status, _) = told(&daybook(&ground, &NEW, Some(&master_key()), &["--json", "keys", "rotate"]));
+    assert_eq!(status, Some(0));
+    let masters = NEW.into();
+    let vault = Vault::new(ground.pool("_keys").await, Arc::new(Machine), &masters);
+    let of_command = |prints: &Fingerprints| prints.of_parts(&[b"a command"]);
+    let kept = vault.fingerprints(&masters).await.unwrap();
+    assert_eq!(of_command(&kept), of_command(&engine.fingerprints));
 }

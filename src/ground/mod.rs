@@ -205,6 +205,12 @@ impl Ground {
         Ok(Vault::new(self.key_pool().await?, Arc::new(Machine), &self.masters))
     }
 
+    /// The master keys.
+    #[must_use]
+    pub const fn masters(&self) -> &MasterKeys {
+        &self.masters
+    }
+
     /// The database of the log, to be read.
     ///
     /// # Errors

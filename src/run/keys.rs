@@ -8,7 +8,11 @@ use crate::{ground::Ground, out, progress::Progress};
 /// Wraps every key by the current master key; 1 when some do not open, and for a check when some are left.
 pub async fn rotate(ground: &Ground, check: bool, json: bool) -> Result<u8, Failure> {
     let vault = ground.vault().await?;
-    if check { tell(&vault, None, json).await } else { wrap(&vault, json).await }
+    if check {
+        return tell(&vault, None, json).await;
+    }
+    vault.keep_fingerprints(ground.masters()).await?;
+    wrap(&vault, json).await
 }
 
 async fn wrap(vault: &Vault, json: bool) -> Result<u8, Failure> {

@@ -114,18 +114,9 @@ pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogE
     // Whoever comes second waits here, and finds that it is done.
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *transaction).await?;
     (now.incarnation, now.recorded) = recorded(&mut transaction).await?;
-    let life = if now.is_another() {
-        Some(new_life(&mut transaction, ids.next(), now.database.as_deref()).await?)
-    } else {
-        // The first start on tables that keep no lives yet.
-        sqlx::query(
-            "INSERT INTO log_lives (incarnation, position, link, database) \
-             SELECT incarnation, position, link, $1 FROM log_head ON CONFLICT (incarnation) DO NOTHING",
-        )
-        .bind(&now.database)
-        .execute(&mut *transaction)
-        .await?;
-        None
+    let life = match goes_on(&mut transaction, &now).await? {
+        true => None,
+        false => Some(new_life(&mut transaction, ids.next(), now.database.as_deref()).await?),
     };
     transaction.commit().await?;
     if let Some(NewLife { was, is, position }) = life {
@@ -135,6 +126,22 @@ pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogE
         );
     }
     Ok(life)
+}
+
+/// Whether the present life goes on here, and is recorded: on tables that keep no lives yet, the first start does that.
+/// One that was recorded while the database did not say who it is may have been restored before it did.
+async fn goes_on(connection: &mut PgConnection, now: &Standing) -> Result<bool, sqlx::Error> {
+    if now.is_another() {
+        return Ok(false);
+    }
+    let recorded = sqlx::query(
+        "INSERT INTO log_lives (incarnation, position, link, database) \
+         SELECT incarnation, position, link, $1 FROM log_head ON CONFLICT (incarnation) DO NOTHING",
+    )
+    .bind(&now.database)
+    .execute(connection)
+    .await?;
+    Ok(recorded.rows_affected() > 0 || now.recorded.is_some() || now.database.is_none())
 }
 
 /// Begins a new life because somebody says so, wherever the log lies.

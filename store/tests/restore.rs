@@ -135,6 +135,22 @@ async fn is_copied(engine: &Engine, broker: &dyn Broker) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_comes_to_say_who_it_is_is_known_from_then_on() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    run(&engine, "A").await;
+    engine.stop().await;
+    let pool = ground.pool("").await;
+    // As where a provider does not let Postgres say it.
+    ground.as_owner("UPDATE log_lives SET database = NULL").await;
+    assert!(lives::begin(&pool, &Machine).await.unwrap().is_some(), "it may have been restored meanwhile");
+    assert_eq!(lives::begin(&pool, &Machine).await.unwrap(), None);
+    ground.as_owner(ELSEWHERE).await;
+    assert!(lives::begin(&pool, &Machine).await.unwrap().is_some(), "the restore was not noticed");
+    assert_eq!(lives_of(&pool).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_starts_at_once_begin_one_life() {
     let ground = Ground::new().await;
     let engine = ground.engine().await;

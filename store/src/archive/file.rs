@@ -91,6 +91,21 @@ pub(super) fn write(directory: &Path, events: &[Leaving]) -> Result<Written, Arc
     Ok(Written { sha256, name, bytes, places })
 }
 
+/// Makes the directory, and sees that its own name is on the disk: the files in it are no safer than that.
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    let whole = directory.canonicalize()?;
+    // How many of them are new is not known; a directory that may not be read was there before.
+    whole
+        .ancestors()
+        .skip(1)
+        .filter_map(|above| File::open(above).ok())
+        .try_for_each(|above| above.sync_all())
+}
+
 /// Removes what a run left that was killed while it wrote.
 pub(super) fn remove_unfinished(directory: &Path) -> Result<(), ArchiveError> {
     let path = directory.join(UNFINISHED);

@@ -1,6 +1,7 @@
 //! Puts closed streams away: written to a file, read again, and only then moved out of the table.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, TryLockError},
     io,
     ops::ControlFlow,
@@ -118,6 +119,18 @@ pub enum ArchivingError {
     /// Another one is at work.
     #[error("another `daybook archive` is at work on {0}")]
     Busy(String),
+    /// The directory is not the archive's: whoever reads the log reads one directory alone.
+    #[error(
+        "{} lacks {file}, which holds events of this log: the archive is one directory; name that one, or move its \
+         files to the new one first",
+        directory.display()
+    )]
+    OtherDirectory {
+        /// Which directory.
+        directory: PathBuf,
+        /// A file that is not in it.
+        file: String,
+    },
     /// The role cannot do it.
     #[error("this role does not own the log: set DAYBOOK_OWNER_DATABASE_URL")]
     NotOwner,
@@ -136,7 +149,7 @@ impl Archiving {
         let run = self.run_on(&mut connection, told).await;
         // A transaction that was given up is undone, and the lock is free, before anybody is told: the server hears of a
         // closed connection only some time later.
-        let freed = sqlx::raw_sql("ROLLBACK; SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
+        let freed = sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
         connection.close().await?;
         let archived = run?;
         freed?;
@@ -149,6 +162,7 @@ impl Archiving {
         told: Told<'_>,
     ) -> Result<Archived, ArchivingError> {
         let _alone = self.alone(connection).await?;
+        self.is_whole(connection).await?;
         let mut archived = Archived {
             dry_run: self.dry_run,
             streams: 0,
@@ -187,8 +201,9 @@ impl Archiving {
         if !archived.files.is_empty() {
             tell(told, Step::Tidying)?;
             connection.execute(SNAPSHOTS_OF_NOTHING).await?;
-            connection.execute("VACUUM (ANALYZE) events").await?;
-            connection.execute("VACUUM (ANALYZE) archived_events").await?;
+            // Whoever is tidying up already does as well: what was put away is told all the same.
+            connection.execute("VACUUM (ANALYZE, SKIP_LOCKED) events").await?;
+            connection.execute("VACUUM (ANALYZE, SKIP_LOCKED) archived_events").await?;
         }
         archived.unknown_files = unknown(connection, &self.directory).await?;
         Ok(archived)
@@ -213,7 +228,7 @@ impl Archiving {
             return Ok(None);
         }
         let failed = |source| ArchiveError::File { path: self.directory.clone(), source };
-        fs::create_dir_all(&self.directory).map_err(failed)?;
+        file::make_directory(&self.directory).map_err(failed)?;
         let lock = File::create(self.directory.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -224,6 +239,15 @@ impl Archiving {
         }
         file::remove_unfinished(&self.directory)?;
         Ok(Some(lock))
+    }
+
+    /// Whether the directory has every file of earlier runs.
+    async fn is_whole(&self, connection: &mut PgConnection) -> Result<(), ArchivingError> {
+        let lacking = known(connection).await?.into_iter().find(|file| !self.directory.join(file).is_file());
+        match lacking {
+            Some(file) => Err(ArchivingError::OtherDirectory { directory: self.directory.clone(), file }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -321,13 +345,17 @@ async fn guard_keys(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn unknown(connection: &mut PgConnection, directory: &Path) -> Result<Vec<String>, ArchivingError> {
+/// The names of the files that this log's rows tell of.
+async fn known(connection: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
     let rows: Vec<(Position, Position, Vec<u8>)> =
         sqlx::query_as("SELECT first_position, last_position, sha256 FROM archive_files")
             .fetch_all(connection)
             .await?;
-    let known: std::collections::HashSet<_> =
-        rows.iter().map(|(first, last, sha256)| file::name(*first, *last, sha256)).collect();
+    Ok(rows.iter().map(|(first, last, sha256)| file::name(*first, *last, sha256)).collect())
+}
+
+async fn unknown(connection: &mut PgConnection, directory: &Path) -> Result<Vec<String>, ArchivingError> {
+    let known = known(connection).await?;
     let mut unknown = Vec::new();
     // A directory that is not there yet holds nothing.
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {

@@ -89,9 +89,11 @@ impl Through {
         limit: i64,
         take: Take<'_>,
     ) -> Result<Reached, LogError> {
+        // Bounded and in order each for itself: the whole rest of both would be read and sorted otherwise.
+        let page = "WHERE position > $1 ORDER BY position LIMIT $2";
         let sql = format!(
-            "SELECT {COLUMNS}, NULL::int, NULL::int FROM events WHERE position > $1 UNION ALL \
-             SELECT {AWAY}, file, place FROM archived_events WHERE position > $1 ORDER BY 1 LIMIT $2"
+            "(SELECT {COLUMNS}, NULL::int, NULL::int FROM events {page}) UNION ALL \
+             (SELECT {AWAY}, file, place FROM archived_events {page}) ORDER BY 1 LIMIT $2"
         );
         let mut rows = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
         let mut reached = Reached { position: after, left: limit, why: Why::Done };

@@ -33,6 +33,22 @@ impl Vault {
         kept.map(Fingerprints::under).ok_or_else(|| VaultError::Broken { subject: FINGERPRINTS.into() })
     }
 
+    /// Keeps the key of fingerprints where an older program has kept none: once its keys are wrapped again, nothing tells any
+    /// more which master key it used.
+    ///
+    /// # Errors
+    /// When the key database could not be reached, or holds keys that none of the master keys opens.
+    pub async fn keep_fingerprints(&self, masters: &MasterKeys) -> Result<(), VaultError> {
+        let kept: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM shop_keys WHERE name = $1)")
+            .bind(FINGERPRINTS)
+            .fetch_one(&self.pool)
+            .await?;
+        if !kept {
+            self.fingerprints(masters).await?;
+        }
+        Ok(())
+    }
+
     async fn shop_key(&self, name: &str) -> Result<Option<[u8; 32]>, VaultError> {
         let row = sqlx::query("SELECT wrapped, wrapped_by FROM shop_keys WHERE name = $1")
             .bind(name)

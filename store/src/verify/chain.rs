@@ -14,14 +14,15 @@ const LINKS_AT_ONCE: i64 = 10_000;
 /// How often progress is told, in events.
 const TELL_EVERY: i64 = 5_000;
 
-/// Every event from one position to another, with what its digest is made of, or where that was put.
-const EVENTS: &str = "SELECT position, digest, aggregate_type, aggregate_id, sequence, event_type, event_version, \
-                             payload, metadata, event_id, recorded_at, NULL::int, NULL::int \
-                      FROM events WHERE position > $1 AND position <= $2 \
+/// Every event from one position to another, with what its digest is made of, or where that was put. Each half comes in
+/// order by itself: they are merged, and nothing is sorted.
+const EVENTS: &str = "(SELECT position, digest, aggregate_type, aggregate_id, sequence, event_type, event_version, \
+                              payload, metadata, event_id, recorded_at, NULL::int, NULL::int \
+                       FROM events WHERE position > $1 AND position <= $2 ORDER BY position) \
                       UNION ALL \
-                      SELECT position, digest, aggregate_type, aggregate_id, sequence, NULL, NULL, \
-                             NULL, NULL, NULL, NULL, file, place \
-                      FROM archived_events WHERE position > $1 AND position <= $2 ORDER BY 1";
+                      (SELECT position, digest, aggregate_type, aggregate_id, sequence, NULL, NULL, \
+                              NULL, NULL, NULL, NULL, file, place \
+                       FROM archived_events WHERE position > $1 AND position <= $2 ORDER BY position) ORDER BY 1";
 
 pub(super) struct Chain {
     /// Where the last batch ended.

@@ -239,6 +239,8 @@ pub async fn verify_with(
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(&mut *transaction)
         .await?;
+    // While files are read the session has nothing to do, for longer than one may that keeps others waiting.
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
     let head: (Position, Vec<u8>) =
         sqlx::query_as("SELECT position, link FROM log_head").fetch_one(&mut *transaction).await?;
     let start = wanted.anchor.filter(|_| wanted.after_anchor).unwrap_or(Anchor::BEGINNING);

@@ -117,3 +117,27 @@ async fn nobody_begins_an_archived_stream_again_and_only_the_owner_archives() {
     let refused = serving.run(&|_| ControlFlow::Continue(())).await;
     assert!(matches!(refused, Err(ArchivingError::NotOwner)), "{refused:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_into_a_directory_that_is_not_the_whole_archive() {
+    let shop = Shop::new().await;
+    shop.closed("one").await;
+    shop.stock("END").await;
+    shop.archive().await;
+    shop.closed("other").await;
+    shop.stock("END").await;
+    let elsewhere = shop.directory.join("elsewhere");
+    for dry_run in [true, false] {
+        let archiving = Archiving { directory: elsewhere.clone(), dry_run, ..shop.archiving() };
+        let refused = archiving.run(&|_| ControlFlow::Continue(())).await;
+        assert!(matches!(refused, Err(ArchivingError::OtherDirectory { .. })), "{refused:?}");
+    }
+    assert_eq!(shop.count("archive_files").await, 1);
+    // Once its files have moved there, it is.
+    for file in shop.on_disk() {
+        std::fs::rename(&file, elsewhere.join(file.file_name().unwrap())).unwrap();
+    }
+    let archiving = Archiving { directory: elsewhere, ..shop.archiving() };
+    let archived = archiving.run(&|_| ControlFlow::Continue(())).await.unwrap();
+    assert_eq!((archived.events, shop.count("archive_files").await), (3, 2));
+}

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sqlx::PgConnection;
+use futures::future::join_all;
+use sqlx::{PgConnection, Row as _, postgres::PgPoolOptions};
 use store::{
     archive::Archive,
     engine::Engine,
@@ -43,6 +44,34 @@ async fn whatever_was_archived_reads_as_before() {
         assert_eq!(shop.reading().await, before, "seed {seed}");
         assert_eq!(shop.verified(shop.files()).await.findings, [], "seed {seed}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_long_log_costs_no_more_than_its_events() {
+    let shop = Shop::new().await;
+    let carts: Vec<_> = (0..200).map(|nth| format!("closed {nth}")).collect();
+    join_all(carts.iter().map(|id| async {
+        shop.closed(id).await;
+        shop.stock("S").await;
+    }))
+    .await;
+    shop.stock("END").await;
+    shop.archive().await;
+    // One session, so that the statement is there to be asked about.
+    let options = (*shop.engine.pool.connect_options()).clone();
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let log = PostgresLog::with_archive(pool.clone(), Archive::at(&shop.directory));
+    assert_eq!(log.read(100, 10).await.unwrap().len(), 10);
+    let name: String = sqlx::query_scalar(
+        "SELECT name FROM pg_prepared_statements WHERE statement ~ '[f]ile, place FROM archived_events'",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    let rows = sqlx::raw_sql(&format!("EXPLAIN EXECUTE {name} (100, 10)")).fetch_all(&pool).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let reads = |how: &str| plan.iter().filter(|line| line.contains(how)).count();
+    assert_eq!((reads("Index Scan"), reads("Sort  ("), reads("Seq Scan")), (2, 0, 0), "{plan:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

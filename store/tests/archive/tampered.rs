@@ -1,7 +1,9 @@
 //! Whatever is changed in the archive is found, and told where.
 
-use sqlx::Executor as _;
-use store::verify::{Files, Finding};
+use std::fs::File;
+
+use sqlx::{Executor as _, PgPool};
+use store::verify::{Files, Finding, Wanted, verify_with};
 
 use crate::shop::Shop;
 
@@ -133,4 +135,18 @@ async fn a_changed_byte_and_a_missing_file_are_found() {
         std::fs::write(&path, &whole).unwrap();
     }
     assert_eq!(shop.verified(shop.files()).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_take_long_to_read_are_read_to_their_end() {
+    let (shop, _) = archived().await;
+    let large = shop.on_disk().remove(0);
+    File::options().write(true).open(&large).unwrap().set_len(64 << 20).unwrap();
+    // Sooner than the file is read, Postgres ends whoever does nothing in a transaction.
+    let options = (*shop.engine.pool.connect_options()).clone();
+    let pool = PgPool::connect_lazy_with(options.options([("idle_in_transaction_session_timeout", "20ms")]));
+    let verified = verify_with(&pool, Wanted::default(), shop.files(), &|_, _| {}).await.unwrap();
+    let name = large.file_name().unwrap().to_string_lossy().into_owned();
+    let told = |finding: &Finding| matches!(finding, Finding::File { file, .. } if *file == name);
+    assert!(verified.findings.iter().any(told), "{:?}", verified.findings);
 }
