@@ -14,7 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     broker::{Broker, Envelope},
-    log::{DecodeError, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode},
+    log::{
+        DecodeError, Decoder, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, read_with,
+        understand,
+    },
     ports::Clock,
 };
 
@@ -44,8 +47,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(stored: StoredEvent) -> Self {
-        let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
+    fn new(stored: StoredEvent, event: Result<Recorded, DecodeError>) -> Self {
+        let bytes = stored.payload.len() + stored.metadata.len();
         Self { position: stored.position, key: (stored.aggregate_type, stored.aggregate_id), event, bytes }
     }
 
@@ -123,12 +126,8 @@ impl Feed {
             return Ok(found);
         }
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut found = Vec::new();
-        self.inner
-            .log
-            .read_each(position, limit, &mut |stored| found.push(Arc::new(Entry::read(stored))))
-            .await?;
-        Ok(found)
+        let entry = |stored, event| Arc::new(Entry::new(stored, event));
+        read_with(&*self.inner.log, position, limit, entry).await
     }
 
     /// The events of one stream from now on, as they come.
@@ -219,7 +218,11 @@ impl Feed {
             return false;
         }
         if position == *self.inner.tip.borrow() + 1 {
-            self.push([Entry::read(envelope.event)]);
+            let stored = envelope.event;
+            match understand(&*self.inner.log, &mut Decoder::default(), &stored).await {
+                Ok(event) => self.push([Entry::new(stored, event)]),
+                Err(_) => return false,
+            }
         }
         true
     }
@@ -234,8 +237,7 @@ impl Feed {
             if limit <= 0 {
                 return Ok(any);
             }
-            let mut page = Vec::new();
-            self.inner.log.read_each(tip, limit, &mut |stored| page.push(Entry::read(stored))).await?;
+            let page = read_with(&*self.inner.log, tip, limit, Entry::new).await?;
             if page.is_empty() {
                 return Ok(any);
             }

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::{ApplyError, Projection};
 use crate::{
     feed::Entry,
-    log::{Log, Position, StreamId, decode},
+    log::{Log, Position, StreamId, decode_stream},
 };
 
 /// A stream that a follower has set aside.
@@ -117,13 +117,12 @@ pub async fn release(
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(first) = first else { return Ok(None) };
-    let missed = log
-        .load(stream, 0)
-        .await?
-        .into_iter()
-        .filter(|event| (first..=checkpoint).contains(&event.position))
-        .map(|event| decode(&event).map_err(|error| ApplyError::poison(&error)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let all = log.load(stream, 0).await?;
+    // What comes later may be of a newer program, and is not asked for.
+    let known = decode_stream(&all).zip(&all).take_while(|(_, event)| event.position <= checkpoint);
+    let missed = known.filter(|(_, event)| event.position >= first);
+    let missed = missed.map(|(recorded, _)| recorded.map_err(|error| ApplyError::poison(&error)));
+    let missed = missed.collect::<Result<Vec<_>, _>>()?;
     projection.apply(&mut transaction, &missed.iter().collect::<Vec<_>>()).await?;
     transaction.commit().await?;
     Ok(Some(missed.len()))
