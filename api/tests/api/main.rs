@@ -12,3 +12,4 @@ mod payments;
 mod reads;
 mod status;
 mod support;
+mod upcasts;

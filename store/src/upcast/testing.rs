@@ -25,11 +25,11 @@ pub(super) const STEPS: &[Upcaster] = &[
     // Dropped.
     step(CART, "Viewed", into(&[], |_| vec![])),
     // Merged, where the stream begins.
-    step(CART, "CustomerGiven", into(&[], |_| vec![])),
+    step(CART, "EndGiven", into(&[], |_| vec![])),
     step(
         CART,
         "CurrencyGiven",
-        Change::With { before: &[("CustomerGiven", "t1")], to: &[("Opened", "2")], change: opened },
+        Change::With { before: &[("EndGiven", "t1")], to: &[("Opened", "2")], change: opened },
     ),
     // Merged, and the two must be about the same thing.
     step(CART, "SkuPicked", into(&[], |_| vec![])),
@@ -74,9 +74,9 @@ fn added_and_set(payload: Value) -> Vec<Form> {
 }
 
 fn opened(before: &Value, payload: Value) -> Option<Vec<Form>> {
-    let customer = before.get("CustomerGiven")?.get("customer")?;
+    let end = before.get("EndGiven")?.get("at")?;
     let currency = fields(payload).get("currency").cloned();
-    Some(vec![Form::new(("Opened", "2"), json!({ "customer": customer, "currency": currency }))])
+    Some(vec![Form::new(("Opened", "2"), json!({ "expires_at": end, "currency": currency }))])
 }
 
 fn picked(before: &Value, payload: Value) -> Option<Vec<Form>> {
