@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::AggregateType;
 use store::{
     feed::Entry,
-    log::{LogError, Meant, Recorded, Sequence, StreamId, decode},
+    log::{Meant, Recorded, Sequence, StreamId},
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -89,13 +89,5 @@ impl Watch {
 /// # Errors
 /// When the log cannot be read.
 pub async fn read(shop: &Shop, stream: &StreamId, after: Sequence) -> Result<Vec<Recorded>, Problem> {
-    let stored = shop.log.load(stream, after).await?;
-    let decoded = stored.iter().map(|stored| {
-        decode(stored).map_err(|source| LogError::Decode {
-            stream: stream.to_string().into(),
-            sequence: stored.sequence,
-            source,
-        })
-    });
-    Ok(decoded.collect::<Result<_, _>>()?)
+    Ok(shop.log.recorded(stream, after).await?)
 }

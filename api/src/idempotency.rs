@@ -10,7 +10,7 @@ use domain::{AnyCommand, AnyEvent};
 use serde::Serialize;
 use store::{
     executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id},
-    log::{LogError, Sequence, decode},
+    log::{LogError, Sequence},
     secrets::client_command_id,
 };
 use uuid::Uuid;
@@ -213,9 +213,7 @@ impl Run {
 async fn done(shop: &Shop, executed: Executed) -> Result<Done, ExecuteError> {
     let events: Vec<AnyEvent> = match executed.positions {
         Some((first, last)) if executed.replayed => {
-            let stored = shop.log.read(first - 1, last - first + 1).await.map_err(unread)?;
-            let recorded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>();
-            let recorded = recorded.map_err(|error| ExecuteError::Unavailable((&error).into()))?;
+            let recorded = shop.log.recorded_after(first - 1, last - first + 1).await.map_err(unread)?;
             recorded.into_iter().flat_map(|recorded| recorded.events).collect()
         }
         _ => executed.events.into_iter().map(|(_, event)| event).collect(),

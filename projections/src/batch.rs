@@ -6,6 +6,7 @@ use domain::{AggregateType, AnyEvent};
 use store::{
     follow::ApplyError,
     log::{Position, Recorded, Sequence},
+    upcast::may_drop,
 };
 
 /// Where an event stands.
@@ -15,17 +16,23 @@ pub(crate) struct At {
     pub sequence: Sequence,
     /// Its place among what the stored event means, from 0.
     nth: usize,
+    aggregate_type: AggregateType,
 }
 
 impl At {
     /// The row's next version, which follows its last one: an event that was left out must not go unseen.
     pub(crate) fn after(self, version: Option<Sequence>) -> Result<Sequence, ApplyError> {
-        let version = version.unwrap_or(0);
-        let follows = if self.nth == 0 { version + 1 } else { version };
-        if self.sequence == follows {
+        let follows = match version {
+            Some(version) if self.nth == 0 => self.sequence == version + 1,
+            Some(version) => self.sequence == version,
+            // Nothing before it has made a row: there is nothing before it, or that means nothing.
+            None => self.sequence == 1 || may_drop(self.aggregate_type),
+        };
+        if follows {
             Ok(self.sequence)
         } else {
-            Err(ApplyError::Poison(format!("sequence {} does not follow version {version}", self.sequence)))
+            let (sequence, version) = (self.sequence, version.unwrap_or(0));
+            Err(ApplyError::Poison(format!("sequence {sequence} does not follow version {version}")))
         }
     }
 }
@@ -47,7 +54,8 @@ pub(crate) fn steps<'e, E>(
     let mut steps = Vec::new();
     for recorded in events.iter().filter(|recorded| recorded.stream.aggregate_type == aggregate_type) {
         let id = &*recorded.stream.id;
-        let at = |nth| At { position: recorded.position, sequence: recorded.sequence, nth };
+        let (position, sequence) = (recorded.position, recorded.sequence);
+        let at = |nth| At { position, sequence, nth, aggregate_type };
         let meant = recorded.events.iter().enumerate();
         steps.extend(meant.map(|(nth, event)| Step { id, event: its(event), at: at(nth) }));
         if recorded.events.is_empty() {

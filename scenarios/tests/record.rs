@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use store::{
     engine::Engine,
     gateway::{Authorized, Gateway, GatewayError},
-    log::{StreamId, decode},
+    log::{Log as _, StreamId},
     testing::{Ground, eventually, request},
 };
 use uuid::Uuid;
@@ -67,8 +67,8 @@ async fn ask(engine: &Engine, aggregate: &str, id: &str, command: Value) {
 async fn until(engine: &Engine, aggregate_type: AggregateType, id: &str, event: &str) {
     let stream = StreamId::new(aggregate_type, id);
     eventually(&format!("{event} of {stream}"), || async {
-        let events = engine.log.load(&stream, 0).await.unwrap();
-        let mut known = events.iter().flat_map(|stored| decode(stored).unwrap().events);
+        let recorded = engine.log.recorded(&stream, 0).await.unwrap();
+        let mut known = recorded.iter().flat_map(|recorded| &recorded.events);
         known.any(|known| known.event_type() == event).then_some(())
     })
     .await;

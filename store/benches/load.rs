@@ -22,7 +22,7 @@ use futures::future::join_all;
 use sqlx::PgPool;
 use store::{
     executor::{self, Limits},
-    log::{Log, PostgresLog, StreamId, decode},
+    log::{Log, PostgresLog, StreamId, decode_stream},
     ports::Machine,
     secrets::Fingerprints,
     testing::master_key,
@@ -130,9 +130,7 @@ async fn load(log: &PostgresLog, nth: usize) {
     let events = log.load(&stream, 0).await.unwrap();
     assert_eq!(events.len(), EVENTS_EACH);
     let state = AnyState::initial(stream.aggregate_type);
-    let state = events.iter().fold(state, |state, stored| {
-        decode(stored).unwrap().events.into_iter().fold(state, AnyState::evolve)
-    });
+    let state = decode_stream(&events).flat_map(|read| read.unwrap().events).fold(state, AnyState::evolve);
     assert_ne!(state, AnyState::initial(stream.aggregate_type));
 }
 

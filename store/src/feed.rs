@@ -16,7 +16,10 @@ use uuid::Uuid;
 use crate::{
     broker::{Broker, Envelope},
     executor::{Appended, Executor},
-    log::{DecodeError, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, decode},
+    log::{
+        DecodeError, Decoder, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, read_with,
+        understand,
+    },
     ports::Clock,
 };
 
@@ -48,8 +51,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(stored: StoredEvent) -> Self {
-        let (event, bytes) = (decode(&stored), stored.payload.len() + stored.metadata.len());
+    fn new(stored: StoredEvent, event: Result<Recorded, DecodeError>) -> Self {
+        let bytes = stored.payload.len() + stored.metadata.len();
         let key = (stored.aggregate_type, stored.aggregate_id);
         Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
     }
@@ -63,7 +66,8 @@ impl Entry {
     pub(crate) fn known(recorded: Recorded, bytes: usize) -> Self {
         let StreamId { aggregate_type, id } = &recorded.stream;
         let key = (aggregate_type.as_str().into(), id.clone());
-        Self { position: recorded.position, key, event: Ok(recorded), bytes }
+        let (position, event_id) = (recorded.position, recorded.event_id);
+        Self { position, event_id, key, event: Ok(recorded), bytes }
     }
 
     /// Why it is not for this program, when a newer one wrote it.
@@ -140,12 +144,8 @@ impl Feed {
             return Ok(found);
         }
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut found = Vec::new();
-        self.inner
-            .log
-            .read_each(position, limit, &mut |stored| found.push(Arc::new(Entry::read(stored))))
-            .await?;
-        Ok(found)
+        let entry = |stored, event| Arc::new(Entry::new(stored, event));
+        read_with(&*self.inner.log, position, limit, entry).await
     }
 
     /// The events of one stream from now on, as they come.
@@ -258,7 +258,11 @@ impl Feed {
             return false;
         }
         if position == *self.inner.tip.borrow() + 1 {
-            self.push([Arc::new(Entry::read(envelope.event))]);
+            let stored = envelope.event;
+            match understand(&*self.inner.log, &mut Decoder::default(), &stored).await {
+                Ok(event) => self.push([Arc::new(Entry::new(stored, event))]),
+                Err(_) => return false,
+            }
         }
         true
     }
@@ -273,11 +277,8 @@ impl Feed {
             if limit <= 0 {
                 return Ok(any);
             }
-            let mut page = Vec::new();
-            self.inner
-                .log
-                .read_each(tip, limit, &mut |stored| page.push(Arc::new(Entry::read(stored))))
-                .await?;
+            let new = |stored, event| Arc::new(Entry::new(stored, event));
+            let page = read_with(&*self.inner.log, tip, limit, new).await?;
             if page.is_empty() {
                 return Ok(any);
             }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::{Log, Meant, Recorded, decode},
+    log::{Log, Meant, Recorded},
     ports::Clock,
     secrets::Fingerprints,
 };
@@ -222,12 +222,8 @@ impl AskGateway {
         if recorded.events.iter().skip(meant.nth).any(answers) {
             return Ok(true);
         }
-        for stored in self.log.load(&recorded.stream, recorded.sequence).await.map_err(again)? {
-            if decode(&stored).map_err(again)?.events.iter().any(answers) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let later = self.log.recorded(&recorded.stream, recorded.sequence).await.map_err(again)?;
+        Ok(later.iter().flat_map(|later| &later.events).any(answers))
     }
 
     async fn authorize(

@@ -14,6 +14,7 @@ use crate::{
     broker::{NatsBroker, NatsOptions},
     engine::{Engine, Parts},
     executor::{Cause, Limits, Origin, Request},
+    log::{Answer, Batch, Log, Metadata, NewEvent, Position, digest},
     ports::{Clock, Machine},
     schema::{self, Tables},
     secrets::{Fingerprints, MasterKey},
@@ -147,6 +148,60 @@ pub fn request_as(command_id: Uuid, aggregate_id: &str, command: impl Into<AnyCo
             occurred_at: None,
         },
     }
+}
+
+/// An event in whatever form it had once: its stored name, its version, and what stood under its outer tag.
+pub type Row = (&'static str, &'static str, serde_json::Value);
+
+/// Appends events as another process would have written them once, with the answer to the command that they came from. The
+/// last one's position.
+///
+/// # Panics
+/// When they are not taken.
+pub async fn write(log: &dyn Log, request: &Request, rows: &[Row]) -> Position {
+    let stream = request.stream();
+    let locked = log.lock().await.expect("the log's head");
+    let version = i64::try_from(log.load(&stream, 0).await.expect("the stream").len()).expect("few events");
+    let now_us = Machine.now_us();
+    let metadata = Metadata {
+        occurred_at: domain::value::Time::from_millis(now_us.div_euclid(1_000)),
+        actor: request.cause.actor.clone(),
+        correlation_id: request.cause.correlation_id,
+        causation_id: request.cause.causation_id,
+        command_id: request.command_id,
+    };
+    let metadata = serde_json::to_string(&metadata).expect("metadata is JSON");
+    let events = rows.iter().zip(version + 1..).map(|((event_type, event_version, fields), sequence)| {
+        let mut row = NewEvent {
+            stream: stream.clone(),
+            sequence,
+            event_type,
+            event_version,
+            payload: serde_json::json!({ *event_type: fields }).to_string(),
+            metadata: metadata.clone(),
+            event_id: Uuid::now_v7(),
+            recorded_at_us: now_us,
+            digest: [0; 32],
+        };
+        row.digest = digest(&row);
+        Arc::new(row)
+    });
+    let count = i32::try_from(rows.len()).expect("few events");
+    let position = locked.head().position + i64::from(count);
+    let answer = Answer {
+        command_id: request.command_id,
+        fingerprint: request.fingerprint,
+        version: version + i64::from(count),
+        position,
+        events: count,
+        refusal: None,
+        expires_at_us: None,
+        recorded_at_us: now_us,
+        stream: stream.clone(),
+    };
+    let batch = Batch { events: events.collect(), answers: vec![answer] };
+    locked.append(&batch).await.expect("the events are taken");
+    position
 }
 
 /// Tries until it holds; polls, because what it waits for happens elsewhere.

@@ -135,8 +135,8 @@ async fn authorize(engine: &Engine, name: &str, token: &str) {
 }
 
 async fn events(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<AnyEvent> {
-    let stored = engine.log.load(&StreamId::new(aggregate_type, id), 0).await.unwrap();
-    stored.iter().flat_map(|stored| store::log::decode(stored).unwrap().events).collect()
+    let recorded = engine.log.recorded(&StreamId::new(aggregate_type, id), 0).await.unwrap();
+    recorded.into_iter().flat_map(|recorded| recorded.events).collect()
 }
 
 async fn names(engine: &Engine, aggregate_type: AggregateType, id: &str) -> Vec<&'static str> {

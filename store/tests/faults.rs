@@ -45,6 +45,9 @@ impl Log for Lossy {
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError> {
         self.log.load(stream, after).await
     }
+    async fn one(&self, stream: &StreamId, sequence: Sequence) -> Result<Option<StoredEvent>, LogError> {
+        self.log.one(stream, sequence).await
+    }
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
         self.log.history(stream, snapshot, take).await
     }

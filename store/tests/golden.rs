@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use domain::AggregateType;
-use store::log::{Meaning, Metadata, StoredEvent, decode};
+use store::log::{Meaning, Metadata, StoredEvent, decode_stream};
 
 fn samples() -> Vec<(String, String, String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -48,8 +48,8 @@ fn every_stored_sample_is_read_and_none_of_it_is_lost() {
             event_id: uuid::Uuid::nil(),
             recorded_at_us: 0,
         };
-        let events =
-            decode(&stored).unwrap_or_else(|error| panic!("{aggregate_type} {event_type}: {error}")).events;
+        let events = decode_stream([&stored]).next().unwrap();
+        let events = events.unwrap_or_else(|error| panic!("{aggregate_type} {event_type}: {error}")).events;
         let Meaning::One(event) = events else { panic!("{aggregate_type} {event_type} means {events:?}") };
         assert_eq!(event.event_type(), event_type);
         if Some(event_version.as_str()) == event.aggregate_type().event_version(&event_type) {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::Row;
 use store::{
     bridge::{Bridge, BridgedEvent},
-    log::{Meaning, StreamId},
+    log::{Meaning, StreamId, decode_stream},
     schema::{Fitness, fitness},
     testing::{Ground, request},
 };
@@ -44,7 +44,7 @@ async fn an_unmodified_postgres_es_reads_the_same_events() {
     let theirs = repository.get_events::<Bridge<InventoryItem>>(sku.as_str()).await.unwrap();
     let ours = engine.log.load(&StreamId::new(AggregateType::InventoryItem, sku.as_str()), 0).await.unwrap();
     assert_eq!(theirs.len(), 3);
-    for (theirs, ours) in theirs.iter().zip(&ours) {
+    for ((theirs, ours), recorded) in theirs.iter().zip(&ours).zip(decode_stream(&ours)) {
         assert_eq!(theirs.sequence as i64, ours.sequence);
         assert_eq!(
             (theirs.event_type.as_str(), theirs.event_version.as_str()),
@@ -52,8 +52,7 @@ async fn an_unmodified_postgres_es_reads_the_same_events() {
         );
         let event: BridgedEvent<domain::inventory_item::Event> =
             serde_json::from_value(theirs.payload.clone()).unwrap();
-        let read = store::log::decode(ours).unwrap().events;
-        assert_eq!(Meaning::One(event.0.into()), read);
+        assert_eq!(Meaning::One(event.0.into()), recorded.unwrap().events);
         let metadata: std::collections::HashMap<String, String> =
             serde_json::from_value(theirs.metadata.clone()).unwrap();
         assert_eq!(metadata["actor"], "guest");

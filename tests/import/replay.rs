@@ -8,7 +8,7 @@ use daybook::{
 };
 use domain::{Aggregate as _, inventory_item::InventoryItem, order::Order};
 use flate2::{Compression, write::GzEncoder};
-use store::log::{Meaning, StreamId, decode};
+use store::log::{Meaning, StreamId};
 
 use super::ground::{Ground, HEADER, sample};
 
@@ -148,10 +148,9 @@ async fn stock_opens_with_what_the_file_needs_and_not_one_more() {
     ground.import(&sample()).await.unwrap();
     // Sold five and taken back four times over, after four came back and others were sold.
     let stream = StreamId::new(domain::AggregateType::InventoryItem, "60341");
-    let events = ground.engine.log.load(&stream, 0).await.unwrap();
+    let events = ground.engine.log.recorded(&stream, 0).await.unwrap();
     let (mut item, mut lowest) = (InventoryItem::default(), i64::MAX);
-    for stored in &events {
-        let recorded = decode(stored).unwrap();
+    for recorded in events {
         let Meaning::One(domain::AnyEvent::InventoryItem(event)) = recorded.events else {
             panic!("an event of another aggregate");
         };
@@ -166,8 +165,8 @@ async fn codes_and_customers_arrive_as_they_are_meant() {
     let ground = Ground::new().await;
     ground.import(&sample()).await.unwrap();
     let stream = StreamId::new(domain::AggregateType::Order, "700102");
-    let events = ground.engine.log.load(&stream, 0).await.unwrap();
-    let first = decode(&events[0]).unwrap();
+    let events = ground.engine.log.recorded(&stream, 0).await.unwrap();
+    let first = events.into_iter().next().unwrap();
     let Meaning::One(domain::AnyEvent::Order(event)) = first.events else {
         panic!("an event of another aggregate");
     };

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
     executor::Token,
-    log::{StoredEvent, StreamId, decode},
+    log::{Recorded, StreamId, decode_stream},
 };
 
 use crate::{
@@ -197,7 +197,7 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     let stream = |aggregate_type, id: &str| StreamId::new(aggregate_type, id);
     let mut events = shop.log.load(&stream(AggregateType::Order, id.as_str()), 0).await?;
     // An order has one payment, and each edit that made it dearer another.
-    let payments: BTreeSet<PaymentId> = events.iter().flat_map(payments).collect();
+    let payments: BTreeSet<PaymentId> = decode_stream(&events).flatten().flat_map(payments).collect();
     if events.is_empty() {
         return Err(Problem::new("order.not_found", "the log holds no such order")
             .with_header(POSITION, &reflects.to_string()));
@@ -216,9 +216,8 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     }))
 }
 
-fn payments(stored: &StoredEvent) -> impl Iterator<Item = PaymentId> + use<> {
-    let events = decode(stored).map(|recorded| recorded.events).unwrap_or_default();
-    events.into_iter().filter_map(|event| match event {
+fn payments(recorded: Recorded) -> impl Iterator<Item = PaymentId> {
+    recorded.events.into_iter().filter_map(|event| match event {
         AnyEvent::Order(order::Event::Placed(placed)) => placed.payment.map(|terms| terms.payment),
         AnyEvent::Order(order::Event::EditCommitted { payment, .. }) => payment,
         _ => None,

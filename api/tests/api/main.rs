@@ -13,3 +13,4 @@ mod payments;
 mod reads;
 mod status;
 mod support;
+mod upcasts;

@@ -284,6 +284,11 @@ impl Api {
         (reply.text_of("order"), reply.text_of("payment"))
     }
 
+    /// Runs a statement as the database's owner.
+    pub async fn as_owner(&self, sql: &str) {
+        self.ground.as_owner(sql).await;
+    }
+
     /// As if two days had passed.
     pub async fn forget_answers(&self) {
         self.ground.as_owner("DELETE FROM commands").await;

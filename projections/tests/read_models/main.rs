@@ -13,4 +13,5 @@ mod random;
 mod rebuild;
 mod reconcile;
 mod stock;
+mod upcasts;
 mod world;

@@ -11,10 +11,7 @@ use domain::{
     product::{Product, Variant},
 };
 use projections::{carts, orders, payments};
-use store::{
-    executor::Token,
-    log::{StreamId, decode},
-};
+use store::{executor::Token, log::StreamId};
 
 use crate::world::{NOW, World, after};
 
@@ -28,8 +25,7 @@ struct Folded {
 pub async fn check(world: &World) {
     let token = world.settle().await;
     let mut streams: BTreeMap<StreamId, Folded> = BTreeMap::new();
-    for stored in world.engine.log.read(0, i64::MAX).await.unwrap() {
-        let recorded = decode(&stored).unwrap();
+    for recorded in world.engine.log.recorded_after(0, i64::MAX).await.unwrap() {
         let folded = streams.entry(recorded.stream.clone()).or_insert_with(|| Folded {
             state: AnyState::initial(recorded.stream.aggregate_type),
             version: 0,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{AggregateType, AnyEvent, order};
 use serde_json::Value as Json;
-use store::log::{DecodeError, Log, LogError, Recorded, StreamId, decode};
+use store::log::{Log, LogError, Recorded, StreamId};
 
 /// What a history is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +18,9 @@ pub enum Wanted {
 /// Why a history cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The log cannot be read.
+    /// The log cannot be read, or an event of it cannot be understood.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// An event cannot be understood.
-    #[error("{0}: {1}")]
-    Decode(StreamId, DecodeError),
     /// There is no such stream.
     #[error("nothing has happened to {0}")]
     Nothing(StreamId),
@@ -54,9 +51,7 @@ pub async fn load(log: &dyn Log, wanted: &Wanted) -> Result<Vec<Recorded>, LoadE
 }
 
 async fn events(log: &dyn Log, stream: &StreamId) -> Result<Vec<Recorded>, LoadError> {
-    let stored = log.load(stream, 0).await?;
-    let decoded = stored.iter().map(decode);
-    decoded.map(|event| event.map_err(|error| LoadError::Decode(stream.clone(), error))).collect()
+    Ok(log.recorded(stream, 0).await?)
 }
 
 /// An order's own stream and those that carry its id, its cart and its payments; of the stock and of the invoice book

@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use store::{
     engine::Engine,
     executor::{Cause, ExecuteError, Origin, Request, derived_id},
-    log::{Batch, Metadata, NewEvent, Position, Recorded, StreamId, decode, digest},
+    log::{Batch, Metadata, NewEvent, Position, Recorded, StreamId, digest},
     ports::Clock as _,
 };
 use tokio::task::JoinSet;
@@ -118,8 +118,7 @@ impl StoreWorld {
 
     /// So many events after a position.
     pub(super) async fn recorded(&self, after: Position, count: i64) -> Result<Vec<Recorded>, Stuck> {
-        let stored = self.engine.log.read(after, count).await.map_err(stuck)?;
-        stored.iter().map(|stored| decode(stored).map_err(stuck)).collect()
+        self.engine.log.recorded_after(after, count).await.map_err(stuck)
     }
 
     /// Lets everything happen that is due until then, each thing at its own time.

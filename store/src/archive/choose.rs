@@ -12,7 +12,8 @@ use super::{ArchivingError, file::Leaving};
 use crate::{
     follow::LEASES_ALONE,
     log::{
-        COLUMNS, Log, LogError, Position, StoredEvent, StreamId, decode, digest, fixed, moment_us, stored,
+        COLUMNS, Log, LogError, Position, StoredEvent, StreamId, decode_stream, digest, fixed, moment_us,
+        stored,
     },
 };
 
@@ -231,13 +232,15 @@ fn fold<'a>(
     events: impl Iterator<Item = &'a StoredEvent>,
 ) -> Result<Option<AnyState>, LogError> {
     let (mut state, mut last) = (AnyState::initial(aggregate_type), 0);
-    for event in events {
-        if event.sequence != last + 1 {
-            return Err(LogError::Gap { after: last, found: event.sequence });
-        }
-        last = event.sequence;
-        state = match decode(event) {
-            Ok(recorded) => recorded.events.into_iter().fold(state, AnyState::evolve),
+    for decoded in decode_stream(events) {
+        state = match decoded {
+            Ok(recorded) if recorded.sequence != last + 1 => {
+                return Err(LogError::Gap { after: last, found: recorded.sequence });
+            }
+            Ok(recorded) => {
+                last = recorded.sequence;
+                recorded.events.into_iter().fold(state, AnyState::evolve)
+            }
             Err(_) => return Ok(None),
         };
     }

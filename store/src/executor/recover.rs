@@ -18,7 +18,10 @@ use super::{
     decided::Decided,
 };
 use crate::{
-    log::{Answer, Head, LockedLog, Log, LogError, Position, StoredEvent, StreamId, decode},
+    log::{
+        Answer, DecodeError, Decoder, Head, LockedLog, Log, LogError, Position, Recorded, StoredEvent,
+        StreamId, understand,
+    },
     outage::Outage,
 };
 
@@ -41,6 +44,9 @@ pub(super) struct Recovery {
     search: Search,
     head: Head,
     foreign: Vec<StoredEvent>,
+    /// What came of reading those that are not stored in the form of today: it may take others to read them. The rest is
+    /// read when it turns out to be of an aggregate in memory.
+    old: HashMap<Position, Result<Recorded, DecodeError>>,
     /// Up to where `foreign` goes; before the head when there is more to read.
     reached: Position,
     answers: Vec<Answer>,
@@ -83,9 +89,10 @@ impl Core {
     }
 
     /// Takes in what recovery found, and appends again what is still to be done.
-    pub(super) fn recovered(&mut self, recovery: Recovery) -> Option<BoxFuture<'static, Step>> {
+    pub(super) fn recovered(&mut self, mut recovery: Recovery) -> Option<BoxFuture<'static, Step>> {
         for stored in &recovery.foreign {
-            self.fold_foreign(stored);
+            let old = recovery.old.remove(&stored.position);
+            self.fold_foreign(stored, old);
         }
         self.folded = recovery.reached;
         if recovery.reached < recovery.head.position {
@@ -127,21 +134,22 @@ impl Core {
     }
 
     /// Folds an event of another process into its aggregate, if that is in memory.
-    fn fold_foreign(&mut self, stored: &StoredEvent) {
+    fn fold_foreign(&mut self, stored: &StoredEvent, old: Option<Result<Recorded, DecodeError>>) {
         // No stream of a kind that this program does not know is in memory.
         let Ok(aggregate_type) = stored.aggregate_type.parse() else { return };
         let stream = StreamId { aggregate_type, id: stored.aggregate_id.clone() };
         if self.cache.get_mut(&stream).is_none() {
             return;
         }
-        match decode(stored) {
-            Ok(recorded) => {
+        match old.or_else(|| Decoder::default().read(stored)) {
+            Some(Ok(recorded)) => {
                 if self.cache.fold(&stream, recorded, stored.payload.len()) {
                     self.touched.insert(stream);
                 }
             }
-            Err(error) => {
-                tracing::error!(%stream, %error, "an event of another process cannot be read: upgrade this one");
+            unread => {
+                let error = unread.and_then(Result::err);
+                tracing::error!(%stream, ?error, "an event of another process cannot be read: upgrade this one");
                 self.unreadable.insert(stream);
             }
         }
@@ -239,7 +247,11 @@ async fn recovery(
     if reached < head.position && foreign.is_empty() {
         return Err(LogError::Gap { after: reached, found: head.position });
     }
-    Ok(Recovery { search, head, foreign, reached, answers, guard })
+    let (mut old, mut decoder) = (HashMap::new(), Decoder::default());
+    for stored in foreign.iter().filter(|stored| !stored.is_current()) {
+        old.insert(stored.position, understand(log, &mut decoder, stored).await?);
+    }
+    Ok(Recovery { search, head, foreign, old, reached, answers, guard })
 }
 
 fn first_answer(request: &Request, answer: &Answer, incarnation: Uuid) -> Result<Executed, ExecuteError> {

@@ -4,14 +4,13 @@ use std::collections::HashSet;
 
 use sqlx::{Acquire as _, PgConnection, PgPool, Row};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{
     ApplyError, Left, Projection, Remedied, Remedy, RemedyError, remedy::Locked, skipped, skipped::Leaving,
 };
 use crate::{
     feed::Entry,
-    log::{Log, Position, Recorded, StoredEvent, StreamId, decode, without_meaning},
+    log::{Decoded, Log, Position, Recorded, StoredEvent, StreamId, decode_stream, without_meaning},
 };
 
 /// A stream that a follower has set aside.
@@ -110,8 +109,13 @@ pub async fn see_to(
         return Err(RemedyError::NotAside { follower: name.to_owned(), what: stream.to_string() });
     };
     locked.is_of(&head)?;
-    let mut missed = log.load(stream, 0).await?;
-    missed.retain(|event| (first..=locked.position).contains(&event.position));
+    let all = log.load(stream, 0).await?;
+    // What comes later may be of a newer program, and is not asked for.
+    let known =
+        all.iter().zip(decode_stream(&all)).take_while(|(event, _)| event.position <= locked.position);
+    let known = known.filter(|(event, _)| event.position >= first);
+    let (missed, decoded): (Vec<StoredEvent>, Vec<Decoded>) =
+        known.map(|(event, decoded)| (event.clone(), decoded)).unzip();
     let (leave_out, reason) = match remedy {
         Remedy::Retry => (vec![], None),
         Remedy::Skip { position, .. } if *position != first => {
@@ -124,7 +128,11 @@ pub async fn see_to(
     let leaving = Leaving { follower: name, aside: &aside, events: &leave_out, reason };
     leaving.write(&mut transaction).await?;
     let skipped = skipped::ids(&mut transaction, name).await?;
-    let (applied, failed) = apply_missed(&mut transaction, projection, &missed, &skipped).await?;
+    let read = missed.iter().zip(decoded).map(|(event, decoded)| match skipped.contains(&event.event_id) {
+        true => (event.position, without_meaning(event)),
+        false => (event.position, decoded),
+    });
+    let (applied, failed) = apply_missed(&mut transaction, projection, read.collect()).await?;
     let left = left(&mut transaction, name, stream, failed).await?;
     transaction.commit().await?;
     leaving.tell();
@@ -139,16 +147,18 @@ type Failed = (Position, String);
 async fn apply_missed(
     connection: &mut PgConnection,
     projection: &dyn Projection,
-    missed: &[StoredEvent],
-    skipped: &HashSet<Uuid>,
+    missed: Vec<(Position, Decoded)>,
 ) -> Result<(usize, Option<Failed>), RemedyError> {
-    let read = |event: &StoredEvent| match skipped.contains(&event.event_id) {
-        true => without_meaning(event),
-        false => decode(event),
-    };
-    let readable: Vec<Recorded> = missed.iter().map_while(|event| read(event).ok()).collect();
-    let unread = missed.get(readable.len());
-    let unread = unread.and_then(|event| Some((event.position, read(event).err()?.to_string())));
+    let (mut readable, mut unread) = (Vec::<Recorded>::new(), None);
+    for (position, decoded) in missed {
+        match decoded {
+            Ok(recorded) => readable.push(recorded),
+            Err(error) => {
+                unread = Some((position, error.to_string()));
+                break;
+            }
+        }
+    }
     let mut savepoint = connection.begin().await?;
     match projection.apply(&mut savepoint, &readable.iter().collect::<Vec<_>>()).await {
         Ok(()) => {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{React, ReactError, waiting::Waiting};
 use crate::{
     feed,
-    log::{DecodeError, Log, Position, Recorded, decode},
+    log::{DecodeError, Log, Position, Recorded},
 };
 
 /// Work on its way.
@@ -91,10 +91,9 @@ pub(super) async fn read_and_react(
     lane: &str,
     position: Position,
 ) -> Result<(), ReactError> {
-    let stored = log.read(position - 1, 1).await.map_err(|error| ReactError(error.to_string()))?;
-    match stored.first().map(decode) {
-        Some(Ok(recorded)) => react_in(react, lane, &recorded).await,
-        Some(Err(error)) => Err(ReactError(error.to_string())),
+    let found = log.recorded_after(position - 1, 1).await.map_err(|error| ReactError(error.to_string()))?;
+    match found.first() {
+        Some(recorded) => react_in(react, lane, recorded).await,
         None => Err(ReactError(format!("the log holds no event {position}"))),
     }
 }

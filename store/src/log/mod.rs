@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::archive::ArchiveError;
 
 pub(crate) use decode::without_meaning;
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_with, understand};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;
@@ -237,6 +237,15 @@ impl LogError {
     pub fn timed_out() -> Self {
         Self::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
     }
+
+    /// The event, unless it cannot be understood.
+    fn unless(stored: &StoredEvent, decoded: Result<Recorded, DecodeError>) -> Result<Recorded, Self> {
+        decoded.map_err(|source| Self::Decode {
+            stream: format!("{}-{}", stored.aggregate_type, stored.aggregate_id).into(),
+            sequence: stored.sequence,
+            source,
+        })
+    }
 }
 
 impl AppendError {
@@ -293,6 +302,19 @@ pub trait Log: Send + Sync {
     /// The events of a stream after a sequence, in order.
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError>;
 
+    /// One event of a stream.
+    async fn one(&self, stream: &StreamId, sequence: Sequence) -> Result<Option<StoredEvent>, LogError>;
+
+    /// The events of a stream after a sequence, in order and understood.
+    async fn recorded(&self, stream: &StreamId, after: Sequence) -> Result<Vec<Recorded>, LogError> {
+        let mut decoder = Decoder::default();
+        let mut recorded = Vec::new();
+        for stored in self.load(stream, after).await? {
+            recorded.push(LogError::unless(&stored, understand(self, &mut decoder, &stored).await?)?);
+        }
+        Ok(recorded)
+    }
+
     /// What happened to an aggregate, in order, from its snapshot on if there is one and `snapshot` allows it; each part is
     /// handed over as soon as it is there. For a fold, which asks neither who did it nor when, so that no more is read than
     /// it needs.
@@ -310,6 +332,12 @@ pub trait Log: Send + Sync {
         let mut events = Vec::new();
         self.read_each(after, limit, &mut |event| events.push(event)).await?;
         Ok(events)
+    }
+
+    /// The same understood.
+    async fn recorded_after(&self, after: Position, limit: i64) -> Result<Vec<Recorded>, LogError> {
+        let with = |stored: StoredEvent, decoded| LogError::unless(&stored, decoded);
+        read_with(self, after, limit, with).await?.into_iter().collect()
     }
 
     /// Appends behind `head` if the log still stands there.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::lives;
@@ -13,12 +13,16 @@ use super::{
     Answer, AppendError, Batch, FOLD, Head, Link, LockedLog, Log, LogError, Past, Position, Sequence,
     Snapshot, StoredEvent, StreamId, Take, TakePast,
     append::append,
-    decode::decode_event,
+    decode::decode_behind,
     row::{answer, fixed, head_of, stored},
     snapshot,
-    through::{Through, is_away, whole_of_stream},
+    through::{Through, is_away, part_of_stream},
 };
-use crate::{archive::Archive, outage::Reason};
+use crate::{
+    archive::Archive,
+    outage::Reason,
+    upcast::{Before, Stored},
+};
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
@@ -58,6 +62,25 @@ impl PostgresLog {
             }
         }
     }
+
+    /// The events of a stream after a sequence and up to another.
+    async fn part(
+        &self,
+        stream: &StreamId,
+        (after, upto): (Sequence, Sequence),
+    ) -> Result<Vec<StoredEvent>, LogError> {
+        let rows = sqlx::query(&part_of_stream())
+            .bind(stream.aggregate_type.as_str())
+            .bind(&*stream.id)
+            .bind(after)
+            .bind(upto)
+            .fetch_all(&self.pool)
+            .await?;
+        match rows.first().map(|row| is_away(row, 4)).transpose()? {
+            Some(true) => self.through.load(&self.pool, stream, (after, upto)).await,
+            Some(false) | None => Ok(rows.iter().map(stored).collect::<Result<_, _>>()?),
+        }
+    }
 }
 
 #[async_trait]
@@ -69,53 +92,50 @@ impl Log for PostgresLog {
     }
 
     async fn load(&self, stream: &StreamId, after: Sequence) -> Result<Vec<StoredEvent>, LogError> {
-        let rows = sqlx::query(&whole_of_stream())
-            .bind(stream.aggregate_type.as_str())
-            .bind(&*stream.id)
-            .bind(after)
-            .fetch_all(&self.pool)
-            .await?;
-        let events = match rows.first().map(|row| is_away(row, 4)).transpose()? {
-            Some(true) => self.through.load(&self.pool, stream, after).await?,
-            Some(false) | None => rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?,
-        };
+        let events = self.part(stream, (after, Sequence::MAX)).await?;
         dense(after, events.iter().map(|event| event.sequence))?;
         Ok(events)
     }
 
+    async fn one(&self, stream: &StreamId, sequence: Sequence) -> Result<Option<StoredEvent>, LogError> {
+        Ok(self.part(stream, (sequence - 1, sequence)).await?.pop())
+    }
+
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
-        let decoded = |sequence: Sequence, event_type: &str, event_version: &str, payload: &str| {
-            decode_event(stream.aggregate_type, event_type, event_version, payload)
-                .map(Past::Next)
-                .map_err(|source| LogError::Decode { stream: stream.to_string().into(), sequence, source })
-        };
         {
             let mut rows = sqlx::query(snapshot::HISTORY)
                 .bind(stream.aggregate_type.as_str())
                 .bind(&*stream.id)
                 .bind(snapshot.then_some(FOLD))
                 .fetch(&self.pool);
+            // The row of the event before the next one; with a snapshot, that event's row is the first.
+            let mut before: Option<PgRow> = None;
             let mut last = 0;
             loop {
                 let Some(row) = rows.try_next().await? else { return Ok(()) };
                 let sequence = row.try_get(0)?;
                 if let Some(state) = row.try_get_unchecked::<Option<&str>, _>(4)? {
                     take(Past::State(sequence, state));
-                    last = sequence;
-                    continue;
+                } else {
+                    if last == 0 && is_away(&row, 1)? {
+                        break;
+                    }
+                    dense(last, [sequence])?;
+                    let behind = || match before.as_ref().map(form) {
+                        None => Before::Nothing,
+                        Some(form) => form.map_or(Before::Unread, Before::Is),
+                    };
+                    take(past(stream, sequence, form(&row)?, behind)?);
                 }
-                if last == 0 && is_away(&row, 1)? {
-                    break;
-                }
-                dense(last, [sequence])?;
                 last = sequence;
-                // Postgres sends json as the text that it is.
-                let payload = row.try_get_unchecked(3)?;
-                take(decoded(sequence, row.try_get(1)?, row.try_get(2)?, payload)?);
+                before = Some(row);
             }
         }
+        let mut before: Option<StoredEvent> = None;
         for event in self.load(stream, 0).await? {
-            take(decoded(event.sequence, &event.event_type, &event.event_version, &event.payload)?);
+            let behind = || before.as_ref().map_or(Before::Nothing, |before| Before::Is(before.form()));
+            take(past(stream, event.sequence, event.form(), behind)?);
+            before = Some(event);
         }
         Ok(())
     }
@@ -222,6 +242,29 @@ impl LockedLog for Locked {
         self.transaction.commit().await.map_err(AppendError::Unknown)?;
         Ok(head)
     }
+}
+
+/// What an event means, for a fold.
+fn past<'a>(
+    stream: &StreamId,
+    sequence: Sequence,
+    stored: Stored<'_>,
+    before: impl FnOnce() -> Before<'a>,
+) -> Result<Past<'static>, LogError> {
+    decode_behind(stream.aggregate_type, stored, before).map(Past::Next).map_err(|source| LogError::Decode {
+        stream: stream.to_string().into(),
+        sequence,
+        source,
+    })
+}
+
+/// The form of an event in a row of [`snapshot::HISTORY`]. Postgres sends json as the text that it is.
+fn form(row: &PgRow) -> Result<Stored<'_>, sqlx::Error> {
+    Ok(Stored {
+        event_type: row.try_get(1)?,
+        event_version: row.try_get(2)?,
+        payload: row.try_get_unchecked(3)?,
+    })
 }
 
 fn dense(after: i64, found: impl IntoIterator<Item = i64>) -> Result<(), LogError> {

@@ -17,7 +17,8 @@ use crate::archive::{Archive, ArchiveError, Place};
 /// What [`COLUMNS`] are of an event that was put away.
 const AWAY: &str = "position, aggregate_type, aggregate_id, sequence, NULL, NULL, NULL, NULL, NULL, NULL";
 /// Where the rows of one stream are.
-const OF_STREAM: &str = "WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3";
+const OF_STREAM: &str =
+    "WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 AND sequence <= $4";
 
 /// What a log knows of its archive.
 #[derive(Debug, Default)]
@@ -115,12 +116,12 @@ impl Through {
         Ok(reached)
     }
 
-    /// The events of a stream after a sequence of which the first was put away.
+    /// The events of a stream after a sequence and up to another, of which the first was put away.
     pub(super) async fn load(
         &self,
         pool: &PgPool,
         stream: &StreamId,
-        after: Sequence,
+        (after, upto): (Sequence, Sequence),
     ) -> Result<Vec<StoredEvent>, LogError> {
         let sql = format!(
             "SELECT {COLUMNS}, NULL::int, NULL::int FROM events {OF_STREAM} UNION ALL \
@@ -131,6 +132,7 @@ impl Through {
             .bind(stream.aggregate_type.as_str())
             .bind(&*stream.id)
             .bind(after)
+            .bind(upto)
             .fetch_all(&mut *connection)
             .await?;
         let mut events = Vec::with_capacity(rows.len());
@@ -167,8 +169,8 @@ impl Through {
     }
 }
 
-/// Whole events of a stream; the first row says whether some were put away.
-pub(super) fn whole_of_stream() -> String {
+/// Whole events of a part of a stream; the first row says whether some were put away.
+pub(super) fn part_of_stream() -> String {
     format!(
         "SELECT {COLUMNS} FROM events {OF_STREAM} UNION ALL \
          SELECT {AWAY} FROM archived_events {OF_STREAM} ORDER BY sequence"

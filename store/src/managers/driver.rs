@@ -16,7 +16,7 @@ use super::recent::Recent;
 use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::{Log, Meant, StreamId, decode, meant_id},
+    log::{Decoder, Log, Meant, StreamId, meant_id, understand},
     rfc3339::moment,
     secrets::Fingerprints,
 };
@@ -210,9 +210,8 @@ impl Driver {
                 Ok(now.map(|(id, event)| Concluded { event_id: id, known_by: id, event }).collect())
             }
             Some((first, last)) => {
-                let stored = self.log.read(first - 1, last - first + 1).await.map_err(again)?;
-                let decoded = stored.iter().map(decode).collect::<Result<Vec<_>, _>>().map_err(again)?;
-                let concluded = decoded.into_iter().flat_map(|recorded| {
+                let recorded = self.log.recorded_after(first - 1, last - first + 1).await.map_err(again)?;
+                let concluded = recorded.into_iter().flat_map(|recorded| {
                     let event_id = recorded.event_id;
                     let known_by = (0..).map(move |nth| meant_id(event_id, nth));
                     let events = known_by.zip(recorded.events);
@@ -236,8 +235,10 @@ impl Driver {
             return Ok(first.event.clone());
         }
         let stream = StreamId::new(instance.process.aggregate_type, instance.id);
+        let mut decoder = Decoder::default();
         for stored in self.log.load(&stream, 0).await.map_err(again)? {
-            if let Some(first) = decode(&stored).map_err(again)?.events.into_iter().next() {
+            let recorded = understand(&*self.log, &mut decoder, &stored).await.map_err(again)?;
+            if let Some(first) = recorded.map_err(again)?.events.into_iter().next() {
                 return Ok(first);
             }
         }

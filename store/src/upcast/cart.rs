@@ -3,7 +3,7 @@
 use domain::AggregateType;
 use serde_json::{Value, json};
 
-use super::{Upcaster, under};
+use super::{Change, Upcaster, under};
 
 pub(super) const STEPS: &[Upcaster] = &[
     // Nothing ended these carts, and nothing does until they are touched again.
@@ -15,7 +15,12 @@ pub(super) const STEPS: &[Upcaster] = &[
 
 /// The step from the first version of an event to the second.
 const fn second(event_type: &'static str, change: fn(Value) -> Value) -> Upcaster {
-    Upcaster { aggregate_type: AggregateType::Cart, event_type, from: "1", to: "2", change }
+    Upcaster {
+        aggregate_type: AggregateType::Cart,
+        event_type,
+        from: "1",
+        change: Change::Next { to: "2", change },
+    }
 }
 
 /// What every checkout had before it could be chosen.
@@ -30,16 +35,17 @@ fn checked_out(mut event: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AnyEvent, cart::Event, payment::CaptureWhen};
+    use domain::{cart::Event, payment::CaptureWhen};
 
     use super::*;
-    use crate::upcast::to_current;
+    use crate::upcast::{Before, Current, Stored, to_current};
 
     fn read(event_type: &str, payload: &str) -> Event {
-        let payload = to_current(AggregateType::Cart, event_type, "1", payload).unwrap().unwrap();
-        let mut json = serde_json::Deserializer::from_str(&payload);
-        match AnyEvent::deserialize(AggregateType::Cart, &mut json).unwrap() {
-            AnyEvent::Cart(event) => event,
+        let stored = Stored { event_type, event_version: "1", payload };
+        match to_current(AggregateType::Cart, stored, Before::Unread) {
+            Ok(Current::Became(mut events)) if events.len() == 1 => {
+                serde_json::from_value(events.remove(0).1).unwrap()
+            }
             other => panic!("{other:?}"),
         }
     }

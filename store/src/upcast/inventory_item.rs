@@ -3,7 +3,7 @@
 use domain::{AggregateType, value::LocationId};
 use serde_json::{Value, json};
 
-use super::{Upcaster, edited};
+use super::{Change, Upcaster, edited};
 
 pub(super) const STEPS: &[Upcaster] = &[
     second("Received", placed),
@@ -15,7 +15,12 @@ pub(super) const STEPS: &[Upcaster] = &[
 
 /// The step from the first version of an event to the second.
 const fn second(event_type: &'static str, change: fn(Value) -> Value) -> Upcaster {
-    Upcaster { aggregate_type: AggregateType::InventoryItem, event_type, from: "1", to: "2", change }
+    Upcaster {
+        aggregate_type: AggregateType::InventoryItem,
+        event_type,
+        from: "1",
+        change: Change::Next { to: "2", change },
+    }
 }
 
 fn placed(payload: Value) -> Value {

@@ -1,4 +1,7 @@
-//! Old versions of events, and how each becomes the current one. Stored text is never changed.
+//! Old forms of events, and what each means today. Stored text is never changed.
+//!
+//! A step leads from one form, a name and a version, to the next: to one form, to several, or to none. All there are stand
+//! in [`STEPS`]; whoever reads an event goes through them, by way of [`crate::log::Decoder`].
 
 mod cart;
 mod checkout;
@@ -6,13 +9,21 @@ mod inventory_item;
 mod order;
 mod payment;
 mod product;
-
-use std::borrow::Cow;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod walk;
 
 use domain::AggregateType;
 use serde_json::{Map, Value};
 
-/// One step from a version of an event to the next.
+pub(crate) use walk::{Before, Current, Stored, Unread, to_current};
+
+/// The name of an event and its version.
+pub type Name = (&'static str, &'static str);
+
+/// One step from a form of an event to what it became.
 pub struct Upcaster {
     /// Whose event.
     pub aggregate_type: AggregateType,
@@ -20,27 +31,74 @@ pub struct Upcaster {
     pub event_type: &'static str,
     /// The version that it was stored under.
     pub from: &'static str,
-    /// The version that it becomes.
-    pub to: &'static str,
-    /// The change to the payload, its outer tag included.
-    pub change: fn(Value) -> Value,
+    /// What it became.
+    pub change: Change,
+}
+
+/// What a form became. Payloads are with their outer tags; forms go through further steps until all are current.
+pub enum Change {
+    /// The next version of the same event.
+    Next {
+        /// Which.
+        to: &'static str,
+        /// The change to the payload.
+        change: fn(Value) -> Value,
+    },
+    /// Other events, in their order: several for one that was split, one for one that was renamed, none for one that means
+    /// nothing any more.
+    Into {
+        /// Every form that it may become: where no chain of these comes back to itself, no reading goes on for ever.
+        to: &'static [Name],
+        /// The forms and their payloads.
+        change: fn(Value) -> Vec<Form>,
+    },
+    /// What two events became that were stored one behind the other: this is the second, and the first means nothing by
+    /// itself any more.
+    With {
+        /// Every form that the event before it in its stream may be stored in.
+        before: &'static [Name],
+        /// Every form that it may become.
+        to: &'static [Name],
+        /// The forms and their payloads, from the payload stored before it and its own; `None` when the two do not belong
+        /// together.
+        change: fn(&Value, Value) -> Option<Vec<Form>>,
+    },
+}
+
+/// An event in one of the forms that it has had.
+pub struct Form {
+    /// Its name and version.
+    pub name: Name,
+    /// Its payload, with the outer tag.
+    pub payload: Value,
+}
+
+impl Form {
+    /// An event of that name and version with these fields.
+    #[must_use]
+    pub fn new(name: Name, fields: Value) -> Self {
+        Self { name, payload: Value::Object(Map::from_iter([(name.0.to_owned(), fields)])) }
+    }
 }
 
 /// Every step there is, by aggregate.
-const UPCASTERS: &[&[Upcaster]] =
-    &[cart::STEPS, checkout::STEPS, inventory_item::STEPS, order::STEPS, payment::STEPS, product::STEPS];
+const STEPS: &[&[Upcaster]] = &[
+    cart::STEPS,
+    checkout::STEPS,
+    inventory_item::STEPS,
+    order::STEPS,
+    payment::STEPS,
+    product::STEPS,
+    #[cfg(any(test, feature = "testing"))]
+    testing::STEPS,
+];
 
-/// The payload in the version that this program reads; `None` when the type or version is unknown to it.
-///
-/// # Errors
-/// When a payload that must be changed is not JSON.
-pub fn to_current<'a>(
-    aggregate_type: AggregateType,
-    event_type: &str,
-    event_version: &str,
-    payload: &'a str,
-) -> Result<Option<Cow<'a, str>>, serde_json::Error> {
-    through(UPCASTERS, aggregate_type, event_type, event_version, payload)
+/// Whether a stored event of such an aggregate may mean nothing: then a stream's first event that means something need not
+/// be its first.
+#[must_use]
+pub fn may_drop(aggregate_type: AggregateType) -> bool {
+    let mut steps = STEPS.iter().copied().flatten().filter(|step| step.aggregate_type == aggregate_type);
+    steps.any(|step| !matches!(step.change, Change::Next { .. }))
 }
 
 /// The payload with what is under its outer tag changed.
@@ -56,62 +114,4 @@ fn edited(mut payload: Value, change: impl Fn(&mut Map<String, Value>)) -> Value
     let events = payload.as_object_mut().into_iter().flat_map(Map::values_mut);
     events.filter_map(Value::as_object_mut).for_each(change);
     payload
-}
-
-fn through<'a>(
-    upcasters: &[&[Upcaster]],
-    aggregate_type: AggregateType,
-    event_type: &str,
-    event_version: &str,
-    payload: &'a str,
-) -> Result<Option<Cow<'a, str>>, serde_json::Error> {
-    let Some(current) = aggregate_type.event_version(event_type) else {
-        return Ok(None);
-    };
-    let mut version = event_version;
-    let mut payload = Cow::Borrowed(payload);
-    while version != current {
-        let step = upcasters.iter().copied().flatten().find(|step| {
-            step.aggregate_type == aggregate_type && step.event_type == event_type && step.from == version
-        });
-        let Some(step) = step else {
-            return Ok(None);
-        };
-        payload = Cow::Owned((step.change)(serde_json::from_str(&payload)?).to_string());
-        version = step.to;
-    }
-    Ok(Some(payload))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RENAMED: Upcaster = Upcaster {
-        aggregate_type: AggregateType::Order,
-        event_type: "HeldForReview",
-        from: "0",
-        to: "1",
-        change: |_| serde_json::json!({"HeldForReview": {}}),
-    };
-
-    #[test]
-    fn an_old_version_becomes_the_current_one() {
-        let payload = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "0", r#"{"Agreed":{}}"#);
-        assert_eq!(payload.unwrap().as_deref(), Some(r#"{"HeldForReview":{}}"#));
-    }
-
-    #[test]
-    fn the_current_version_is_left_as_it_stands() {
-        let text = r#"{"HeldForReview": { }}"#;
-        let payload = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "1", text);
-        assert_eq!(payload.unwrap().as_deref(), Some(text));
-    }
-
-    #[test]
-    fn a_newer_version_or_type_is_unknown() {
-        let newer = through(&[&[RENAMED]], AggregateType::Order, "HeldForReview", "2", "{}").unwrap();
-        let other = through(&[&[RENAMED]], AggregateType::Order, "Teleported", "1", "{}").unwrap();
-        assert_eq!((newer, other), (None, None));
-    }
 }

@@ -3,14 +3,13 @@
 use domain::AggregateType;
 use serde_json::Value;
 
-use super::{Upcaster, under};
+use super::{Change, Upcaster, under};
 
 pub(super) const STEPS: &[Upcaster] = &[Upcaster {
     aggregate_type: AggregateType::Product,
     event_type: "Listed",
     from: "1",
-    to: "2",
-    change: |payload| under(payload, listed),
+    change: Change::Next { to: "2", change: |payload| under(payload, listed) },
 }];
 
 fn listed(mut listing: Value) -> Value {
