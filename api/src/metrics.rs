@@ -109,7 +109,8 @@ impl Text {
     }
 
     fn aside(&mut self, standings: Vec<&Standing>) {
-        let families: [(&str, &str, fn(&Standing) -> i64); 4] = [
+        type Count = fn(&Standing) -> i64;
+        let families: [(&str, &str, Count); 4] = [
             ("daybook_parked_streams", "Streams that a read model has set aside.", |of| of.parked),
             ("daybook_waiting_instances", "Instances that a follower has set aside.", |of| of.lanes),
             ("daybook_waiting_events", "Events that wait in these instances.", |of| of.waiting),
