@@ -20,8 +20,9 @@ impl Scrape {
         assert_eq!(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
         let samples = reply.text.lines().filter(|line| !line.starts_with('#'));
         let sample = |line: &str| {
-            let (name, value) = line.rsplit_once(' ').unwrap();
-            (name.to_owned(), value.parse().unwrap())
+            let sample = line.rsplit_once(' ').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let Some((name, value)) = sample else { panic!("no sample: {line}") };
+            (name.to_owned(), value)
         };
         let all: Vec<_> = samples.map(sample).collect();
         let found = Self(all.iter().cloned().collect());

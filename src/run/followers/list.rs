@@ -124,6 +124,9 @@ pub(super) async fn watch(grounds: &Grounds) -> Result<u8, Failure> {
     }
 }
 
+/// Events a second of the follower of that name, if it is known.
+type Rate<'a> = dyn Fn(&str) -> Option<f64> + 'a;
+
 impl List {
     async fn of(Grounds { log, read }: &Grounds) -> Result<Self, FollowersError> {
         let standings = Standings::ask(log, read, Machine.now_us()).await?;
@@ -142,7 +145,7 @@ impl List {
     }
 
     /// With events a second, where that is known.
-    fn print(&self, rate: Option<&dyn Fn(&str) -> Option<f64>>) -> Result<(), Failure> {
+    fn print(&self, rate: Option<&Rate<'_>>) -> Result<(), Failure> {
         let head = format!("{:24} {:>12} {:>10} {:>9}", "follower", "position", "behind", "for");
         let watched = if rate.is_some() { format!(" {:>9}", "events/s") } else { String::new() };
         out::line(format_args!("{head}{watched}  held  aside"))?;
