@@ -17,9 +17,10 @@ use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::{
-    Appended, ExecuteError, Executor, Limits, Reply, Request, Token,
+    Appended, ExecuteError, Executor, Limits, Reply, Request,
     cache::{Cache, Loaded, Slot},
     decided::{Decided, Decision, decide},
+    durable::Durable,
     load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
 };
@@ -32,8 +33,6 @@ use crate::{
 const LOADS_AT_ONCE: usize = 8;
 /// Appends whose events a listener may be behind by before it has to read the log.
 const APPENDED_KEPT: usize = 64;
-/// What a command costs this process from one answer to the next, in microseconds, at the least (docs/BENCHMARKS.md).
-const COMMAND_US: i64 = 20;
 /// Snapshots that are written at once.
 const SAVES_AT_ONCE: usize = 2;
 
@@ -86,18 +85,18 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) head: Head,
     pub(super) head_sender: watch::Sender<Head>,
-    appended: broadcast::Sender<Appended>,
+    pub(super) appended: broadcast::Sender<Appended>,
     pub(super) cache: Cache,
     /// Decided, not yet in an append.
     pub(super) queue: Vec<Decided>,
     /// In the append that is on its way.
     pub(super) flying: Vec<Decided>,
     /// What the last append made durable: told while the next one is on its way.
-    durable: Durable,
+    pub(super) durable: Durable,
     /// When the last append was sent off.
-    appending_since_us: i64,
+    pub(super) appending_since_us: i64,
     /// How long an append took of late, at its quickest.
-    quickest_append_us: i64,
+    pub(super) quickest_append_us: i64,
     /// Ids of everything taken up and not yet answered.
     pub(super) known_ids: HashSet<Uuid>,
     /// Up to where other processes' events are folded in; before a recovery is complete, ahead of `head`.
@@ -115,14 +114,6 @@ pub(super) struct Core {
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
     pub(super) broken_since_us: Option<i64>,
-}
-
-/// Commands that are durable, and not yet told.
-#[derive(Default)]
-struct Durable {
-    /// Where their events begin.
-    after: Position,
-    decided: Vec<Decided>,
 }
 
 pub(super) enum Step {
@@ -187,7 +178,7 @@ impl Core {
     }
 
     /// Has a snapshot written, in place of an older one of its stream.
-    fn keep(&mut self, snapshot: Option<Snapshot>) {
+    pub(super) fn keep(&mut self, snapshot: Option<Snapshot>) {
         if let Some(snapshot) = snapshot {
             self.snapshots.retain(|waiting| waiting.stream != snapshot.stream);
             self.snapshots.push_back(snapshot);
@@ -259,18 +250,6 @@ impl Core {
         };
         self.cache.touch(&stream);
         self.queue.push(Decided { request, reply, decision, version, decided_at_us });
-    }
-
-    /// Whether the next append goes out before those of the last one are answered, so that the database works meanwhile.
-    ///
-    /// Answered first, they would call again and come along; an append costs much the same however many come, and in two
-    /// groups that take turns it is paid twice. That is worth it as soon as this process has longer to do for all of them
-    /// than the database has at its quickest.
-    fn goes_at_once(&self) -> bool {
-        let commands = self.durable.decided.len() + self.queue.len();
-        !self.queue.is_empty()
-            && !self.durable.decided.is_empty()
-            && commands as i64 * COMMAND_US > self.quickest_append_us
     }
 
     /// Sends off as much of the queue as one append takes.
@@ -367,47 +346,5 @@ impl Core {
             },
         };
         ControlFlow::Continue(next)
-    }
-
-    /// Everything in the flying batch is durable.
-    fn durable(&mut self, head: Head) {
-        let took_us = self.clock.elapsed_us() - self.appending_since_us;
-        // Of late: a quick one of long ago counts less and less.
-        self.quickest_append_us = took_us.min(self.quickest_append_us + self.quickest_append_us / 64 + 1);
-        self.durable = Durable { after: self.head.position, decided: std::mem::take(&mut self.flying) };
-        self.head = head;
-        self.folded = head.position;
-    }
-
-    /// Folds what is durable, and tells the callers.
-    fn tell(&mut self) {
-        let Durable { after: mut position, decided } = std::mem::take(&mut self.durable);
-        if decided.is_empty() {
-            return;
-        }
-        let head = self.head;
-        let token = Token { incarnation: head.incarnation, position: head.position };
-        let listened_to = self.appended.receiver_count() > 0;
-        let (mut entries, mut answers) = (Vec::new(), Vec::with_capacity(decided.len()));
-        for decided in decided {
-            if listened_to {
-                entries.extend(decided.entries(position));
-            }
-            position += decided.events() as i64;
-            self.known_ids.remove(&decided.request.command_id);
-            let snapshot = self.cache.durable(&decided.request.stream(), decided.events(), decided.bytes());
-            self.keep(snapshot);
-            answers.push(decided.told(token, position));
-        }
-        // All at once: each wakes somebody, and a thread that is woken finds them all rather than one at a time.
-        for (reply, told) in answers {
-            // A caller that has gone away does not mind.
-            let _ = reply.send(told);
-        }
-        if !entries.is_empty() {
-            // Whoever listened may have gone meanwhile.
-            let _ = self.appended.send(entries.into());
-        }
-        self.head_sender.send_replace(head);
     }
 }

@@ -3,6 +3,7 @@
 mod cache;
 mod core;
 mod decided;
+mod durable;
 mod expiry;
 mod limits;
 mod load;
