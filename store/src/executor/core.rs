@@ -19,13 +19,13 @@ use uuid::Uuid;
 use super::{
     Appended, ExecuteError, Executor, Limits, Reply, Request,
     cache::{Cache, Loaded, Slot},
-    decided::{Decided, Decision, decide},
+    decided::{Decided, batch, decide},
     durable::Durable,
     load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
 };
 use crate::{
-    log::{AppendError, Batch, Head, LockedLog, Log, LogError, Position, Snapshot, StreamId},
+    log::{AppendError, Head, LockedLog, Log, LogError, Position, Snapshot, StreamId},
     ports::{Clock, Ids},
 };
 
@@ -266,7 +266,7 @@ impl Core {
         let rest = self.queue.split_off(take.max(1).min(self.queue.len()));
         self.flying = std::mem::replace(&mut self.queue, rest);
         self.appending_since_us = self.clock.elapsed_us();
-        let batch = self.batch();
+        let batch = batch(&self.flying, self.head.position);
         let head = self.head;
         let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
         async move {
@@ -283,22 +283,6 @@ impl Core {
             })
         }
         .boxed()
-    }
-
-    fn batch(&self) -> Batch {
-        let events: usize = self.flying.iter().map(Decided::events).sum();
-        let end = self.head.position + events as i64;
-        let mut position = self.head.position;
-        let mut batch = Batch::default();
-        for decided in &self.flying {
-            position += decided.events() as i64;
-            let answered_at = if decided.events() > 0 { position } else { end };
-            batch.answers.extend(decided.answer(answered_at));
-            if let Decision::Accepted { rows, .. } = &decided.decision {
-                batch.events.extend(rows.iter().cloned());
-            }
-        }
-        batch
     }
 
     /// Takes in how the step on its way ended, and says which comes next; breaks when the log is another one.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     feed::Entry,
-    log::{Answer, Metadata, NewEvent, Position, Recorded, Sequence, digest},
+    log::{Answer, Batch, Metadata, NewEvent, Position, Recorded, Sequence, digest},
     ports::{Clock, Ids},
 };
 
@@ -124,6 +124,23 @@ impl Decided {
         };
         (self.reply, told)
     }
+}
+
+/// What stands for these commands in the log, behind `after`.
+pub fn batch(flying: &[Decided], after: Position) -> Batch {
+    let events: usize = flying.iter().map(Decided::events).sum();
+    let end = after + events as i64;
+    let mut position = after;
+    let mut batch = Batch::default();
+    for decided in flying {
+        position += decided.events() as i64;
+        let answered_at = if decided.events() > 0 { position } else { end };
+        batch.answers.extend(decided.answer(answered_at));
+        if let Decision::Accepted { rows, .. } = &decided.decision {
+            batch.events.extend(rows.iter().cloned());
+        }
+    }
+    batch
 }
 
 /// Decides a command on the newest state.
