@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use store::{
     engine::Engine,
     gateway::{Authorized, Gateway, GatewayError},
-    log::{Log as _, StreamId},
+    log::StreamId,
     testing::{Ground, eventually, request},
 };
 use uuid::Uuid;
