@@ -107,16 +107,6 @@ impl From<&LogError> for Outage {
     }
 }
 
-impl From<&DecodeError> for Outage {
-    fn from(error: &DecodeError) -> Self {
-        let reason = match error {
-            DecodeError::Unknown { .. } => Reason::TooNew,
-            DecodeError::Malformed { .. } => Reason::Other,
-        };
-        Self { reason, text: error.to_string().into() }
-    }
-}
-
 impl From<&AppendError> for Outage {
     fn from(error: &AppendError) -> Self {
         let reason = match error {

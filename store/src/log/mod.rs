@@ -126,7 +126,7 @@ pub struct Recorded {
     pub recorded_at_us: i64,
     /// Who, when, why.
     pub metadata: Metadata,
-    /// What happened.
+    /// What it means today.
     pub events: Meaning,
 }
 
