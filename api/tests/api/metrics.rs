@@ -1,7 +1,5 @@
 //! What a scrape is told of the followers, and what it is told while a database is away.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scrape that cannot be read is a failure")]
-
 use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::Executor as _;
@@ -22,12 +20,14 @@ struct Scrape(BTreeMap<String, f64>);
 impl Scrape {
     async fn of(api: &Api) -> Self {
         let reply = tokio::time::timeout(SCRAPE_MAX, api.send(get("/metrics"))).await;
-        let reply = reply.expect("no scrape waits for a database").expect(200);
+        let Ok(reply) = reply else { panic!("a scrape waited for a database") };
+        let reply = reply.expect(200);
         assert_eq!(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
         let samples = reply.text.lines().filter(|line| !line.starts_with('#'));
         let sample = |line: &str| {
-            let (name, value) = line.rsplit_once(' ').unwrap();
-            (name.to_owned(), value.parse().unwrap())
+            let sample = line.rsplit_once(' ').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let Some((name, value)) = sample else { panic!("no sample: {line}") };
+            (name.to_owned(), value)
         };
         let all: Vec<_> = samples.map(sample).collect();
         let found = Self(all.iter().cloned().collect());

@@ -26,9 +26,6 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Takes the cursor home and what was there before away (ECMA-48: CUP, ED).
 const ANEW: &str = "\x1b[H\x1b[2J";
 
-/// Events a second of a follower, where that is known.
-type Rate<'a> = &'a dyn Fn(&str) -> Option<f64>;
-
 /// Everything at one moment.
 #[derive(Serialize)]
 struct List {
@@ -127,6 +124,9 @@ pub(super) async fn watch(grounds: &Grounds) -> Result<u8, Failure> {
     }
 }
 
+/// Events a second of the follower of that name, if it is known.
+type Rate<'a> = dyn Fn(&str) -> Option<f64> + 'a;
+
 impl List {
     async fn of(Grounds { log, read }: &Grounds) -> Result<Self, FollowersError> {
         let standings = Standings::ask(log, read, Machine.now_us()).await?;
@@ -145,7 +145,7 @@ impl List {
     }
 
     /// With events a second, where that is known.
-    fn print(&self, rate: Option<Rate<'_>>) -> Result<(), Failure> {
+    fn print(&self, rate: Option<&Rate<'_>>) -> Result<(), Failure> {
         let head = format!("{:24} {:>12} {:>10} {:>9}", "follower", "position", "behind", "for");
         let watched = if rate.is_some() { format!(" {:>9}", "events/s") } else { String::new() };
         out::line(format_args!("{head}{watched}  held  aside"))?;
