@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     Appended, ExecuteError, Executor, Limits, Reply, Request,
     cache::{Cache, Loaded, Slot},
-    decided::{Decided, batch, decide},
+    decided::{Decided, Decision, batch, decide},
     durable::Durable,
     load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
