@@ -65,8 +65,11 @@ pub(super) async fn attempt(react: &dyn React, lane: &str, entry: &feed::Entry) 
 
 /// What an event means in one lane, in order.
 async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
+    let ours = |meant| react.lane(meant).as_deref() == Some(lane);
+    // What was set aside before an upcaster split it may be in no lane of what it means now: then all of that is due.
+    let all = recorded.events.len() == 1 || !recorded.meant().any(ours);
     for meant in recorded.meant() {
-        if recorded.events.len() == 1 || react.lane(meant).as_deref() == Some(lane) {
+        if all || ours(meant) {
             react.react(meant).await?;
         }
     }
