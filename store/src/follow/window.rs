@@ -76,9 +76,12 @@ pub(super) async fn attempt(react: &dyn React, lane: &str, entry: &feed::Entry) 
 
 /// What an event means in one lane, in order; all that it means in the lane of its whole stream.
 async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
-    let all = recorded.events.len() == 1 || lane == recorded.stream.to_string();
+    let ours = |meant| react.lane(meant).as_deref() == Some(lane);
+    // What was set aside under its stream's name, or before an upcaster split it, is in no lane of what it means now: then
+    // all of that is due.
+    let all = recorded.events.len() == 1 || !recorded.meant().any(ours);
     for meant in recorded.meant() {
-        if all || react.lane(meant).as_deref() == Some(lane) {
+        if all || ours(meant) {
             react.react(meant).await?;
         }
     }

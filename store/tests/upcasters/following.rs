@@ -192,3 +192,25 @@ async fn each_thing_that_is_meant_is_worked_on_once_in_its_own_lane() {
     ids.dedup();
     assert_eq!(ids.len(), 6, "everything has an id of its own");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_set_aside_before_it_was_split_is_worked_on_in_all_its_parts() {
+    let ground = Ground::new().await;
+    let mut engine = ground.engine().await;
+    let two_lanes = Arc::new(TwoLanes::default());
+    let cart = Cart::of("a", [opened_in_two(), added_and_set("A", 1, 2)]);
+    let last = cart.store_all(&*engine.log).await;
+    engine.react(Arc::clone(&two_lanes) as _);
+    until_at(&engine.pool, "two_lanes", last).await;
+    engine.stop().await;
+    // As a program wrote it down in whose eyes the event was one, in a lane that nothing is in any more.
+    ground.as_owner("UPDATE waiting_events SET lane = 'whole'").await;
+    two_lanes.mended.store(true, Ordering::Relaxed);
+    let mut engine = ground.engine().await;
+    engine.react(Arc::clone(&two_lanes) as _);
+    eventually("nothing waits", || async {
+        WaitingEvent::list(&engine.pool).await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(two_lanes.done(), [(2, 0), (3, 0), (3, 0), (3, 1)], "what was done already is done again");
+}
