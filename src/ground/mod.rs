@@ -83,6 +83,22 @@ impl ServersOnly {
         }
     }
 
+    /// Where the owner reaches Postgres, and nothing else; beside it the local servers, where no others are given.
+    ///
+    /// # Errors
+    /// When local servers do not start.
+    pub async fn owner(
+        settings: &Settings,
+        data: &Path,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<(String, Option<Self>), GroundError> {
+        if let Some(owner) = settings.owner_database_url.as_ref().or(settings.database_url.as_ref()) {
+            return Ok((owner.clone(), None));
+        }
+        let servers = Self::prepare(settings.clone(), data, tell).await?;
+        Ok((servers.owner_url.clone(), Some(servers)))
+    }
+
     async fn local(
         settings: &Settings,
         data: &Path,

@@ -38,14 +38,7 @@ pub async fn check(
     json: bool,
     tell: &(dyn Fn(&str) + Sync),
 ) -> Result<u8, Failure> {
-    let given = settings.owner_database_url.clone().or_else(|| settings.database_url.clone());
-    let (owner, _local) = match given {
-        Some(owner) => (owner, None),
-        None => {
-            let servers = ServersOnly::prepare(settings.clone(), data, tell).await?;
-            (servers.owner_url.clone(), Some(servers))
-        }
-    };
+    let (owner, _local) = ServersOnly::owner(&settings, data, tell).await?;
     let standings = ground::standings(&owner, &settings).await?;
     let ok = standings.iter().all(|(_, standing)| standing.fits());
     if json {

@@ -21,14 +21,7 @@ pub async fn run(
     json: bool,
     tell: &(dyn Fn(&str) + Sync),
 ) -> Result<u8, Failure> {
-    let given = settings.owner_database_url.clone().or_else(|| settings.database_url.clone());
-    let (owner, _local) = match given {
-        Some(owner) => (owner, None),
-        None => {
-            let servers = ServersOnly::prepare(settings.clone(), data, tell).await?;
-            (servers.owner_url.clone(), Some(servers))
-        }
-    };
+    let (owner, _local) = ServersOnly::owner(&settings, data, tell).await?;
     let pool = ground::owner_log_pool(&owner, &settings.schema).await?;
     let NewLife { was, is, position } = lives::restored(&pool, &Machine).await?;
     if json {
