@@ -4,6 +4,7 @@
 
 mod acting;
 mod commanding;
+mod enveloped;
 mod following;
 mod old;
 mod reading;
