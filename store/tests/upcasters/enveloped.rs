@@ -10,11 +10,10 @@ use store::{
     ports::{Clock, Machine},
     testing::{Ground, eventually},
 };
-use tokio::sync::watch;
 
 use crate::old::{Cart, Chance, picked};
 
-/// A clock whose waits never end, so that nobody looks at the log by himself.
+/// A clock whose waits never end, so that nobody looks at the log by himself; and the executor appends nothing here.
 struct Endless;
 
 #[async_trait]
@@ -49,8 +48,7 @@ async fn what_the_broker_brings_is_read_as_it_is_meant() {
     })
     .await;
     let feed = Feed::new(Arc::clone(&engine.log), Arc::new(Endless)).await.unwrap();
-    let head = watch::Sender::new(engine.log.head().await.unwrap());
-    let following = tokio::spawn(feed.clone().run(broker, head.subscribe()));
+    let following = tokio::spawn(feed.clone().run(broker, engine.executor.clone()));
     let mut tip = feed.tip();
     // The second of a pair whose first never was in this feed, and a cart of every kind.
     before.store(&*engine.log, 1..2).await;
