@@ -51,7 +51,7 @@ pub struct Ready {
     /// What is decided and not yet durable, in order.
     pending: VecDeque<AnyEvent>,
     /// The fold of both; made when a command comes while events are pending.
-    ahead: Option<Versioned>,
+    ahead: Option<Box<Versioned>>,
     /// Commands of this aggregate that are decided and not yet durable.
     pub undecided_or_flying: usize,
     /// The last sequence that a snapshot holds, and how many bytes that took.
@@ -75,15 +75,19 @@ impl Ready {
     /// The state that the next command is decided on.
     pub fn newest(&mut self) -> &Versioned {
         if self.ahead.is_none() && !self.pending.is_empty() {
-            let mut ahead = self.durable.clone();
+            let mut ahead = Box::new(self.durable.clone());
             self.pending.iter().for_each(|event| ahead.evolve(event.clone()));
             self.ahead = Some(ahead);
         }
-        self.ahead.as_ref().unwrap_or(&self.durable)
+        self.ahead.as_deref().unwrap_or(&self.durable)
     }
 
     /// Events that were decided on the newest state; the version after them.
     pub fn expect(&mut self, events: &[AnyEvent]) -> Sequence {
+        if self.pending.is_empty() {
+            // Most aggregates get no other command before these events are durable.
+            self.pending.reserve_exact(events.len());
+        }
         self.pending.extend(events.iter().cloned());
         match &mut self.ahead {
             Some(ahead) => {
@@ -96,7 +100,7 @@ impl Ready {
 
     /// Forgets what was expected: it is decided again.
     pub fn expect_nothing(&mut self) {
-        self.pending.clear();
+        self.pending = VecDeque::new();
         self.ahead = None;
     }
 
@@ -105,9 +109,13 @@ impl Ready {
         for event in self.pending.drain(..events.min(self.pending.len())) {
             self.durable.evolve(event);
         }
-        // A small one is soon made again.
-        if self.pending.is_empty() && self.weight.is_light() {
-            self.ahead = None;
+        if self.pending.is_empty() {
+            // Room that is left would be most of what an idle aggregate takes.
+            self.pending = VecDeque::new();
+            // A small one is soon made again.
+            if self.weight.is_light() {
+                self.ahead = None;
+            }
         }
     }
 
