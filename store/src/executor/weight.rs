@@ -6,10 +6,11 @@ use domain::AnyState;
 
 use super::cache::Ready;
 
-/// What every aggregate takes: its slot, its id twice, and an allocator's share.
-const EACH: usize = size_of::<Ready>() + 200;
-/// Bytes in memory for a byte of JSON: trees leave room for more, and small allocations are rounded up.
-const A_BYTE_OF_JSON: usize = 4;
+/// What every aggregate takes: its slot, its id twice, an allocator's share, and trees whose first entry takes the room of
+/// eleven.
+const EACH: usize = size_of::<Ready>() + 1_200;
+/// Bytes in memory for a byte of JSON. Measured on stock with 30 to 3,000 reservations: 1.7, before the allocator rounds.
+const A_BYTE_OF_JSON: usize = 2;
 /// JSON up to which a state is cheap to copy.
 const LIGHT: usize = 16 << 10;
 /// Growth after which a state is measured again, at least.
