@@ -6,7 +6,8 @@ use super::{AppendError, Batch, Head, link, row::moment};
 
 /// The compare-and-set on the head comes first: everything else joins the row that it returns, so that nothing is
 /// written when the head has moved, and the head is locked before any other row. There is no ON CONFLICT: a violation
-/// aborts the batch, and its constraint says which rule it broke.
+/// aborts the batch, and its constraint says which rule it broke. Arrays are unnested side by side in the select list: in
+/// FROM, Postgres would first write each of them down whole.
 const APPEND: &str = r"
 WITH head AS (
     UPDATE log_head SET position = $2, link = $3
@@ -15,23 +16,19 @@ WITH head AS (
 ), new_events AS (
     INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
                         position, event_id, recorded_at, digest)
-    SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload::json,
-           e.metadata::json, $1 + e.nth, e.event_id, e.recorded_at, e.digest
-    FROM head, UNNEST($5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[],
-                      $12::uuid[], $13::timestamptz[], $14::bytea[])
-         WITH ORDINALITY AS e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
-                               event_id, recorded_at, digest, nth)
+    SELECT unnest($5::text[]), unnest($6::text[]), unnest($7::bigint[]), unnest($8::text[]), unnest($9::text[]),
+           unnest($10::text[])::json, unnest($11::text[])::json, generate_series($1 + 1, $2), unnest($12::uuid[]),
+           unnest($13::timestamptz[]), unnest($14::bytea[])
+    FROM head
 ), new_link AS (
     INSERT INTO log_links (last_position, link) SELECT $2, $3 FROM head WHERE $2 > $1
 ), new_answers AS (
     INSERT INTO commands (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
                           recorded_at, expires_at)
-    SELECT c.command_id, c.fingerprint, c.aggregate_type, c.aggregate_id, c.version, c.position, c.events,
-           c.refusal::json, c.recorded_at, c.expires_at
-    FROM head, UNNEST($15::uuid[], $16::bytea[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::int[],
-                      $22::text[], $23::timestamptz[], $24::timestamptz[])
-         AS c (command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, refusal,
-               recorded_at, expires_at)
+    SELECT unnest($15::uuid[]), unnest($16::bytea[]), unnest($17::text[]), unnest($18::text[]), unnest($19::bigint[]),
+           unnest($20::bigint[]), unnest($21::int[]), unnest($22::text[])::json, unnest($23::timestamptz[]),
+           unnest($24::timestamptz[])
+    FROM head
 )
 SELECT position FROM head";
 
