@@ -98,6 +98,12 @@ pub enum Command {
         #[command(subcommand)]
         command: FollowersCommand,
     },
+    /// Rebuild read models beside those that serve, compare them with the log, and see to streams that they have parked.
+    Projections {
+        /// What to do.
+        #[command(subcommand)]
+        command: ProjectionsCommand,
+    },
     /// Bring another system's books in.
     Import {
         /// Whose.
@@ -160,6 +166,45 @@ pub enum FollowersCommand {
         /// Why, for whoever asks later.
         #[arg(long, value_name = "TEXT", value_parser = said)]
         reason: String,
+    },
+}
+
+/// What can be done about read models.
+#[derive(Debug, Subcommand)]
+pub enum ProjectionsCommand {
+    /// Build a read model anew beside the one that serves, and show where they differ; the new one serves if they do not.
+    Rebuild {
+        /// Which: orders, carts, stock or products.
+        name: String,
+        /// Let the new rows serve even if they differ.
+        #[arg(long)]
+        swap: bool,
+    },
+    /// Compare what read models have applied with the log, and name what was left out or applied twice.
+    Audit {
+        /// Which; default: all.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// List streams that read models could not take; exit with 1 if there are any.
+    Parked,
+    /// Try now what a read model has parked.
+    Retry {
+        /// What was parked.
+        #[command(flatten)]
+        aside: AsideArgs,
+    },
+    /// Go on without the one event that a stream is stuck at, for good.
+    Skip {
+        /// What was parked.
+        #[command(flatten)]
+        aside: AsideArgs,
+        /// The event's position: the one that `parked` shows.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+        position: i64,
+        /// Why, for whoever asks later.
+        #[arg(long, value_name = "TEXT", value_parser = said)]
+        reason: Option<String>,
     },
 }
 

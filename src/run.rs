@@ -5,6 +5,7 @@ mod followers;
 mod import;
 mod keys;
 mod migrate;
+mod projections;
 mod restored;
 mod scenario;
 mod serve;
@@ -18,7 +19,7 @@ use std::{
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
 
-use self::followers::FollowersError;
+use self::{followers::FollowersError, projections::ProjectionsError};
 use crate::{
     cli::{Cli, Command, ImportCommand, KeysCommand},
     ground::{Ground, GroundError},
@@ -58,7 +59,7 @@ pub enum Failure {
     Ledger(#[from] crate::import::ledger::LedgerError),
     /// The read models did not answer.
     #[error("the read models: {0}")]
-    Query(#[from] projections::QueryError),
+    Query(#[from] ::projections::QueryError),
     /// The address cannot be listened on.
     #[error("listening on {address}: {source}; choose another address with --listen")]
     Listen {
@@ -82,6 +83,9 @@ pub enum Failure {
     /// A follower could not be helped.
     #[error(transparent)]
     Followers(#[from] followers::FollowersError),
+    /// A read model could not be rebuilt or compared.
+    #[error(transparent)]
+    Projections(#[from] ProjectionsError),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
@@ -110,6 +114,7 @@ impl Failure {
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
             | Self::Scenario(_)
+            | Self::Projections(ProjectionsError::Unknown(..))
             | Self::Followers(FollowersError::NoFollower(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
             Self::Printing(unprinted) if unprinted.is_closed() => NOBODY_READS,
             Self::Printing(_)
@@ -121,6 +126,7 @@ impl Failure {
             | Self::Log(_)
             | Self::Vault(_)
             | Self::Followers(_)
+            | Self::Projections(_)
             | Self::Archiving(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
@@ -172,6 +178,10 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Followers { command } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return followers::run(&ground, command, cli.json).await;
+        }
+        Command::Projections { command } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return projections::run(&ground, command, cli.json).await;
         }
         Command::Restored => return restored::run(settings, &data, cli.json, tell).await,
         Command::Keys { command: KeysCommand::Rotate { check } } => {

@@ -18,6 +18,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),
     ("DAYBOOK_PROJECTION_DATABASE_URL", "where read models are written; default: DATABASE_URL"),
     (
+        "DAYBOOK_PROJECTION_OWNER_DATABASE_URL",
+        "the same as the owner of the tables, for migrate and rebuilds; default: DAYBOOK_PROJECTION_DATABASE_URL, else DAYBOOK_OWNER_DATABASE_URL",
+    ),
+    (
         "DAYBOOK_READ_DATABASE_URL",
         "where queries read, perhaps a standby; default: where read models are written",
     ),
@@ -54,6 +58,8 @@ pub struct Settings {
     pub schema: String,
     /// Where read models are written, if elsewhere.
     pub projection_database_url: Option<String>,
+    /// The same as the owner of the tables.
+    pub projection_owner_database_url: Option<String>,
     /// Where queries read, if elsewhere.
     pub read_database_url: Option<String>,
     /// Where archived events lie.
@@ -141,6 +147,7 @@ impl Settings {
             app_role: get("DAYBOOK_APP_ROLE").unwrap_or_else(|| APP_ROLE.to_owned()),
             schema: get("DAYBOOK_SCHEMA").unwrap_or_else(|| "daybook".to_owned()),
             projection_database_url: get("DAYBOOK_PROJECTION_DATABASE_URL"),
+            projection_owner_database_url: get("DAYBOOK_PROJECTION_OWNER_DATABASE_URL"),
             read_database_url: get("DAYBOOK_READ_DATABASE_URL"),
             archive: get("DAYBOOK_ARCHIVE_DIR").map(PathBuf::from),
             nats_url: get("NATS_URL"),
@@ -154,11 +161,18 @@ impl Settings {
         })
     }
 
+    /// Where the owner of the read models' tables reaches their database, if it is not where the log's owner is.
+    #[must_use]
+    pub fn projection_owner(&self) -> Option<&str> {
+        self.projection_owner_database_url.as_deref().or(self.projection_database_url.as_deref())
+    }
+
     /// Whether any server is named, beside `DATABASE_URL`.
     #[must_use]
     pub const fn names_servers(&self) -> bool {
         self.owner_database_url.is_some()
             || self.projection_database_url.is_some()
+            || self.projection_owner_database_url.is_some()
             || self.read_database_url.is_some()
             || self.nats_url.is_some()
     }

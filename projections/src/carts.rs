@@ -11,7 +11,7 @@ use domain::{
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use store::{
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::{Position, Recorded, Sequence},
 };
 
@@ -90,6 +90,14 @@ impl Projection for Carts {
         NAME
     }
 
+    fn follows(&self) -> &'static [AggregateType] {
+        &[AggregateType::Cart]
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[ReadTable { name: "carts", key: &["id"] }]
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
         let steps = steps(events, AggregateType::Cart, |event| match event {
             AnyEvent::Cart(event) => Some(event),
@@ -101,11 +109,6 @@ impl Projection for Carts {
         let mut rows = load(connection, &loaded(&steps)).await?;
         fold(&mut rows, &steps, apply)?;
         write(connection, &rows).await
-    }
-
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM carts").execute(connection).await?;
-        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ mod page;
 pub mod payments;
 pub mod products;
 mod read_models;
-mod rebuild;
+pub mod rebuild;
 pub mod reconcile;
 mod rows;
 pub mod stock;
@@ -24,7 +24,6 @@ use store::{engine::Engine, follow::Projection, schema::Tables};
 pub use fresh::{Fresh, Freshness, QueryError};
 pub use page::{Cursor, LIMIT_MAX, Page};
 pub use read_models::{Progress, ReadModels};
-pub use rebuild::rebuild;
 
 static READ: Migrator = sqlx::migrate!("./migrations");
 
@@ -37,6 +36,7 @@ pub fn tables() -> Tables {
         grants: &[
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
+            ("SELECT, INSERT, UPDATE, DELETE", "applied_events"),
             ("SELECT", "waiting_events"),
             ("SELECT, INSERT", "skipped_events"),
             ("SELECT, INSERT, UPDATE, DELETE", "orders"),

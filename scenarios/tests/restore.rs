@@ -14,7 +14,7 @@ use axum::body::Body;
 use http_body_util::BodyExt as _;
 use hyper::{Method, Request, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use projections::{all, rebuild};
+use projections::all;
 use serde_json::{Value as Json, json};
 use sqlx::{Executor as _, PgPool};
 use stack::Stack;
@@ -83,6 +83,7 @@ impl Shop {
             .env("DATABASE_URL", &self.ground.app_url)
             .env("DAYBOOK_OWNER_DATABASE_URL", &self.ground.owner_url)
             .env("DAYBOOK_PROJECTION_DATABASE_URL", &self.read.app_url)
+            .env("DAYBOOK_PROJECTION_OWNER_DATABASE_URL", &self.read.owner_url)
             .env("NATS_URL", &self.ground.nats_url)
             .env("DAYBOOK_SCHEMA", &self.ground.prefix)
             .env("DAYBOOK_NATS_PREFIX", &self.ground.prefix)
@@ -372,10 +373,13 @@ async fn a_recovery_to_a_moment_is_noticed_and_everything_converges_on_what_is_l
 
     shop.settled().await;
     let live = shop.rows().await;
-    let read = shop.read.owner_pool("_read").await;
     for projection in all() {
-        rebuild(&read, &*projection).await.unwrap();
+        let rebuilt = shop.run(&["--json", "projections", "rebuild", projection.name()]).await;
+        let told = String::from_utf8_lossy(&rebuilt.stdout);
+        assert!(rebuilt.status.success(), "{told} {}", String::from_utf8_lossy(&rebuilt.stderr));
     }
+    let audited = shop.run(&["--json", "projections", "audit"]).await;
+    assert!(audited.status.success(), "{}", String::from_utf8_lossy(&audited.stdout));
     shop.settled().await;
     assert_eq!(shop.rows().await, live);
     shop.broker_is_the_log().await;

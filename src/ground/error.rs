@@ -66,7 +66,7 @@ pub enum GroundError {
         steps: String,
     },
     /// Only the owner may do it.
-    #[error("DAYBOOK_OWNER_DATABASE_URL is not set: only the owner of the tables may archive")]
+    #[error("DAYBOOK_OWNER_DATABASE_URL is not set: only the owner of the tables may do this")]
     NoOwner,
     /// Something must be set.
     #[error(

@@ -265,6 +265,24 @@ impl Ground {
         owner_log_pool(url, &self.settings.schema).await
     }
 
+    /// Where the owner of the read models' tables reaches their database.
+    ///
+    /// # Errors
+    /// When nobody is named.
+    pub fn projection_owner_url(&self) -> Result<String, GroundError> {
+        let url = self.settings.projection_owner().or(self.settings.owner_database_url.as_deref());
+        url.map(str::to_owned).ok_or(GroundError::NoOwner)
+    }
+
+    /// The role that writes read models.
+    ///
+    /// # Errors
+    /// When their database cannot be reached.
+    pub async fn projection_role(&self) -> Result<String, GroundError> {
+        let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.app_url);
+        Ok(schema::role_of(url).await?)
+    }
+
     /// Where read models are written.
     ///
     /// # Errors

@@ -51,10 +51,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(stored: StoredEvent, event: Result<Recorded, DecodeError>) -> Self {
+    pub(crate) fn new(stored: StoredEvent, event: Result<Recorded, DecodeError>) -> Self {
         let bytes = stored.payload.len() + stored.metadata.len();
         let key = (stored.aggregate_type, stored.aggregate_id);
         Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
+    }
+
+    /// How long its texts are.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The same place in the log, saying something else.

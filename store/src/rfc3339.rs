@@ -18,6 +18,13 @@ pub fn format(time: Time) -> String {
     moment(time).format(&Rfc3339).unwrap_or_else(|_| time.millis().to_string())
 }
 
+/// A moment as text, to the millisecond.
+#[must_use]
+pub fn of_moment(moment: OffsetDateTime) -> String {
+    let millis = moment.unix_timestamp_nanos().div_euclid(1_000_000);
+    format(Time::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
 /// The moment that a text names, in whole milliseconds.
 ///
 /// # Errors

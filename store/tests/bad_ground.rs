@@ -6,13 +6,13 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{inventory_item::Command, value::Quantity};
+use domain::{AggregateType, inventory_item::Command, value::Quantity};
 use sqlx::{PgConnection, PgPool};
 use store::{
     broker::Broker as _,
     engine::Engine,
     executor::ExecuteError,
-    follow::{ApplyError, Projection, React, ReactError},
+    follow::{ApplyError, Projection, React, ReactError, ReadTable},
     log::{Meant, Position, Recorded},
     outage::Reason,
     testing::{Ground, eventually, request},
@@ -40,6 +40,14 @@ struct Reacting(Arc<Scribe>);
 impl Projection for Applying {
     fn name(&self) -> &'static str {
         "applying"
+    }
+
+    fn follows(&self) -> &'static [AggregateType] {
+        AggregateType::ALL
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[]
     }
     async fn apply(&self, _connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
         self.0.applied.lock().unwrap().extend(events.iter().map(|event| event.position));

@@ -15,7 +15,7 @@ use domain::{
 use serde::Serialize;
 use sqlx::PgConnection;
 use store::{
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::{Position, Recorded, Sequence},
 };
 
@@ -198,6 +198,14 @@ impl Projection for Orders {
         NAME
     }
 
+    fn follows(&self) -> &'static [AggregateType] {
+        &[AggregateType::Order, AggregateType::Payment]
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[ReadTable { name: "orders", key: &["id"] }, ReadTable { name: "payments", key: &["id"] }]
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
         let orders = steps(events, AggregateType::Order, |event| match event {
             AnyEvent::Order(event) => Some(event),
@@ -209,11 +217,5 @@ impl Projection for Orders {
         });
         write::write(connection, &orders).await?;
         payments::write(connection, &payments).await
-    }
-
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM orders").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM payments").execute(connection).await?;
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use domain::{
 use serde::Serialize;
 use sqlx::PgConnection;
 use store::{
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::{Position, Recorded, Sequence},
 };
 
@@ -79,17 +79,22 @@ impl Projection for Products {
         NAME
     }
 
+    fn follows(&self) -> &'static [AggregateType] {
+        &[AggregateType::Product]
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[
+            ReadTable { name: "products", key: &["id"] },
+            ReadTable { name: "variants", key: &["sku", "product"] },
+        ]
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
         let steps = steps(events, AggregateType::Product, |event| match event {
             AnyEvent::Product(event) => Some(event),
             _ => None,
         });
         write::write(connection, &steps).await
-    }
-
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM products").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM variants").execute(connection).await?;
-        Ok(())
     }
 }

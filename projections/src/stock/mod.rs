@@ -15,7 +15,7 @@ use domain::{
 use serde::{Serialize, Serializer};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use store::{
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::{Position, Recorded, Sequence},
 };
 
@@ -101,6 +101,17 @@ impl Projection for Stocks {
         NAME
     }
 
+    fn follows(&self) -> &'static [AggregateType] {
+        &[AggregateType::InventoryItem]
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[
+            ReadTable { name: "stock", key: &["sku"] },
+            ReadTable { name: "reservations", key: &["sku", "reservation"] },
+        ]
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
         let steps = steps(events, AggregateType::InventoryItem, |event| match event {
             AnyEvent::InventoryItem(event) => Some(event),
@@ -113,12 +124,6 @@ impl Projection for Stocks {
         fold(&mut rows, &steps, apply)?;
         write_stock(connection, &rows).await?;
         holds::write(connection, &steps).await
-    }
-
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM stock").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM reservations").execute(connection).await?;
-        Ok(())
     }
 }
 

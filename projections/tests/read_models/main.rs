@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
+mod again;
+mod audit;
 mod carts;
 mod freshness;
 mod naive;

@@ -1,7 +1,7 @@
 //! Stored events that mean several things or nothing: rows follow from what is meant, and versions from what is stored.
 
 use domain::{AggregateType, cart};
-use projections::{QueryError, all, carts::Carts, rebuild};
+use projections::{QueryError, carts::Carts};
 use serde_json::{Value, json};
 use store::{
     follow::{Left, ParkedStream, Remedied, Remedy, see_to},
@@ -64,9 +64,7 @@ async fn a_cart_of_old_forms_is_the_same_live_in_batches_and_rebuilt() {
     world.engine.executor.execute(adding).await.unwrap();
     world.settle().await;
     let live = world.rows().await;
-    for projection in all() {
-        rebuild(&world.pool, &*projection).await.unwrap();
-    }
+    world.rebuild_all().await;
     naive::check(&world).await;
     assert_eq!(world.rows().await, live);
 }

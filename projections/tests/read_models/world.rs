@@ -8,12 +8,17 @@ use domain::{
     product,
     value::{Currency, Money, Quantity, ReservationId, Sku, Text, Time},
 };
-use projections::{Freshness, ReadModels};
+use projections::{
+    Freshness, ReadModels, all,
+    rebuild::{self, RebuildError, Rebuilt},
+};
 use sqlx::PgPool;
 use store::{
     engine::Engine,
     executor::{ExecuteError, Executed, Token},
-    testing::{Ground, request},
+    follow::Projection,
+    ports::Machine,
+    testing::{Ground, ROLE, request},
 };
 
 /// A log, perhaps with followers.
@@ -39,7 +44,7 @@ impl World {
         Self::on(ground, true).await
     }
 
-    async fn on(ground: Ground, following: bool) -> Self {
+    pub async fn on(ground: Ground, following: bool) -> Self {
         let pool = ground.pool("_read").await;
         let mut engine = ground.engine().await;
         if following {
@@ -90,6 +95,35 @@ impl World {
             .await;
         }
         head
+    }
+
+    /// Builds a projection anew beside the rows that serve.
+    pub async fn rebuild(
+        &self,
+        projection: Arc<dyn Projection>,
+        swap: bool,
+    ) -> Result<Rebuilt, RebuildError> {
+        rebuild::rebuild(&self.beside(), projection, swap, &|_| {}).await
+    }
+
+    /// Builds every read model anew and lets it serve.
+    pub async fn rebuild_all(&self) {
+        for projection in all() {
+            assert!(self.rebuild(projection, true).await.unwrap().swapped);
+        }
+    }
+
+    /// What a rebuild stands on.
+    pub fn beside(&self) -> rebuild::Ground {
+        rebuild::Ground {
+            owner_url: self.ground.owner_url.clone(),
+            prefix: self.ground.prefix.clone(),
+            role: ROLE.to_owned(),
+            tables: projections::tables(),
+            log: Arc::clone(&self.engine.log),
+            clock: Arc::new(Machine),
+            ids: Arc::new(Machine),
+        }
     }
 
     /// Every row of every read model, as text.

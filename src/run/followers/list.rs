@@ -202,7 +202,7 @@ async fn parked(pool: &PgPool) -> Result<impl Iterator<Item = Aside>, sqlx::Erro
         follower: parked.follower,
         from: parked.first_position,
         reason: parked.reason,
-        since: text(parked.parked_at),
+        since: rfc3339::of_moment(parked.parked_at),
         events: None,
         tries: None,
         tried_at: None,
@@ -227,7 +227,7 @@ impl From<WaitingLane> for Aside {
 impl From<SkippedEvent> for Skipped {
     fn from(event: SkippedEvent) -> Self {
         let SkippedEvent { follower, position, aside, reason, skipped_at } = event;
-        Self { follower, position, what: aside, reason, skipped_at: text(skipped_at) }
+        Self { follower, position, what: aside, reason, skipped_at: rfc3339::of_moment(skipped_at) }
     }
 }
 
@@ -248,9 +248,4 @@ impl From<Standing> for Follower {
 /// To the millisecond.
 fn seconds(micros: i64) -> f64 {
     (micros / 1_000) as f64 / 1_000.0
-}
-
-fn text(moment: OffsetDateTime) -> String {
-    let millis = moment.unix_timestamp_nanos().div_euclid(1_000_000);
-    rfc3339::format(Time::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
 }

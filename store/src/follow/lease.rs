@@ -102,10 +102,12 @@ impl Lease {
     }
 
     async fn take(&self) -> Result<Option<i64>, sqlx::Error> {
-        sqlx::query("INSERT INTO followers (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
-            .bind(self.name)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT INTO followers (name, counted_after) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(self.name)
+        .execute(&self.pool)
+        .await?;
         sqlx::query_scalar(
             "UPDATE followers SET holder = $2, fence = fence + 1, \
                     lease_expires_at = now() + $3 * interval '1 millisecond' \

@@ -1,8 +1,13 @@
 //! Following the log: leases, checkpoints that move with the work, projections and reactors.
 
+mod ahead;
+mod applied;
+mod applying;
 mod asking;
+mod audit;
 mod board;
 mod checkpoint;
+mod filling;
 mod lanes;
 mod lease;
 mod meter;
@@ -16,13 +21,16 @@ mod standing;
 mod waiting;
 mod window;
 
+pub use applied::{Applied, BLOCK, Sum, block_of};
 pub use asking::Aside;
+pub use audit::{AuditError, Audited, BlockDifference, EventFound, audit};
 pub use board::{Board, Look};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use filling::{FillError, Filling};
 pub use lease::Lease;
 pub use meter::{Meter, Reading};
 pub use parked::{ParkedStream, see_to};
-pub use projection::{ApplyError, Follower, Projection};
+pub use projection::{ApplyError, Follower, Projection, ReadTable};
 pub use react::{Reached, React, ReactError};
 pub use reactor::Reactor;
 pub use remedy::{Left, Remedied, Remedy, RemedyError};

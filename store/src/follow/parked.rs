@@ -6,7 +6,8 @@ use sqlx::{Acquire as _, PgConnection, PgPool, Row};
 use time::OffsetDateTime;
 
 use super::{
-    ApplyError, Left, Projection, Remedied, Remedy, RemedyError, remedy::Locked, skipped, skipped::Leaving,
+    Applied, ApplyError, Left, Projection, Remedied, Remedy, RemedyError, remedy::Locked, skipped,
+    skipped::Leaving,
 };
 use crate::{
     feed::Entry,
@@ -133,6 +134,11 @@ pub async fn see_to(
         false => (event.position, decoded),
     });
     let (applied, failed) = apply_missed(&mut transaction, projection, read.collect()).await?;
+    let mut sums = Applied::default();
+    for event in missed[..applied].iter().filter(|event| event.position > locked.counted_after) {
+        sums.add(&event.aggregate_type, event.event_id, event.position);
+    }
+    sums.write(&mut transaction, name, locked.position).await?;
     let left = left(&mut transaction, name, stream, failed).await?;
     transaction.commit().await?;
     leaving.tell();

@@ -1,21 +1,27 @@
-//! Runs one projection: events in order, a batch and its checkpoint in one transaction, poison set aside.
+//! Runs one projection: events in order, a batch and its checkpoint in one transaction.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sqlx::{Acquire, PgConnection, PgPool};
+use domain::AggregateType;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::{Checkpoint, CheckpointError, Lease, TOO_NEW_PAUSE, parked, skipped};
+use super::{
+    CheckpointError, Lease, TOO_NEW_PAUSE,
+    ahead::stretch,
+    applying::{Applying, FollowError, Stretch},
+};
 use crate::{
-    feed::{Entry, Feed},
-    log::{DecodeError, Log, LogError, Position, Recorded, without_meaning},
+    feed::Feed,
+    log::{Log, LogError, Position, Recorded},
     ports::Clock,
 };
 
-/// Events that one transaction takes.
+/// Events that one transaction takes when they come as they happen.
 const BATCH: usize = 2_000;
+/// How far behind a follower reads the log itself, in long stretches.
+const FAR_BEHIND: Position = 10_000;
 /// How long a follower waits for events before it looks after its lease.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -25,11 +31,31 @@ pub trait Projection: Send + Sync + 'static {
     /// Its name, and its checkpoint's.
     fn name(&self) -> &'static str;
 
+    /// The kinds of aggregates whose events it is given.
+    fn follows(&self) -> &'static [AggregateType];
+
+    /// Where its rows are.
+    fn tables(&self) -> &'static [ReadTable];
+
     /// Applies events in order. Each is given once, and again only if the transaction was rolled back.
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError>;
 
     /// Empties the read model.
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error>;
+    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        for table in self.tables() {
+            sqlx::query(&format!("DELETE FROM {}", table.name)).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A table whose rows follow from the log and from nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadTable {
+    /// Its name.
+    pub name: &'static str,
+    /// The columns of its primary key.
+    pub key: &'static [&'static str],
 }
 
 /// Why events were not applied.
@@ -63,28 +89,6 @@ impl ApplyError {
             ) => true,
             Self::Database(_) | Self::Log(_) => false,
         }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    #[error("{0}; this process is too old to follow, another may go on")]
-    TooNew(DecodeError),
-}
-
-impl From<sqlx::Error> for FollowError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Apply(error.into())
-    }
-}
-
-impl From<LogError> for FollowError {
-    fn from(error: LogError) -> Self {
-        Self::Apply(error.into())
     }
 }
 
@@ -135,7 +139,8 @@ impl Follower {
             }
             Err(FollowError::Checkpoint(CheckpointError::Fenced)) => {
                 self.lease.lost();
-                Duration::from_millis(500)
+                // Whoever has it now is asked at once: after a swap of tables it is nobody.
+                Duration::ZERO
             }
             Err(error) => {
                 self.lease.meter().failed();
@@ -150,147 +155,56 @@ impl Follower {
         if !self.lease.hold().await {
             return Ok(());
         }
-        let mut position = self.begin().await?;
-        let skipped = skipped::ids(&mut *self.pool.acquire().await?, self.projection.name()).await?;
+        let applying = Applying {
+            projection: Arc::clone(&self.projection),
+            pool: self.pool.clone(),
+            log: Arc::clone(&self.log),
+            incarnation: self.feed.incarnation(),
+        };
+        let mut position = applying.begin(self.lease.fence().ok_or(CheckpointError::Fenced)?).await?;
+        let skipped = applying.skipped().await?;
+        let mut ahead = None;
         loop {
             self.progress.send_replace(position);
             self.lease.meter().reached(position);
-            let entries = self.feed.after(position, BATCH, WAIT).await?;
+            let next = match ahead.take() {
+                Some(next) => next,
+                None => self.next(position).await?,
+            };
             if !self.lease.hold().await {
                 return Ok(());
             }
-            let entries = self.without(&skipped, entries).await?;
-            let entries = self.understood(&entries).await?;
-            if let Some(end) = entries.last().map(|entry| entry.position) {
-                self.take(position, end, entries).await?;
-                self.lease.meter().handled(entries.len());
-                position = end;
+            let next = applying.prepare(&skipped, next).await?;
+            if next.end > position {
+                let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
+                let (taken, read) =
+                    futures::join!(applying.take(fence, position, &next), self.read_ahead(next.end));
+                taken?;
+                ahead = read?;
+                self.lease.meter().handled(next.entries.len());
+                position = next.end;
             }
         }
     }
 
-    /// Finds the checkpoint, emptying the read model when it was filled from another log.
-    async fn begin(&self) -> Result<Position, FollowError> {
-        let name = self.projection.name();
-        let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
-        let head = self.log.head().await?;
-        if head.incarnation != self.feed.incarnation() {
-            return Err(CheckpointError::OtherLog.into());
+    /// What comes after a position, as soon as something does.
+    async fn next(&self, after: Position) -> Result<Stretch, LogError> {
+        if let Some(stretch) = self.read_ahead(after).await? {
+            return Ok(stretch);
         }
-        let mut transaction = self.pool.begin().await?;
-        let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
-        if checkpoint.is_of(&*self.log, &head).await? {
-            // A restore to a later place leaves the rows true; tokens of the log's new life must find them so.
-            if let Some(renewed) = checkpoint.renewed(&head) {
-                renewed.save(&mut transaction, name, fence, checkpoint.position).await?;
-                transaction.commit().await?;
-            }
-            return Ok(checkpoint.position);
-        }
-        tracing::warn!(follower = name, position = checkpoint.position, "the log was restored: rebuilding");
-        self.projection.clear(&mut transaction).await?;
-        sqlx::query("DELETE FROM parked_streams WHERE follower = $1")
-            .bind(name)
-            .execute(&mut *transaction)
-            .await?;
-        Checkpoint::empty().save(&mut transaction, name, fence, checkpoint.position).await?;
-        transaction.commit().await?;
-        Ok(0)
+        let entries = self.feed.after(after, BATCH, WAIT).await?;
+        let end = entries.last().map_or(after, |entry| entry.position);
+        let follows = self.projection.follows();
+        let followed = |name: &str| follows.iter().any(|known| known.as_str() == name);
+        Ok(Stretch { end, entries: entries.into_iter().filter(|entry| followed(&entry.key.0)).collect() })
     }
 
-    /// The same events; those that are skipped mean nothing, so that no place in their streams is left out.
-    async fn without(
-        &self,
-        skipped: &HashSet<Uuid>,
-        mut entries: Vec<Arc<Entry>>,
-    ) -> Result<Vec<Arc<Entry>>, FollowError> {
-        for entry in entries.iter_mut().filter(|entry| skipped.contains(&entry.event_id)) {
-            let stored = self.log.read(entry.position - 1, 1).await?;
-            if let Some(Ok(event)) = stored.first().map(without_meaning) {
-                *entry = Arc::new(entry.saying(event));
-            }
+    /// What comes after a position that lies far behind.
+    async fn read_ahead(&self, after: Position) -> Result<Option<Stretch>, LogError> {
+        let tip = *self.feed.tip().borrow();
+        if tip - after < FAR_BEHIND {
+            return Ok(None);
         }
-        Ok(entries)
-    }
-
-    /// What comes before the first event of a newer program; a stream that is set aside anyway may hold any.
-    async fn understood<'e>(&self, entries: &'e [Arc<Entry>]) -> Result<&'e [Arc<Entry>], FollowError> {
-        if !entries.iter().any(|entry| entry.too_new().is_some()) {
-            return Ok(entries);
-        }
-        let parked = parked::keys(&mut *self.pool.acquire().await?, self.projection.name()).await?;
-        let newer = |entry: &Arc<Entry>| entry.too_new().filter(|_| !parked.contains(&entry.key)).cloned();
-        match entries.iter().enumerate().find_map(|(nth, entry)| Some((nth, newer(entry)?))) {
-            None => Ok(entries),
-            Some((0, error)) => Err(FollowError::TooNew(error)),
-            Some((nth, _)) => Ok(&entries[..nth]),
-        }
-    }
-
-    /// Applies consecutive entries and moves the checkpoint, all or nothing.
-    async fn take(&self, from: Position, end: Position, entries: &[Arc<Entry>]) -> Result<(), FollowError> {
-        let name = self.projection.name();
-        let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
-        let (head, next) = Checkpoint::at(&*self.log, self.feed.incarnation(), end).await?;
-        let mut transaction = self.pool.begin().await?;
-        let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
-        if !checkpoint.goes_on_in(&head, from) {
-            return Err(CheckpointError::OtherLog.into());
-        }
-        let mut parked = parked::keys(&mut transaction, name).await?;
-        let healthy: Vec<&Arc<Entry>> = entries.iter().filter(|entry| !parked.contains(&entry.key)).collect();
-        let mut savepoint = transaction.begin().await?;
-        match self.apply_all(&mut savepoint, &healthy).await {
-            Ok(()) => savepoint.commit().await?,
-            Err(FollowError::Apply(error)) if error.is_poison() => {
-                savepoint.rollback().await?;
-                self.apply_each(&mut transaction, &healthy, &mut parked).await?;
-            }
-            Err(error) => return Err(error),
-        }
-        next.save(&mut transaction, name, fence, from).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn apply_all(
-        &self,
-        connection: &mut PgConnection,
-        entries: &[&Arc<Entry>],
-    ) -> Result<(), FollowError> {
-        let events = entries
-            .iter()
-            .map(|entry| match &entry.event {
-                Ok(recorded) => Ok(recorded),
-                Err(error @ DecodeError::Unknown { .. }) => Err(FollowError::TooNew(error.clone())),
-                Err(error @ DecodeError::Malformed { .. }) => Err(ApplyError::poison(error).into()),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(self.projection.apply(connection, &events).await?)
-    }
-
-    /// Applies one by one, setting aside the streams of those that cannot be taken.
-    async fn apply_each(
-        &self,
-        connection: &mut PgConnection,
-        entries: &[&Arc<Entry>],
-        parked: &mut parked::Keys,
-    ) -> Result<(), FollowError> {
-        for entry in entries {
-            if parked.contains(&entry.key) {
-                continue;
-            }
-            let mut savepoint = connection.begin().await?;
-            match self.apply_all(&mut savepoint, &[entry]).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(FollowError::Apply(error)) if error.is_poison() => {
-                    savepoint.rollback().await?;
-                    parked::park(connection, self.projection.name(), entry, &error.to_string()).await?;
-                    parked.insert(entry.key.clone());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        Ok(Some(stretch(&*self.log, after, tip, self.projection.follows()).await?))
     }
 }

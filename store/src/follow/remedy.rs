@@ -104,6 +104,8 @@ impl From<LogError> for RemedyError {
 pub(super) struct Locked {
     follower: String,
     pub(super) position: Position,
+    /// What it applies of the log behind this is counted.
+    pub(super) counted_after: Position,
     incarnation: Option<Uuid>,
 }
 
@@ -113,12 +115,19 @@ impl Locked {
         connection: &mut PgConnection,
         follower: &str,
     ) -> Result<Option<Self>, sqlx::Error> {
-        let found: Option<(Position, Option<Uuid>)> =
-            sqlx::query_as("SELECT position, incarnation FROM followers WHERE name = $1 FOR UPDATE")
-                .bind(follower)
-                .fetch_optional(connection)
-                .await?;
-        let locked = |(position, incarnation)| Self { follower: follower.to_owned(), position, incarnation };
+        let found: Option<(Position, Position, Option<Uuid>)> = sqlx::query_as(
+            "SELECT position, COALESCE(counted_after, position), incarnation FROM followers \
+             WHERE name = $1 FOR UPDATE",
+        )
+        .bind(follower)
+        .fetch_optional(connection)
+        .await?;
+        let locked = |(position, counted_after, incarnation)| Self {
+            follower: follower.to_owned(),
+            position,
+            counted_after,
+            incarnation,
+        };
         Ok(found.map(locked))
     }
 

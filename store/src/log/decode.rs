@@ -91,14 +91,35 @@ pub async fn read_with<T: Send>(
     limit: i64,
     with: impl Fn(StoredEvent, Decoded) -> T + Send + Sync,
 ) -> Result<Vec<T>, LogError> {
+    Ok(read_wanted(log, after, limit, |_| true, with).await?.1)
+}
+
+/// The same of those kinds of aggregates alone that are wanted, by their stored names; beside it, the last position.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn read_wanted<T: Send>(
+    log: &(impl Log + ?Sized),
+    after: Position,
+    limit: i64,
+    wanted: impl Fn(&str) -> bool + Send + Sync,
+    with: impl Fn(StoredEvent, Decoded) -> T + Send + Sync,
+) -> Result<(Position, Vec<T>), LogError> {
     let (mut decoder, mut read, mut later) = (Decoder::default(), Vec::new(), Vec::new());
-    log.read_each(after, limit, &mut |stored| match decoder.read(&stored) {
-        Some(decoded) => read.push(with(stored, decoded)),
-        None => later.push((read.len() + later.len(), stored)),
+    let mut end = after;
+    log.read_each(after, limit, &mut |stored| {
+        end = stored.position;
+        if !wanted(&stored.aggregate_type) {
+            return;
+        }
+        match decoder.read(&stored) {
+            Some(decoded) => read.push(with(stored, decoded)),
+            None => later.push((read.len() + later.len(), stored)),
+        }
     })
     .await?;
     if later.is_empty() {
-        return Ok(read);
+        return Ok((end, read));
     }
     let mut all = Vec::with_capacity(read.len() + later.len());
     let mut read = read.into_iter();
@@ -108,7 +129,7 @@ pub async fn read_with<T: Send>(
         all.push(with(stored, decoded));
     }
     all.extend(read);
-    Ok(all)
+    Ok((end, all))
 }
 
 /// Reads the events of one stream from its first one on.

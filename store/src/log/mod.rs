@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::archive::ArchiveError;
 
 pub(crate) use decode::without_meaning;
-pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_with, understand};
+pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_wanted, read_with, understand};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;

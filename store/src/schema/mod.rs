@@ -28,6 +28,7 @@ static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
 static KEYS: Migrator = sqlx::migrate!("migrations/keys");
 
 /// A set of tables that live in one Postgres schema, and what the serving role may do with them.
+#[derive(Clone, Debug)]
 pub struct Tables {
     /// What the schema's name ends with, after the configured prefix.
     pub suffix: &'static str,
@@ -56,6 +57,7 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT", "log_lives"),
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
+            ("SELECT, INSERT, UPDATE, DELETE", "applied_events"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
             ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
             // What was left out stays written.

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgPoolOptions};
 use store::{
     archive::Archive,
     engine::Engine,
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::{Log as _, LogError, PostgresLog, Recorded},
     testing::{eventually, request},
     verify::Files,
@@ -116,6 +116,14 @@ struct Listening {
 impl Projection for Listening {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn follows(&self) -> &'static [AggregateType] {
+        AggregateType::ALL
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[]
     }
 
     async fn apply(&self, _: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {

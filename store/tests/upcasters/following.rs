@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use domain::AnyEvent;
+use domain::{AggregateType, AnyEvent};
 use sqlx::{PgConnection, PgPool};
 use store::{
     engine::Engine,
     follow::{
-        ApplyError, Left, ParkedStream, Projection, React, ReactError, Remedied, Remedy, WaitingEvent, see_to,
+        ApplyError, Left, ParkedStream, Projection, React, ReactError, ReadTable, Remedied, Remedy,
+        WaitingEvent, see_to,
     },
     log::{Meant, Position, Recorded},
     testing::{Ground, eventually},
@@ -28,6 +29,14 @@ struct Listening(Mutex<Vec<Recorded>>);
 impl Projection for Listening {
     fn name(&self) -> &'static str {
         "listening"
+    }
+
+    fn follows(&self) -> &'static [AggregateType] {
+        AggregateType::ALL
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[]
     }
 
     async fn apply(&self, _: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {

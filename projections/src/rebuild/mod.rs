@@ -1,0 +1,212 @@
+//! Builds a read model anew beside the one that serves, shows where they differ, and puts the new one in its place.
+
+mod difference;
+mod swap;
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use store::{
+    follow::{FillError, Filling, Projection},
+    log::{Log, Position},
+    ports::{Clock, Ids},
+    schema::{self, SchemaError, Tables},
+};
+
+pub use difference::{Change, Difference, TableDifference};
+
+/// What the schema's name ends with in which read models are built.
+pub const BESIDE: &str = "_read_next";
+/// How near the new rows have to be before the old ones' follower is held up for the rest.
+const NEAR: Position = 2_000;
+/// How often the old rows' follower is looked at while it has to come further.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a rebuild stands on.
+pub struct Ground {
+    /// The read models' database as the owner of its tables.
+    pub owner_url: String,
+    /// What the names of its schemas start with.
+    pub prefix: String,
+    /// The role that serves.
+    pub role: String,
+    /// The read models' tables.
+    pub tables: Tables,
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// How far a rebuild is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// So much of the log is applied, of so much.
+    Filling(Position, Position),
+    /// The rows are compared.
+    Comparing,
+    /// The new ones are put in place.
+    Swapping,
+}
+
+/// What a rebuild has come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rebuilt {
+    /// Which projection.
+    pub projection: &'static str,
+    /// Up to where old and new rows were compared.
+    pub position: Position,
+    /// Where they differ.
+    pub difference: Difference,
+    /// Whether the new rows serve now.
+    pub swapped: bool,
+}
+
+/// Why a read model was not rebuilt. What serves is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// Nobody has filled the one that serves.
+    #[error("{0} has not followed this log yet: start `daybook serve` first")]
+    NotFollowed(&'static str),
+    /// The tables beside could not be laid.
+    #[error("the tables beside those that serve: {0}")]
+    Schema(#[from] SchemaError),
+    /// They could not be filled.
+    #[error("the new rows: {0}")]
+    Fill(#[from] FillError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] store::log::LogError),
+    /// The database's.
+    #[error("the read models' database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Somebody told the follower to go on without an event.
+    #[error("{0} was told meanwhile to go on without an event: rebuild it again")]
+    Skipped(&'static str),
+    /// Long statements keep the tables busy.
+    #[error("the tables of {0} were never free for an instant: end what reads them for long, and try again")]
+    Busy(&'static str),
+}
+
+/// Both sets of rows, and what fills the new ones.
+struct Sides {
+    projection: Arc<dyn Projection>,
+    /// Names of the schemas.
+    old: String,
+    new: String,
+    /// The old rows' schema, as the owner.
+    pool: PgPool,
+    filling: Filling,
+}
+
+/// Builds a projection's rows anew, compares them with those that serve, and lets the new ones serve when they are equal or
+/// `swap` says so. The old ones serve and follow until then.
+///
+/// # Errors
+/// When a database fails, nobody has followed yet, or another rebuild is under way; what serves is as it was.
+pub async fn rebuild(
+    ground: &Ground,
+    projection: Arc<dyn Projection>,
+    swap: bool,
+    tell: &(dyn Fn(Stage) + Sync),
+) -> Result<Rebuilt, RebuildError> {
+    let name = projection.name();
+    let beside = Tables { suffix: BESIDE, ..ground.tables.clone() };
+    schema::migrate(&ground.owner_url, &ground.prefix, &ground.role, &beside).await?;
+    let serving = ground.tables.suffix;
+    let (old, new) = (format!("{}{serving}", ground.prefix), format!("{}{BESIDE}", ground.prefix));
+    let pool = schema::connect(&ground.owner_url, &ground.prefix, serving, 2).await?;
+    let next = schema::connect(&ground.owner_url, &ground.prefix, BESIDE, 2).await?;
+    let filling = Filling::begin(
+        Arc::clone(&projection),
+        (next.clone(), &old),
+        Arc::clone(&ground.log),
+        (Arc::clone(&ground.clock), &*ground.ids),
+    )
+    .await?;
+    let mut sides = Sides { projection, old, new, pool, filling };
+    sides.fill(ground, tell).await?;
+    for table in sides.projection.tables() {
+        sqlx::query(&format!("ANALYZE {}.{}", sides.new, table.name)).execute(&sides.pool).await?;
+    }
+    tell(Stage::Comparing);
+    let difference = sides.compare().await?;
+    let position = sides.filling.position();
+    let swapped = swap || difference.is_none();
+    if swapped {
+        tell(Stage::Swapping);
+        sides.fill(ground, tell).await?;
+        sides.swap(&*ground.clock).await?;
+    }
+    sides.clean().await?;
+    sides.filling.end().await;
+    Ok(Rebuilt { projection: name, position, difference, swapped })
+}
+
+impl Sides {
+    /// Fills the new rows to where the old ones are, nearly.
+    async fn fill(&mut self, ground: &Ground, tell: &(dyn Fn(Stage) + Sync)) -> Result<(), RebuildError> {
+        loop {
+            let old = self.old_position(&mut *self.pool.acquire().await?, "").await?;
+            let life = ground.log.head().await?.incarnation;
+            if old.1.is_some_and(|incarnation| incarnation != life) {
+                return Err(RebuildError::NotFollowed(self.projection.name()));
+            }
+            if old.0 - self.filling.position() <= NEAR {
+                return Ok(());
+            }
+            let until = old.0;
+            self.filling.up_to(until, &|position| tell(Stage::Filling(position, until))).await?;
+            ground.clock.sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How far the old rows are, and in which life of the log.
+    async fn old_position(
+        &self,
+        connection: &mut PgConnection,
+        lock: &str,
+    ) -> Result<(Position, Option<uuid::Uuid>), RebuildError> {
+        sqlx::query_as(&format!("SELECT position, incarnation FROM followers WHERE name = $1 {lock}"))
+            .bind(self.projection.name())
+            .fetch_optional(connection)
+            .await?
+            .ok_or(RebuildError::NotFollowed(self.projection.name()))
+    }
+
+    /// Holds up the follower of the old rows until the transaction ends, with the new rows at the very same position.
+    async fn level(&mut self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
+        let (position, _) = self.old_position(transaction, "FOR UPDATE").await?;
+        Ok(self.filling.up_to(position, &|_| {}).await?)
+    }
+
+    /// Where they differ, at one position of both.
+    async fn compare(&mut self) -> Result<Difference, RebuildError> {
+        let pool = self.pool.clone();
+        let mut reading = pool.acquire().await?;
+        let mut holding = pool.begin().await?;
+        self.level(&mut holding).await?;
+        let mut snapshot = reading.begin().await?;
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            .execute(&mut *snapshot)
+            .await?;
+        // A snapshot is taken with the first statement that reads.
+        sqlx::query("SELECT FROM followers LIMIT 1").execute(&mut *snapshot).await?;
+        holding.rollback().await?;
+        let difference = difference::between(&mut snapshot, (&self.old, &self.new), self.projection.tables());
+        let difference = difference.await?;
+        snapshot.rollback().await?;
+        Ok(difference)
+    }
+
+    /// Leaves nothing behind in the tables beside.
+    async fn clean(&self) -> Result<(), RebuildError> {
+        for table in self.projection.tables() {
+            sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Puts new rows in the place of old ones, for all processes at once.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use store::ports::Clock;
+
+use super::{RebuildError, Sides};
+
+/// How long readers may be held up by a try.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '200ms'";
+/// Tries, and the pause between two.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Postgres's word for a lock that was not to be had in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+impl Sides {
+    /// Swaps the tables, with what was set aside and counted beside them, in one transaction. Statements that are running
+    /// end on the old rows, and those that come later find the new ones under the same names.
+    pub(super) async fn swap(&mut self, clock: &dyn Clock) -> Result<(), RebuildError> {
+        let pool = self.pool.clone();
+        for _ in 0..TRIES {
+            let mut connection = pool.acquire().await?;
+            let mut transaction = connection.begin().await?;
+            match self.try_swap(&mut transaction).await {
+                Ok(()) => return Ok(transaction.commit().await?),
+                Err(RebuildError::Database(error)) if is_busy(&error) => transaction.rollback().await?,
+                Err(error) => return Err(error),
+            }
+            drop(connection);
+            clock.sleep(PAUSE).await;
+        }
+        Err(RebuildError::Busy(self.projection.name()))
+    }
+
+    async fn try_swap(&mut self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
+        self.level(transaction).await?;
+        self.same_skipped(transaction).await?;
+        transaction.execute(LOCK_TIMEOUT).await?;
+        let (old, new) = (self.old.clone(), self.new.clone());
+        // Names of indexes are those of their table's schema: a third one lets them pass each other.
+        let between = format!("{new}_swap");
+        transaction.execute(format!("CREATE SCHEMA {between}").as_str()).await?;
+        for table in self.projection.tables() {
+            for (from, to) in [(&old, &between), (&new, &old), (&between, &new)] {
+                let sql = format!("ALTER TABLE {from}.{} SET SCHEMA {to}", table.name);
+                transaction.execute(sql.as_str()).await?;
+            }
+        }
+        transaction.execute(format!("DROP SCHEMA {between}").as_str()).await?;
+        let name = self.projection.name();
+        for table in ["parked_streams", "applied_events"] {
+            sqlx::query(&format!("DELETE FROM {old}.{table} WHERE follower = $1"))
+                .bind(name)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(&format!(
+                "INSERT INTO {old}.{table} SELECT * FROM {new}.{table} WHERE follower = $1"
+            ))
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        // Whoever follows begins again from here, and what it knew of the old rows is forgotten.
+        sqlx::query(&format!(
+            "UPDATE {old}.followers f SET counted_after = n.counted_after, fence = f.fence + 1, \
+                    lease_expires_at = '-infinity' \
+             FROM {new}.followers n WHERE f.name = $1 AND n.name = $1"
+        ))
+        .bind(name)
+        .execute(transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// That nothing was skipped since the new rows were begun.
+    async fn same_skipped(&self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
+        let skipped =
+            |schema: &str| format!("SELECT event_id FROM {schema}.skipped_events WHERE follower = $1");
+        let (old, new) = (skipped(&self.old), skipped(&self.new));
+        let sql = format!("SELECT EXISTS ({old} EXCEPT {new}) OR EXISTS ({new} EXCEPT {old})");
+        let name = self.projection.name();
+        match sqlx::query_scalar(&sql).bind(name).fetch_one(transaction).await? {
+            false => Ok(()),
+            true => Err(RebuildError::Skipped(name)),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+}

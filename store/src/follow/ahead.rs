@@ -1,0 +1,40 @@
+//! Reads the log for one projection that is far behind: long stretches, and only what it follows.
+
+use std::sync::Arc;
+
+use domain::AggregateType;
+
+use super::applying::Stretch;
+use crate::{
+    feed::Entry,
+    log::{Log, LogError, Position, read_wanted},
+};
+
+/// Positions that are read at once.
+const PAGE: Position = 10_000;
+/// Events and bytes of their texts after which a stretch ends: it is one transaction, shorter than a lease.
+const EVENTS_MAX: usize = 20_000;
+const BYTES_MAX: usize = 16 << 20;
+
+/// The next stretch after a position, which ends at `until` at the latest; empty when nothing is there.
+pub(super) async fn stretch(
+    log: &dyn Log,
+    after: Position,
+    until: Position,
+    follows: &[AggregateType],
+) -> Result<Stretch, LogError> {
+    let mut stretch = Stretch { end: after, entries: Vec::new() };
+    let mut bytes = 0;
+    while stretch.end < until && stretch.entries.len() < EVENTS_MAX && bytes < BYTES_MAX {
+        let wanted = |aggregate_type: &str| follows.iter().any(|known| known.as_str() == aggregate_type);
+        let new = |stored, event| Arc::new(Entry::new(stored, event));
+        let (end, page) = read_wanted(log, stretch.end, PAGE.min(until - stretch.end), wanted, new).await?;
+        if end == stretch.end {
+            break;
+        }
+        bytes += page.iter().map(|entry| entry.bytes()).sum::<usize>();
+        stretch.end = end;
+        stretch.entries.extend(page);
+    }
+    Ok(stretch)
+}

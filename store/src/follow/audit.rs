@@ -1,0 +1,259 @@
+//! Compares what a projection has applied with the log.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::{ApplyError, BLOCK, Projection, Sum, applied::Applied};
+use crate::log::{Log, LogError, Position, StoredEvent};
+
+/// Positions that are read at once.
+const PAGE: i64 = 10_000;
+/// Differences that are told one by one.
+const TOLD_MAX: usize = 20;
+
+/// What an audit has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audited {
+    /// Whether everything that should be was applied, once.
+    pub ok: bool,
+    /// Which projection.
+    pub projection: &'static str,
+    /// Events behind this position were compared,
+    pub after: Position,
+    /// up to this one, the projection's checkpoint.
+    pub up_to: Position,
+    /// Events that it should have applied.
+    pub events: i64,
+    /// Events of streams that it has set aside: they wait.
+    pub waiting: i64,
+    /// Blocks in which something else was applied, in order; the first of them.
+    pub differences: Vec<BlockDifference>,
+    /// How many there are in all.
+    pub differences_total: usize,
+}
+
+/// A block of the log of which something else was applied than it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BlockDifference {
+    /// Of which kind of aggregate.
+    pub aggregate_type: Box<str>,
+    /// The block's first position.
+    pub first: Position,
+    /// Its last position.
+    pub last: Position,
+    /// Events that should have been applied.
+    pub should: i64,
+    /// Events that were.
+    pub were: i64,
+    /// The event, when it is a single one.
+    pub event: Option<EventFound>,
+}
+
+/// A single event that was left out, or applied twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventFound {
+    /// Where it stands.
+    pub position: Position,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Its stream.
+    pub stream: String,
+    /// Its stored name.
+    pub event_type: Box<str>,
+}
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// Nothing was counted yet.
+    #[error("{0} has applied nothing yet that was counted: start `daybook serve`, or rebuild it")]
+    NotBegun(&'static str),
+    /// What it has applied is of another life of the log.
+    #[error(
+        "the log was restored since {0} followed it: start `daybook serve` and let it go on or begin anew"
+    )]
+    OtherLife(&'static str),
+    /// The log or the database failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+impl From<sqlx::Error> for AuditError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Apply(error.into())
+    }
+}
+
+impl From<LogError> for AuditError {
+    fn from(error: LogError) -> Self {
+        Self::Apply(error.into())
+    }
+}
+
+/// What a projection has applied, all of one moment.
+struct Books {
+    after: Position,
+    up_to: Position,
+    applied: Applied,
+    /// Streams that it has set aside, and their first event that waits.
+    parked: HashMap<(String, String), Position>,
+}
+
+impl Books {
+    async fn open(connection: &mut PgConnection, name: &'static str, life: Uuid) -> Result<Self, AuditError> {
+        let (after, applied) =
+            Applied::read(&mut *connection, name).await?.ok_or(AuditError::NotBegun(name))?;
+        let (up_to, incarnation): (Position, Option<Uuid>) =
+            sqlx::query_as("SELECT position, incarnation FROM followers WHERE name = $1")
+                .bind(name)
+                .fetch_one(&mut *connection)
+                .await?;
+        if incarnation.is_some_and(|incarnation| incarnation != life) {
+            return Err(AuditError::OtherLife(name));
+        }
+        let parked: Vec<(String, String, Position)> = sqlx::query_as(
+            "SELECT aggregate_type, aggregate_id, first_position FROM parked_streams WHERE follower = $1",
+        )
+        .bind(name)
+        .fetch_all(connection)
+        .await?;
+        let parked = parked.into_iter().map(|(kind, id, first)| ((kind, id), first)).collect();
+        Ok(Self { after, up_to, applied, parked })
+    }
+
+    fn waits(&self, event: &StoredEvent) -> bool {
+        !self.parked.is_empty() && {
+            let key = (event.aggregate_type.to_string(), event.aggregate_id.to_string());
+            self.parked.get(&key).is_some_and(|first| event.position >= *first)
+        }
+    }
+}
+
+/// Compares what a projection has applied with the log, up to its checkpoint, and finds the first differences.
+///
+/// # Errors
+/// When it has not begun to count, or a database fails.
+pub async fn audit(
+    pool: &PgPool,
+    log: &dyn Log,
+    projection: &dyn Projection,
+    tell: &(dyn Fn(Position, Position) + Sync),
+) -> Result<Audited, AuditError> {
+    let name = projection.name();
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .execute(&mut *transaction)
+        .await?;
+    let life = log.head().await?.incarnation;
+    let books = Books::open(&mut transaction, name, life).await?;
+    transaction.rollback().await?;
+
+    let follows = |kind: &str| projection.follows().iter().any(|known| known.as_str() == kind);
+    let (mut should, mut waiting, mut events) = (Applied::default(), 0, 0);
+    let mut at = books.after;
+    while at < books.up_to {
+        let before = at;
+        log.read_each(at, PAGE.min(books.up_to - at), &mut |event| {
+            at = event.position;
+            if follows(&event.aggregate_type) {
+                if books.waits(&event) {
+                    waiting += 1;
+                } else {
+                    events += 1;
+                    should.add(&event.aggregate_type, event.event_id, event.position);
+                }
+            }
+        })
+        .await?;
+        tell(at - books.after, books.up_to - books.after);
+        if at == before {
+            return Err(LogError::Gap { after: at, found: books.up_to }.into());
+        }
+    }
+    let (differences, total) = differences(log, &books, should).await?;
+    Ok(Audited {
+        ok: total == 0,
+        projection: name,
+        after: books.after,
+        up_to: books.up_to,
+        events,
+        waiting,
+        differences,
+        differences_total: total,
+    })
+}
+
+/// The first blocks that differ, and how many do.
+async fn differences(
+    log: &dyn Log,
+    books: &Books,
+    should: Applied,
+) -> Result<(Vec<BlockDifference>, usize), AuditError> {
+    let mut both: BTreeMap<(i64, Box<str>), (Sum, Sum)> =
+        should.0.into_iter().map(|(key, sum)| (key, (sum, Sum::default()))).collect();
+    for (key, sum) in &books.applied.0 {
+        both.entry(key.clone()).or_default().1 = *sum;
+    }
+    both.retain(|_, (should, were)| should != were);
+    let total = both.len();
+    let mut told = Vec::new();
+    for ((block, aggregate_type), (should, were)) in both.into_iter().take(TOLD_MAX) {
+        let (first, last) = (block * BLOCK + 1, ((block + 1) * BLOCK).min(books.up_to));
+        let event = match (should.events - were.events).abs() {
+            1 => single(log, (first, last), &aggregate_type, should.digest ^ were.digest).await?,
+            _ => None,
+        };
+        let (should, were) = (should.events, were.events);
+        told.push(BlockDifference { aggregate_type, first, last, should, were, event });
+    }
+    Ok((told, total))
+}
+
+/// The one event of a block with that digest.
+async fn single(
+    log: &dyn Log,
+    (first, last): (Position, Position),
+    aggregate_type: &str,
+    digest: i64,
+) -> Result<Option<EventFound>, AuditError> {
+    let mut found = None;
+    log.read_each(first - 1, last - first + 1, &mut |event| {
+        let same = *event.aggregate_type == *aggregate_type
+            && Sum::of(event.event_id, event.position).digest == digest;
+        if same {
+            let stream = format!("{}-{}", event.aggregate_type, event.aggregate_id);
+            let (position, event_id) = (event.position, event.event_id);
+            found = Some(EventFound { position, event_id, stream, event_type: event.event_type });
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::block_of, *};
+
+    #[test]
+    fn a_block_holds_its_last_position() {
+        assert_eq!([1, BLOCK, BLOCK + 1].map(block_of), [0, 0, 1]);
+    }
+
+    #[test]
+    fn an_event_that_is_missing_is_the_difference() {
+        let id = |nth: u128| Uuid::from_u128(nth);
+        let (mut all, mut most) = (Sum::default(), Sum::default());
+        for nth in 1..=100 {
+            all.add(Sum::of(id(u128::from(nth.unsigned_abs())), nth));
+            if nth != 37 {
+                most.add(Sum::of(id(u128::from(nth.unsigned_abs())), nth));
+            }
+        }
+        let difference = (all.events - most.events, all.digest ^ most.digest);
+        assert_eq!(difference, (1, Sum::of(id(37), 37).digest));
+        assert_ne!(Sum::of(id(37), 37), Sum::of(id(37), 38), "where it stands counts too");
+    }
+}
