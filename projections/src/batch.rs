@@ -69,6 +69,14 @@ pub(crate) fn steps<'e, E>(
 pub(crate) trait Versioned {
     /// The stream's version and the log's position with that event.
     fn last(&mut self) -> (&mut Sequence, &mut Position);
+
+    /// The row of a stream whose first event means nothing, where what comes later can be added to that.
+    fn of_nothing() -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// The ids whose rows have to be loaded: a stream's first event finds none.
@@ -94,6 +102,10 @@ pub(crate) fn fold<E, R: Versioned>(
                 if let Some(row) = rows.get_mut(*id) {
                     let (version, position) = row.last();
                     (*version, *position) = (at.after(Some(*version))?, at.position);
+                } else if let Some(mut row) = R::of_nothing() {
+                    let (version, position) = row.last();
+                    (*version, *position) = (at.sequence, at.position);
+                    rows.insert((*id).to_owned(), row);
                 }
             }
         }

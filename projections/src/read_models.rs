@@ -7,7 +7,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use store::{executor::Token, log::Position, ports::Clock};
+use store::{executor::Token, follow::Checkpoint, log::Position, ports::Clock};
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
@@ -54,9 +54,8 @@ impl ReadModels {
     ///
     /// # Errors
     /// The database's.
-    pub async fn checkpoints(&self) -> Result<Vec<(String, Position)>, QueryError> {
-        let rows = sqlx::query_as("SELECT name, position FROM followers ORDER BY name");
-        Ok(rows.fetch_all(&self.asker.pool).await?)
+    pub async fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>, QueryError> {
+        Ok(Checkpoint::all(&self.asker.pool).await?)
     }
 
     /// The same with another search over products.

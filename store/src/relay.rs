@@ -21,6 +21,8 @@ const HISTORY: Position = 100_000;
 const PAGE: i64 = 2_000;
 /// How often the broker is looked at while there is nothing to copy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long is waited after a failure, twice as long after each further one, and at most: well within the lease.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Why copying stopped; it begins again from what the broker holds.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,10 @@ pub struct Relay {
 impl Relay {
     /// Copies until `stop` says so or its sender is gone, then gives up the lease.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut failing = PAUSE.0;
         loop {
             let pause = tokio::select! {
-                pause = self.turn() => pause,
+                pause = self.turn(&mut failing) => pause,
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             tokio::select! {
@@ -63,11 +66,13 @@ impl Relay {
         self.lease.give_up().await;
     }
 
-    /// Copies until something fails, and says how long to wait before trying again.
-    async fn turn(&mut self) -> Duration {
+    /// Copies until something fails, and says how long to wait before trying again; `failing` is how long that is if it
+    /// goes on as it does.
+    async fn turn(&mut self, failing: &mut Duration) -> Duration {
         if !self.lease.hold().await {
             return LOOK_EVERY;
         }
+        let began_us = self.clock.elapsed_us();
         match self.copy().await {
             Err(RelayError::LeaseLost) => self.lease.lost(),
             Err(error) => {
@@ -76,7 +81,13 @@ impl Relay {
             }
             Ok(never) => match never {},
         }
-        Duration::from_millis(100)
+        // It had worked for a while.
+        if u128::try_from(self.clock.elapsed_us() - began_us).is_ok_and(|us| us > PAUSE.1.as_micros()) {
+            *failing = PAUSE.0;
+        }
+        let pause = *failing;
+        *failing = (pause * 2).min(PAUSE.1);
+        pause
     }
 
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
@@ -121,8 +132,10 @@ impl Relay {
     /// Makes sure that the broker's stream is a copy of the log, as far as its last `tail` messages tell, making it
     /// anew if not, and says where it ends and which life of the log it is a copy of.
     async fn agree(&mut self, tail: i64) -> Result<(Position, Uuid), RelayError> {
+        let state = self.broker.state().await?;
+        // Looked at after the broker: another relay may still be ending what it had begun under its lease.
         let head = self.log.head().await?;
-        match self.broker.state().await? {
+        match state {
             Some(state) => {
                 let tail = tail.min(i64::try_from(state.messages).unwrap_or(i64::MAX));
                 if state.last <= head.position && self.same(state.last - tail, state.last, &head).await? {

@@ -1,9 +1,10 @@
-//! Appends whose outcome is lost on the way, in both directions: nothing is lost, nothing is doubled.
+//! Appends whose outcome is lost on the way, in both directions, and loads that come too late: nothing is lost, nothing is
+//! doubled, and nobody decides on what is not so.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -12,6 +13,7 @@ use domain::{
     inventory_item::Command,
     value::{Quantity, ReservationId, Time},
 };
+use futures::join;
 use store::{
     executor::{self, ExecuteError, Executor, Limits},
     log::{
@@ -21,16 +23,37 @@ use store::{
     ports::Machine,
     testing::{Ground, request},
 };
+use tokio::sync::watch;
 use uuid::Uuid;
 
-/// A log that loses every third answer after committing, and every fifth request before.
-struct Lossy {
-    log: PostgresLog,
-    appends: AtomicU32,
-    lost: AtomicU32,
+/// What becomes of an append.
+enum Fate {
+    Fine,
+    LostBefore,
+    LostAfter,
+    /// Lost, and written when the next one comes.
+    Late,
 }
 
-impl Lossy {
+/// A log whose appends are lost, and whose loads of the SKU "HELD" are held back.
+struct Odd {
+    log: PostgresLog,
+    fate: fn(u32) -> Fate,
+    appends: AtomicU32,
+    lost: AtomicU32,
+    late: Mutex<Option<(Head, Batch)>>,
+    /// How many loads have read what there is, and how many of them may give it.
+    read: watch::Sender<u32>,
+    given: watch::Sender<u32>,
+}
+
+impl Odd {
+    fn new(log: &PostgresLog, fate: fn(u32) -> Fate) -> Arc<Self> {
+        let (log, late, zero) = (log.clone(), Mutex::default(), || watch::Sender::new(0));
+        let (appends, lost) = Default::default();
+        Arc::new(Self { log, fate, appends, lost, late, read: zero(), given: zero() })
+    }
+
     fn gone(&self) -> AppendError {
         self.lost.fetch_add(1, Ordering::Relaxed);
         AppendError::Unknown(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()))
@@ -38,7 +61,7 @@ impl Lossy {
 }
 
 #[async_trait]
-impl Log for Lossy {
+impl Log for Odd {
     async fn head(&self) -> Result<Head, LogError> {
         self.log.head().await
     }
@@ -49,7 +72,16 @@ impl Log for Lossy {
         self.log.one(stream, sequence).await
     }
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
-        self.log.history(stream, snapshot, take).await
+        self.log.history(stream, snapshot, take).await?;
+        if &*stream.id == "HELD" {
+            let mut nth = 0;
+            self.read.send_modify(|read| {
+                *read += 1;
+                nth = *read;
+            });
+            self.given.subscribe().wait_for(|given| *given >= nth).await.unwrap();
+        }
+        Ok(())
     }
     async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError> {
         self.log.save(head, snapshot).await
@@ -59,11 +91,22 @@ impl Log for Lossy {
     }
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
         let nth = self.appends.fetch_add(1, Ordering::Relaxed);
-        if nth % 5 == 4 {
-            return Err(self.gone());
+        let late = self.late.lock().unwrap().take();
+        if let Some((head, batch)) = late {
+            self.log.append(&head, &batch).await.unwrap();
         }
-        let appended = self.log.append(head, batch).await?;
-        if nth % 3 == 2 { Err(self.gone()) } else { Ok(appended) }
+        match (self.fate)(nth) {
+            Fate::Fine => self.log.append(head, batch).await,
+            Fate::LostBefore => Err(self.gone()),
+            Fate::LostAfter => {
+                self.log.append(head, batch).await?;
+                Err(self.gone())
+            }
+            Fate::Late => {
+                *self.late.lock().unwrap() = Some((*head, batch.clone()));
+                Err(self.gone())
+            }
+        }
     }
     async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError> {
         self.log.lock().await
@@ -90,7 +133,11 @@ async fn executor(log: Arc<dyn Log>) -> Executor {
 async fn a_lost_answer_is_looked_up_and_a_lost_request_is_sent_again() {
     let ground = Ground::new().await;
     let log = PostgresLog::new(ground.pool("").await);
-    let lossy = Arc::new(Lossy { log: log.clone(), appends: AtomicU32::new(0), lost: AtomicU32::new(0) });
+    let lossy = Odd::new(&log, |nth| match nth {
+        _ if nth % 5 == 4 => Fate::LostBefore,
+        _ if nth % 3 == 2 => Fate::LostAfter,
+        _ => Fate::Fine,
+    });
     let executor = executor(Arc::clone(&lossy) as Arc<dyn Log>).await;
     let units = Quantity::new(40).unwrap();
     executor
@@ -183,4 +230,66 @@ async fn an_event_of_a_newer_program_stops_its_own_stream_only() {
     assert_eq!(other.positions, Some((4, 4)));
     let unreadable = old.executor.execute(request("A", receive())).await;
     assert!(matches!(unreadable, Err(ExecuteError::Unavailable(_))), "{unreadable:?}");
+}
+
+fn receive() -> Command {
+    Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_is_written_after_it_was_looked_for_is_found_all_the_same() {
+    let ground = Ground::new().await;
+    let log = PostgresLog::new(ground.pool("").await);
+    let odd = Odd::new(&log, |nth| if nth == 1 { Fate::Late } else { Fate::Fine });
+    let executor = executor(Arc::clone(&odd) as Arc<dyn Log>).await;
+    executor.execute(request("A", receive())).await.unwrap();
+    // Decided once more, it would find the version that it has made itself.
+    let mut insisting = request("A", receive());
+    insisting.expected_version = Some(1);
+    let executed = executor.execute(insisting).await.unwrap();
+    assert_eq!((executed.version, executed.positions), (2, Some((2, 2))));
+    assert_eq!(odd.lost.load(Ordering::Relaxed), 1);
+    assert_eq!(executor.execute(request("A", receive())).await.unwrap().version, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_was_given_up_brings_nothing_when_it_comes_after_all() {
+    let ground = Ground::new().await;
+    let other = ground.engine().await;
+    let odd = Odd::new(&PostgresLog::new(ground.pool("").await), |_| Fate::Fine);
+    let executor = executor(Arc::clone(&odd) as Arc<dyn Log>).await;
+    let loads = async |count| drop(odd.read.subscribe().wait_for(|read| *read == count).await.unwrap());
+    let given_up = executor.execute(request("HELD", receive()));
+    let unreadable = async {
+        loads(1).await;
+        other.executor.execute(request("HELD", receive())).await.unwrap();
+        ground.as_owner("CREATE TABLE kept AS TABLE events").await;
+        ground.as_owner("UPDATE events SET event_version = '99'").await;
+        executor.execute(request("MUG", receive())).await.unwrap();
+    };
+    let (given_up, ()) = join!(given_up, unreadable);
+    assert!(matches!(given_up, Err(ExecuteError::Unavailable(_))), "{given_up:?}");
+    ground
+        .as_owner("UPDATE events SET event_version = k.event_version FROM kept k WHERE events.position = 1")
+        .await;
+
+    // There is one, but the first load has not seen it.
+    let reserve = Command::Reserve {
+        reservation: ReservationId::new("r").unwrap(),
+        quantity: Quantity::new(1).unwrap(),
+        expires_at: None,
+        in_stock: false,
+        now: Time::from_millis(0),
+    };
+    let reserved = executor.execute(request("HELD", reserve));
+    let late = async {
+        loads(2).await;
+        for given in 1..=2 {
+            odd.given.send_replace(given);
+            executor.execute(request("MUG", receive())).await.unwrap();
+        }
+    };
+    let (reserved, ()) = join!(reserved, late);
+    assert_eq!(reserved.unwrap().version, 2);
+    assert_eq!(executor.execute(request("HELD", receive())).await.unwrap().version, 3);
 }

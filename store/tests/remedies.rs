@@ -10,13 +10,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{inventory_item::Command, value::Quantity};
+use domain::{
+    inventory_item::Command,
+    value::{Quantity, Time},
+};
 use sqlx::{Executor as _, PgPool};
 use store::{
     engine::Engine,
     follow::{Aside, Left, React, ReactError, Remedied, Remedy, RemedyError, SkippedEvent, WaitingEvent},
     log::{Meant, Position, PostgresLog},
-    ports::Machine,
+    ports::{Clock, Machine},
     testing::{Ground, eventually, request},
 };
 use tokio::sync::watch;
@@ -299,4 +302,92 @@ async fn whoever_names_nothing_that_waits_is_told_so() {
     }
     assert_eq!(SkippedEvent::list(&engine.pool).await.unwrap(), []);
     assert_eq!(WaitingEvent::list(&engine.pool).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_taken_out_unheard_holds_nobody_up() {
+    let ground = log_of(&["STUCK", "STUCK"]).await;
+    let picky = Picky::failing_at([1]);
+    let engine = following(&ground, &picky).await;
+    waiting(&engine.pool, 2, 0).await;
+    // As when it was skipped, and the connection broke on which that was asked for.
+    ground.as_owner("DELETE FROM waiting_events WHERE position = 1").await;
+    eventually("the next one is served", || async { (picky.served() == [2]).then_some(()) }).await;
+    waiting_is_over(&engine.pool).await;
+}
+
+/// A clock on which a minute takes about a second.
+struct Fast;
+
+const FASTER: u32 = 60;
+
+#[async_trait]
+impl Clock for Fast {
+    fn now_us(&self) -> i64 {
+        Machine.now_us()
+    }
+    fn elapsed_us(&self) -> i64 {
+        Machine.elapsed_us() * i64::from(FASTER)
+    }
+    async fn sleep(&self, duration: Duration) {
+        Machine.sleep(duration / FASTER).await;
+    }
+    async fn until(&self, moment: Time) {
+        Machine.until(moment).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_never_ends_is_given_up_and_made_again() {
+    let ground = log_of(&["STUCK", "STUCK"]).await;
+    let picky = Picky::failing_at([1]);
+    let mut engine = ground.engine_at(Arc::new(Fast)).await;
+    engine.react(Arc::<Picky>::clone(&picky) as Arc<dyn React>);
+    waiting(&engine.pool, 2, 1).await;
+    picky.held_up.send_replace(true);
+    picky.mend();
+    eventually("nobody answers, again and again", || async {
+        let aside = WaitingEvent::list(&engine.pool).await.unwrap();
+        aside.first().filter(|first| first.reason == "it took too long" && first.tries > 3).map(drop)
+    })
+    .await;
+    picky.held_up.send_replace(false);
+    eventually("both are served", || async { (picky.served() == [1, 2]).then_some(()) }).await;
+    waiting_is_over(&engine.pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_the_lease_while_an_event_is_being_set_aside() {
+    let ground = log_of(&["STUCK"]).await;
+    let picky = Picky::failing_at([1]);
+    let owner = ground.owner_pool("").await;
+    // Holds up whoever sets the event aside, in the middle of it.
+    let mut holding = owner.begin().await.unwrap();
+    let row =
+        "INSERT INTO waiting_events (follower, lane, position, reason) VALUES ('picky', 'STUCK', 1, '')";
+    holding.execute(row).await.unwrap();
+    let engine = following(&ground, &picky).await;
+    let held_up = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while holding.fetch_optional(held_up).await.unwrap().is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "it is not set aside");
+    }
+    // Whoever has the lease next reads what waits; the row would come behind that.
+    let mut taking = owner.begin().await.unwrap();
+    taking.execute("SET LOCAL lock_timeout = '100ms'").await.unwrap();
+    let taken = taking.execute("UPDATE followers SET fence = fence + 1 WHERE name = 'picky'").await;
+    let code =
+        taken.unwrap_err().as_database_error().and_then(|error| error.code().map(|code| code.to_string()));
+    assert_eq!(code.as_deref(), Some("55P03"), "it waits until the row is written");
+    holding.rollback().await.unwrap();
+    waiting(&engine.pool, 1, 1).await;
+    picky.mend();
+    waiting_is_over(&engine.pool).await;
+}
+
+async fn waiting_is_over(pool: &PgPool) {
+    eventually("nothing waits", || async {
+        WaitingEvent::list(pool).await.unwrap().is_empty().then_some(())
+    })
+    .await;
 }

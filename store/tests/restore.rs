@@ -2,18 +2,28 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::{process::Command as Program, time::Duration};
+use std::{
+    process::Command as Program,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{inventory_item::Command, subject, value::Quantity};
-use futures::{StreamExt as _, future::join_all};
-use sqlx::{Executor as _, PgPool};
+use futures::{
+    FutureExt as _, StreamExt as _, TryFutureExt as _,
+    future::{BoxFuture, join_all},
+};
+use sqlx::{Executor as _, PgConnection, PgPool, postgres::PgPoolOptions};
 use store::{
     broker::{Broker, Envelope},
     engine::Engine,
     executor::ExecuteError,
     follow::Checkpoint,
     lives,
-    log::{Log as _, Position, PostgresLog},
+    log::{Log as _, LogError, Position, PostgresLog},
     ports::Machine,
     testing::{Ground, eventually, request, request_as},
     verify::{Anchor, Wanted, verify},
@@ -213,6 +223,49 @@ async fn nothing_is_appended_to_the_old_life_on_a_standby_that_was_promoted() {
     assert!(matches!(refused, Err(ExecuteError::Unavailable(_))), "{refused:?}");
     tokio::time::timeout(STOPS_WITHIN, engine.executor.stopped()).await.unwrap();
     assert_eq!(PostgresLog::new(owner).head().await.unwrap().position, 1);
+}
+
+/// Leads a connection to the next log, each time that one is taken.
+#[derive(Clone)]
+struct Turns {
+    schemas: Arc<[String]>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Turns {
+    fn lead<'c>(&self, connection: &'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<bool>> {
+        let nth = self.taken.fetch_add(1, Ordering::Relaxed);
+        let path = format!("SET search_path = {}", self.schemas[nth % self.schemas.len()]);
+        async move { connection.execute(path.as_str()).await.map(|_| true) }.boxed()
+    }
+}
+
+/// A pool whose connections lead to these logs by turns.
+fn by_turns(grounds: &[&Ground]) -> PgPool {
+    let schemas = grounds.iter().map(|ground| ground.prefix.clone()).collect();
+    let turns = Turns { schemas, taken: Arc::default() };
+    let begun = turns.clone();
+    PgPoolOptions::new()
+        .after_connect(move |connection, _| begun.lead(connection).map_ok(drop).boxed())
+        .before_acquire(move |connection, _| turns.lead(connection))
+        .connect_lazy(&grounds[0].app_url)
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_is_locked_on_the_very_connection_whose_life_was_asked_for() {
+    let (here, elsewhere) = (Ground::new().await, Ground::new().await);
+    for ground in [&here, &elsewhere] {
+        ground.engine().await.stop().await;
+    }
+    elsewhere.as_owner(ELSEWHERE).await;
+    let head = PostgresLog::new(here.pool("").await).head().await.unwrap();
+    let log = PostgresLog::new(by_turns(&[&here, &elsewhere]));
+    let locked = log.lock().await.unwrap();
+    assert_eq!(locked.head(), head);
+    drop(locked);
+    let refused = log.lock().await.map(|locked| locked.head());
+    assert!(matches!(refused, Err(LogError::OtherLog)), "{refused:?}");
 }
 
 /// A log with a batch of several events: its first position and its last.

@@ -2,6 +2,8 @@
 
 use axum::http::Method;
 use serde_json::json;
+use sqlx::Executor as _;
+use store::testing::eventually;
 
 use crate::support::{Api, Ask, buyer, delete, fresh_key, gbp, get, post, put};
 
@@ -175,4 +177,30 @@ async fn a_process_without_its_database_is_up_but_not_ready() {
     api.send(get("/healthz")).await.expect(200);
     let reply = api.send(get("/readyz")).await.expect_problem(503, "store.unavailable");
     assert_eq!(reply.header("retry-after"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_not_ready_while_a_read_model_holds_what_a_restore_has_lost() {
+    let api = Api::start().await;
+    api.stock("A", 100, 3).await;
+    api.until_stock("A", 3, 0).await;
+    // Whoever filled it has just died, and followed another log; or the same one in an earlier life.
+    let read = api.read().await;
+    let of_another_life = async |link: &str| {
+        let sql = format!(
+            "UPDATE followers SET incarnation = gen_random_uuid(), link = {link}, fence = fence + 1, \
+                                  lease_expires_at = 'infinity' WHERE name = 'stock'"
+        );
+        assert_eq!(read.execute(sql.as_str()).await.unwrap().rows_affected(), 1);
+    };
+    of_another_life("link").await;
+    api.send(get("/readyz")).await.expect(200);
+    of_another_life("sha256('lost')").await;
+    api.send(get("/readyz")).await.expect_problem(503, "read_model.behind");
+    read.execute("UPDATE followers SET lease_expires_at = '-infinity'").await.unwrap();
+    eventually("it has begun anew", || async {
+        (api.send(get("/readyz")).await.status == 200).then_some(())
+    })
+    .await;
+    api.until_stock("A", 3, 0).await;
 }

@@ -200,6 +200,11 @@ impl Api {
         self.ground.owner_pool("").await
     }
 
+    /// The read models' tables as those who follow see them.
+    pub async fn read(&self) -> PgPool {
+        self.ground.pool("_read").await
+    }
+
     async fn on(ground: Ground, settings: Settings) -> Self {
         let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let read = ground.pool("_read").await;

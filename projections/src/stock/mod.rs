@@ -131,6 +131,10 @@ impl Versioned for Row {
     fn last(&mut self) -> (&mut Sequence, &mut Position) {
         (&mut self.version, &mut self.position)
     }
+
+    fn of_nothing() -> Option<Self> {
+        Some(Self::default())
+    }
 }
 
 /// The row after one more event.

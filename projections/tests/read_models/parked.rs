@@ -145,6 +145,23 @@ async fn a_skipped_event_means_nothing_and_a_rebuild_finds_the_same() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_goes_on_without_the_event_that_it_begins_with() {
+    for (remedy, taken, left) in
+        [(skip(2), 2, (2, 4)), (Remedy::Release { reason: "counted by hand".into() }, 0, (1, 0))]
+    {
+        let world = broken_by(5, &["UPDATE events SET payload = '{}' WHERE position = 2"]).await;
+        world.settle().await;
+        let seen = seen_to(&world, remedy).await.unwrap();
+        assert_eq!((seen.taken, seen.left), (taken, Left::Nothing));
+        world.ground.as_owner(RESTORE).await;
+        let next = world.run("BAD", receive(1)).await;
+        let stock = world.read.stock(&sku("BAD"), NOW, after(next)).await.unwrap().value.unwrap();
+        assert_eq!(((stock.on_hand, stock.reserved), stock.version), (left, 4));
+        rebuilds(&world).await;
+    }
+}
+
 /// As docs/OPERATIONS.md has it.
 const UNDO: &str = "\
 DELETE FROM skipped_events WHERE follower = 'stock' AND position = 3; \

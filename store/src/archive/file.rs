@@ -2,9 +2,10 @@
 //! and all of them together are one gzip file.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _},
     ops::Range,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,9 @@ const BLOCK_BYTES: usize = 64 << 10;
 const BLOCK_BYTES_MAX: u64 = 64 << 20;
 /// The name that a file has until it is complete.
 const UNFINISHED: &str = "unfinished.partial";
+/// Who may read a file, and look into a directory that was made for it: the owner and the group, as the umask allows.
+const FILE_MODE: u32 = 0o640;
+const DIRECTORY_MODE: u32 = 0o750;
 
 /// The name of a file: what it holds, and what proves it.
 #[must_use]
@@ -60,7 +64,8 @@ pub(super) fn write(directory: &Path, events: &[Leaving]) -> Result<Written, Arc
         let path = path.to_owned();
         move |source| ArchiveError::File { path, source }
     };
-    let mut file = File::create(&beside).map_err(at(&beside))?;
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&beside);
+    let mut file = opened.map_err(at(&beside))?;
     let mut hash = Sha256::new();
     let (mut places, mut bytes) = (Vec::with_capacity(events.len()), 0_u64);
     let mut text = Vec::with_capacity(BLOCK_BYTES * 2);
@@ -96,7 +101,7 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(directory)?;
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
     let whole = directory.canonicalize()?;
     // How many of them are new is not known; a directory that may not be read was there before.
     whole

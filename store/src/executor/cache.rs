@@ -139,8 +139,9 @@ impl Ready {
 /// What is known of a stream.
 #[derive(Debug)]
 pub enum Slot {
-    /// Being read. `seen` holds events that other processes appended meanwhile: the read may have missed them.
-    Loading { waiting: Vec<(Box<Request>, Reply)>, seen: Vec<Recorded> },
+    /// Being read by the load of that number. `seen` holds events that other processes appended since it began: the read
+    /// may have missed them.
+    Loading { load: u64, waiting: Vec<(Box<Request>, Reply)>, seen: Vec<Recorded> },
     /// In memory.
     Ready(Box<Ready>),
 }
@@ -179,8 +180,14 @@ impl Cache {
         }
     }
 
-    pub fn begin_loading(&mut self, stream: StreamId, first: (Box<Request>, Reply)) {
-        self.slots.insert(stream, Slot::Loading { waiting: vec![first], seen: Vec::new() });
+    pub fn begin_loading(&mut self, stream: StreamId, load: u64, first: (Box<Request>, Reply)) {
+        self.slots.insert(stream, Slot::Loading { load, waiting: vec![first], seen: Vec::new() });
+    }
+
+    /// Whether a stream waits for this very load. One that was given up may come back after all: what others appended in
+    /// the meantime was noted for it no longer.
+    pub fn awaits(&self, stream: &StreamId, number: u64) -> bool {
+        matches!(self.slots.get(stream), Some(Slot::Loading { load, .. }) if *load == number)
     }
 
     /// Puts a loaded stream into memory and returns the commands that waited for it, and a snapshot if there should be one.
@@ -189,7 +196,7 @@ impl Cache {
         stream: &StreamId,
         Loaded { mut durable, saved }: Loaded,
     ) -> (Vec<(Box<Request>, Reply)>, Option<Snapshot>) {
-        let Some(Slot::Loading { waiting, seen }) = self.slots.remove(stream) else {
+        let Some(Slot::Loading { waiting, seen, .. }) = self.slots.remove(stream) else {
             return (Vec::new(), None);
         };
         for recorded in seen {

@@ -70,6 +70,7 @@ pub async fn run(
         touched: HashSet::new(),
         unreadable: HashSet::new(),
         loading: 0,
+        loads: 0,
         to_load: VecDeque::new(),
         snapshots: VecDeque::new(),
         misses: 0,
@@ -107,8 +108,10 @@ pub(super) struct Core {
     pub(super) unreadable: HashSet<StreamId>,
     /// Commands whose aggregate is being loaded.
     loading: usize,
+    /// Loads that were ever begun: each has a number.
+    loads: u64,
     /// Aggregates that are to be loaded, once fewer are.
-    to_load: VecDeque<StreamId>,
+    to_load: VecDeque<(u64, StreamId)>,
     /// Snapshots that are to be written; the next one of a stream takes the place of one that waits.
     snapshots: VecDeque<Snapshot>,
     /// Appends in a row that found the head moved.
@@ -137,7 +140,11 @@ impl Core {
                     // Dropping everything answers every caller.
                     ControlFlow::Break(()) => return,
                 },
-                Some((stream, result)) = loads.next(), if !loads.is_empty() => self.loaded(&stream, result),
+                Some((load, stream, result)) = loads.next(), if !loads.is_empty() => {
+                    if self.cache.awaits(&stream, load) {
+                        self.loaded(&stream, result);
+                    }
+                }
                 Some(()) = saving.next(), if !saving.is_empty() => {}
                 count = requests.recv_many(&mut incoming, 1_024), if open && room => {
                     open = count > 0;
@@ -147,9 +154,9 @@ impl Core {
                 }
             }
             while loads.len() < LOADS_AT_ONCE
-                && let Some(stream) = self.to_load.pop_front()
+                && let Some(next) = self.to_load.pop_front()
             {
-                loads.push(load(Arc::clone(&self.log), stream).boxed());
+                loads.push(load(Arc::clone(&self.log), next).boxed());
             }
             while saving.len() < SAVES_AT_ONCE
                 && let Some(snapshot) = self.snapshots.pop_front()
@@ -200,8 +207,9 @@ impl Core {
             Some(Slot::Ready(_)) => return self.decide(request, reply),
             Some(Slot::Loading { waiting, .. }) => waiting.push((request, reply)),
             None => {
-                self.to_load.push_back(stream.clone());
-                self.cache.begin_loading(stream, (request, reply));
+                self.loads += 1;
+                self.to_load.push_back((self.loads, stream.clone()));
+                self.cache.begin_loading(stream, self.loads, (request, reply));
             }
         }
         self.loading += 1;
@@ -296,8 +304,10 @@ impl Core {
             }
             Step::Appended(Err(AppendError::Missed)) => {
                 self.misses += 1;
+                // An append whose outcome was unknown may be what has moved the head, however late.
+                let look_up = self.broken_since_us.is_some();
                 // The first miss reads on and tries again; from the second on the head's lock makes sure of it.
-                Some(self.recover(Search { look_up: false, lock: self.misses >= 2 }, Duration::ZERO))
+                Some(self.recover(Search { look_up, lock: self.misses >= 2 }, Duration::ZERO))
             }
             Step::Appended(Err(AppendError::Answered)) => {
                 Some(self.recover(Search { look_up: true, lock: false }, Duration::ZERO))

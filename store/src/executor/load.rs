@@ -7,17 +7,17 @@ use domain::AnyState;
 use super::cache::{Loaded, Versioned};
 use crate::log::{Head, Log, LogError, Past, Snapshot, StreamId};
 
-/// A stream that was to be read, and what came of it.
-pub type Loading = (StreamId, Result<Loaded, LogError>);
+/// A load, by its number and stream, and what came of it.
+pub type Loading = (u64, StreamId, Result<Loaded, LogError>);
 
 /// Reads a stream, whole if its snapshot cannot be read.
-pub async fn load(log: Arc<dyn Log>, stream: StreamId) -> Loading {
+pub async fn load(log: Arc<dyn Log>, (number, stream): (u64, StreamId)) -> Loading {
     let mut found = fold(&*log, &stream, true).await;
     if let Ok((_, Some(error))) = &found {
         tracing::warn!(%stream, %error, "a snapshot cannot be read: the whole stream is read instead");
         found = fold(&*log, &stream, false).await;
     }
-    (stream, found.map(|(loaded, _)| loaded))
+    (number, stream, found.map(|(loaded, _)| loaded))
 }
 
 /// Reads a stream; beside it, why its snapshot could not be read: then what was read is of no use.

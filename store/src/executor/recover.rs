@@ -223,7 +223,6 @@ async fn recovery(
     ids: &[Uuid],
     search: Search,
 ) -> Result<Recovery, LogError> {
-    let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
     let mut guard = if search.lock { Some(log.lock().await?) } else { None };
     let head = match &guard {
         Some(guard) => guard.head(),
@@ -237,6 +236,8 @@ async fn recovery(
     {
         return Err(LogError::OtherLog);
     }
+    // Asked for after the head: of whatever is in the log up to there the answers are there too.
+    let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
     let limit = PAGE.min(head.position - folded);
     let foreign = match &mut guard {
         _ if limit <= 0 => Vec::new(),

@@ -1,6 +1,6 @@
 //! How far a follower has come, and in which life of the log.
 
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::log::{Head, Link, Log, LogError, Position};
@@ -52,6 +52,23 @@ impl Checkpoint {
         .fetch_optional(connection)
         .await?
         .ok_or(CheckpointError::Fenced)?;
+        Ok(Self::read(&row)?)
+    }
+
+    /// The checkpoints of everybody who follows into this schema, by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn all(pool: &PgPool) -> Result<Vec<(String, Self)>, sqlx::Error> {
+        let rows = sqlx::query(
+            "SELECT incarnation, position, link, link_position, name FROM followers ORDER BY name",
+        )
+        .fetch_all(pool)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(4)?, Self::read(row)?))).collect()
+    }
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let position = row.try_get(1)?;
         let link = row.try_get::<Option<Vec<u8>>, _>(2)?.and_then(|link| Link::try_from(link).ok());
         // An older program moves the position without a word of where the link is: at the position itself.

@@ -16,6 +16,8 @@ use crate::{
 
 /// How often an event's work is tried, within about two seconds, before its lane is set aside.
 const TRIES: u32 = 6;
+/// How long an event of a lane that was set aside may be tried: whoever never answers must not keep its place for ever.
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 
 impl Reactor {
     /// Begins with what was read, or puts it behind what waits already.
@@ -126,10 +128,15 @@ impl Reactor {
                     let now_us = self.clock.elapsed_us();
                     let note = window.waiting.note(&lane, position, now_us - began_us, &error.0);
                     let (noted, further) = while_working(&mut window.working, note).await;
-                    if let Err(failed) = noted {
-                        tracing::warn!(follower = self.react.name(), %failed, "a failure cannot be noted");
+                    match noted {
+                        Ok(true) => window.waiting.failed(&lane, self.clock.elapsed_us()),
+                        // Somebody has taken it out, and that was not heard.
+                        Ok(false) => window.waiting.served(&lane, position),
+                        Err(failed) => {
+                            tracing::warn!(follower = self.react.name(), %failed, "a failure cannot be noted");
+                            window.waiting.failed(&lane, self.clock.elapsed_us());
+                        }
                     }
-                    window.waiting.failed(&lane, self.clock.elapsed_us());
                     further
                 }
             };
@@ -187,10 +194,14 @@ impl Reactor {
     /// Tries the lanes that were set aside and whose time has come.
     fn try_again(&self, window: &mut Window) {
         for (lane, position) in window.waiting.due(self.clock.elapsed_us()) {
-            let (react, log) = (Arc::clone(&self.react), Arc::clone(&self.log));
-            let began_us = self.clock.elapsed_us();
+            let (react, log, clock) =
+                (Arc::clone(&self.react), Arc::clone(&self.log), Arc::clone(&self.clock));
+            let began_us = clock.elapsed_us();
             let again = async move {
-                let outcome = read_and_react(&*log, &*react, &lane, position).await;
+                let outcome = tokio::select! {
+                    outcome = read_and_react(&*log, &*react, &lane, position) => outcome,
+                    () = clock.sleep(AGAIN_MAX) => Err(ReactError("it took too long".into())),
+                };
                 Ended { lane, position, began_us, outcome, entry: None }
             };
             window.working.push(again.boxed());

@@ -9,6 +9,8 @@ use crate::log::Position;
 
 /// How long a set-aside lane waits for its next try, at first and at most.
 const PAUSE_US: (i64, i64) = (1_000_000, 60_000_000);
+/// Lanes that are tried again at once: thousands may wait for one cause, and must not take every connection there is.
+const AT_ONCE: usize = 32;
 
 /// An event of a lane that waits.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -143,7 +145,8 @@ impl Waiting {
         self.lanes.contains_key(lane)
     }
 
-    /// Writes events behind those of their lanes that wait already.
+    /// Writes events behind those of their lanes that wait already. Nobody takes the lease meanwhile: he would not see
+    /// them.
     pub(super) fn write(
         &self,
         lane: &str,
@@ -153,7 +156,7 @@ impl Waiting {
         let query = sqlx::query(
             "INSERT INTO waiting_events (follower, lane, position, reason) \
              SELECT $1, $2, position, $4 FROM UNNEST($3::bigint[]) AS position \
-             WHERE EXISTS (SELECT FROM followers WHERE name = $1 AND fence = $5) ON CONFLICT DO NOTHING",
+             WHERE EXISTS (SELECT FROM followers WHERE name = $1 AND fence = $5 FOR SHARE) ON CONFLICT DO NOTHING",
         )
         .bind(self.follower)
         .bind(lane.to_owned())
@@ -170,14 +173,27 @@ impl Waiting {
         known.positions.extend(positions);
     }
 
-    /// The first event of each lane whose time has come; each is being tried from now on.
+    /// The first event of each lane whose time has come, the longest due first and as many as may be tried at once; each is
+    /// being tried from now on.
     pub(super) fn due(&mut self, now_us: i64) -> Vec<(Box<str>, Position)> {
-        let due = self.lanes.iter_mut().filter(|(_, lane)| lane.next_us.is_some_and(|next| next <= now_us));
-        due.filter_map(|(name, lane)| {
-            lane.next_us = None;
-            Some((name.clone(), *lane.positions.first()?))
-        })
-        .collect()
+        let tried = self.lanes.values().filter(|lane| lane.next_us.is_none()).count();
+        let room = AT_ONCE.saturating_sub(tried);
+        if room == 0 {
+            return vec![];
+        }
+        let since = |lane: &Lane| lane.next_us.filter(|next| *next <= now_us);
+        let lanes = self.lanes.iter_mut();
+        let mut due: Vec<_> = lanes.filter_map(|(name, lane)| Some((since(lane)?, name, lane))).collect();
+        if due.len() > room {
+            due.select_nth_unstable_by_key(room, |(since, ..)| *since);
+            due.truncate(room);
+        }
+        due.into_iter()
+            .filter_map(|(_, name, lane)| {
+                lane.next_us = None;
+                Some((name.clone(), *lane.positions.first()?))
+            })
+            .collect()
     }
 
     /// Takes the row of an event away that was served after all.
@@ -195,14 +211,15 @@ impl Waiting {
         async move { query.execute(&pool).await.map(drop) }
     }
 
-    /// Writes down that the first event of a lane could not be served again, in a try that began so long ago.
+    /// Writes down that the first event of a lane could not be served again, in a try that began so long ago; whether it
+    /// waits any more.
     pub(super) fn note(
         &self,
         lane: &str,
         position: Position,
         ago_us: i64,
         reason: &str,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send + use<> {
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send + use<> {
         let query = sqlx::query(
             "UPDATE waiting_events SET reason = $4, tries = tries + 1, \
                                        tried_at = clock_timestamp() - $5 * interval '1 microsecond' \
@@ -214,7 +231,7 @@ impl Waiting {
         .bind(reason.to_owned())
         .bind(ago_us);
         let pool = self.pool.clone();
-        async move { query.execute(&pool).await.map(drop) }
+        async move { Ok(query.execute(&pool).await?.rows_affected() > 0) }
     }
 
     /// The lanes that somebody has seen to since the last time, with what waits in them now.
@@ -276,5 +293,40 @@ pub(super) type Asked = (String, Vec<Position>);
 impl Lane {
     const fn new(next_us: i64) -> Self {
         Self { positions: BTreeSet::new(), next_us: Some(next_us), pause_us: PAUSE_US.0, seen_to: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_many_that_are_due_some_are_tried_at_once_and_the_longest_due_first() {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/none").unwrap();
+        let mut waiting = Waiting { pool, follower: "picky", fence: 1, lanes: HashMap::new() };
+        let lanes = 3 * AT_ONCE as i64;
+        for nth in 0..lanes {
+            waiting.written(&format!("{nth}"), &[nth], nth);
+        }
+        let later_us = 10 * PAUSE_US.1;
+        for round in 0..3 {
+            let due = waiting.due(later_us);
+            let mut positions: Vec<_> = due.iter().map(|(_, position)| *position).collect();
+            positions.sort_unstable();
+            let first = round * AT_ONCE as i64;
+            assert_eq!(positions, Vec::from_iter(first..first + AT_ONCE as i64));
+            assert_eq!(waiting.due(later_us), []);
+            for (lane, position) in due {
+                if round == 0 {
+                    waiting.served(&lane, position);
+                } else {
+                    waiting.failed(&lane, later_us);
+                }
+            }
+        }
+        assert_eq!(waiting.due(later_us), [], "those that failed wait again");
+        assert_eq!(waiting.due(2 * later_us).len(), AT_ONCE);
     }
 }

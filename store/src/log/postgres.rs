@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
+use sqlx::{Executor, PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::lives;
@@ -24,13 +24,16 @@ use crate::{
     upcast::{Before, Stored},
 };
 
+/// The connection that appends, while nobody uses it.
+type Writer = Arc<Mutex<Option<PgConnection>>>;
+
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
 pub struct PostgresLog {
     pool: PgPool,
     /// The connection of the last append. A pool asks whether a connection is alive each time it is taken and given back:
     /// two more round trips an append, which are most of what a small one costs.
-    writer: Arc<Mutex<Option<PgConnection>>>,
+    writer: Writer,
     /// Where events were put away.
     through: Arc<Through>,
 }
@@ -162,19 +165,22 @@ impl Log for PostgresLog {
             Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
         };
         if keep {
-            *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+            give_back(&self.writer, connection);
         }
         appended
     }
 
     async fn lock(&self) -> Result<Box<dyn LockedLog>, LogError> {
-        lives::check(&mut *self.pool.acquire().await?).await?;
-        let mut transaction = self.pool.begin().await?;
+        // Which life is on its database was asked on this very connection, as for an append without the lock.
+        let mut connection = self.writer().await?;
+        // What is read here is best planned for how much that is.
+        connection.execute("BEGIN; SET LOCAL plan_cache_mode = auto").await?;
         let row = sqlx::query("SELECT position, link, incarnation FROM log_head FOR UPDATE")
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut connection)
             .await?;
         let head = head_of(&row)?;
-        Ok(Box::new(Locked { transaction, head, through: Arc::clone(&self.through) }))
+        let (writer, through) = (Arc::clone(&self.writer), Arc::clone(&self.through));
+        Ok(Box::new(Locked { connection, writer, head, through }))
     }
 
     async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
@@ -218,8 +224,10 @@ impl Log for PostgresLog {
     }
 }
 
+/// A transaction that has the head's lock. Unless it is committed its connection is closed, which ends it.
 struct Locked {
-    transaction: Transaction<'static, Postgres>,
+    connection: PgConnection,
+    writer: Writer,
     head: Head,
     through: Arc<Through>,
 }
@@ -233,15 +241,20 @@ impl LockedLog for Locked {
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
         let take: Take<'_> = &mut |event| events.push(event);
-        self.through.read_each(&mut self.transaction, after, limit, take).await?;
+        self.through.read_each(&mut self.connection, after, limit, take).await?;
         Ok(events)
     }
 
     async fn append(mut self: Box<Self>, batch: &Batch) -> Result<Head, AppendError> {
-        let head = append(&mut self.transaction, &self.head, batch).await?;
-        self.transaction.commit().await.map_err(AppendError::Unknown)?;
+        let head = append(&mut self.connection, &self.head, batch).await?;
+        self.connection.execute("COMMIT").await.map_err(AppendError::Unknown)?;
+        give_back(&self.writer, self.connection);
         Ok(head)
     }
+}
+
+fn give_back(writer: &Writer, connection: PgConnection) {
+    *writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
 }
 
 /// What an event means, for a fold.

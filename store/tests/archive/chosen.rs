@@ -1,6 +1,6 @@
 //! Only what nothing is expected of any more is put away, and the database keeps everybody from beginning it again.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, os::unix::fs::PermissionsExt as _};
 
 use sqlx::Executor as _;
 use store::{
@@ -140,4 +140,16 @@ async fn nothing_goes_into_a_directory_that_is_not_the_whole_archive() {
     let archiving = Archiving { directory: elsewhere, ..shop.archiving() };
     let archived = archiving.run(&|_| ControlFlow::Continue(())).await.unwrap();
     assert_eq!((archived.events, shop.count("archive_files").await), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_away_is_for_the_owner_and_the_group_alone() {
+    let shop = Shop::new().await;
+    shop.closed("one").await;
+    shop.stock("END").await;
+    shop.archive().await;
+    for path in shop.on_disk().into_iter().chain([shop.directory.clone()]) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o027, 0, "{} has mode {mode:o}", path.display());
+    }
 }
