@@ -48,7 +48,7 @@ async fn receive(engine: &Engine, sku: &str) {
     engine.executor.execute(request(sku, receive)).await.unwrap();
 }
 
-/// Position 2 of five says nothing that can be read, and everybody who follows has set its stream aside.
+/// Position 2 of five says nothing that can be read, and everybody whom it concerns has set its stream aside.
 async fn shop() -> (Ground, Engine) {
     let ground = Ground::new().await;
     ground.lay(&projections::tables()).await;
@@ -66,7 +66,9 @@ async fn shop() -> (Ground, Engine) {
         let (status, list) = told(&ground, &["followers", "list"]);
         assert_eq!(status, Some(0), "{list}");
         let followers = list["followers"].as_array().unwrap();
-        let level = |of: &&Json| of["lag"] == 0 && of["aside"] == 1;
+        // Of the read models only stock is given events of stock.
+        let others = [json!("orders"), json!("carts"), json!("products")];
+        let level = |of: &&Json| of["lag"] == 0 && of["aside"] == i32::from(!others.contains(&of["name"]));
         (followers.iter().filter(level).count() == followers.len() - 1 && followers.len() > 10)
             .then_some(list)
     })
@@ -109,8 +111,8 @@ async fn what_was_set_aside_is_listed_and_retried_once_it_was_mended() {
     let expected = json!({"ok": true, "taken": 3, "skipped": [], "left": null});
     assert_eq!((status, done), (Some(0), expected));
     let (status, text) = said(&ground, &["followers", "retry", "orders", BAD]);
-    let expected = "orders follows inventory_item-BAD again; events that had waited and were taken: 3.\n";
-    assert_eq!((status, &*text), (Some(0), expected));
+    assert!(text.contains("orders has not set inventory_item-BAD aside"), "{text}");
+    assert_eq!(status, Some(1));
     // Process managers try by themselves, sooner or later.
     let (status, text) = said(&ground, &["followers", "retry", "reservation_expiry", BAD]);
     assert!(status == Some(0) || text.contains("has not set inventory_item-BAD aside"), "{text}");
@@ -137,14 +139,11 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
         let expected = json!({"ok": true, "taken": taken, "skipped": [2], "left": null});
         assert_eq!((status, skipped), (Some(0), expected), "{name}");
     }
-    let released = [("carts", "3 events, positions 2 to 5 of what waited"), ("fulfilment", "position 2")];
-    for (name, what) in released {
-        let (status, text) = said(&ground, &["followers", "release", name, BAD, "--reason", "by hand"]);
-        let expected = format!(
-            "{name} goes on without {what}. {name} follows {BAD} again; events that had waited and were taken: 0.\n"
-        );
-        assert_eq!((status, text), (Some(0), expected));
-    }
+    let (status, text) = said(&ground, &["followers", "release", "fulfilment", BAD, "--reason", "by hand"]);
+    let expected = format!(
+        "fulfilment goes on without position 2. fulfilment follows {BAD} again; events that had waited and were taken: 0.\n"
+    );
+    assert_eq!((status, text), (Some(0), expected));
     let (_, list) = told(&ground, &["followers", "list"]);
     let skipped: Vec<_> = list["skipped"].as_array().unwrap().iter().collect();
     let of = |name: &str| {
@@ -154,10 +153,7 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
     for name in ["stock", "checkout"] {
         assert_eq!(of(name), [(2, json!("nonsense"))], "{list}");
     }
-    for (name, positions) in [("carts", &[2, 4, 5][..]), ("fulfilment", &[2])] {
-        let expected: Vec<_> = positions.iter().map(|position| (*position, json!("by hand"))).collect();
-        assert_eq!(of(name), expected, "{list}");
-    }
+    assert_eq!(of("fulfilment"), [(2, json!("by hand"))], "{list}");
     let (_, text) = said(&ground, &["followers", "list"]);
     assert!(text.contains("stock has skipped position 2 of inventory_item-BAD at 2"), "{text}");
     let listed = list["followers"].as_array().unwrap().iter().map(|of| of["name"].as_str().unwrap());

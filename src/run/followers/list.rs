@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, io::IsTerminal as _, time::Duration};
 
-use domain::value::Time;
 use serde::Serialize;
 use sqlx::PgPool;
 use store::{
@@ -11,7 +10,6 @@ use store::{
     ports::{Clock as _, Machine},
     rfc3339,
 };
-use time::OffsetDateTime;
 
 use super::{FollowersError, Grounds};
 use crate::{
@@ -216,10 +214,10 @@ impl From<WaitingLane> for Aside {
             what: lane.lane,
             from: lane.position,
             reason: lane.reason,
-            since: text(lane.since),
+            since: rfc3339::of_moment(lane.since),
             events: Some(lane.events),
             tries: Some(lane.tries),
-            tried_at: lane.tried_at.map(text),
+            tried_at: lane.tried_at.map(rfc3339::of_moment),
         }
     }
 }

@@ -16,6 +16,12 @@ const PAGE: Position = 10_000;
 const EVENTS_MAX: usize = 20_000;
 const BYTES_MAX: usize = 16 << 20;
 
+/// Whether an event of such an aggregate is for somebody who follows these. One of a newer program's kind concerns everybody:
+/// that program's projection may have a use for it, and must find it not passed.
+pub(super) fn concerns(follows: &[AggregateType], aggregate_type: &str) -> bool {
+    aggregate_type.parse().map_or(true, |known| follows.contains(&known))
+}
+
 /// The next stretch after a position, which ends at `until` at the latest; empty when nothing is there.
 pub(super) async fn stretch(
     log: &dyn Log,
@@ -26,7 +32,7 @@ pub(super) async fn stretch(
     let mut stretch = Stretch { end: after, entries: Vec::new() };
     let mut bytes = 0;
     while stretch.end < until && stretch.entries.len() < EVENTS_MAX && bytes < BYTES_MAX {
-        let wanted = |aggregate_type: &str| follows.iter().any(|known| known.as_str() == aggregate_type);
+        let wanted = |aggregate_type: &str| concerns(follows, aggregate_type);
         let new = |stored, event| Arc::new(Entry::new(stored, event));
         let (end, page) = read_wanted(log, stretch.end, PAGE.min(until - stretch.end), wanted, new).await?;
         if end == stretch.end {

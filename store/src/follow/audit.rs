@@ -244,16 +244,16 @@ mod tests {
 
     #[test]
     fn an_event_that_is_missing_is_the_difference() {
-        let id = |nth: u128| Uuid::from_u128(nth);
+        let sum = |position: Position| Sum::of(Uuid::from_u128(position.unsigned_abs().into()), position);
         let (mut all, mut most) = (Sum::default(), Sum::default());
-        for nth in 1..=100 {
-            all.add(Sum::of(id(u128::from(nth.unsigned_abs())), nth));
-            if nth != 37 {
-                most.add(Sum::of(id(u128::from(nth.unsigned_abs())), nth));
+        for position in 1..=100 {
+            all.add(sum(position));
+            if position != 37 {
+                most.add(sum(position));
             }
         }
         let difference = (all.events - most.events, all.digest ^ most.digest);
-        assert_eq!(difference, (1, Sum::of(id(37), 37).digest));
-        assert_ne!(Sum::of(id(37), 37), Sum::of(id(37), 38), "where it stands counts too");
+        assert_eq!(difference, (1, sum(37).digest));
+        assert_ne!(sum(37), Sum::of(Uuid::from_u128(37), 38), "where it stands counts too");
     }
 }

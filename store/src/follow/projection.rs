@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use super::{
     CheckpointError, Lease, TOO_NEW_PAUSE,
-    ahead::stretch,
+    ahead::{concerns, stretch},
     applying::{Applying, FollowError, Stretch},
 };
 use crate::{
-    feed::Feed,
+    feed::{Entry, Feed},
     log::{Log, LogError, Position, Recorded},
     ports::Clock,
 };
@@ -194,9 +194,8 @@ impl Follower {
         }
         let entries = self.feed.after(after, BATCH, WAIT).await?;
         let end = entries.last().map_or(after, |entry| entry.position);
-        let follows = self.projection.follows();
-        let followed = |name: &str| follows.iter().any(|known| known.as_str() == name);
-        Ok(Stretch { end, entries: entries.into_iter().filter(|entry| followed(&entry.key.0)).collect() })
+        let concerned = |entry: &Arc<Entry>| concerns(self.projection.follows(), &entry.key.0);
+        Ok(Stretch { end, entries: entries.into_iter().filter(concerned).collect() })
     }
 
     /// What comes after a position that lies far behind.

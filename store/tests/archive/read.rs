@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use domain::AggregateType;
 use futures::future::join_all;
 use sqlx::{PgConnection, Row as _, postgres::PgPoolOptions};
 use store::{
