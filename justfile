@@ -26,6 +26,6 @@ import FILE *ARGS:
 scenarios *ARGS:
     cargo run -- scenario run {{ARGS}}
 
-# One benchmark of the store, ours and its baseline in one run; see docs/BENCHMARKS.md.
+# One benchmark, ours and its baseline in one run; see docs/BENCHMARKS.md.
 bench NAME *ARGS:
-    cargo bench -p store --bench {{NAME}} -- {{ARGS}}
+    cargo bench --workspace --bench {{NAME}} -- {{ARGS}}

@@ -183,19 +183,24 @@ impl Payment {
         }
     }
 
+    /// That the gateway failed counts once for each time that it was asked; that it did it counts whenever it is told.
     fn record_void_of_surplus(&self, answered: &Text, outcome: Settlement) -> Vec<Event> {
-        let Some(intent) = self.intent().filter(|_| self.is_surplus(answered)) else {
+        let Some((intent, attempt)) = self.intent().zip(self.surplus_hold(answered)) else {
             return vec![];
         };
         let (order, reference) = (intent.order.clone(), answered.clone());
-        vec![match outcome {
-            Settlement::Done => Event::SurplusVoided { order, reference },
-            Settlement::Failed { reason } => Event::SurplusVoidFailed { order, reference, reason },
-        }]
+        match outcome {
+            Settlement::Done => vec![Event::SurplusVoided { order, reference }],
+            Settlement::Failed { reason } if attempt.voiding => {
+                vec![Event::SurplusVoidFailed { order, reference, reason }]
+            }
+            Settlement::Failed { .. } => vec![],
+        }
     }
 
     fn void_surplus(&self, reference: Text) -> Vec<Event> {
-        let intent = self.intent().filter(|_| self.is_surplus(&reference));
+        let intent =
+            self.intent().filter(|_| self.surplus_hold(&reference).is_some_and(|attempt| !attempt.voiding));
         let request = intent.map(|intent| Event::VoidRequested {
             order: intent.order.clone(),
             reference,
@@ -204,11 +209,11 @@ impl Payment {
         request.into_iter().collect()
     }
 
-    /// Whether the gateway holds something under that name beside what is in use.
-    fn is_surplus(&self, reference: &Text) -> bool {
+    /// What the gateway holds under that name beside what is in use.
+    fn surplus_hold(&self, reference: &Text) -> Option<&Attempt> {
         let in_use = self.at_gateway().is_some_and(|(_, used, _)| used == reference);
-        let held = |attempt: &Attempt| attempt.reference.as_ref() == Some(reference) && !attempt.released;
-        !in_use && self.attempts().iter().any(held)
+        let held = |attempt: &&Attempt| attempt.reference.as_ref() == Some(reference) && !attempt.released;
+        self.attempts().iter().find(held).filter(|_| !in_use)
     }
 
     fn refund(&self, refund: RefundId, amount: Option<Money>, reason: Text) -> Result<Vec<Event>, Refusal> {
@@ -246,7 +251,7 @@ impl Payment {
     }
 
     /// What a gateway holds or has taken, under which name, and what became of it.
-    const fn at_gateway(&self) -> Option<(&Intent, &Text, &Ledger)> {
+    pub(super) const fn at_gateway(&self) -> Option<(&Intent, &Text, &Ledger)> {
         match self {
             Self::Held { intent, hold: Hold { reference, ledger, .. }, .. }
             | Self::Released { intent, reference, ledger, .. } => Some((intent, reference, ledger)),

@@ -23,8 +23,10 @@ impl Payment {
             Event::VoidRequested { reference, .. } => self.void_requested(&reference),
             Event::Voided { .. } => self.voided(),
             Event::VoidFailed { .. } => self.void_failed(),
-            Event::SurplusVoidFailed { .. } => self,
-            Event::SurplusVoided { reference, .. } => self.surplus_voided(&reference),
+            Event::SurplusVoidFailed { reference, .. } => {
+                self.surplus_is(&reference, |attempt| attempt.voiding = false)
+            }
+            Event::SurplusVoided { reference, .. } => self.surplus_is(&reference, let_go),
             Event::RefundRequested { refund, amount, .. } => self.refund_requested(refund, amount),
             Event::Refunded { refund, amount, .. } => self.refund_answered(refund, amount, Done),
             Event::RefundFailed { refund, amount, .. } => self.refund_answered(refund, amount, Failed),
@@ -60,7 +62,12 @@ impl Payment {
     fn authorization_requested(self, attempt: AttemptId) -> Self {
         match self {
             Self::Open { intent, mut attempts } => {
-                attempts.push(Attempt { id: attempt.clone(), reference: None, released: false });
+                attempts.push(Attempt {
+                    id: attempt.clone(),
+                    reference: None,
+                    voiding: false,
+                    released: false,
+                });
                 Self::Authorizing { intent, attempts, attempt }
             }
             state => state,
@@ -138,9 +145,12 @@ impl Payment {
 
     /// A void of another reference lets go of a surplus hold and leaves this one alone.
     fn void_requested(self, reference: &Text) -> Self {
+        if self.at_gateway().is_none_or(|(_, used, _)| used != reference) {
+            return self.surplus_is(reference, |attempt| attempt.voiding = true);
+        }
         self.with_hold(|hold| match hold.pending {
-            None if hold.reference == *reference => Hold { pending: Some(Pending::Void), ..hold },
-            _ => hold,
+            None => Hold { pending: Some(Pending::Void), ..hold },
+            Some(_) => hold,
         })
     }
 
@@ -154,7 +164,7 @@ impl Payment {
                 mut attempts,
                 hold: Hold { reference, pending: Some(Pending::Void), ledger },
             } => {
-                let_go(&mut attempts, &reference);
+                those_of(&mut attempts, &reference).for_each(let_go);
                 if ledger.captured().amount > 0 {
                     Self::Released { intent, attempts, reference, ledger }
                 } else {
@@ -165,14 +175,15 @@ impl Payment {
         }
     }
 
-    fn surplus_voided(mut self, reference: &Text) -> Self {
+    /// Something became of a hold beside the one in use.
+    fn surplus_is(mut self, reference: &Text, change: impl FnMut(&mut Attempt)) -> Self {
         if let Self::Open { attempts, .. }
         | Self::Authorizing { attempts, .. }
         | Self::Held { attempts, .. }
         | Self::Released { attempts, .. }
         | Self::Voided { attempts, .. } = &mut self
         {
-            let_go(attempts, reference);
+            those_of(attempts, reference).for_each(change);
         }
         self
     }
@@ -227,10 +238,12 @@ fn no_surplus(attempts: &[Attempt], counts: Option<&Text>) -> bool {
     attempts.iter().all(|attempt| attempt.released || known(attempt))
 }
 
-fn let_go(attempts: &mut [Attempt], reference: &Text) {
-    for attempt in attempts.iter_mut().filter(|attempt| attempt.reference.as_ref() == Some(reference)) {
-        attempt.released = true;
-    }
+fn those_of<'a>(attempts: &'a mut [Attempt], reference: &'a Text) -> impl Iterator<Item = &'a mut Attempt> {
+    attempts.iter_mut().filter(move |attempt| attempt.reference.as_ref() == Some(reference))
+}
+
+const fn let_go(attempt: &mut Attempt) {
+    (attempt.voiding, attempt.released) = (false, true);
 }
 
 impl Hold {

@@ -220,6 +220,8 @@ pub struct Attempt {
     pub id: AttemptId,
     /// The gateway's name for what it holds, once it approved; any other answer may still be followed by that one.
     pub reference: Option<Text>,
+    /// Whether the gateway was asked to let go of it because it came on top of the one in use, and has not answered.
+    pub voiding: bool,
     /// Whether the gateway has let go of it.
     pub released: bool,
 }

@@ -51,6 +51,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => Just(Command::Void {}),
         2 => (id(&["ref-a-1", "ref-a-2", "ref-a-3"]), settlement())
             .prop_map(|(reference, outcome)| Command::RecordVoid { reference, outcome }),
+        1 => id(&["ref-a-1", "ref-a-2", "ref-a-3"]).prop_map(|reference| Command::VoidSurplus { reference }),
         3 => (id(REFUNDS), amount_or_all(), text())
             .prop_map(|(refund, amount, reason)| Command::Refund { refund, amount, reason }),
         3 => (id(REFUNDS), settlement()).prop_map(|(refund, outcome)| Command::RecordRefund { refund, outcome }),
@@ -311,6 +312,9 @@ fn a_surplus_hold_is_let_go_of_until_it_is_gone() {
     let failed = voided("ref-a-1", Settlement::Failed { reason: named("later") });
     let payment = after(twice.clone());
     assert_eq!(types(&payment, failed.clone()), ["SurplusVoidFailed"]);
+    assert!(types(&payment, again.clone()).is_empty(), "the gateway was asked and has yet to answer");
+    let payment = after([twice.clone(), vec![failed.clone()]].concat());
+    assert!(types(&payment, failed.clone()).is_empty(), "it failed once");
     assert_eq!(types(&payment, again.clone()), ["VoidRequested"]);
     let gone = after([twice, vec![failed, again.clone(), voided("ref-a-1", Settlement::Done)]].concat());
     assert!(types(&gone, again).is_empty());

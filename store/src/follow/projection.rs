@@ -181,7 +181,8 @@ impl Follower {
                     futures::join!(applying.take(fence, position, &next), self.read_ahead(next.end));
                 taken?;
                 ahead = read?;
-                self.lease.meter().handled(next.entries.len());
+                // What it is not given is done with as well.
+                self.lease.meter().handled(usize::try_from(next.end - position).unwrap_or(0));
                 position = next.end;
             }
         }
