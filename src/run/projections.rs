@@ -81,8 +81,11 @@ async fn rebuild_one(ground: &Ground, name: &str, swap: bool, json: bool) -> Res
     let progress = Progress::stderr("rebuild", "events");
     let tell = |stage| match stage {
         Stage::Filling(done, of) => progress.at(done.unsigned_abs(), of.unsigned_abs()),
-        Stage::Comparing => progress.finish(),
-        Stage::Swapping => {}
+        Stage::Comparing => {
+            progress.finish();
+            out::tell("rebuild: comparing the rows");
+        }
+        Stage::Swapping => out::tell("rebuild: putting the new rows in place"),
     };
     let rebuilt = rebuild::rebuild(&parts, projection, swap, &tell).await.map_err(ProjectionsError::from)?;
     if json {
@@ -176,7 +179,7 @@ fn print_audited(audited: &Audited) -> Result<(), Failure> {
         return Ok(());
     }
     out::line(format_args!(
-        "{projection}: not what the log holds at positions {first} to {up_to}, in {differences_total} blocks:"
+        "{projection}: not what the log holds at positions {first} to {up_to}; blocks that differ: {differences_total}"
     ))?;
     for BlockDifference { aggregate_type, first, last, should, were, event } in differences {
         let single = event.as_ref().map(|event| {

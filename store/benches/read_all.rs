@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{
     Bench, Round,
@@ -13,11 +13,11 @@ use common::{
 };
 use futures::TryStreamExt;
 use sqlx::{PgPool, postgres::PgPoolCopyExt};
-use store::{engine::Engine, log::PostgresLog};
+use store::log::{PostgresLog, read_with};
 
 const EVENTS: usize = 500_000;
-/// What one transaction of a projection takes.
-const BATCH: usize = 2_000;
+/// What a follower reads at once when it is far behind.
+const PAGE: i64 = 10_000;
 
 #[tokio::main]
 async fn main() {
@@ -27,11 +27,11 @@ async fn main() {
     fill(&PostgresLog::new(pool.clone()), &mut Rows::new(10_000), events).await;
     // As after a while: the new rows are marked as visible to all.
     bench.ground.as_owner("VACUUM (ANALYZE) events").await;
-    let engine = bench.ground.engine().await;
+    let log = PostgresLog::new(pool.clone());
 
     let (mut ours, mut ordered, mut unordered) = (Series::default(), Series::default(), Series::default());
     for round in 0..=bench.options.rounds {
-        let read = read_all(&engine, events).await;
+        let read = read_all(&log, events).await;
         let in_order = copy(&pool, IN_ORDER, events).await;
         let as_it_lies = copy(&pool, "COPY events TO STDOUT", events).await;
         // The first is the warm-up.
@@ -41,7 +41,6 @@ async fn main() {
             unordered.push(as_it_lies);
         }
     }
-    engine.stop().await;
 
     let mut report =
         bench.report("read_all", "COPY (SELECT … ORDER BY position) TO STDOUT, not decoded").await;
@@ -49,22 +48,21 @@ async fn main() {
     report.also("unordered_copy", &ours, &unordered);
     report.note("unit", "events");
     report.note("events", events);
-    report.note("percentiles_of", format!("{BATCH} events"));
+    report.note("percentiles_of", format!("{PAGE} events"));
     bench.print(report);
 }
 
 const IN_ORDER: &str = "COPY (SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                         payload, metadata, event_id, recorded_at FROM events ORDER BY position) TO STDOUT";
 
-async fn read_all(engine: &Engine, events: usize) -> Round {
+async fn read_all(log: &PostgresLog, events: usize) -> Round {
     let started = Instant::now();
     let (mut position, mut took) = (0, Vec::new());
     while position < events as i64 {
         let asked = Instant::now();
-        let entries = engine.feed.after(position, BATCH, Duration::from_secs(1)).await.unwrap();
+        let read = read_with(log, position, PAGE, |_, event| event.unwrap()).await.unwrap();
         took.push(asked.elapsed());
-        assert!(entries.iter().all(|entry| entry.event.is_ok()));
-        position = entries.last().unwrap().position;
+        position = read.last().unwrap().position;
     }
     Round::new(events, started, took)
 }

@@ -132,13 +132,12 @@ pub async fn rebuild(
     for table in sides.projection.tables() {
         sqlx::query(&format!("ANALYZE {}.{}", sides.new, table.name)).execute(&sides.pool).await?;
     }
-    tell(Stage::Comparing);
-    let difference = sides.compare().await?;
+    let difference = sides.compare(tell).await?;
     let position = sides.filling.position();
     let swapped = swap || difference.is_none();
     if swapped {
-        tell(Stage::Swapping);
         sides.fill(ground, tell).await?;
+        tell(Stage::Swapping);
         sides.swap(&*ground.clock).await?;
     }
     sides.clean().await?;
@@ -155,10 +154,11 @@ impl Sides {
             if old.1.is_some_and(|incarnation| incarnation != life) {
                 return Err(RebuildError::NotFollowed(self.projection.name()));
             }
-            if old.0 - self.filling.position() <= NEAR {
+            let until = old.0;
+            tell(Stage::Filling(self.filling.position(), until));
+            if until - self.filling.position() <= NEAR {
                 return Ok(());
             }
-            let until = old.0;
             self.filling.up_to(until, &|position| tell(Stage::Filling(position, until))).await?;
             ground.clock.sleep(LOOK_EVERY).await;
         }
@@ -184,11 +184,13 @@ impl Sides {
     }
 
     /// Where they differ, at one position of both.
-    async fn compare(&mut self) -> Result<Difference, RebuildError> {
+    async fn compare(&mut self, tell: &(dyn Fn(Stage) + Sync)) -> Result<Difference, RebuildError> {
         let pool = self.pool.clone();
         let mut reading = pool.acquire().await?;
         let mut holding = pool.begin().await?;
         self.level(&mut holding).await?;
+        tell(Stage::Filling(self.filling.position(), self.filling.position()));
+        tell(Stage::Comparing);
         let mut snapshot = reading.begin().await?;
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *snapshot)
