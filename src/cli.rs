@@ -147,17 +147,7 @@ pub enum FollowersCommand {
         aside: AsideArgs,
     },
     /// Go on without the one event that a stream or an instance is stuck at, for good.
-    Skip {
-        /// What was set aside.
-        #[command(flatten)]
-        aside: AsideArgs,
-        /// The event's position: the first one that `list` shows.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
-        position: i64,
-        /// Why, for whoever asks later.
-        #[arg(long, value_name = "TEXT", value_parser = said)]
-        reason: Option<String>,
-    },
+    Skip(SkipArgs),
     /// Go on without everything that waits, for good: a stream or an instance is followed again from here.
     Release {
         /// What was set aside.
@@ -195,17 +185,21 @@ pub enum ProjectionsCommand {
         aside: AsideArgs,
     },
     /// Go on without the one event that a stream is stuck at, for good.
-    Skip {
-        /// What was parked.
-        #[command(flatten)]
-        aside: AsideArgs,
-        /// The event's position: the one that `parked` shows.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
-        position: i64,
-        /// Why, for whoever asks later.
-        #[arg(long, value_name = "TEXT", value_parser = said)]
-        reason: Option<String>,
-    },
+    Skip(SkipArgs),
+}
+
+/// An event to go on without.
+#[derive(Args, Debug)]
+pub struct SkipArgs {
+    /// What is stuck at it.
+    #[command(flatten)]
+    pub aside: AsideArgs,
+    /// Its position: the first one that is shown as set aside.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub position: i64,
+    /// Why, for whoever asks later.
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub reason: Option<String>,
 }
 
 /// What a follower has set aside.

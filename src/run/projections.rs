@@ -48,9 +48,9 @@ pub async fn run(ground: &Ground, command: ProjectionsCommand, json: bool) -> Re
             known(&aside)?;
             followers::run(ground, FollowersCommand::Retry { aside }, json).await
         }
-        ProjectionsCommand::Skip { aside, position, reason } => {
-            known(&aside)?;
-            followers::run(ground, FollowersCommand::Skip { aside, position, reason }, json).await
+        ProjectionsCommand::Skip(skip) => {
+            known(&skip.aside)?;
+            followers::run(ground, FollowersCommand::Skip(skip), json).await
         }
     }
 }

@@ -17,7 +17,7 @@ use store::{
 
 use super::{FAILED, FINE, Failure};
 use crate::{
-    cli::{AsideArgs, FollowersCommand},
+    cli::{AsideArgs, FollowersCommand, SkipArgs},
     ground::Ground,
     out,
 };
@@ -62,7 +62,9 @@ pub async fn run(ground: &Ground, command: FollowersCommand, json: bool) -> Resu
             return if watch { list::watch(&grounds).await } else { list::once(&grounds, json).await };
         }
         FollowersCommand::Retry { aside } => (aside, Remedy::Retry),
-        FollowersCommand::Skip { aside, position, reason } => (aside, Remedy::Skip { position, reason }),
+        FollowersCommand::Skip(SkipArgs { aside, position, reason }) => {
+            (aside, Remedy::Skip { position, reason })
+        }
         FollowersCommand::Release { aside, reason } => (aside, Remedy::Release { reason }),
     };
     let named = named(&aside)?;
