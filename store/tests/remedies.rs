@@ -104,7 +104,8 @@ async fn following(ground: &Ground, picky: &Arc<Picky>) -> Engine {
 async fn waiting(pool: &PgPool, events: usize, tries: i32) -> Vec<WaitingEvent> {
     eventually("events wait", || async {
         let waiting = WaitingEvent::list(pool).await.unwrap();
-        (waiting.len() == events && waiting[0].tries >= tries).then_some(waiting)
+        let tried = waiting.first().is_none_or(|first| first.tries >= tries);
+        (waiting.len() == events && tried).then_some(waiting)
     })
     .await
 }
@@ -204,7 +205,8 @@ async fn a_released_instance_follows_again_from_here() {
     assert_eq!(released, Remedied { taken: 0, skipped: vec![1, 2, 3], left: Left::Nothing });
     let next = receive(&engine, "STUCK").await;
     eventually("it follows", || async { (picky.served() == [next]).then_some(()) }).await;
-    assert_eq!(WaitingEvent::list(&engine.pool).await.unwrap(), []);
+    // One that came while the release was under way may have waited.
+    waiting(&engine.pool, 0, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
