@@ -1,9 +1,6 @@
 //! Pages that are kept in memory: as new as they claim to be, and gone when something happens that no event tells.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use projections::{orders::Orders, products::Products, rebuild};
 use serde_json::{Value, json};
@@ -93,8 +90,13 @@ async fn a_page_shows_every_event_up_to_the_position_that_it_claims_whoever_writ
             if reply.status == 200 {
                 *order_last.lock().unwrap() = reply;
             }
-            // So that pages are kept for a while now and then.
-            tokio::time::sleep(Duration::from_millis(if round % 10 == 9 { 120 } else { 2 })).await;
+            if round % 10 == 9 {
+                for api in [&one, &other, &onlooker] {
+                    let (given, _) = api.pages.answers();
+                    let more = || async { (api.pages.answers().0 > given + 4).then_some(()) };
+                    eventually("pages are given from memory in between", more).await;
+                }
+            }
         }
         over.store(true, Ordering::Relaxed);
     };
@@ -152,6 +154,11 @@ async fn a_kept_page_claims_what_happens_elsewhere_without_asking_anybody() {
     .await;
     assert_eq!((after.text.as_str(), after.header("etag")), (before.text.as_str(), before.header("etag")));
     api.send(get("/v1/products/chair").after(&elsewhere)).await.expect(200);
+    let metrics = api.send(get("/metrics")).await.expect(200).text;
+    assert!(metrics.contains("\ndaybook_read_cache_pages 1\n"), "{metrics}");
+    let (given, _) = api.pages.answers();
+    let told = format!("daybook_read_cache_answers_total{{from=\"memory\"}} {given}\n");
+    assert!(metrics.contains(&told), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
