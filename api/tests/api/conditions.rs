@@ -174,10 +174,7 @@ async fn every_answer_says_who_may_keep_it() {
     for path in ["/v1/products/table", "/v1/nothing"] {
         assert_eq!(api.send(get(path)).await.expect(404).header("cache-control"), "no-store", "{path}");
     }
-    let refused = api.send(delete_line(&cart)).await;
-    assert_eq!((refused.status.is_success(), refused.header("cache-control")), (false, "no-store"));
-}
-
-fn delete_line(cart: &str) -> Ask {
-    Ask::new(Method::DELETE, &format!("/v1/carts/{cart}/items/NONE"))
+    let too_many = post("/v1/inventory/A/reservations", &json!({ "quantity": 99 }));
+    let refused = api.send(too_many).await.expect_problem(409, "inventory.insufficient");
+    assert_eq!(refused.header("cache-control"), "no-store");
 }

@@ -246,8 +246,8 @@ impl Api {
     pub async fn keeps(&self, path: &str) -> Reply {
         eventually(&format!("{path} is kept"), || async {
             let (given, _) = self.pages.answers();
-            let reply = self.send(get(path)).await.expect(200);
-            (self.pages.answers().0 > given).then_some(reply)
+            let reply = self.send(get(path)).await;
+            (reply.status == StatusCode::OK && self.pages.answers().0 > given).then_some(reply)
         })
         .await
     }
