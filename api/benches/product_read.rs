@@ -52,7 +52,9 @@ static LOGGED: AtomicBool = AtomicBool::new(false);
 /// How often something was done in a while, and how long each took.
 #[derive(Clone, Debug, Default)]
 pub struct Round {
+    /// How often in a second.
     pub per_s: f64,
+    /// How long each took.
     pub took: Vec<Duration>,
 }
 
