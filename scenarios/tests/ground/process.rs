@@ -44,13 +44,8 @@ impl Answer {
 }
 
 impl Serve {
-    /// Starts it and waits for nothing.
-    pub fn start(ground: &Ground, name: &str) -> Self {
-        Self::start_with(ground, name, &[])
-    }
-
-    /// The same with further settings.
-    pub fn start_with(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
+    /// Starts it with further settings, and waits for nothing.
+    fn start(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
@@ -78,7 +73,7 @@ impl Serve {
 
     /// The same with further settings.
     pub async fn up_with(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
-        let mut serve = Self::start_with(ground, name, settings);
+        let mut serve = Self::start(ground, name, settings);
         eventually("the process answers", || async {
             (serve.get("/healthz").await.status == 200).then_some(())
         })
