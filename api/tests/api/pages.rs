@@ -1,8 +1,11 @@
 //! Pages that are kept in memory: as new as they claim to be, and gone when something happens that no event tells.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use projections::{orders::Orders, products::Products, rebuild};
+use projections::{orders::Orders, products::Products};
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 use store::testing::eventually;
@@ -206,7 +209,7 @@ async fn a_read_model_that_is_emptied_or_taken_over_takes_its_pages_along() {
     .await
     .unwrap();
     api.until("/v1/products/chair", "title", "Stool").await;
-    rebuild(&read, &Products).await.unwrap();
+    api.rebuild(Arc::new(Products)).await;
     api.until("/v1/products/chair", "title", "Chair").await;
 }
 
@@ -300,7 +303,7 @@ async fn an_order_page_moves_on_with_its_payment() {
     let after = api.send(get(&path).after(&paid)).await.expect(200);
     assert_eq!(after.json()["payment_status"], "authorized");
     assert_ne!(before.header("etag"), after.header("etag"));
-    rebuild(&api.read_owner().await, &Orders).await.unwrap();
+    api.rebuild(Arc::new(Orders)).await;
     let again = api.send(get(&path).after(&paid)).await.expect(200);
     assert_ne!(again.json()["payment_status"], Value::Null);
 }

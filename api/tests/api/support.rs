@@ -13,13 +13,15 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use projections::{ReadModels, hot::Hot};
+use projections::{ReadModels, hot::Hot, rebuild};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, PgPool};
 use store::{
     archive::{Archive, Archiving},
     engine::Engine,
-    testing::{Ground, eventually},
+    follow::Projection,
+    ports::Machine,
+    testing::{Ground, ROLE, eventually},
 };
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -228,6 +230,21 @@ impl Api {
     /// The read models' tables as their owner sees them.
     pub async fn read_owner(&self) -> PgPool {
         self.ground.owner_pool("_read").await
+    }
+
+    /// Builds a read model anew beside the one that serves, and lets it serve.
+    pub async fn rebuild(&self, projection: Arc<dyn Projection>) {
+        let beside = rebuild::Ground {
+            owner_url: self.ground.owner_url.clone(),
+            prefix: self.ground.prefix.clone(),
+            role: ROLE.to_owned(),
+            tables: projections::tables(),
+            log: Arc::clone(&self.engine.log),
+            clock: Arc::new(Machine),
+            ids: Arc::new(Machine),
+        };
+        let rebuilt = rebuild::rebuild(&beside, projection, true, &|_| {}).await.unwrap();
+        assert!(rebuilt.swapped);
     }
 
     /// Another process of the same shop that fills no read model.
