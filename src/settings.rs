@@ -39,8 +39,22 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
+    (
+        "DAYBOOK_READ_CACHE_MB",
+        "about how many megabytes of product and order pages are kept in memory, 0 for none; default: 64",
+    ),
+    ("DAYBOOK_PRODUCT_MAX_AGE", "seconds that browsers and CDNs may keep a product's page; default: 5"),
+    (
+        "DAYBOOK_PRODUCT_STALE",
+        "seconds after those in which they may show it while they ask anew; default: 30",
+    ),
     ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
+
+/// A terabyte: more than anybody has.
+const MEGABYTES_MAX: u32 = 1_000_000;
+/// A day: what is shown of stock is not kept longer.
+const SECONDS_MAX: u32 = 86_400;
 
 /// The serving role's name where nothing else is said.
 const APP_ROLE: &str = "daybook_app";
@@ -78,6 +92,12 @@ pub struct Settings {
     pub review_from: Option<Money>,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
+    /// About how many bytes the pages kept in memory may take, if something is said of it.
+    pub page_bytes_max: Option<usize>,
+    /// For how many seconds others may keep a product's page, if something is said of it.
+    pub product_max_age_s: Option<u32>,
+    /// For how many seconds more while they ask anew, if something is said of it.
+    pub product_stale_s: Option<u32>,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
 }
@@ -111,9 +131,20 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
-    /// Not a number of megabytes.
-    #[error("DAYBOOK_CACHE_MB: {0:?} is not a whole number of megabytes from 1 to 1000000")]
-    Cache(String),
+    /// Not a number in its bounds.
+    #[error("{name}: {text:?} is not a whole number of {unit} from {min} to {max}")]
+    Number {
+        /// Which setting.
+        name: &'static str,
+        /// What it says.
+        text: String,
+        /// Of what.
+        unit: &'static str,
+        /// The least.
+        min: u32,
+        /// The most.
+        max: u32,
+    },
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
@@ -141,6 +172,13 @@ impl Settings {
             let key = get(name).map(|text| text.parse()).transpose();
             key.map_err(|source| SettingsError::MasterKey { name, source })
         };
+        let number = |name: &'static str, unit: &'static str, min: u32, max: u32| {
+            let number = get(name).map(|text| match text.trim().parse() {
+                Ok(number) if (min..=max).contains(&number) => Ok(number),
+                _ => Err(SettingsError::Number { name, text, unit, min, max }),
+            });
+            number.transpose()
+        };
         Ok(Self {
             database_url: get("DATABASE_URL"),
             owner_database_url: get("DAYBOOK_OWNER_DATABASE_URL"),
@@ -156,7 +194,10 @@ impl Settings {
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
-            cache_bytes_max: get("DAYBOOK_CACHE_MB").map(|text| megabytes(&text)).transpose()?,
+            cache_bytes_max: number("DAYBOOK_CACHE_MB", "megabytes", 1, MEGABYTES_MAX)?.map(bytes),
+            page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
+            product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,
+            product_stale_s: number("DAYBOOK_PRODUCT_STALE", "seconds", 0, SECONDS_MAX)?,
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }
@@ -178,10 +219,8 @@ impl Settings {
     }
 }
 
-fn megabytes(text: &str) -> Result<usize, SettingsError> {
-    let megabytes: Option<usize> =
-        text.trim().parse().ok().filter(|megabytes| (1..=1_000_000).contains(megabytes));
-    megabytes.map(|megabytes| megabytes << 20).ok_or_else(|| SettingsError::Cache(text.to_owned()))
+const fn bytes(megabytes: u32) -> usize {
+    (megabytes as usize) << 20
 }
 
 fn tables(path: &Path) -> Result<Tables, SettingsError> {

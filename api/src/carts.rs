@@ -25,6 +25,7 @@ use crate::{
     freshness::{self, Freshness},
     idempotency::{Call, Run},
     problem::Problem,
+    tags::Conditions,
 };
 
 pub use merge::merge;
@@ -82,9 +83,10 @@ pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<CartId>,
     Freshness(freshness): Freshness,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
     let cart = shop.read.cart(&id, freshness).await?;
-    freshness::found(cart, |cart| cart.version, "cart.not_found")
+    freshness::found(&cart, |cart| cart.version, "cart.not_found", &conditions)
 }
 
 /// `POST /v1/carts/{id}/items`
@@ -142,7 +144,7 @@ pub async fn accept_prices(
 /// Sets the line, or adds it to just that version of the cart that had none: two requests at once set, never add up.
 async fn set_or_add(shop: &Shop, run: Run, id: &CartId, wanted: &Wanted) -> Result<Done, Problem> {
     for round in 0..TRIES_MAX {
-        let setting = if round == 0 { run.clone() } else { run.further(round * 2, run.expected_version()) };
+        let setting = if round == 0 { run.clone() } else { run.further(round * 2, run.expected().clone()) };
         let command = Command::SetQuantity {
             sku: wanted.sku.clone(),
             quantity: wanted.quantity,
@@ -153,9 +155,9 @@ async fn set_or_add(shop: &Shop, run: Run, id: &CartId, wanted: &Wanted) -> Resu
             Ok(done) => return Ok(done),
         };
         let command = adding(shop, wanted).await?;
-        let adding = run.further(round * 2 + 1, Some(without));
+        let adding = run.further(round * 2 + 1, Some(without).into());
         match adding.execute(shop, id.as_str(), command).await {
-            Err(ExecuteError::VersionMismatch { .. }) if run.expected_version().is_none() => {}
+            Err(ExecuteError::VersionMismatch { .. }) if !run.expected().names_versions() => {}
             answer => return Ok(answer?),
         }
     }
@@ -188,7 +190,7 @@ fn expires_at(shop: &Shop) -> Time {
 
 /// Adds a line at the catalogue's price of now.
 async fn adding(shop: &Shop, wanted: &Wanted) -> Result<Command, Problem> {
-    let offer = shop.read.variant(&wanted.sku, wanted.freshness).await?;
+    let offer = shop.written.variant(&wanted.sku, wanted.freshness).await?;
     let Some(offer) = offer.value else {
         return Err(
             Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku)
@@ -231,7 +233,7 @@ pub async fn current_prices(
     if skus.is_empty() {
         return Ok(vec![]);
     }
-    let offers = shop.read.variants(&skus, freshness).await?.value;
+    let offers = shop.written.variants(&skus, freshness).await?.value;
     let price = |offer: Offer| Price {
         sku: offer.sku,
         unit_price: offer.price,

@@ -106,7 +106,7 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
         .map_err(|error: domain::UnknownAggregate| Problem::new("request.invalid", error.to_string()))?;
     aggregate_type.check_id(&aggregate_id)?;
     let scope = [aggregate_type.as_str(), &*aggregate_id];
-    let run = call.one_of_many(shop, &scope, &key, &command, expected_version)?;
+    let run = call.one_of_many(shop, &scope, &key, &command, expected_version.into())?;
     let tagged = Value::Object(Map::from_iter([(aggregate_type.as_str().to_owned(), command)]));
     let mut command: AnyCommand = serde_json::from_value(tagged)
         .map_err(|error| Problem::new("request.invalid", format!("command: {error}")))?;

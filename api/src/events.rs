@@ -17,7 +17,13 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{Shop, extract::Query, freshness::POSITION, problem::Problem};
+use crate::{
+    Shop,
+    extract::Query,
+    freshness::POSITION,
+    pages::{self, NOWHERE},
+    problem::Problem,
+};
 
 /// Where the next page begins.
 const NEXT: HeaderName = HeaderName::from_static("daybook-next");
@@ -90,8 +96,7 @@ pub async fn list(State(shop): State<Arc<Shop>>, Query(page): Query<Page>) -> Re
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(NEXT, HeaderValue::from(last + 1));
-    if let Ok(token) = HeaderValue::from_str(&reflects.to_string()) {
-        headers.insert(POSITION, token);
-    }
+    headers.insert(header::CACHE_CONTROL, NOWHERE);
+    headers.insert(POSITION, pages::position(reflects));
     Ok(response.into_response())
 }

@@ -12,7 +12,11 @@ use projections::{Fresh, QueryError};
 use serde::Serialize;
 use store::{executor::Token, log::Sequence};
 
-use crate::problem::Problem;
+use crate::{
+    pages::{self, PRIVATE, Page, VARY},
+    problem::Problem,
+    tags::Conditions,
+};
 
 /// The position that an answer reflects, or that a command has reached.
 pub const POSITION: HeaderName = HeaderName::from_static("daybook-position");
@@ -73,35 +77,33 @@ fn token(text: &str) -> Option<Token> {
     })
 }
 
-/// 200 with what a read model says, and what that reflects.
+/// 200 with what a read model says, and what that reflects; for one reader.
 pub fn answer<T: Serialize>(fresh: Fresh<T>) -> Response {
+    answer_for(fresh, PRIVATE)
+}
+
+/// The same for whom the header says.
+pub fn answer_for<T: Serialize>(fresh: Fresh<T>, keeping: HeaderValue) -> Response {
     let mut response = (StatusCode::OK, Json(fresh.value)).into_response();
-    if let Ok(token) = HeaderValue::from_str(&fresh.reflects.to_string()) {
-        response.headers_mut().insert(POSITION, token);
-    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, keeping);
+    headers.insert(header::VARY, VARY);
+    headers.insert(POSITION, pages::position(fresh.reflects));
     response
 }
 
-/// 200 with one thing and its version, or the problem that there is none.
+/// 200 with one thing that follows from one stream, under its version, or the problem that there is none; for one reader.
 ///
 /// # Errors
-/// `missing`, when there is nothing; it too says what it reflects.
+/// `missing`, when there is nothing; it too says what it reflects. `precondition.failed`, when the client insists on another.
 pub fn found<T: Serialize>(
-    fresh: Fresh<Option<T>>,
+    fresh: &Fresh<Option<T>>,
     version: impl Fn(&T) -> Sequence,
     missing: &'static str,
+    conditions: &Conditions,
 ) -> Result<Response, Problem> {
-    let reflects = fresh.reflects;
-    let Some(value) = fresh.value else {
-        return Err(Problem::new(missing, "nothing has this id, as far as the read model has come")
-            .with_header(POSITION, &reflects.to_string()));
-    };
-    let tag = HeaderValue::from_str(&format!("\"{}\"", version(&value)));
-    let mut response = answer(Fresh { value, reflects });
-    if let Ok(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    let value = fresh.value.as_ref().ok_or_else(|| pages::missing(fresh, missing))?;
+    Page::of_stream(value, version(value))?.answer(fresh.reflects, conditions, PRIVATE)
 }
 
 impl From<QueryError> for Problem {
@@ -115,6 +117,7 @@ impl From<QueryError> for Problem {
             }
             QueryError::WrongIncarnation => Self::new("position.other_log", error.to_string()),
             QueryError::BadCursor => Self::new("request.invalid", error.to_string()),
+            QueryError::CutOff => Self::new("store.unavailable", error.to_string()).with("reason", "cut_off"),
             QueryError::Database(error) => Self::unavailable(&(&error).into()),
         }
     }

@@ -5,18 +5,29 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
+    http::header,
     response::{IntoResponse, Response},
 };
+use projections::{QueryError, Source};
 use serde::Serialize;
 use store::log::Position;
 
-use crate::{Shop, problem::Problem};
+use crate::{Shop, pages::NOWHERE, problem::Problem};
 
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
     position: Position,
+    read_database: ReadDatabase,
     followers: Vec<Follower>,
+}
+
+/// Where queries are answered.
+#[derive(Clone, Copy, Serialize)]
+struct ReadDatabase {
+    standby: bool,
+    /// Whether it has not heard of anybody who fills the read models for ten seconds.
+    silent: bool,
 }
 
 #[derive(Clone, Serialize)]
@@ -36,7 +47,11 @@ pub async fn ready(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
     let head = shop.log.head().await?;
     let position = head.position;
     let mut followers = Vec::new();
-    for (name, at) in shop.read.checkpoints().await? {
+    let asked = async { Ok::<_, QueryError>((shop.read.source().await?, shop.read.checkpoints().await?)) };
+    let (Source { standby, alone }, checkpoints) =
+        asked.await.map_err(|error| Problem::from(error).with("database", "read_models"))?;
+    let read_database = ReadDatabase { standby, silent: alone };
+    for (name, at) in checkpoints {
         // Within one life nothing is lost. After a restore the rows may be of what is there no more, until they are
         // emptied.
         if at.incarnation != Some(head.incarnation) && !at.is_of(&*shop.log, &head).await? {
@@ -49,5 +64,11 @@ pub async fn ready(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
         let detail = format!("{} is {} events behind", late.name, late.behind);
         return Err(Problem::new("read_model.behind", detail).with("followers", followers));
     }
-    Ok(Json(Readiness { status: "ready", position, followers }).into_response())
+    if standby && alone {
+        let detail = "the standby that answers queries hears nothing from the database that it follows";
+        let problem = Problem::new("read_model.behind", detail).with("read_database", read_database);
+        return Err(problem.with("followers", followers));
+    }
+    let ready = Readiness { status: "ready", position, read_database, followers };
+    Ok(([(header::CACHE_CONTROL, NOWHERE)], Json(ready)).into_response())
 }

@@ -4,18 +4,24 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, RawPathParams},
-    http::{HeaderMap, HeaderName, header, request::Parts},
+    http::{HeaderMap, HeaderName, request::Parts},
 };
 use domain::{AnyCommand, AnyEvent};
 use serde::Serialize;
 use store::{
     executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id},
-    log::{LogError, Sequence},
+    log::LogError,
     secrets::client_command_id,
 };
 use uuid::Uuid;
 
-use crate::{Shop, answer::Done, principal::Principal, problem::Problem};
+use crate::{
+    Shop,
+    answer::Done,
+    principal::Principal,
+    problem::Problem,
+    tags::{Expected, NO_VERSION},
+};
 
 /// Tells that an answer is the first one again.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -31,7 +37,7 @@ pub struct Call {
     /// Method, route and path parameters: what a key is good for.
     scope: String,
     key: Option<Box<str>>,
-    expected_version: Option<Sequence>,
+    expected: Expected,
 }
 
 impl FromRequestParts<Arc<Shop>> for Call {
@@ -47,12 +53,7 @@ impl FromRequestParts<Arc<Shop>> for Call {
         let params: Vec<_> = params.iter().collect();
         let scope = serde_json::to_string(&(parts.method.as_str(), route.as_str(), params))
             .map_err(|error| Problem::internal(&error))?;
-        Ok(Self {
-            principal,
-            scope,
-            key: key(&parts.headers)?,
-            expected_version: expected_version(&parts.headers)?,
-        })
+        Ok(Self { principal, scope, key: key(&parts.headers)?, expected: Expected::of(&parts.headers)? })
     }
 }
 
@@ -68,16 +69,6 @@ fn checked(key: &str) -> Result<&str, Problem> {
         return Ok(key);
     }
     Err(Problem::new("idempotency.key_invalid", "a key is 1 to 255 visible ASCII characters without spaces"))
-}
-
-fn expected_version(headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
-    let Some(tag) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    let version = tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    version.map(Some).ok_or_else(|| {
-        Problem::new("precondition.malformed", "If-Match takes one ETag of ours, such as \"3\"")
-    })
 }
 
 impl Call {
@@ -105,12 +96,12 @@ impl Call {
         scope: &[&str],
         key: &str,
         body: &impl Serialize,
-        expected_version: Option<Sequence>,
+        expected: Expected,
     ) -> Result<Run, Problem> {
         let scope =
             serde_json::to_string(&(&self.scope, scope)).map_err(|error| Problem::internal(&error))?;
         let key = Some(checked(key)?.into());
-        Self { scope, key, expected_version, principal: self.principal.clone() }.keyed(shop, body)
+        Self { scope, key, expected, principal: self.principal.clone() }.keyed(shop, body)
     }
 
     /// A run of a command; without a key every request is another command.
@@ -127,7 +118,7 @@ impl Call {
             },
             keyed: self.key.is_some(),
             fingerprint: shop.fingerprints.of_parts(&[self.scope.as_bytes(), &body]),
-            expected_version: self.expected_version,
+            expected: self.expected.clone(),
             actor,
         })
     }
@@ -140,7 +131,7 @@ pub struct Run {
     keyed: bool,
     /// Over the body as the client meant it: what is sealed or priced on the way may differ between repeats.
     fingerprint: [u8; 32],
-    expected_version: Option<Sequence>,
+    expected: Expected,
     actor: Box<str>,
 }
 
@@ -153,8 +144,8 @@ impl Run {
 
     /// The run of the `nth` further command of the same request, on a version that the request has found.
     #[must_use]
-    pub fn further(&self, nth: i64, expected_version: Option<Sequence>) -> Self {
-        Self { command_id: derived_id(self.command_id, "further", nth), expected_version, ..self.clone() }
+    pub fn further(&self, nth: i64, expected: Expected) -> Self {
+        Self { command_id: derived_id(self.command_id, "further", nth), expected, ..self.clone() }
     }
 
     /// What everything that follows from the command is known by.
@@ -165,8 +156,8 @@ impl Run {
 
     /// The version that the client insists on.
     #[must_use]
-    pub const fn expected_version(&self) -> Option<Sequence> {
-        self.expected_version
+    pub const fn expected(&self) -> &Expected {
+        &self.expected
     }
 
     /// Executes a command on an aggregate.
@@ -185,7 +176,7 @@ impl Run {
             command_id: self.command_id,
             fingerprint: self.fingerprint,
             origin: Origin::Client,
-            expected_version: self.expected_version,
+            expected_version: None,
             cause: Cause {
                 actor: self.actor.clone(),
                 correlation_id: self.command_id,
@@ -193,19 +184,39 @@ impl Run {
                 occurred_at: None,
             },
         };
-        let executed = match shop.executor.execute(request.clone()).await {
+        let executed = match self.as_expected(shop, &request).await {
             // A repeat finds the version that it made itself: its first answer counts, not the version.
             Err(stale @ ExecuteError::VersionMismatch { .. }) if self.keyed => {
                 let answers = shop.log.answers(&[self.command_id]).await.map_err(unread)?;
                 if answers.is_empty() {
                     return Err(stale);
                 }
-                let again = Request { expected_version: None, ..request };
-                shop.executor.execute(again).await?
+                shop.executor.execute(request).await?
             }
             executed => executed?,
         };
         done(shop, executed).await
+    }
+
+    /// Executes it on one of the versions that the client expects.
+    async fn as_expected(&self, shop: &Shop, request: &Request) -> Result<Executed, ExecuteError> {
+        let on = |expected_version| shop.executor.execute(Request { expected_version, ..request.clone() });
+        match &self.expected {
+            Expected::Whatever => on(None).await,
+            // What is there once is there for ever.
+            Expected::There => match on(Some(NO_VERSION)).await {
+                Err(ExecuteError::VersionMismatch { actual }) if actual > 0 => on(None).await,
+                executed => executed,
+            },
+            Expected::Versions(versions) => {
+                match on(Some(versions.first().copied().unwrap_or(NO_VERSION))).await {
+                    Err(ExecuteError::VersionMismatch { actual }) if versions.contains(&actual) => {
+                        on(Some(actual)).await
+                    }
+                    executed => executed,
+                }
+            }
+        }
     }
 }
 

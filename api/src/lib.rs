@@ -16,12 +16,14 @@ mod inventory;
 mod metrics;
 mod orders;
 pub mod outbound;
+mod pages;
 mod payments;
 mod principal;
 mod problem;
 mod products;
 mod quotes;
 mod subjects;
+mod tags;
 mod text;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -29,12 +31,13 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    http::HeaderValue,
     middleware,
     routing::{delete, get, post, put},
     serve::{Listener, ListenerExt as _},
 };
 use domain::{pricing::Tables, value::Money};
-use projections::ReadModels;
+use projections::{ReadModels, hot::Hot};
 use store::{
     engine::Engine,
     executor::Executor,
@@ -51,6 +54,7 @@ use tokio::net::TcpListener;
 use inventory::{reservations, shelves};
 
 pub use answer::segment;
+pub use pages::{Keeping, Page};
 pub use principal::Principal;
 pub use problem::Problem;
 
@@ -72,6 +76,10 @@ pub struct Settings {
     pub review_from: Option<Money>,
     /// Events that a read model may be behind before this process calls itself not ready.
     pub lag_max: i64,
+    /// About how many bytes the pages kept in memory may take; with 0 none are kept.
+    pub page_bytes_max: usize,
+    /// For how long others may keep a product's page.
+    pub keeping: Keeping,
 }
 
 impl Default for Settings {
@@ -83,6 +91,8 @@ impl Default for Settings {
             review_from: None,
             cart_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
             lag_max: 10_000,
+            page_bytes_max: 64 << 20,
+            keeping: Keeping { fresh_s: 5, stale_s: 30 },
         }
     }
 }
@@ -106,6 +116,12 @@ pub struct Shop {
     pub ids: Arc<dyn Ids>,
     /// Answers queries.
     pub read: ReadModels,
+    /// Answers what commands have to know, where the read models are written.
+    pub written: ReadModels,
+    /// Pages that many ask for.
+    pub pages: Hot<Page>,
+    /// For how long others may keep a product's page, as a header says it.
+    pub keeping: HeaderValue,
     /// Who follows, and how far everybody has come.
     pub board: Board,
     /// What may be set.
@@ -124,10 +140,24 @@ impl Shop {
             fingerprints: engine.fingerprints.clone(),
             clock: Arc::clone(&engine.clock),
             ids: Arc::clone(&engine.ids),
+            written: read.clone(),
+            pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
+            keeping: settings.keeping.header(),
             read,
             board: engine.board(),
             settings,
         }
+    }
+
+    /// The same where queries are answered by another database than the one that the read models are written to.
+    #[must_use]
+    pub fn with_written(self, written: ReadModels) -> Self {
+        Self { written, ..self }
+    }
+
+    /// Keeps pages for as long as they are true: until this is driven, none are kept.
+    pub fn keep_pages(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.pages.clone().run(self.read.clone())
     }
 }
 

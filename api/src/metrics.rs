@@ -15,10 +15,22 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`. It answers also when no database does.
 pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&shop.board.look().await)).into_response()
+    let mut text = text(&shop.board.look().await);
+    let (pages, bytes) = shop.pages.kept();
+    text.alone("daybook_read_cache_pages", "Pages kept in memory.", pages);
+    text.alone("daybook_read_cache_bytes", "About how many bytes they take.", bytes);
+    let (given, asked) = shop.pages.answers();
+    text.family(
+        "daybook_read_cache_answers_total",
+        "counter",
+        "Pages that were given, by where they came from.",
+    );
+    text.labelled("daybook_read_cache_answers_total", "from", "memory", given);
+    text.labelled("daybook_read_cache_answers_total", "from", "read_models", asked);
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text.0).into_response()
 }
 
-fn text(look: &Look) -> String {
+fn text(look: &Look) -> Text {
     let mut text = Text::default();
     let up = [("log", look.standings.is_some()), ("read_models", look.read_models)];
     text.family("daybook_database_up", "gauge", "Whether a database answered this scrape in time.");
@@ -34,7 +46,7 @@ fn text(look: &Look) -> String {
     text.places(look);
     text.aside(look.standings.iter().flat_map(|standings| &standings.followers).collect());
     text.counted(&look.readings);
-    text.0
+    text
 }
 
 #[derive(Default)]

@@ -25,6 +25,7 @@ use crate::{
     freshness::{self, Freshness, Wait},
     idempotency::Call,
     problem::Problem,
+    tags::Conditions,
     text::Short,
 };
 
@@ -83,9 +84,10 @@ pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<PaymentId>,
     Freshness(freshness): Freshness,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
     let payment = shop.read.payment(&id, freshness).await?;
-    freshness::found(payment, |payment| payment.version, "payment.not_found")
+    freshness::found(&payment, |payment| payment.version, "payment.not_found", &conditions)
 }
 
 /// `POST /v1/payments/{id}/authorize`

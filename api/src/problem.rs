@@ -1,6 +1,6 @@
 //! What went wrong, told as RFC 9457 problem details.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -17,8 +17,9 @@ use store::{
     outage::{Outage, Reason},
     vault::VaultError,
 };
+use uuid::Uuid;
 
-use crate::{Shop, codes, freshness::POSITION, idempotency::REPLAYED};
+use crate::{Shop, codes, freshness::POSITION, idempotency::REPLAYED, pages::NOWHERE};
 
 /// Seconds after which it is worth trying again what the store could not do.
 const RETRY_AFTER_S: &str = "1";
@@ -114,7 +115,10 @@ impl Problem {
             ("trace_id", trace_id.into()),
         ];
         body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
-        let json = [(header::CONTENT_TYPE, "application/problem+json")];
+        let json = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
+            (header::CACHE_CONTROL, NOWHERE),
+        ];
         (status, headers, json, Value::Object(body).to_string()).into_response()
     }
 }
@@ -216,21 +220,28 @@ impl Problem {
 
 /// Writes the body of every problem, whoever answered with it, and logs the request.
 pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let trace_id = trace_id(request.headers()).unwrap_or_else(|| shop.ids.next().simple().to_string());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let trace = Trace::of(request.headers()).unwrap_or_else(|| Trace::Made(shop.ids.next()));
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let begun_us = shop.clock.elapsed_us();
     let mut response = next.run(request).await;
     let status = response.status();
     // The path of a query holds ids and SKUs only; what follows the question mark may be personal.
-    tracing::info!(%method, path, status = status.as_u16(), trace_id, took_us = shop.clock.elapsed_us() - begun_us);
+    tracing::info!(
+        %method, path = uri.path(), status = status.as_u16(), trace_id = %trace,
+        took_us = shop.clock.elapsed_us() - begun_us
+    );
+    if status.is_success() {
+        return response;
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(&path, &trace_id);
+        return problem.render(uri.path(), &trace.to_string());
     }
     if status != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
     // The router adds the Allow header to whatever answers with this status.
-    Problem::new("route.method_not_allowed", format!("{method} means nothing here")).render(&path, &trace_id)
+    let problem = Problem::new("route.method_not_allowed", format!("{method} means nothing here"));
+    problem.render(uri.path(), &trace.to_string())
 }
 
 /// The answer where no route is.
@@ -238,11 +249,27 @@ pub async fn unknown_route() -> Problem {
     Problem::new("route.unknown", "no resource has this path")
 }
 
-/// The trace that the request belongs to, as W3C Trace Context names it.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
-    let valid = trace_id.len() == 32
-        && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
-        && trace_id.bytes().any(|byte| byte != b'0');
-    valid.then(|| trace_id.to_owned())
+/// The trace that a request belongs to, as W3C Trace Context names it, or one of its own.
+enum Trace {
+    Given(Box<str>),
+    Made(Uuid),
+}
+
+impl Trace {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+        let valid = trace_id.len() == 32
+            && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+            && trace_id.bytes().any(|byte| byte != b'0');
+        valid.then(|| Self::Given(trace_id.into()))
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(id) => f.write_str(id),
+            Self::Made(id) => write!(f, "{}", id.simple()),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use domain::{
+    AggregateType,
     product::{Command, Listing, Variant},
     value::{Money, ProductId, Sku, Text},
 };
@@ -12,13 +13,16 @@ use projections::{
     products::{ProductQuery, Sort},
 };
 use serde::{Deserialize, Serialize};
+use store::log::StreamId;
 
 use crate::{
     Shop,
     extract::{Json, Path, Query},
     freshness::{self, Freshness},
     idempotency::Call,
+    pages::{self, Page},
     problem::Problem,
+    tags::Conditions,
 };
 
 /// Products on a page unless the client says how many.
@@ -109,9 +113,17 @@ pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<ProductId>,
     Freshness(freshness): Freshness,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let product = shop.read.product(&id, freshness).await?;
-    freshness::found(product, |product| product.version, "product.not_found")
+    let (at, id) = (&*shop, &id);
+    let ask = |freshness| async move {
+        let found = at.read.product_page(id, at.clock.now(), freshness).await?;
+        found.try_map(|product| Page::of_more(&product, product.version))
+    };
+    let key = StreamId::new(AggregateType::Product, id.as_str());
+    let found = shop.pages.get(key, freshness, ask).await?;
+    let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "product.not_found"))?;
+    page.answer(found.reflects, &conditions, shop.keeping.clone())
 }
 
 /// `GET /v1/products`
@@ -131,7 +143,7 @@ pub async fn search(
         limit: search.limit.unwrap_or(LIMIT),
     };
     let page = shop.read.products(&query, freshness).await?;
-    Ok(freshness::answer(page))
+    Ok(freshness::answer_for(page, shop.keeping.clone()))
 }
 
 /// The levels of a category path such as `Home > Kitchen`.

@@ -42,6 +42,9 @@ pub enum QueryError {
     /// The token is of another life of the log than the read model.
     #[error("the token belongs to another life of the log")]
     WrongIncarnation,
+    /// The database that answers was a standby and is one no longer: nobody fills its read models any more.
+    #[error("the read database no longer follows the one that is written to")]
+    CutOff,
     /// The cursor was not given by this list.
     #[error("the cursor is not one of this list")]
     BadCursor,

@@ -6,6 +6,7 @@
 mod batch;
 pub mod carts;
 mod fresh;
+pub mod hot;
 pub mod orders;
 mod page;
 pub mod payments;
@@ -23,7 +24,7 @@ use store::{engine::Engine, follow::Projection, schema::Tables};
 
 pub use fresh::{Fresh, Freshness, QueryError};
 pub use page::{Cursor, LIMIT_MAX, Page};
-pub use read_models::{Progress, ReadModels};
+pub use read_models::{Progress, ReadModels, Source};
 
 static READ: Migrator = sqlx::migrate!("./migrations");
 

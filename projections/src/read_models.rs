@@ -1,9 +1,16 @@
 //! Asks the read models: rows and checkpoint in one snapshot, and again when a token has to be waited for.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
-    PgPool, Postgres,
+    PgPool, Postgres, Row as _,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -21,6 +28,14 @@ use crate::{
 
 /// How often a checkpoint is looked at while somebody waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long the database may take for one statement: one that is frozen answers no sooner later.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How often a statement is sent again that a standby broke off for the sake of what it replays.
+const TRIES_MAX: u32 = 3;
+
+/// Whether nobody renews the follower's lease, as far as this server knows: in its own right, or because nothing comes from
+/// the one that it follows.
+const ALONE: &str = "COALESCE(f.lease_expires_at < now() - interval '10 seconds', true)";
 
 /// How far the followers of this process have come, by name, as the engine tells it.
 pub type Progress = HashMap<&'static str, watch::Receiver<Position>>;
@@ -39,7 +54,13 @@ impl ReadModels {
     pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
         let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME];
         let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
-        let asker = Asker { pool, clock, incarnation: None, waits: Arc::new(HashMap::from(waits)) };
+        let asker = Asker {
+            pool,
+            clock,
+            incarnation: None,
+            was_standby: Arc::default(),
+            waits: Arc::new(HashMap::from(waits)),
+        };
         Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
     }
 
@@ -55,7 +76,32 @@ impl ReadModels {
     /// # Errors
     /// The database's.
     pub async fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>, QueryError> {
-        Ok(Checkpoint::all(&self.asker.pool).await?)
+        Ok(self.asker.in_time(Checkpoint::all(&self.asker.pool)).await?)
+    }
+
+    /// What database answers.
+    ///
+    /// # Errors
+    /// The database's, and when it has been cut off.
+    pub async fn source(&self) -> Result<Source, QueryError> {
+        let sql = format!(
+            "SELECT pg_is_in_recovery() AS standby, COALESCE(bool_and({ALONE}), true) AS alone FROM followers f"
+        );
+        let asked = sqlx::query_as::<_, Source>(&sql).fetch_one(&self.asker.pool);
+        let source = self.asker.in_time(asked).await?;
+        self.asker.follows(source.standby, source.alone)?;
+        Ok(source)
+    }
+
+    /// How these followers stand, as far as they have ever followed.
+    pub(crate) async fn standings(&self, names: &[&str]) -> Result<Vec<Standing>, QueryError> {
+        let rows = sqlx::query_as(
+            "SELECT f.name, f.incarnation, f.position, f.fence, \
+                    (SELECT concat_ws('/', count(*), sum(p.first_position), max(p.parked_at)) \
+                     FROM parked_streams p WHERE p.follower = f.name) AS aside \
+             FROM followers f WHERE f.name = ANY($1)",
+        );
+        Ok(self.asker.in_time(rows.bind(names).fetch_all(&self.asker.pool)).await?)
     }
 
     /// The same with another search over products.
@@ -63,6 +109,27 @@ impl ReadModels {
     pub fn with_search(self, search: Arc<dyn Search>) -> Self {
         Self { search, ..self }
     }
+}
+
+/// Which kind of database answers queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Source {
+    /// Whether it is a standby.
+    pub standby: bool,
+    /// Whether it has not heard of anybody who follows for ten seconds.
+    pub alone: bool,
+}
+
+/// How a follower stands, beside its rows.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Standing {
+    pub name: String,
+    pub incarnation: Option<Uuid>,
+    pub position: Position,
+    /// Grows whenever the follower changes hands, and whenever its rows are emptied.
+    pub fence: i64,
+    /// Another text for every change of what it has set aside.
+    pub aside: String,
 }
 
 pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
@@ -80,7 +147,8 @@ impl Statement {
     /// All of it is one statement, so the checkpoint and the rows come from the same snapshot.
     pub(crate) fn new(follower: &'static str, parked: &str, rows: &str, order: &str) -> Self {
         let text = format!(
-            "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
+            "SELECT pg_is_in_recovery() AS seen_standby, {ALONE} AS seen_alone, \
+                    f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
                      WHERE p.follower = '{follower}' AND ({parked})) AS seen_parked_from, \
                     r.* \
@@ -98,6 +166,8 @@ pub(crate) struct Asker {
     clock: Arc<dyn Clock>,
     /// The log's present life, where it is known.
     incarnation: Option<Uuid>,
+    /// Whether a standby has answered before.
+    was_standby: Arc<AtomicBool>,
     waits: Arc<HashMap<&'static str, Wait>>,
 }
 
@@ -109,13 +179,26 @@ impl Asker {
         freshness: Freshness,
         bind: impl Fn(PgQuery<'q>) -> PgQuery<'q> + Send + Sync,
     ) -> Result<Fresh<Vec<PgRow>>, QueryError> {
+        let (value, seen) = self.ask_seen(statement, freshness, bind).await?;
+        Ok(Fresh { value, reflects: seen.reflects() })
+    }
+
+    /// The same with what was seen beside the rows.
+    pub(crate) async fn ask_seen<'q>(
+        &self,
+        statement: &'q Statement,
+        freshness: Freshness,
+        bind: impl Fn(PgQuery<'q>) -> PgQuery<'q> + Send + Sync,
+    ) -> Result<(Vec<PgRow>, Seen), QueryError> {
         let mut deadline = self.clock.sleep(freshness.wait);
         let mut late = freshness.wait.is_zero();
         loop {
-            let rows = bind(sqlx::query(&statement.text)).fetch_all(&self.pool).await?;
-            let seen = Seen::read(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+            let rows = self.fetch(|| bind(sqlx::query(&statement.text))).await?;
+            let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            self.follows(first.try_get("seen_standby")?, first.try_get("seen_alone")?)?;
+            let seen = Seen::read(first)?;
             let token = match (self.judge(&seen, freshness.at_least), freshness.at_least) {
-                (Ok(()), _) => return found(rows, &seen),
+                (Ok(()), _) => return Ok((found(rows)?, seen)),
                 // A restore leaves the old rows until the follower has begun again: the token may be the newer one.
                 (Err(QueryError::Behind { .. } | QueryError::WrongIncarnation), Some(token)) if !late => {
                     token
@@ -127,6 +210,49 @@ impl Asker {
                 () = &mut deadline => late = true,
             }
         }
+    }
+
+    /// Fails when the database has been a standby and is left to itself: its rows stay as they are for ever.
+    fn follows(&self, standby: bool, alone: bool) -> Result<(), QueryError> {
+        if standby {
+            self.was_standby.store(true, Ordering::Relaxed);
+        }
+        if !standby && alone && self.was_standby.load(Ordering::Relaxed) {
+            return Err(QueryError::CutOff);
+        }
+        Ok(())
+    }
+
+    /// The rows, within the time that the database has for them.
+    async fn fetch<'q>(&self, query: impl Fn() -> PgQuery<'q>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut tries = 1;
+        loop {
+            match self.in_time(query().fetch_all(&self.pool)).await {
+                Err(error) if tries < TRIES_MAX && is_broken_off(&error) => tries += 1,
+                rows => return rows,
+            }
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        tokio::select! {
+            answer = answer => answer,
+            () = self.clock.sleep(ANSWER_WITHIN) => Err(sqlx::Error::PoolTimedOut),
+        }
+    }
+
+    /// The time left of a wait that began then, as the clock tells pacing.
+    pub(crate) fn left(&self, wait: Duration, begun_us: i64) -> Duration {
+        let waited = u64::try_from(self.clock.elapsed_us() - begun_us).unwrap_or(0);
+        wait.saturating_sub(Duration::from_micros(waited))
+    }
+
+    /// The present on the clock that tells pacing.
+    pub(crate) fn elapsed_us(&self) -> i64 {
+        self.clock.elapsed_us()
     }
 
     /// Whether the rows are new enough, and of the log as it is now.
@@ -204,13 +330,17 @@ impl Wait {
     }
 }
 
-fn found(rows: Vec<PgRow>, seen: &Seen) -> Result<Fresh<Vec<PgRow>>, QueryError> {
-    use sqlx::Row;
-    let mut value = Vec::with_capacity(rows.len());
+fn found(rows: Vec<PgRow>) -> Result<Vec<PgRow>, sqlx::Error> {
+    let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         if row.try_get::<Option<bool>, _>("found")?.is_some() {
-            value.push(row);
+            found.push(row);
         }
     }
-    Ok(Fresh { value, reflects: seen.reflects() })
+    Ok(found)
+}
+
+/// Whether a standby broke the statement off: what it replays has taken the rows away.
+fn is_broken_off(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("40001"))
 }

@@ -17,8 +17,9 @@ use store::{
     engine::{Engine, Parts},
     executor::Limits,
     log::PostgresLog,
+    outage::Reason,
     ports::Machine,
-    schema::{self, Fitness, Tables, Writes},
+    schema::{self, Fitness, SchemaError, Tables, Writes},
     secrets::MasterKeys,
     vault::Vault,
 };
@@ -298,14 +299,35 @@ impl Ground {
         tables::up_to_date(pool, &self.settings.schema, tables).await
     }
 
-    /// Where queries read.
+    /// Where commands read what they have to know, and queries too unless [`Ground::standby_pool`] is there.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn read_pool(&self) -> Result<PgPool, GroundError> {
-        let projections = self.settings.projection_database_url.as_ref();
-        let url = self.settings.read_database_url.as_ref().or(projections).unwrap_or(&self.app_url);
+        let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.app_url);
         Ok(schema::connect(url, &self.settings.schema, "_read", READ_CONNECTIONS).await?)
+    }
+
+    /// Where queries read, if elsewhere; the shop opens without it, since commands do not need it.
+    ///
+    /// # Errors
+    /// When the address is wrong, or the database answers that it is not one of Daybook's.
+    pub async fn standby_pool(&self) -> Result<Option<PgPool>, GroundError> {
+        let Some(url) = &self.settings.read_database_url else { return Ok(None) };
+        let pool = schema::connect_when_needed(url, &self.settings.schema, "_read", READ_CONNECTIONS)?;
+        match self.up_to_date(&pool, &projections::tables()).await {
+            Ok(()) => {}
+            Err(GroundError::Schema(SchemaError::Database(error)))
+                if Reason::of(&error) == Reason::Unreachable =>
+            {
+                tracing::error!(%error, "the database in DAYBOOK_READ_DATABASE_URL does not answer: until it does, \
+                                         queries are answered with 503, commands are taken");
+            }
+            // What was laid at the other one comes here a little later.
+            Err(error @ GroundError::Outdated { .. }) => tracing::warn!(%error, "DAYBOOK_READ_DATABASE_URL"),
+            Err(error) => return Err(error),
+        }
+        Ok(Some(pool))
     }
 }
 

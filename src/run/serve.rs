@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{
-    Shop,
+    Keeping, Shop,
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
@@ -52,6 +52,8 @@ pub struct Running {
     pub engine: Engine,
     /// The questions.
     pub read: ReadModels,
+    /// The questions of commands.
+    written: ReadModels,
     settings: api::Settings,
     tasks: JoinSet<()>,
 }
@@ -67,14 +69,24 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock))
-            .of_log(engine.feed.incarnation());
+        let models = |pool| {
+            ReadModels::new(pool, &engine.progress(), Arc::clone(&engine.clock))
+                .of_log(engine.feed.incarnation())
+        };
+        let written = models(ground.read_pool().await?);
+        let read = ground.standby_pool().await?.map_or_else(|| written.clone(), models);
+        let usual = api::Settings::default();
         let settings = api::Settings {
             pricing: ground.settings.pricing.clone(),
             review_from: ground.settings.review_from,
-            ..api::Settings::default()
+            page_bytes_max: ground.settings.page_bytes_max.unwrap_or(usual.page_bytes_max),
+            keeping: Keeping {
+                fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
+                stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
+            },
+            ..usual
         };
-        Ok(Self { engine, read, settings, tasks })
+        Ok(Self { engine, read, written, settings, tasks })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -87,8 +99,10 @@ impl Running {
     }
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
-    async fn until_stopped(self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone());
+    async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
+        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone())
+            .with_written(self.written.clone());
+        self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (drain, mut draining) = tokio::sync::watch::channel(false);

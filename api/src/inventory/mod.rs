@@ -18,7 +18,9 @@ use crate::{
     extract::{Json, Path, Query},
     freshness::{self, Freshness},
     idempotency::Call,
+    pages::{self, PRIVATE, Page},
     problem::Problem,
+    tags::Conditions,
 };
 
 /// Goods that came in.
@@ -70,9 +72,12 @@ pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(sku): Path<Sku>,
     Freshness(freshness): Freshness,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let stock = shop.read.stock(&sku, shop.clock.now(), freshness).await?;
-    freshness::found(stock, |stock| stock.version, "inventory.not_found")
+    let found = shop.read.stock(&sku, shop.clock.now(), freshness).await?;
+    let stock = found.value.as_ref().ok_or_else(|| pages::missing(&found, "inventory.not_found"))?;
+    // It changes without an event, too: when a hold is over.
+    Page::of_more(stock, stock.version)?.answer(found.reflects, &conditions, PRIVATE)
 }
 
 /// `POST /v1/inventory/{sku}/receive`

@@ -79,7 +79,7 @@ async fn priced(
         Change::SetQuantity { line, quantity } => order::Change::SetQuantity { line, quantity },
         Change::RemoveLine { line } => order::Change::RemoveLine { line },
         Change::AddLine { sku, quantity } => {
-            let Some(offer) = shop.read.variant(&sku, freshness).await?.value else {
+            let Some(offer) = shop.written.variant(&sku, freshness).await?.value else {
                 let unknown = Problem::new("product.unknown_sku", "the catalogue has no such SKU");
                 return Err(unknown.with("sku", &sku));
             };

@@ -18,7 +18,7 @@ use serde::Serialize;
 use store::{executor::Token, log::StreamId};
 
 use super::{Opened, invoice_page, open};
-use crate::{Shop, awaiting::read, extract::Path, freshness, problem::Problem};
+use crate::{Shop, awaiting::read, extract::Path, freshness, pages::NOWHERE, problem::Problem};
 
 /// What the document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,17 +99,18 @@ pub async fn show(
         return Err(Problem::new("order.not_found", "the log holds no such order"));
     }
     let delivery = match bill.delivery.take() {
-        Some(delivery) => Some(open(&shop, delivery).await?),
+        Some(delivery) => Some(open(&shop, &delivery).await?),
         None => None,
     };
     let document = bill
         .document(id, delivery)
         .ok_or_else(|| Problem::new("order.not_invoiced", "an order is invoiced when it first ships"))?;
     if !accepts_html(&headers) {
-        return Ok(freshness::answer(Fresh { value: document, reflects }));
+        return Ok(freshness::answer_for(Fresh { value: document, reflects }, NOWHERE));
     }
     let html = HeaderValue::from_static("text/html; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, html)], invoice_page::render(&document)).into_response())
+    let headers = [(header::CONTENT_TYPE, html), (header::CACHE_CONTROL, NOWHERE)];
+    Ok((headers, invoice_page::render(&document)).into_response())
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {

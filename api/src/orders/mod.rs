@@ -35,7 +35,9 @@ use crate::{
     extract::{OptionalJson, Path, Query},
     freshness::{self, Freshness, POSITION},
     idempotency::Call,
+    pages::{self, PRIVATE, Page},
     problem::Problem,
+    tags::Conditions,
     text::Note,
 };
 
@@ -99,14 +101,6 @@ pub struct Cancel {
     note: Option<Note>,
 }
 
-/// An order as its page shows it.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    order: Order,
-    delivery: Option<Opened>,
-}
-
 /// Who gets it and where, opened.
 #[derive(Serialize)]
 struct Opened {
@@ -139,28 +133,49 @@ pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<OrderId>,
     Freshness(freshness): Freshness,
+    conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let Fresh { value, reflects } = shop.read.order(&id, freshness).await?;
-    let value = match value {
-        Some(mut order) => {
-            let delivery = match order.delivery.take() {
-                Some(delivery) => Some(open(&shop, delivery).await?),
-                None => None,
-            };
-            Some(Shown { order, delivery })
+    let (read, id) = (&shop.read, &id);
+    let ask = |freshness| async move { read.order_based(id, freshness).await?.try_map(page) };
+    let key = StreamId::new(AggregateType::Order, id.as_str());
+    let found = shop.pages.get(key, freshness, ask).await?;
+    let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "order.not_found"))?;
+    let shown = match &page.delivery {
+        None => page.with("delivery", &(), &[]),
+        Some(delivery) => {
+            let opened = open(&shop, delivery).await?;
+            page.with("delivery", &opened, opened.forgotten())
         }
-        None => None,
     };
-    let shown = Fresh { value, reflects };
-    freshness::found(shown, |shown| shown.order.version, "order.not_found")
+    shown?.answer(found.reflects, &conditions, PRIVATE)
 }
 
-async fn open(shop: &Shop, delivery: Delivery) -> Result<Opened, Problem> {
+/// Everything about an order that is nobody's secret, and the rest sealed.
+fn page(mut order: Order) -> Result<Page, Problem> {
+    let delivery = order.delivery.take();
+    let page = Page::of_more(&order, order.version)?;
+    Ok(page.delivered_to(delivery))
+}
+
+async fn open(shop: &Shop, delivery: &Delivery) -> Result<Opened, Problem> {
     Ok(Opened {
         contact: personal(shop, &delivery.contact).await?,
         address: personal(shop, &delivery.address).await?,
-        country: delivery.country,
+        country: delivery.country.clone(),
     })
+}
+
+impl Opened {
+    /// What of it is gone, where anything is: a page without it is another page.
+    fn forgotten(&self) -> &'static [u8] {
+        let is_forgotten = |personal: &Personal| matches!(personal, Personal::Forgotten(_));
+        match (is_forgotten(&self.contact), is_forgotten(&self.address)) {
+            (false, false) => b"",
+            (true, false) => b"contact",
+            (false, true) => b"address",
+            (true, true) => b"contact and address",
+        }
+    }
 }
 
 async fn personal(shop: &Shop, sealed: &Sealed) -> Result<Personal, Problem> {

@@ -13,7 +13,8 @@ async fn every_read_model_shows_ones_own_write_under_its_position() {
         json!({ "id": "chair", "title": "Chair", "variants": [{ "sku": "CHAIR", "price": gbp(900) }] });
     let listed = api.send(post("/v1/products", &product)).await.expect(201);
     let shown = api.send(get("/v1/products/chair").after(&listed)).await.expect(200);
-    assert_eq!((shown.text_of("title").as_str(), shown.header("etag")), ("Chair", "\"1\""));
+    assert_eq!(shown.text_of("title"), "Chair");
+    assert!(shown.header("etag").starts_with("\"1."), "{shown:?}");
     let found = api.send(get("/v1/products?q=chair").after(&listed)).await.expect(200).json();
     assert_eq!(found["data"][0]["id"], "chair");
 

@@ -5,7 +5,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
-    Settings, Shop,
+    Page, Settings, Shop,
     outbound::simulator::{Late, Simulator},
 };
 use axum::{
@@ -13,13 +13,15 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use projections::ReadModels;
+use projections::{ReadModels, hot::Hot, rebuild};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, PgPool};
 use store::{
     archive::{Archive, Archiving},
     engine::Engine,
-    testing::{Ground, eventually},
+    follow::Projection,
+    ports::Machine,
+    testing::{Ground, ROLE, eventually},
 };
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -28,6 +30,8 @@ use uuid::Uuid;
 pub struct Api {
     pub router: Router,
     pub engine: Engine,
+    /// What the edge keeps in memory.
+    pub pages: Hot<Page>,
     ground: Ground,
     late: Option<Late>,
 }
@@ -185,14 +189,17 @@ impl Api {
 
     /// Another process of the same shop.
     pub async fn another(&self) -> Self {
+        Self::on(self.same_ground(), Settings::default()).await
+    }
+
+    fn same_ground(&self) -> Ground {
         let Ground { prefix, owner_url, app_url, nats_url } = &self.ground;
-        let ground = Ground {
+        Ground {
             prefix: prefix.clone(),
             owner_url: owner_url.clone(),
             app_url: app_url.clone(),
             nats_url: nats_url.clone(),
-        };
-        Self::on(ground, Settings::default()).await
+        }
     }
 
     /// The log's tables as their owner sees them.
@@ -214,7 +221,52 @@ impl Api {
         engine.manage();
         engine.ask(Arc::new(simulator));
         let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
-        Self { router: api::router(Shop::new(&engine, models, settings)), engine, ground, late: Some(late) }
+        let shop = Shop::new(&engine, models, settings);
+        tokio::spawn(shop.keep_pages());
+        let pages = shop.pages.clone();
+        Self { router: api::router(shop), engine, pages, ground, late: Some(late) }
+    }
+
+    /// The read models' tables as their owner sees them.
+    pub async fn read_owner(&self) -> PgPool {
+        self.ground.owner_pool("_read").await
+    }
+
+    /// Builds a read model anew beside the one that serves, and lets it serve.
+    pub async fn rebuild(&self, projection: Arc<dyn Projection>) {
+        let beside = rebuild::Ground {
+            owner_url: self.ground.owner_url.clone(),
+            prefix: self.ground.prefix.clone(),
+            role: ROLE.to_owned(),
+            tables: projections::tables(),
+            log: Arc::clone(&self.engine.log),
+            clock: Arc::new(Machine),
+            ids: Arc::new(Machine),
+        };
+        let rebuilt = rebuild::rebuild(&beside, projection, true, &|_| {}).await.unwrap();
+        assert!(rebuilt.swapped);
+    }
+
+    /// Another process of the same shop that fills no read model.
+    pub async fn onlooker(&self) -> Self {
+        let ground = self.same_ground();
+        let engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        let models =
+            ReadModels::new(ground.pool("_read").await, &engine.progress(), Arc::clone(&engine.clock));
+        let shop = Shop::new(&engine, models, Settings::default());
+        tokio::spawn(shop.keep_pages());
+        let pages = shop.pages.clone();
+        Self { router: api::router(shop), engine, pages, ground, late: None }
+    }
+
+    /// Asks until the page comes from memory.
+    pub async fn keeps(&self, path: &str) -> Reply {
+        eventually(&format!("{path} is kept"), || async {
+            let (given, _) = self.pages.answers();
+            let reply = self.send(get(path)).await;
+            (reply.status == StatusCode::OK && self.pages.answers().0 > given).then_some(reply)
+        })
+        .await
     }
 
     /// Delivers the gateway's late answers from now on.

@@ -1,15 +1,18 @@
 //! Orders by their id, and those of a customer, newest first.
 
 use domain::{
+    AggregateType,
     order::{CancelReason, Source},
-    value::{CartId, CustomerId, Money, OrderId, Text, Time},
+    value::{CartId, CustomerId, Money, OrderId, PaymentId, Text, Time},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, postgres::PgRow};
+use store::log::StreamId;
 
 use super::{Invoiced, NAME, Order, Summary, fulfilment::Progress};
 use crate::{
     Cursor, Fresh, Freshness, Page, QueryError, ReadModels,
+    hot::{Based, Basis},
     page::rows_wanted,
     payments,
     read_models::Statement,
@@ -54,6 +57,18 @@ impl ReadModels {
         id: &OrderId,
         freshness: Freshness,
     ) -> Result<Fresh<Option<Order>>, QueryError> {
+        Ok(self.order_based(id, freshness).await?.fresh)
+    }
+
+    /// The same with what it rests on: the order's stream, and those of its payments.
+    ///
+    /// # Errors
+    /// As [`QueryError`] says.
+    pub async fn order_based(
+        &self,
+        id: &OrderId,
+        freshness: Freshness,
+    ) -> Result<Based<Option<Order>>, QueryError> {
         let statement = Statement::new(
             NAME,
             "p.aggregate_type = 'order' AND p.aggregate_id = $1 \
@@ -62,13 +77,20 @@ impl ReadModels {
             &format!(
                 "SELECT {SUMMARY}, o.credits, o.lines::text AS lines, o.charges::text AS charges, o.country, \
                         o.delivery::text AS delivery, o.cancel_note, o.progress::text AS progress, \
-                        o.shipments::text AS shipments, o.returns::text AS returns \
+                        o.shipments::text AS shipments, o.returns::text AS returns, \
+                        ARRAY(SELECT p.id FROM payments p WHERE p.order_id = o.id) AS payments \
                  FROM orders o {PAYMENT} WHERE o.id = $1"
             ),
             "",
         );
-        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
-        rows.try_map(|rows| Ok(rows.first().map(order_of).transpose()?))
+        let (rows, seen) =
+            self.asker.ask_seen(&statement, freshness, |query| query.bind(id.as_str())).await?;
+        let order = rows.first().map(order_of).transpose()?;
+        let streams = rows.first().map(|row| streams_of(id, order.as_ref(), row)).transpose()?;
+        Ok(Based {
+            fresh: Fresh { value: order, reflects: seen.reflects() },
+            basis: streams.map(|streams| Basis::new(NAME, seen, streams)),
+        })
     }
 
     /// A customer's orders and credit notes, the newest first.
@@ -111,6 +133,15 @@ impl ReadModels {
             Page::of(orders, limit, |last| After { placed_at: last.placed_at, id: last.id.clone() })
         })
     }
+}
+
+/// What the order's page follows from; the payment that it names may have no row yet.
+fn streams_of(id: &OrderId, order: Option<&Order>, row: &PgRow) -> Result<Vec<StreamId>, sqlx::Error> {
+    let payments: Vec<String> = row.try_get("payments")?;
+    let named = order.and_then(|order| order.payment.as_ref()).map(PaymentId::as_str);
+    let payments = payments.iter().map(String::as_str).chain(named);
+    let payments = payments.map(|payment| StreamId::new(AggregateType::Payment, payment));
+    Ok(payments.chain([StreamId::new(AggregateType::Order, id.as_str())]).collect())
 }
 
 fn summary_of(row: &PgRow) -> Result<Summary, sqlx::Error> {

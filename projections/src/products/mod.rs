@@ -1,6 +1,7 @@
 //! The catalogue: products with the prices of now, and what a cart needs to know of a SKU.
 
 mod fold;
+mod page;
 mod query;
 mod search;
 mod write;
@@ -27,7 +28,7 @@ pub const NAME: &str = "products";
 
 /// An entry of the catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Product {
+pub struct Product<V = Variant> {
     /// Its id.
     pub id: ProductId,
     /// Its name.
@@ -41,13 +42,41 @@ pub struct Product {
     /// Addresses of pictures.
     pub images: Vec<Text>,
     /// What can be bought, at the prices of now.
-    pub variants: Vec<Variant>,
+    pub variants: Vec<V>,
     /// The price of the cheapest variant, by which products are filtered and sorted.
     pub price_from: Money,
     /// The stream's version.
     pub version: Sequence,
     /// The last event that changed it.
     pub position: Position,
+}
+
+impl<V> Product<V> {
+    /// The same with something else told of each variant.
+    pub(crate) fn with_variants<W>(self, told: impl Fn(V) -> W) -> Product<W> {
+        Product {
+            id: self.id,
+            title: self.title,
+            description: self.description,
+            brand: self.brand,
+            category: self.category,
+            images: self.images,
+            variants: self.variants.into_iter().map(told).collect(),
+            price_from: self.price_from,
+            version: self.version,
+            position: self.position,
+        }
+    }
+}
+
+/// A variant as the product's page shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offered {
+    /// What it is and costs.
+    #[serde(flatten)]
+    pub variant: Variant,
+    /// Units that can be reserved now.
+    pub available: i64,
 }
 
 /// What a cart needs to know of a SKU.

@@ -9,6 +9,7 @@ use sqlx::{Row as _, postgres::PgRow};
 use super::{NAME, Offer, Product, ProductQuery};
 use crate::{
     Fresh, Freshness, Page, QueryError, ReadModels,
+    fresh::Seen,
     read_models::Statement,
     rows::{document, named, named_if_any},
 };
@@ -26,14 +27,24 @@ impl ReadModels {
         id: &ProductId,
         freshness: Freshness,
     ) -> Result<Fresh<Option<Product>>, QueryError> {
+        let (value, seen) = self.product_seen(id, freshness).await?;
+        Ok(Fresh { value, reflects: seen.reflects() })
+    }
+
+    pub(super) async fn product_seen(
+        &self,
+        id: &ProductId,
+        freshness: Freshness,
+    ) -> Result<(Option<Product>, Seen), QueryError> {
         let statement = Statement::new(
             NAME,
             "p.aggregate_type = 'product' AND p.aggregate_id = $1",
             &format!("SELECT {COLUMNS} FROM products WHERE id = $1"),
             "",
         );
-        let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
-        rows.try_map(|rows| Ok(rows.first().map(product_of).transpose()?))
+        let (rows, seen) =
+            self.asker.ask_seen(&statement, freshness, |query| query.bind(id.as_str())).await?;
+        Ok((rows.first().map(product_of).transpose()?, seen))
     }
 
     /// Products that match.

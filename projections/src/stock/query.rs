@@ -1,12 +1,14 @@
 //! The stock of a SKU or of all of them, and who holds units of one.
 
+use std::collections::BTreeMap;
+
 use domain::value::{Quantity, ReservationId, Sku, Time};
 use sqlx::{Row as _, postgres::PgRow};
 
 use super::{NAME, Reservation, Row, Stock, few, row_of};
 use crate::{
-    Cursor, Fresh, Freshness, Page, QueryError, ReadModels, page::rows_wanted, read_models::Statement,
-    rows::named,
+    Cursor, Fresh, Freshness, Page, QueryError, ReadModels, fresh::Seen, page::rows_wanted,
+    read_models::Statement, rows::named,
 };
 
 /// A row of the stock, and what of it is held by reservations whose time is over at `$1`.
@@ -17,6 +19,11 @@ const STOCK: &str = "SELECT true AS found, s.sku, on_hand, reserved - COALESCE(o
                          SELECT sum(quantity - short)::bigint AS held, sum(short)::bigint AS short FROM reservations h \
                          WHERE h.sku = s.sku AND h.expires_at_ms <= $1 \
                      ) over ON true";
+/// When the next hold on the SKU is over.
+const NEXT_OVER: &str = "LEFT JOIN LATERAL ( \
+                             SELECT min(expires_at_ms) AS over_ms FROM reservations h \
+                             WHERE h.sku = a.sku AND h.expires_at_ms > $1 \
+                         ) next ON true";
 const OWN_STREAM: &str = "p.aggregate_type = 'inventory_item' AND p.aggregate_id = $2";
 
 impl ReadModels {
@@ -36,6 +43,33 @@ impl ReadModels {
             .ask(&statement, freshness, |query| query.bind(now.millis()).bind(sku.as_str()))
             .await?;
         rows.try_map(|rows| Ok(rows.first().map(stock_of).transpose()?))
+    }
+
+    /// What can be reserved of each of these SKUs at `now`, and when that changes by itself: when the next hold is over.
+    /// SKUs that nothing ever happened to are not among them.
+    pub(crate) async fn available(
+        &self,
+        skus: &[&str],
+        now: Time,
+        freshness: Freshness,
+    ) -> Result<(BTreeMap<String, i64>, Option<Time>, Seen), QueryError> {
+        let statement = Statement::new(
+            NAME,
+            "p.aggregate_type = 'inventory_item' AND p.aggregate_id = ANY($2)",
+            &format!("SELECT a.*, next.over_ms FROM ({STOCK} WHERE s.sku = ANY($2)) a {NEXT_OVER}"),
+            "",
+        );
+        let (rows, seen) = self
+            .asker
+            .ask_seen(&statement, freshness, |query| query.bind(now.millis()).bind(skus.to_vec()))
+            .await?;
+        let (mut available, mut over_ms) = (BTreeMap::new(), None);
+        for row in &rows {
+            let next: Option<i64> = row.try_get("over_ms")?;
+            over_ms = over_ms.into_iter().chain(next).min();
+            available.insert(row.try_get("sku")?, stock_of(row)?.available);
+        }
+        Ok((available, over_ms.map(Time::from_millis), seen))
     }
 
     /// The stock of all SKUs at `now`, in the order of their bytes.

@@ -42,11 +42,14 @@ impl HttpWorld {
         engine.relay();
         projections::start(&mut engine, place.read.clone());
         let read = ReadModels::new(place.read.clone(), &engine.progress(), Arc::clone(&calendar) as _);
-        let router = api::router(Shop::new(&engine, read, api::Settings::default()));
+        let shop = Shop::new(&engine, read, api::Settings::default());
+        let keep_pages = shop.keep_pages();
+        let router = api::router(shop);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let listener = api::at_once(listener);
         let mut server = JoinSet::new();
+        server.spawn(keep_pages);
         server.spawn(async move {
             // Whoever waits for an answer hears of it as well.
             let _ = axum::serve(listener, router).await;

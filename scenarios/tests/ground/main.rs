@@ -11,5 +11,6 @@ mod process;
 mod full_disk;
 mod old_server;
 mod read_only;
+mod standby;
 mod takeover;
 mod unknown;

@@ -44,8 +44,8 @@ impl Answer {
 }
 
 impl Serve {
-    /// Starts it and waits for nothing.
-    pub fn start(ground: &Ground, name: &str) -> Self {
+    /// Starts it with further settings, and waits for nothing.
+    fn start(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
@@ -58,6 +58,7 @@ impl Serve {
             .env("DAYBOOK_NATS_PREFIX", &ground.prefix)
             .env("DAYBOOK_MASTER_KEY", master_key().to_text())
             .env("DAYBOOK_LOG", "warn")
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(&told).unwrap())
             .spawn()
@@ -67,13 +68,23 @@ impl Serve {
 
     /// Starts it and waits until it answers.
     pub async fn up(ground: &Ground, name: &str) -> Self {
-        let mut serve = Self::start(ground, name);
+        Self::up_with(ground, name, &[]).await
+    }
+
+    /// The same with further settings.
+    pub async fn up_with(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
+        let mut serve = Self::start(ground, name, settings);
         eventually("the process answers", || async {
             (serve.get("/healthz").await.status == 200).then_some(())
         })
         .await;
         serve.is_running();
         serve
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// That it has not ended by itself.

@@ -204,6 +204,32 @@ pub async fn connect(
     suffix: &str,
     connections_max: u32,
 ) -> Result<PgPool, SchemaError> {
+    let (pool, options) = pool_of(url, prefix, suffix, connections_max)?;
+    let pool = pool.connect_with(options).await?;
+    server::check(&*pool.acquire().await?)?;
+    Ok(pool)
+}
+
+/// The same for a database that others can do without: it is not reached before it is needed, and not waited for as long.
+///
+/// # Errors
+/// When the address is wrong.
+pub fn connect_when_needed(
+    url: &str,
+    prefix: &str,
+    suffix: &str,
+    connections_max: u32,
+) -> Result<PgPool, SchemaError> {
+    let (pool, options) = pool_of(url, prefix, suffix, connections_max)?;
+    Ok(pool.acquire_timeout(Duration::from_secs(2)).connect_lazy_with(options))
+}
+
+fn pool_of(
+    url: &str,
+    prefix: &str,
+    suffix: &str,
+    connections_max: u32,
+) -> Result<(PgPoolOptions, PgConnectOptions), SchemaError> {
     plain(prefix)?;
     // A process that is frozen while it holds the head's lock must not stop all others.
     let options = options(url, &format!("{prefix}{suffix}"))?
@@ -228,11 +254,8 @@ pub async fn connect(
         .before_acquire(move |connection, session| {
             let fresh = !was_read_only.load(Ordering::Relaxed) || session.age < server::READ_ONLY_KEPT;
             Box::pin(async move { Ok(fresh || !server::began_read_only(connection).await?) })
-        })
-        .connect_with(options)
-        .await?;
-    server::check(&*pool.acquire().await?)?;
-    Ok(pool)
+        });
+    Ok((pool, options))
 }
 
 fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {
