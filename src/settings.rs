@@ -8,6 +8,7 @@ use std::{
 };
 
 use domain::{pricing::Tables, value::Money};
+use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
@@ -39,6 +40,11 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
+    (
+        "DAYBOOK_INDEX_DIR",
+        "the directory of this process's search index, for itself alone; default: index/ in the data directory, or index-2/ and so on beside it when another process has that one",
+    ),
+    ("DAYBOOK_SYNONYMS", "a file of words that mean the same, as samples/synonyms.txt; default: none"),
     ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
 
@@ -78,6 +84,10 @@ pub struct Settings {
     pub review_from: Option<Money>,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
+    /// The directory of this process's search index, if one was named.
+    pub index: Option<PathBuf>,
+    /// Words that mean the same.
+    pub synonyms: Synonyms,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
 }
@@ -111,6 +121,9 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
+    /// The synonyms cannot be used.
+    #[error("DAYBOOK_SYNONYMS: {0}")]
+    Synonyms(#[from] SynonymsError),
     /// Not a number of megabytes.
     #[error("DAYBOOK_CACHE_MB: {0:?} is not a whole number of megabytes from 1 to 1000000")]
     Cache(String),
@@ -157,6 +170,11 @@ impl Settings {
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
             cache_bytes_max: get("DAYBOOK_CACHE_MB").map(|text| megabytes(&text)).transpose()?,
+            index: get("DAYBOOK_INDEX_DIR").map(PathBuf::from),
+            synonyms: match get("DAYBOOK_SYNONYMS") {
+                Some(path) => Synonyms::load(Path::new(&path))?,
+                None => Synonyms::default(),
+            },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }

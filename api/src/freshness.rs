@@ -115,6 +115,7 @@ impl From<QueryError> for Problem {
             }
             QueryError::WrongIncarnation => Self::new("position.other_log", error.to_string()),
             QueryError::BadCursor => Self::new("request.invalid", error.to_string()),
+            QueryError::Index(_) => Self::new("search.unavailable", error.to_string()),
             QueryError::Database(error) => Self::unavailable(&(&error).into()),
         }
     }

@@ -9,7 +9,7 @@ use api::{
         simulator::{Late, Simulator},
     },
 };
-use projections::ReadModels;
+use projections::{ReadModels, search::follow};
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -67,8 +67,12 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock))
-            .of_log(engine.feed.incarnation());
+        let read = ground.read_pool().await?;
+        let (followed, following) = follow(Arc::new(ground.index()?), &engine, read.clone());
+        tasks.spawn(following);
+        let read = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock))
+            .of_log(engine.feed.incarnation())
+            .with_index(followed, ground.settings.synonyms.clone());
         let settings = api::Settings {
             pricing: ground.settings.pricing.clone(),
             review_from: ground.settings.review_from,

@@ -13,7 +13,10 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use projections::ReadModels;
+use projections::{
+    ReadModels,
+    search::{Embedded, Synonyms, follow},
+};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, PgPool};
 use store::{
@@ -21,6 +24,7 @@ use store::{
     engine::Engine,
     testing::{Ground, eventually},
 };
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -30,6 +34,16 @@ pub struct Api {
     pub engine: Engine,
     ground: Ground,
     late: Option<Late>,
+    search: JoinSet<()>,
+}
+
+/// The read models, with an index that is kept at their end.
+fn models(engine: &Engine, read: PgPool, search: &mut JoinSet<()>) -> ReadModels {
+    let index = Arc::new(Embedded::in_memory(Synonyms::default()));
+    let (followed, following) = follow(index, engine, read.clone());
+    search.spawn(following);
+    let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+    models.with_index(followed, Synonyms::default())
 }
 
 /// A request on its way.
@@ -213,8 +227,10 @@ impl Api {
         engine.relay();
         engine.manage();
         engine.ask(Arc::new(simulator));
-        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
-        Self { router: api::router(Shop::new(&engine, models, settings)), engine, ground, late: Some(late) }
+        let mut search = JoinSet::new();
+        let models = models(&engine, read, &mut search);
+        let router = api::router(Shop::new(&engine, models, settings));
+        Self { router, engine, ground, late: Some(late), search }
     }
 
     /// Delivers the gateway's late answers from now on.
@@ -232,7 +248,8 @@ impl Api {
         let read = self.ground.pool("_read").await;
         let mut engine = self.ground.engine().await;
         projections::start(&mut engine, read.clone());
-        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+        self.search = JoinSet::new();
+        let models = models(&engine, read, &mut self.search);
         self.router = api::router(Shop::new(&engine, models, Settings::default()));
         self.engine = engine;
     }
@@ -256,6 +273,7 @@ impl Api {
         let listed = self.send(post("/v1/products", &body)).await.expect(201);
         let path = listed.header("location").to_owned();
         self.send(get(&path).after(&listed)).await.expect(200);
+        self.send(get("/v1/products?limit=1").after(&listed).patient()).await.expect(200);
     }
 
     /// Lists a product and receives units of it.

@@ -2,7 +2,6 @@
 
 mod fold;
 mod query;
-mod search;
 mod write;
 
 use async_trait::async_trait;
@@ -18,9 +17,9 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::batch::steps;
+use crate::{batch::steps, rows::another_filling};
 
-pub use search::{PostgresSearch, ProductQuery, Search, Sort};
+pub(crate) use query::{COLUMNS, product_of};
 
 /// The follower's name.
 pub const NAME: &str = "products";

@@ -21,7 +21,7 @@ use store::{
 
 use crate::{
     batch::{At, Versioned, column, fold, loaded, steps},
-    rows::{document, text},
+    rows::{another_filling, document, text},
 };
 
 pub use policy::Policy;
