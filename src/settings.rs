@@ -40,6 +40,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
+    ("MEILI_URL", "a Meilisearch to search products in; without it, an index in the process"),
+    ("MEILI_MASTER_KEY", "the key of that Meilisearch; default: none"),
     (
         "DAYBOOK_INDEX_DIR",
         "the directory of this process's search index, for itself alone; default: index/ in the data directory, or index-2/ and so on beside it when another process has that one",
@@ -84,6 +86,8 @@ pub struct Settings {
     pub review_from: Option<Money>,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
+    /// A Meilisearch, and its key.
+    pub meili: Option<(String, Option<String>)>,
     /// The directory of this process's search index, if one was named.
     pub index: Option<PathBuf>,
     /// Words that mean the same.
@@ -170,6 +174,7 @@ impl Settings {
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
             cache_bytes_max: get("DAYBOOK_CACHE_MB").map(|text| megabytes(&text)).transpose()?,
+            meili: get("MEILI_URL").map(|url| (url, get("MEILI_MASTER_KEY"))),
             index: get("DAYBOOK_INDEX_DIR").map(PathBuf::from),
             synonyms: match get("DAYBOOK_SYNONYMS") {
                 Some(path) => Synonyms::load(Path::new(&path))?,

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use projections::search::Embedded;
+use projections::search::{Embedded, Index, Meili};
 use sqlx::PgPool;
 use stack::{Options, Stack};
 use store::{
@@ -304,16 +304,20 @@ impl Ground {
         tables::up_to_date(pool, &self.settings.schema, tables).await
     }
 
-    /// The search index of this process.
+    /// The index that products are searched in.
     ///
     /// # Errors
     /// When its directory cannot be used, or another process has the one that was named.
-    pub fn index(&self) -> Result<Embedded, GroundError> {
+    pub fn index(&self) -> Result<Arc<dyn Index>, GroundError> {
         let synonyms = self.settings.synonyms.clone();
-        Ok(match &self.settings.index {
+        if let Some((url, key)) = &self.settings.meili {
+            let uid = format!("{}_products", self.settings.schema);
+            return Ok(Arc::new(Meili::new(url, key.as_deref(), &uid, synonyms, Arc::new(Machine))?));
+        }
+        Ok(Arc::new(match &self.settings.index {
             Some(named) => Embedded::at(named, synonyms)?,
             None => Embedded::near(&self.index, synonyms)?,
-        })
+        }))
     }
 
     /// Where queries read.

@@ -67,10 +67,13 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
-        let read = ground.read_pool().await?;
-        let (followed, following) = follow(Arc::new(ground.index()?), &engine, read.clone());
+        let index = ground.index()?;
+        // The lease of an index that all share is a row that only the database that is written to takes.
+        let rows =
+            if index.is_shared() { ground.projection_pool().await? } else { ground.read_pool().await? };
+        let (followed, following) = follow(index, &engine, rows);
         tasks.spawn(following);
-        let read = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock))
+        let read = ReadModels::new(ground.read_pool().await?, &engine.progress(), Arc::clone(&engine.clock))
             .of_log(engine.feed.incarnation())
             .with_index(followed, ground.settings.synonyms.clone());
         let settings = api::Settings {

@@ -12,6 +12,7 @@ use sqlx::{Acquire as _, PgConnection, PgPool};
 use store::{
     engine::Engine,
     feed::Feed,
+    follow::Lease,
     log::{LogError, Position},
     ports::Clock,
 };
@@ -32,6 +33,10 @@ const AGAIN_AFTER: Duration = Duration::from_millis(500);
 const BEHIND_MAX: Position = 200_000;
 /// Events that are read at once.
 const BATCH: usize = 2_000;
+/// Whose process writes an index that all share.
+const LEASE: &str = "search";
+/// How often that lease is renewed during a fill.
+const HOLD_EVERY: Duration = Duration::from_secs(1);
 /// Failures in a row after which the index is filled anew.
 const FAILURES_MAX: u32 = 2;
 
@@ -41,6 +46,8 @@ enum FollowError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("another process has taken over")]
+    TakenOver,
 }
 
 impl From<IndexError> for FollowError {
@@ -102,13 +109,17 @@ pub fn follow(
     let progress = engine.progress();
     let follower = IndexFollower {
         index,
-        pool,
         feed: engine.feed.clone(),
         clock: Arc::clone(&engine.clock),
         look: sender,
         moves: Arc::clone(&followed.moves),
         wanted: Arc::clone(&followed.wanted),
         hints: SOURCES.map(|(name, _)| progress.get(name).cloned()),
+        lease: followed
+            .index
+            .is_shared()
+            .then(|| Lease::new(pool.clone(), Arc::clone(&engine.clock), LEASE, engine.ids.next())),
+        pool,
         failures: 0,
     };
     (followed, follower.run())
@@ -123,6 +134,8 @@ struct IndexFollower {
     moves: Arc<Moves>,
     wanted: Arc<Notify>,
     hints: [Option<watch::Receiver<Position>>; 3],
+    /// Of an index that all processes share.
+    lease: Option<Lease>,
     failures: u32,
 }
 
@@ -146,16 +159,25 @@ impl IndexFollower {
     }
 
     async fn keep_up(&mut self) -> Result<(), FollowError> {
-        let mut done = self.begin().await?;
+        self.until_ours().await?;
+        // A fill takes longer than a lease that nobody renews.
+        let mut lease = self.lease.take();
+        let begun = holding(&mut lease, &*self.clock, self.begin()).await;
+        self.lease = lease;
+        let mut done = begun??;
         loop {
             self.wait().await;
+            if let Some(lease) = &mut self.lease
+                && !lease.hold().await
+            {
+                return Ok(());
+            }
             let now = Look::at(&mut *self.pool.acquire().await?).await?;
             if now == done {
                 continue;
             }
             if !now.is_of(&done) {
-                done = self.fill().await?;
-                continue;
+                return Ok(());
             }
             // A standby may be behind another that was asked before.
             let back = now.seen.iter().zip(&done.seen).any(|(now, done)| now.position < done.position);
@@ -166,6 +188,23 @@ impl IndexFollower {
             self.failures = 0;
             self.clock.sleep(self.index.pause()).await;
         }
+    }
+
+    /// Waits until this process is the one that writes; meanwhile it tells how far the one that does has come.
+    async fn until_ours(&mut self) -> Result<(), FollowError> {
+        while let Some(lease) = &mut self.lease {
+            if lease.hold().await {
+                return Ok(());
+            }
+            if let Some(marker) = self.index.marker().await? {
+                let written = Look::of_marker(&marker);
+                if self.look.borrow().as_deref() != Some(&written) {
+                    self.reached(written, Moved::ALL);
+                }
+            }
+            self.clock.sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Goes on where the index is, or fills it.
@@ -262,6 +301,27 @@ impl IndexFollower {
             () = hinted(sales) => {}
             () = self.wanted.notified() => self.clock.sleep(LOOK_SOON).await,
             () = self.clock.sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Does something that may take long, and keeps the lease meanwhile.
+async fn holding<T>(
+    lease: &mut Option<Lease>,
+    clock: &dyn Clock,
+    work: impl Future<Output = T>,
+) -> Result<T, FollowError> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = clock.sleep(HOLD_EVERY) => {
+                if let Some(lease) = lease
+                    && !lease.hold().await
+                {
+                    return Err(FollowError::TakenOver);
+                }
+            }
         }
     }
 }

@@ -186,6 +186,11 @@ impl From<IndexError> for QueryError {
 /// An index of products.
 #[async_trait]
 pub trait Index: Send + Sync + 'static {
+    /// Whether all processes share it, so that one of them has to write it and the others only ask.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// How long to wait after a write before the next one, so that of several values only the last is written.
     fn pause(&self) -> Duration {
         Duration::ZERO

@@ -3,9 +3,11 @@
 mod cache;
 mod door;
 mod embedded;
+mod facets;
 mod follow;
 mod highlight;
 mod index;
+mod meili;
 mod query;
 mod source;
 mod synonyms;
@@ -19,6 +21,7 @@ pub use index::{
     BANDS, COMPLETIONS_MAX, Change, Document, FACET_VALUES_MAX, Filling, Hits, Index, IndexError, Marker,
     Moved, Values,
 };
+pub use meili::Meili;
 pub use query::{
     Band, Counted, FacetSet, Facets, Found, Highlight, Place, ProductQuery, Results, Sort, Suggested,
     Suggestions,

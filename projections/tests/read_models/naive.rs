@@ -25,7 +25,7 @@ async fn check_sales(world: &World) {
          WHERE o.kind = 'sale' AND CASE WHEN o.status = 'cancelled' THEN 0 \
              ELSE o.ordered - COALESCE((SELECT sum((c.value ->> 'cancelled')::bigint) \
                                         FROM json_each(o.progress -> 'counts') c), 0) END \
-             IS DISTINCT FROM (SELECT sum(units)::bigint FROM UNNEST(s.units) AS units)",
+             IS DISTINCT FROM (SELECT COALESCE(sum(units), 0)::bigint FROM UNNEST(s.units) AS units)",
     )
     .fetch_all(&world.pool)
     .await

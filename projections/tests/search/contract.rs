@@ -1,17 +1,71 @@
 //! What every index has to do, whatever engine it is.
 
-use std::sync::Arc;
+use std::{env, sync::Arc};
 
 use projections::{
     Cursor,
-    search::{Band, Counted, Document, Embedded, FacetSet, Index, ProductQuery, Sort, Synonyms, Values},
+    search::{
+        Band, Counted, Document, Embedded, FacetSet, Index, Meili, ProductQuery, Sort, Synonyms, Values,
+    },
 };
+
+use store::ports::Machine;
+use uuid::Uuid;
 
 use crate::shelf::{all, at, change, expect, fill, hits, product, sorted, text, words};
 
-/// An engine under test, with these synonyms.
-fn index(synonyms: &str) -> Arc<dyn Index> {
+/// Makes an index with these synonyms.
+type Make = fn(&str) -> Arc<dyn Index>;
+
+fn in_process(synonyms: &str) -> Arc<dyn Index> {
     Arc::new(Embedded::in_memory(Synonyms::read(synonyms).unwrap()))
+}
+
+/// In the Meilisearch at `MEILI_URL`.
+fn in_meilisearch(synonyms: &str) -> Arc<dyn Index> {
+    let (url, key) = (env::var("MEILI_URL").unwrap(), env::var("MEILI_MASTER_KEY").ok());
+    let uid = format!("t{}", Uuid::now_v7().simple());
+    let synonyms = Synonyms::read(synonyms).unwrap();
+    Arc::new(Meili::new(&url, key.as_deref(), &uid, synonyms, Arc::new(Machine)).unwrap())
+}
+
+macro_rules! contract {
+    ($($name:ident,)+) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::in_process).await;
+            })+
+        }
+
+        mod meilisearch {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if std::env::var("MEILI_URL").is_err() {
+                    println!("not run: MEILI_URL is not set");
+                    return;
+                }
+                super::$name(super::in_meilisearch).await;
+            })+
+        }
+    };
+}
+
+contract! {
+    words_find_what_holds_all_of_them_in_any_order_case_and_number,
+    mistyped_words_find_what_was_meant,
+    the_last_word_may_go_on_until_a_space_ends_it,
+    phrases_stand_together_and_unwanted_words_are_left_out,
+    the_title_counts_more_than_what_stands_beside_it,
+    synonyms_find_each_other_or_one_the_other,
+    filters_narrow_what_is_found,
+    facets_count_all_hits_whatever_page_is_shown,
+    every_order_orders,
+    pages_go_on_past_a_thousand_with_nothing_lost_or_twice,
+    values_change_in_place_and_say_what_moved,
+    what_is_written_twice_is_there_once,
+    it_is_filled_anew_beside_what_answers_and_swapped_at_once,
+    what_is_typed_is_completed_by_what_finds_most,
 }
 
 /// Six products, listed at 1 to 6.
@@ -42,15 +96,14 @@ fn shelf() -> Vec<Document> {
     vec![lamp, kettle, mugs, holder, shirt, lantern]
 }
 
-async fn filled() -> Arc<dyn Index> {
+async fn filled(index: Make) -> Arc<dyn Index> {
     let index = index("sofa, couch\nbrew => tea\n");
     fill(&index, &shelf(), at(6)).await;
     index
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn words_find_what_holds_all_of_them_in_any_order_case_and_number() {
-    let index = filled().await;
+async fn words_find_what_holds_all_of_them_in_any_order_case_and_number(index: Make) {
+    let index = filled(index).await;
     expect(&index, words("red lamp"), &[1]).await;
     expect(&index, words("LAMPS red"), &[1]).await;
     expect(&index, words("elan kettles"), &[2]).await;
@@ -67,9 +120,8 @@ async fn words_find_what_holds_all_of_them_in_any_order_case_and_number() {
     expect(&index, words("  "), &[6, 5, 4, 3, 2, 1]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mistyped_words_find_what_was_meant() {
-    let index = filled().await;
+async fn mistyped_words_find_what_was_meant(index: Make) {
+    let index = filled(index).await;
     for (typed, meant) in [
         ("kettel", 2),
         ("ketle", 2),
@@ -86,18 +138,16 @@ async fn mistyped_words_find_what_was_meant() {
     expect(&index, words("bettle"), &[]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_word_may_go_on_until_a_space_ends_it() {
-    let index = filled().await;
+async fn the_last_word_may_go_on_until_a_space_ends_it(index: Make) {
+    let index = filled(index).await;
     expect(&index, words("red la"), &[1]).await;
     expect(&index, words("hea"), &[5, 6]).await;
     expect(&index, words("hea "), &[]).await;
     expect(&index, words("lanetr"), &[6]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn phrases_stand_together_and_unwanted_words_are_left_out() {
-    let index = filled().await;
+async fn phrases_stand_together_and_unwanted_words_are_left_out(index: Make) {
+    let index = filled(index).await;
     expect(&index, words("\"hanging heart\""), &[5, 6]).await;
     expect(&index, words("\"heart hanging\""), &[]).await;
     expect(&index, words("\"hanging heart\" white"), &[6]).await;
@@ -105,27 +155,24 @@ async fn phrases_stand_together_and_unwanted_words_are_left_out() {
     expect(&index, words("red -mug"), &[1]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_title_counts_more_than_what_stands_beside_it() {
-    let index = filled().await;
+async fn the_title_counts_more_than_what_stands_beside_it(index: Make) {
+    let index = filled(index).await;
     expect(&index, words("red"), &[1, 2]).await;
     expect(&index, words("tea"), &[3]).await;
     // Most of the words are better than nothing.
     expect(&index, words("purple metal lantern"), &[6]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn synonyms_find_each_other_or_one_the_other() {
-    let index = filled().await;
+async fn synonyms_find_each_other_or_one_the_other(index: Make) {
+    let index = filled(index).await;
     fill(&index, &[product(1, "Leather sofa"), product(2, "Tea pot"), product(3, "Brew kit")], at(3)).await;
     expect(&index, words("couches"), &[1]).await;
     expect(&index, words("brew"), &[3, 2]).await;
     expect(&index, words("tea"), &[2]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn filters_narrow_what_is_found() {
-    let index = filled().await;
+async fn filters_narrow_what_is_found(index: Make) {
+    let index = filled(index).await;
     let category =
         |names: &[&str]| ProductQuery { category: names.iter().map(|name| text(name)).collect(), ..all() };
     expect(&index, category(&["Home"]), &[6, 4, 3, 2, 1]).await;
@@ -143,9 +190,8 @@ async fn filters_narrow_what_is_found() {
     expect(&index, ProductQuery { available: Some(false), ..words("heart") }, &[5]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn facets_count_all_hits_whatever_page_is_shown() {
-    let index = filled().await;
+async fn facets_count_all_hits_whatever_page_is_shown(index: Make) {
+    let index = filled(index).await;
     let query = ProductQuery { facets: FacetSet::ALL, limit: 1, ..all() };
     let facets = hits(&index, &query).await.facets.unwrap();
     let counted = |counted: Vec<Counted>| {
@@ -180,9 +226,8 @@ async fn facets_count_all_hits_whatever_page_is_shown() {
     assert_eq!((facets.price, facets.category), (None, None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_order_orders() {
-    let index = filled().await;
+async fn every_order_orders(index: Make) {
+    let index = filled(index).await;
     for (sort, expected) in [
         (Sort::Newest, [6, 5, 4, 3, 2, 1]),
         (Sort::Relevance, [6, 5, 4, 3, 2, 1]),
@@ -195,8 +240,7 @@ async fn every_order_orders() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_go_on_past_a_thousand_with_nothing_lost_or_twice() {
+async fn pages_go_on_past_a_thousand_with_nothing_lost_or_twice(index: Make) {
     let index = index("");
     let mut documents: Vec<_> = (1..=1_300).map(|n| product(n, &format!("Thing number {n}"))).collect();
     for (document, n) in documents.iter_mut().zip(0..) {
@@ -234,9 +278,8 @@ async fn pages_go_on_past_a_thousand_with_nothing_lost_or_twice() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn values_change_in_place_and_say_what_moved() {
-    let index = filled().await;
+async fn values_change_in_place_and_say_what_moved(index: Make) {
+    let index = filled(index).await;
     let shelf = shelf();
     let changed = vec![
         change(&shelf[0], |values| values.price = 3_000),
@@ -251,9 +294,8 @@ async fn values_change_in_place_and_say_what_moved() {
     assert_eq!(index.marker().await.unwrap(), Some(at(9)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_written_twice_is_there_once() {
-    let index = filled().await;
+async fn what_is_written_twice_is_there_once(index: Make) {
+    let index = filled(index).await;
     let new = product(7, "Purple lamp");
     for _ in 0..2 {
         let changed = vec![change(&new, |_| {})];
@@ -264,8 +306,7 @@ async fn what_is_written_twice_is_there_once() {
     assert_eq!(hits(&index, &counted).await.facets.unwrap().total, 7);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_is_filled_anew_beside_what_answers_and_swapped_at_once() {
+async fn it_is_filled_anew_beside_what_answers_and_swapped_at_once(index: Make) {
     let index = index("");
     assert_eq!(index.marker().await.unwrap(), None);
     fill(&index, &shelf(), at(6)).await;
@@ -285,9 +326,8 @@ async fn it_is_filled_anew_beside_what_answers_and_swapped_at_once() {
     expect(&index, all(), &[8, 1]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_typed_is_completed_by_what_finds_most() {
-    let index = filled().await;
+async fn what_is_typed_is_completed_by_what_finds_most(index: Make) {
+    let index = filled(index).await;
     assert_eq!(index.complete("ha").await.unwrap(), ["hanging"]);
     assert_eq!(index.complete("Red l").await.unwrap(), ["red lamp"]);
     assert_eq!(index.complete("white h").await.unwrap(), ["white hanging", "white heart", "white holder"]);

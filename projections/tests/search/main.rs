@@ -7,3 +7,4 @@ mod disk;
 mod killed;
 mod relevance;
 mod shelf;
+mod wire;

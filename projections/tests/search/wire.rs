@@ -29,7 +29,7 @@ fn recorded() -> Answers {
             let (status, body) = answer.split_once(' ').unwrap();
             answers.entry(asked.clone()).or_default().push_back((status.parse().unwrap(), body.to_owned()));
         } else if !line.starts_with("> ") && !line.is_empty() {
-            asked = line.to_owned();
+            asked = line.split('?').next().unwrap().to_owned();
         }
     }
     answers
@@ -100,7 +100,8 @@ async fn serve(stream: TcpStream, asked: Arc<Mutex<Vec<(String, Value)>>>, answe
 }
 
 async fn body(stream: &mut BufReader<TcpStream>, head: &[String]) -> Vec<u8> {
-    let of = |name: &str| head.iter().find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned));
+    let of =
+        |name: &str| head.iter().find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned));
     let mut body = Vec::new();
     if let Some(length) = of("content-length: ") {
         body.resize(length.parse().unwrap(), 0);
@@ -126,7 +127,8 @@ fn answer(answers: &mut Answers, asked: &str) -> (u16, String) {
     let recorded = asked.replace("wire_next", "wire");
     let known = [asked, &recorded].into_iter().find(|asked| answers.contains_key(*asked));
     let Some(queue) = known.map(str::to_owned).and_then(|known| answers.get_mut(&known)) else {
-        let error = json!({ "message": asked, "code": "index_not_found", "type": "invalid_request", "link": "" });
+        let error =
+            json!({ "message": asked, "code": "index_not_found", "type": "invalid_request", "link": "" });
         return (404, error.to_string());
     };
     if queue.len() > 1 { queue.pop_front().unwrap() } else { queue[0].clone() }
@@ -196,6 +198,7 @@ async fn a_question_names_filter_order_and_facets_and_the_answer_is_read() {
 async fn an_index_that_is_not_there_has_no_marker_and_a_server_that_is_not_there_is_told() {
     let server = Server::new(Answers::new()).await;
     assert_eq!(server.index().marker().await.unwrap(), None);
-    let nobody = Meili::new("http://127.0.0.1:9", None, "wire", Synonyms::default(), Arc::new(Machine)).unwrap();
+    let nobody =
+        Meili::new("http://127.0.0.1:9", None, "wire", Synonyms::default(), Arc::new(Machine)).unwrap();
     assert!(matches!(nobody.marker().await, Err(IndexError::Failed(_))));
 }

@@ -8,8 +8,9 @@ use super::{
     matching::Room,
 };
 use crate::search::{
+    facets::{availability, bands, stars},
     index::{BANDS, FACET_VALUES_MAX, Hits},
-    query::{Band, Counted, FacetSet, Facets, Place, ProductQuery, Sort},
+    query::{Counted, FacetSet, Facets, Place, ProductQuery, Sort},
 };
 
 /// What has to be true of a hit, in numbers.
@@ -114,28 +115,6 @@ fn most<'c>(counts: &[u32], name: impl Fn(usize) -> &'c str) -> Vec<Counted> {
     found.sort_unstable_by(|one, other| (counts[*other], name(*one)).cmp(&(counts[*one], name(*other))));
     found.truncate(FACET_VALUES_MAX);
     found.into_iter().map(|at| Counted { value: name(at).to_owned(), count: u64::from(counts[at]) }).collect()
-}
-
-/// Every band, those without a hit too.
-pub(in crate::search) fn bands(counts: &[u64]) -> Vec<Band> {
-    let band = |(at, count): (usize, &u64)| Band {
-        from: at.checked_sub(1).map_or(0, |before| BANDS[before]),
-        to: BANDS.get(at).map(|bound| bound - 1),
-        count: *count,
-    };
-    counts.iter().enumerate().map(band).collect()
-}
-
-/// So many stars or more.
-pub(in crate::search) fn stars(counts: &[u64; 6]) -> Vec<Counted> {
-    let or_more = |stars: usize| counts[stars..].iter().sum();
-    (1..=5).rev().map(|stars| Counted { value: stars.to_string(), count: or_more(stars) }).collect()
-}
-
-/// How many are there, and how many are not.
-pub(in crate::search) fn availability(there: u64, total: u64) -> Vec<Counted> {
-    let counted = |value: &str, count| Counted { value: value.to_owned(), count };
-    vec![counted("true", there), counted("false", total - there)]
 }
 
 /// The best of what passes, and one more to know whether there are others.

@@ -56,11 +56,11 @@ impl Marks {
     }
 
     pub fn stars(self) -> usize {
-        (self.0 >> 8 & 0xff) as usize
+        ((self.0 >> 8) & 0xff) as usize
     }
 
     pub fn available(self) -> bool {
-        self.0 >> 16 & 0xff != 0
+        (self.0 >> 16) & 0xff != 0
     }
 
     pub fn title_words(self) -> u32 {
@@ -111,9 +111,9 @@ impl Columns {
         chunk.price[at].store(values.price, Relaxed);
         chunk.sold[at].store(values.sold, Relaxed);
         chunk.rating_sum[at].store(values.rating_sum, Relaxed);
-        chunk.rating[at].store(rating << RATED_BITS | rated, Relaxed);
+        chunk.rating[at].store((rating << RATED_BITS) | rated, Relaxed);
         let band = u32::try_from(values.band()).unwrap_or(0);
-        let marks = band | rating / 1_000 << 8 | u32::from(values.available) << 16;
+        let marks = band | ((rating / 1_000) << 8) | (u32::from(values.available) << 16);
         let words = chunk.marks[at].load(Relaxed) & 0xff00_0000;
         chunk.marks[at].store(marks | words, Relaxed);
     }

@@ -101,7 +101,7 @@ impl Room {
                         if self.stage[number as usize] == stage {
                             self.stage[number as usize] += 1;
                             let before = if stage == 0 { 0 } else { self.score[number as usize] };
-                            self.score[number as usize] = before + worth;
+                            self.score[number as usize] = before.saturating_add(worth);
                             if stage + 1 == all {
                                 self.hits.push(number);
                             }
@@ -133,7 +133,7 @@ impl Room {
                         }
                         self.last[at] = nth;
                         self.stage[at] += 1;
-                        self.score[at] += worth;
+                        self.score[at] = self.score[at].saturating_add(worth);
                     })?;
                 }
             }
@@ -168,7 +168,8 @@ impl Room {
                     let at = number as usize;
                     if self.stage[at] == stage {
                         self.stage[at] += 1;
-                        self.score[at] = if stage == 0 { 0 } else { self.score[at] } + worth(*whole);
+                        self.score[at] =
+                            (if stage == 0 { 0 } else { self.score[at] }).saturating_add(worth(*whole));
                         if last {
                             self.hits.push(number);
                         }

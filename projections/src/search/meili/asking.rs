@@ -107,7 +107,8 @@ fn order(sort: Sort) -> &'static [&'static str] {
 
 /// Availability is asked for always: every hit has it, so it tells how many there are.
 fn facet_names(set: FacetSet) -> Vec<&'static str> {
-    let asked = [(set.brand, "brand"), (set.category, "category"), (set.price, "band"), (set.rating, "stars")];
+    let asked =
+        [(set.brand, "brand"), (set.category, "category"), (set.price, "band"), (set.rating, "stars")];
     let names = asked.into_iter().filter(|(asked, _)| *asked).map(|(_, name)| name);
     names.chain(["available"]).collect()
 }
