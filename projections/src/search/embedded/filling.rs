@@ -144,8 +144,11 @@ impl Work {
             return Err(error);
         }
         let mut open = lock(&self.inner.open);
-        if let (Some(home), Some(fresh)) = (&self.inner.home, &self.fresh) {
-            home.point_to(fresh)?;
+        if let Some(home) = &self.inner.home {
+            match &self.fresh {
+                Some(fresh) => home.point_to(fresh)?,
+                None => home.sweep()?,
+            }
         }
         let held = Held { catalog: self.catalog, marker: Some(marker) };
         let old =

@@ -77,7 +77,7 @@ impl Home {
             File::open(&self.root)?.sync_all()
         };
         write().map_err(|error| told(&self.root, &error))?;
-        self.sweep(number(&name))
+        self.sweep()
     }
 
     /// Nothing counts any more.
@@ -88,9 +88,10 @@ impl Home {
     }
 
     /// Removes what does not count: a fill that was cut off leaves its directory behind.
-    fn sweep(&self, keep: Option<u64>) -> Result<(), IndexError> {
-        for generation in self.generations()?.into_iter().filter(|generation| Some(*generation) != keep) {
-            let directory = self.root.join(generation.to_string());
+    pub fn sweep(&self) -> Result<(), IndexError> {
+        let keep = self.current();
+        let all = self.generations()?.into_iter().map(|generation| self.root.join(generation.to_string()));
+        for directory in all.filter(|directory| Some(directory) != keep.as_ref()) {
             if let Err(error) = fs::remove_dir_all(&directory) {
                 tracing::warn!(directory = %directory.display(), %error, "an old search index stays");
             }
