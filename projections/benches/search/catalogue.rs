@@ -1,201 +1,42 @@
 //! Generated products and questions about them: realistic words, skewed as sales are.
 
+use std::sync::LazyLock;
+
 use domain::value::Text;
 use projections::search::{Document, FacetSet, ProductQuery, Sort, Values};
 
-const COLOURS: &[&str] = &[
-    "white",
-    "black",
-    "red",
-    "blue",
-    "green",
-    "grey",
-    "pink",
-    "silver",
-    "cream",
-    "brown",
-    "gold",
-    "ivory",
-    "navy",
-    "purple",
-    "turquoise",
-    "orange",
-    "yellow",
-    "copper",
-    "olive",
-    "coral",
-];
-const MATERIALS: &[&str] = &[
-    "cotton",
-    "wooden",
-    "glass",
-    "metal",
-    "ceramic",
-    "leather",
-    "plastic",
-    "steel",
-    "paper",
-    "linen",
-    "wool",
-    "bamboo",
-    "enamel",
-    "felt",
-    "wicker",
-    "marble",
-    "rubber",
-    "velvet",
-    "porcelain",
-    "slate",
-];
-const STYLES: &[&str] = &[
-    "vintage",
-    "classic",
-    "modern",
-    "small",
-    "large",
-    "folding",
-    "hanging",
-    "mini",
-    "retro",
-    "portable",
-    "traditional",
-    "antique",
-    "deluxe",
-    "striped",
-    "floral",
-    "polkadot",
-    "handmade",
-    "slim",
-    "heavy",
-    "quilted",
-    "waterproof",
-    "stackable",
-    "rustic",
-    "scented",
-    "decorative",
-    "ergonomic",
-    "wireless",
-    "reusable",
-];
-const NOUNS: &[&str] = &[
-    "mug",
-    "lamp",
-    "lantern",
-    "candle",
-    "holder",
-    "bowl",
-    "plate",
-    "kettle",
-    "teapot",
-    "cushion",
-    "blanket",
-    "towel",
-    "basket",
-    "mirror",
-    "clock",
-    "frame",
-    "shelf",
-    "cabinet",
-    "chair",
-    "table",
-    "stool",
-    "desk",
-    "jacket",
-    "shirt",
-    "trousers",
-    "dress",
-    "skirt",
-    "scarf",
-    "gloves",
-    "boots",
-    "sandals",
-    "trainers",
-    "hat",
-    "belt",
-    "wallet",
-    "handbag",
-    "backpack",
-    "suitcase",
-    "umbrella",
-    "watch",
-    "necklace",
-    "bracelet",
-    "earrings",
-    "ring",
-    "brooch",
-    "headphones",
-    "speaker",
-    "keyboard",
-    "mouse",
-    "monitor",
-    "charger",
-    "cable",
-    "tripod",
-    "camera",
-    "lens",
-    "tent",
-    "rucksack",
-    "torch",
-    "stove",
-    "flask",
-    "cooler",
-    "bicycle",
-    "helmet",
-    "pump",
-    "saddle",
-    "racket",
-    "football",
-    "skateboard",
-    "puzzle",
-    "doll",
-    "robot",
-    "train",
-    "kite",
-    "drum",
-    "guitar",
-    "ukulele",
-    "notebook",
-    "pencil",
-    "marker",
-    "envelope",
-    "stapler",
-    "scissors",
-    "ruler",
-    "globe",
-    "calendar",
-    "hammer",
-    "screwdriver",
-    "drill",
-    "saw",
-    "ladder",
-    "bucket",
-    "shovel",
-    "rake",
-    "hose",
-    "planter",
-    "trellis",
-    "birdhouse",
-    "doormat",
-    "curtain",
-    "rug",
-    "vase",
-    "tray",
-    "jar",
-    "bottle",
-    "corkscrew",
-    "whisk",
-    "grater",
-    "saucepan",
-    "wok",
-    "toaster",
-    "blender",
-    "scales",
-    "apron",
-    "napkin",
-    "bunting",
-    "garland",
-    "ornament",
-];
+static COLOURS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "white black red blue green grey pink silver cream brown gold ivory navy purple turquoise orange \
+     yellow copper olive coral"
+        .split(' ')
+        .collect()
+});
+static MATERIALS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "cotton wooden glass metal ceramic leather plastic steel paper linen wool bamboo enamel felt wicker \
+     marble rubber velvet porcelain slate"
+        .split(' ')
+        .collect()
+});
+static STYLES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "vintage classic modern small large folding hanging mini retro portable traditional antique deluxe \
+     striped floral polkadot handmade slim heavy quilted waterproof stackable rustic scented decorative \
+     ergonomic wireless reusable"
+        .split(' ')
+        .collect()
+});
+static NOUNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "mug lamp lantern candle holder bowl plate kettle teapot cushion blanket towel basket mirror clock \
+     frame shelf cabinet chair table stool desk jacket shirt trousers dress skirt scarf gloves boots \
+     sandals trainers hat belt wallet handbag backpack suitcase umbrella watch necklace bracelet earrings \
+     ring brooch headphones speaker keyboard mouse monitor charger cable tripod camera lens tent rucksack \
+     torch stove flask cooler bicycle helmet pump saddle racket football skateboard puzzle doll robot \
+     train kite drum guitar ukulele notebook pencil marker envelope stapler scissors ruler globe calendar \
+     hammer screwdriver drill saw ladder bucket shovel rake hose planter trellis birdhouse doormat \
+     curtain rug vase tray jar bottle corkscrew whisk grater saucepan wok toaster blender scales apron \
+     napkin bunting garland ornament"
+        .split(' ')
+        .collect()
+});
 const BRANDS: usize = 2_000;
 /// Products that are made at once.
 const CHUNK: usize = 10_000;
@@ -248,7 +89,7 @@ impl Catalogue {
 fn product(nth: usize) -> Document {
     let mut dice = Dice(nth as u64 ^ 0x5eed);
     let noun = dice.skewed(NOUNS.len());
-    let (style, colour, material) = (dice.word(STYLES), dice.word(COLOURS), dice.word(MATERIALS));
+    let (style, colour, material) = (dice.word(&STYLES), dice.word(&COLOURS), dice.word(&MATERIALS));
     let title = match dice.roll() % 4 {
         0 => format!("{colour} {material} {}", NOUNS[noun]),
         1 => format!("{style} {colour} {}", NOUNS[noun]),
@@ -294,8 +135,8 @@ pub fn questions(count: usize) -> Vec<ProductQuery> {
 
 fn question(dice: &mut Dice, nth: usize) -> ProductQuery {
     let facets = FacetSet { brand: true, category: true, price: true, ..FacetSet::default() };
-    let (colour, noun) = (dice.word(COLOURS), dice.skewed(NOUNS.len()));
-    let (style, material) = (dice.word(STYLES), dice.word(MATERIALS));
+    let (colour, noun) = (dice.word(&COLOURS), dice.skewed(NOUNS.len()));
+    let (style, material) = (dice.word(&STYLES), dice.word(&MATERIALS));
     let text = |text: String| Some(text);
     let name = |name: &str| Text::new(name).unwrap();
     let plain = ProductQuery { limit: 20, ..ProductQuery::default() };
