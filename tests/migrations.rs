@@ -300,7 +300,6 @@ fn no_right_of_the_serving_role_is_taken_back() {
         "sold",
         "sales",
         "ratings",
-        "fillings",
     ];
     let (log, keys, read) = (store::schema::log_tables(), store::schema::key_tables(), projections::tables());
     for (rights, table) in LOG {

@@ -18,11 +18,5 @@ CREATE TABLE ratings (
 );
 CREATE INDEX ratings_newest ON ratings (position);
 
--- How often a read model was emptied: what was made of its rows has to be made anew then.
-CREATE TABLE fillings (
-    name text   NOT NULL PRIMARY KEY,
-    life bigint NOT NULL
-);
-
 -- The variants of a product; the position of its listing is the product's own.
 CREATE INDEX variants_listed ON variants (listed_at);

@@ -51,7 +51,6 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "sold"),
             ("SELECT, INSERT, UPDATE, DELETE", "sales"),
             ("SELECT, INSERT, UPDATE, DELETE", "ratings"),
-            ("SELECT, INSERT, UPDATE, DELETE", "fillings"),
         ],
     }
 }

@@ -66,20 +66,6 @@ pub(crate) fn text<T: Serialize>(value: &T) -> Result<String, ApplyError> {
     serde_json::to_string(value).map_err(|error| ApplyError::poison(&error))
 }
 
-/// Says that a read model was emptied: what was made of its rows has to be made anew.
-pub(crate) async fn another_filling(
-    connection: &mut sqlx::PgConnection,
-    name: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO fillings (name, life) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET life = fillings.life + 1",
-    )
-    .bind(name)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// The stored word of an enum that serialises as one.
 pub(crate) fn word<T: Serialize>(value: &T) -> Result<String, ApplyError> {
     match serde_json::to_value(value) {

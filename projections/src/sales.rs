@@ -9,7 +9,7 @@ use domain::{
 };
 use sqlx::{PgConnection, Row as _};
 use store::{
-    follow::{ApplyError, Projection},
+    follow::{ApplyError, Projection, ReadTable},
     log::Recorded,
 };
 
@@ -30,6 +30,14 @@ type Sold = Vec<(String, i64)>;
 impl Projection for Sales {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn follows(&self) -> &'static [AggregateType] {
+        &[AggregateType::Order]
+    }
+
+    fn tables(&self) -> &'static [ReadTable] {
+        &[ReadTable { name: "sold", key: &["order_id"] }, ReadTable { name: "sales", key: &["sku"] }]
     }
 
     async fn apply(&self, connection: &mut PgConnection, events: &[&Recorded]) -> Result<(), ApplyError> {
@@ -59,12 +67,6 @@ impl Projection for Sales {
         }
         save(connection, &after).await?;
         add(connection, &changes).await
-    }
-
-    async fn clear(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM sold").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM sales").execute(&mut *connection).await?;
-        crate::rows::another_filling(connection, NAME).await
     }
 }
 

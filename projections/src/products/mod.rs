@@ -17,7 +17,7 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::{batch::steps, rows::another_filling};
+use crate::batch::steps;
 
 pub(crate) use query::{COLUMNS, product_of};
 

@@ -22,7 +22,7 @@ pub const COMPLETIONS_MAX: usize = 10;
 pub struct Marker {
     /// The form that documents are indexed in.
     pub format: u32,
-    /// Which filling of the read model.
+    /// Which tables it was filled from.
     pub life: String,
     /// Which life of the log; `None` before the first event.
     pub incarnation: Option<Uuid>,

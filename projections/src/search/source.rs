@@ -22,7 +22,7 @@ pub(super) const SOURCES: [(&str, &str); 3] =
 /// How far the read models have come, and what each has set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Of which filling of the tables the rows are.
+    /// Which tables these are: a rebuild puts others in their place.
     pub life: String,
     /// As [`SOURCES`] has them.
     pub seen: [Seen; 3],
@@ -39,8 +39,7 @@ impl Look {
             "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
                      WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS seen_parked_from, \
-                    to_regclass(n.name)::oid::text || '.' \
-                        || COALESCE((SELECT life FROM fillings l WHERE l.name = n.name), 0) AS life, \
+                    to_regclass(n.name)::oid::text AS life, \
                     (SELECT COALESCE(max(position), 0) FROM ratings) AS rated, \
                     ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
                           WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside \
@@ -84,7 +83,7 @@ impl Look {
         }
     }
 
-    /// Whether both are of the same filling of the tables, out of the same life of the log.
+    /// Whether both are of the same tables, filled from the same life of the log.
     pub fn is_of(&self, other: &Self) -> bool {
         let lives = |look: &Self| look.seen.map(|seen| seen.incarnation);
         self.life == other.life && lives(self) == lives(other)

@@ -21,7 +21,7 @@ use store::{
 
 use crate::{
     batch::{At, Versioned, column, fold, loaded, steps},
-    rows::{another_filling, document, text},
+    rows::{document, text},
 };
 
 pub use policy::Policy;

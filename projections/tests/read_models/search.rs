@@ -8,7 +8,7 @@ use domain::{
     value::{ProductId, Text, Time},
 };
 use projections::{
-    Freshness, QueryError, all as all_projections, rebuild,
+    Freshness, QueryError,
     search::{FacetSet, ProductQuery, Sort},
 };
 use sqlx::Executor as _;
@@ -161,9 +161,7 @@ async fn a_rebuild_of_the_read_models_ends_with_the_same_answers() {
     for query in &queries {
         live.push(found(&world, query, after(token)).await);
     }
-    for projection in all_projections() {
-        rebuild(&world.pool, &*projection).await.unwrap();
-    }
+    world.rebuild_all().await;
     world.settle().await;
     for (query, live) in queries.iter().zip(live) {
         eventually("the index is as before", async || {
