@@ -30,12 +30,13 @@ pub fn open(directory: &Path) -> Arc<dyn Index> {
     Arc::new(Embedded::at(directory, Synonyms::default()).unwrap())
 }
 
-fn generations(directory: &Path) -> Vec<String> {
-    let names =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.filter(|name| name.parse::<u64>().is_ok()).collect();
-    names.sort();
-    names
+/// The generations that there are, the oldest first.
+pub fn generations(directory: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut generations: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
+    generations.sort_unstable();
+    generations
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +53,7 @@ async fn the_next_process_keeps_the_text_and_adds_what_is_missing() {
     expect(&index, all(), &[5, 3, 2, 1]).await;
     expect(&index, words("chair"), &[3]).await;
     expect(&index, words("sofa"), &[5]).await;
-    assert_eq!(generations(&home.0), ["1"], "the same generation");
+    assert_eq!(generations(&home.0), [1], "the same generation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +74,7 @@ async fn what_is_of_another_life_or_later_than_the_read_model_is_filled_anew() {
         expect(&index, words("chair"), &[1]).await;
         expect(&index, words("mug"), &[]).await;
         assert_eq!(index.marker().await.unwrap(), Some(other));
-        assert_eq!(generations(&home.0), ["2"]);
+        assert_eq!(generations(&home.0), [2]);
     }
 }
 
@@ -106,7 +107,7 @@ async fn a_damaged_index_is_filled_anew() {
         let index = open(&home.0);
         fill(&index, &documents, at(2)).await;
         expect(&index, words("lamp"), &[1]).await;
-        assert_eq!(generations(&home.0), ["2"]);
+        assert_eq!(generations(&home.0), [2]);
     }
 }
 

@@ -4,13 +4,12 @@ use std::{
     env,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use store::testing::eventually;
 
 use crate::{
-    disk::{Directory, open},
+    disk::{Directory, generations, open},
     shelf::{all, at, expect, fill, hits, product, words},
 };
 
@@ -44,6 +43,7 @@ async fn it_writes_until_it_is_killed() {
 async fn a_killed_process_loses_nothing_and_doubles_nothing() {
     let home = Directory::new();
     for round in 0..6_u32 {
+        let newest = generations(&home.0).pop().unwrap_or(0);
         let mut process = Command::new(env::current_exe().unwrap())
             .args(["--exact", "killed::it_writes_until_it_is_killed"])
             .env(WRITES_AT, &home.0)
@@ -51,13 +51,14 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // It has begun, and is killed somewhere in what follows.
-        eventually("the process writes", async || home.0.join("lock").exists().then_some(())).await;
-        let moment = tokio::time::timeout(
-            Duration::from_millis(u64::from(round * 70 + 5)),
-            std::future::pending::<()>(),
-        );
-        assert!(moment.await.is_err());
+        // In the middle of a fill, or of the writes behind it.
+        let generation = newest + 1 + u64::from(round / 2);
+        eventually("the process writes", async || {
+            let begun = generations(&home.0).pop().is_some_and(|newest| newest >= generation);
+            let counts = || std::fs::read_to_string(home.0.join("current")).ok()?.parse::<u64>().ok();
+            (begun && (round % 2 == 0 || counts().is_some_and(|counts| counts >= generation))).then_some(())
+        })
+        .await;
         process.kill().unwrap();
         process.wait().unwrap();
         let index = open(&home.0);
@@ -71,6 +72,5 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() {
             ..words("thing")
         };
         assert_eq!(hits(&index, &counted).await.facets.unwrap().total, u64::try_from(PRODUCTS).unwrap());
-        std::fs::remove_file(home.0.join("lock")).unwrap();
     }
 }
