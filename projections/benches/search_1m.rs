@@ -88,13 +88,14 @@ async fn main() {
     let agreement = agreement(&*index, &rival, &questions).await;
     let (mut ours, mut theirs) = (Series::default(), Series::default());
     for round in 0..=options.rounds {
-        let mine = drive(&questions, options.length, |query| {
-            let index = Arc::clone(&index);
+        let (engine, other) = (Arc::clone(&index), rival.clone());
+        let mine = drive(&questions, options.length, move |query| {
+            let index = Arc::clone(&engine);
             async move { index.find(&query).await.unwrap().listed_at.len() }
         })
         .await;
-        let others = drive(&questions, options.length, |query| {
-            let rival = rival.clone();
+        let others = drive(&questions, options.length, move |query| {
+            let rival = other.clone();
             async move { rival.find(&query).await.listed_at.len() }
         })
         .await;
