@@ -39,7 +39,9 @@ const QUESTIONS: usize = 600;
 
 /// What one side did in one round.
 pub struct Round {
+    /// Questions a second.
     pub per_s: f64,
+    /// How long each took.
     pub took: Vec<Duration>,
 }
 

@@ -108,7 +108,7 @@ fn product(nth: usize) -> Document {
         names: vec![format!("SKU{nth:07}")],
         values: Values {
             price: price.clamp(50, 150_000),
-            available: dice.roll() % 10 > 0,
+            available: !dice.roll().is_multiple_of(10),
             sold: dice.skewed(100_000) as i64,
             rating_sum: rated * (20 + (dice.roll() % 31) as i64) / 10,
             rating_count: rated,
