@@ -8,6 +8,7 @@ use std::{
 };
 
 use domain::{pricing::Tables, value::Money};
+use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
@@ -48,6 +49,13 @@ pub const NAMES: &[(&str, &str)] = &[
         "DAYBOOK_PRODUCT_STALE",
         "seconds after those in which they may show it while they ask anew; default: 30",
     ),
+    ("MEILI_URL", "a Meilisearch to search products in; without it, an index in the process"),
+    ("MEILI_MASTER_KEY", "the key of that Meilisearch; default: none"),
+    (
+        "DAYBOOK_INDEX_DIR",
+        "the directory of this process's search index, for itself alone; default: index/ in the data directory, or index-2/ and so on beside it when another process has that one",
+    ),
+    ("DAYBOOK_SYNONYMS", "a file of words that mean the same, as samples/synonyms.txt; default: none"),
     ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
 ];
 
@@ -98,6 +106,12 @@ pub struct Settings {
     pub product_max_age_s: Option<u32>,
     /// For how many seconds more while they ask anew, if something is said of it.
     pub product_stale_s: Option<u32>,
+    /// A Meilisearch, and its key.
+    pub meili: Option<(String, Option<String>)>,
+    /// The directory of this process's search index, if one was named.
+    pub index: Option<PathBuf>,
+    /// Words that mean the same.
+    pub synonyms: Synonyms,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
 }
@@ -145,6 +159,9 @@ pub enum SettingsError {
         /// The most.
         max: u32,
     },
+    /// The synonyms cannot be used.
+    #[error("DAYBOOK_SYNONYMS: {0}")]
+    Synonyms(#[from] SynonymsError),
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
@@ -198,6 +215,12 @@ impl Settings {
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,
             product_stale_s: number("DAYBOOK_PRODUCT_STALE", "seconds", 0, SECONDS_MAX)?,
+            meili: get("MEILI_URL").map(|url| (url, get("MEILI_MASTER_KEY"))),
+            index: get("DAYBOOK_INDEX_DIR").map(PathBuf::from),
+            synonyms: match get("DAYBOOK_SYNONYMS") {
+                Some(path) => Synonyms::load(Path::new(&path))?,
+                None => Synonyms::default(),
+            },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
         })
     }

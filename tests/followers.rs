@@ -67,7 +67,7 @@ async fn shop() -> (Ground, Engine) {
         assert_eq!(status, Some(0), "{list}");
         let followers = list["followers"].as_array().unwrap();
         // Of the read models only stock is given events of stock.
-        let others = [json!("orders"), json!("carts"), json!("products")];
+        let others = [json!("orders"), json!("carts"), json!("products"), json!("sales")];
         let level = |of: &&Json| of["lag"] == 0 && of["aside"] == i32::from(!others.contains(&of["name"]));
         (followers.iter().filter(level).count() == followers.len() - 1 && followers.len() > 10)
             .then_some(list)
@@ -158,8 +158,8 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
     assert!(text.contains("stock has skipped position 2 of inventory_item-BAD at 2"), "{text}");
     let listed = list["followers"].as_array().unwrap().iter().map(|of| of["name"].as_str().unwrap());
     let (beside, own): (Vec<_>, Vec<_>) =
-        listed.partition(|name| ["carts", "orders", "products", "stock"].contains(name));
-    assert!(beside.len() == 4 && beside.is_sorted() && own.len() > 8 && own.is_sorted(), "{own:?}");
+        listed.partition(|name| ["carts", "orders", "products", "sales", "stock"].contains(name));
+    assert!(beside.len() == 5 && beside.is_sorted() && own.len() > 8 && own.is_sorted(), "{own:?}");
     engine.stop().await;
 }
 
@@ -167,7 +167,7 @@ async fn what_is_skipped_or_released_is_listed_ever_after() {
 async fn whoever_names_what_cannot_be_is_told_what_can() {
     let (ground, engine) = shop().await;
     for (args, word) in [
-        (&["retry", "nobody", BAD][..], "orders, carts, stock, products, checkout"),
+        (&["retry", "nobody", BAD][..], "orders, carts, stock, products, sales, checkout"),
         (&["retry", "relay", BAD], "gateway"),
         (&["retry", "stock", "BAD"], "is not a stream such as order-O1"),
         (&["skip", "stock", BAD], "--position"),

@@ -297,6 +297,9 @@ fn no_right_of_the_serving_role_is_taken_back() {
         "reservations",
         "products",
         "variants",
+        "sold",
+        "sales",
+        "ratings",
     ];
     let (log, keys, read) = (store::schema::log_tables(), store::schema::key_tables(), projections::tables());
     for (rights, table) in LOG {

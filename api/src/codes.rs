@@ -136,6 +136,7 @@ codes! {
     "position.other_log" PRECONDITION_FAILED "The position is of another log",
     "read_model.behind" SERVICE_UNAVAILABLE "The read model has not come that far",
     "read_model.parked" SERVICE_UNAVAILABLE "A part of the read model is set aside",
+    "search.unavailable" SERVICE_UNAVAILABLE "Products cannot be searched now",
     "request.malformed" BAD_REQUEST "The request cannot be read",
     "request.invalid" UNPROCESSABLE_ENTITY "A value is not acceptable",
     "request.unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be JSON",

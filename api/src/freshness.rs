@@ -118,6 +118,7 @@ impl From<QueryError> for Problem {
             QueryError::WrongIncarnation => Self::new("position.other_log", error.to_string()),
             QueryError::BadCursor => Self::new("request.invalid", error.to_string()),
             QueryError::CutOff => Self::new("store.unavailable", error.to_string()).with("reason", "cut_off"),
+            QueryError::Index(_) => Self::new("search.unavailable", error.to_string()),
             QueryError::Database(error) => Self::unavailable(&(&error).into()),
         }
     }

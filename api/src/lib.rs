@@ -176,6 +176,7 @@ pub fn router(shop: Shop) -> Router {
     let shop = Arc::new(shop);
     Router::new()
         .route("/v1/products", post(products::list).get(products::search))
+        .route("/v1/products/suggest", get(products::suggest))
         .route("/v1/products/{id}", get(products::show))
         .route("/v1/products/{id}/prices/{sku}", put(products::change_price))
         .route("/v1/carts", post(carts::open))

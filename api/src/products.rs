@@ -10,7 +10,7 @@ use domain::{
 };
 use projections::{
     Cursor,
-    products::{ProductQuery, Sort},
+    search::{FacetSet, ProductQuery, Sort},
 };
 use serde::{Deserialize, Serialize};
 use store::log::StreamId;
@@ -27,6 +27,8 @@ use crate::{
 
 /// Products on a page unless the client says how many.
 const LIMIT: u32 = 20;
+/// Characters of a text that is searched for.
+const TEXT_CHARS_MAX: usize = 200;
 
 /// A product to be listed; `id` is made up when it is left out.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,12 +63,27 @@ pub struct Search {
     price_min: Option<i64>,
     #[serde(default)]
     price_max: Option<i64>,
+    /// Stars, from 0 to 5; half ones too.
+    #[serde(default)]
+    rating_min: Option<f64>,
+    #[serde(default)]
+    available: Option<bool>,
+    /// Names with commas between them, such as `brand,price`.
+    #[serde(default)]
+    facets: Option<String>,
     #[serde(default)]
     sort: Option<Sort>,
     #[serde(default)]
     limit: Option<u32>,
     #[serde(default)]
     cursor: Option<Cursor>,
+}
+
+/// What somebody has typed so far.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suggest {
+    q: String,
 }
 
 /// What a variant costs from now on.
@@ -132,18 +149,78 @@ pub async fn search(
     Query(search): Query<Search>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
-    let query = ProductQuery {
-        text: search.q,
-        category: levels(search.category.as_deref().unwrap_or_default())?,
-        brand: search.brand,
-        price_min: search.price_min,
-        price_max: search.price_max,
-        sort: search.sort.unwrap_or_default(),
-        cursor: search.cursor,
-        limit: search.limit.unwrap_or(LIMIT),
-    };
-    let page = shop.read.products(&query, freshness).await?;
-    Ok(freshness::answer_for(page, shop.keeping.clone()))
+    let query = search.query()?;
+    let results = shop.read.products(&query, freshness).await?;
+    Ok(freshness::answer_for(results, shop.keeping.clone()))
+}
+
+/// `GET /v1/products/suggest`
+pub async fn suggest(
+    State(shop): State<Arc<Shop>>,
+    Query(typed): Query<Suggest>,
+    Freshness(freshness): Freshness,
+) -> Result<Response, Problem> {
+    short(&typed.q)?;
+    Ok(freshness::answer(shop.read.suggestions(&typed.q, freshness).await?))
+}
+
+impl Search {
+    fn query(self) -> Result<ProductQuery, Problem> {
+        short(self.q.as_deref().unwrap_or_default())?;
+        if self.price_min.is_some_and(|min| min < 0) || self.price_max.is_some_and(|max| max < 0) {
+            return Err(invalid("price_min and price_max are minor units, from 0 on"));
+        }
+        if self.price_min.zip(self.price_max).is_some_and(|(min, max)| min > max) {
+            return Err(invalid("price_min is more than price_max"));
+        }
+        Ok(ProductQuery {
+            text: self.q,
+            category: levels(self.category.as_deref().unwrap_or_default())?,
+            brand: self.brand,
+            price_min: self.price_min,
+            price_max: self.price_max,
+            rating_min: self.rating_min.map(thousandths).transpose()?,
+            available: self.available,
+            facets: facets(self.facets.as_deref().unwrap_or_default())?,
+            sort: self.sort.unwrap_or_default(),
+            cursor: self.cursor,
+            limit: self.limit.unwrap_or(LIMIT),
+        })
+    }
+}
+
+fn invalid(detail: &'static str) -> Problem {
+    Problem::new("request.invalid", detail)
+}
+
+fn short(text: &str) -> Result<(), Problem> {
+    if text.chars().count() > TEXT_CHARS_MAX {
+        return Err(Problem::new("request.invalid", format!("q has at most {TEXT_CHARS_MAX} characters")));
+    }
+    Ok(())
+}
+
+fn thousandths(stars: f64) -> Result<u32, Problem> {
+    if !(0.0..=5.0).contains(&stars) {
+        return Err(invalid("rating_min is a number of stars from 0 to 5"));
+    }
+    // From 0 to 5,000.
+    Ok((stars * 1_000.0).round() as u32)
+}
+
+fn facets(names: &str) -> Result<FacetSet, Problem> {
+    let mut set = FacetSet::default();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match name {
+            "brand" => set.brand = true,
+            "category" => set.category = true,
+            "price" => set.price = true,
+            "rating" => set.rating = true,
+            "available" => set.available = true,
+            _ => return Err(invalid("facets are brand, category, price, rating and available")),
+        }
+    }
+    Ok(set)
 }
 
 /// The levels of a category path such as `Home > Kitchen`.

@@ -48,6 +48,9 @@ pub enum QueryError {
     /// The cursor was not given by this list.
     #[error("the cursor is not one of this list")]
     BadCursor,
+    /// The search index failed, or there is none.
+    #[error("products cannot be searched: {0}")]
+    Index(String),
     /// The database failed, or holds what cannot be understood.
     #[error("the read model cannot be read: {0}")]
     Database(#[from] sqlx::Error),

@@ -15,6 +15,8 @@ mod read_models;
 pub mod rebuild;
 pub mod reconcile;
 mod rows;
+pub mod sales;
+pub mod search;
 pub mod stock;
 
 use std::sync::Arc;
@@ -47,6 +49,9 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "reservations"),
             ("SELECT, INSERT, UPDATE, DELETE", "products"),
             ("SELECT, INSERT, UPDATE, DELETE", "variants"),
+            ("SELECT, INSERT, UPDATE, DELETE", "sold"),
+            ("SELECT, INSERT, UPDATE, DELETE", "sales"),
+            ("SELECT, INSERT, UPDATE, DELETE", "ratings"),
         ],
     }
 }
@@ -59,6 +64,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(carts::Carts),
         Arc::new(stock::Stocks),
         Arc::new(products::Products),
+        Arc::new(sales::Sales),
     ]
 }
 

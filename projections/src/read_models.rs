@@ -21,8 +21,8 @@ use uuid::Uuid;
 use crate::{
     Fresh, Freshness, QueryError, carts,
     fresh::Seen,
-    orders,
-    products::{self, PostgresSearch, Search},
+    orders, products, sales,
+    search::{self, Followed, NoSearch, Search, Synonyms},
     stock,
 };
 
@@ -52,7 +52,7 @@ impl ReadModels {
     /// are judged by the checkpoint beside the rows.
     #[must_use]
     pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
-        let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME];
+        let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME, sales::NAME];
         let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
         let asker = Asker {
             pool,
@@ -61,14 +61,13 @@ impl ReadModels {
             was_standby: Arc::default(),
             waits: Arc::new(HashMap::from(waits)),
         };
-        Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
+        Self { search: Arc::new(NoSearch), asker }
     }
 
     /// The same on a log that is in this life: rows of an earlier one fulfil no token, until their followers have found out.
     #[must_use]
     pub fn of_log(self, incarnation: Uuid) -> Self {
-        let asker = Asker { incarnation: Some(incarnation), ..self.asker };
-        Self { search: Arc::new(PostgresSearch::new(asker.clone())), asker }
+        Self { asker: Asker { incarnation: Some(incarnation), ..self.asker }, ..self }
     }
 
     /// How far each follower has come, by name.
@@ -104,10 +103,10 @@ impl ReadModels {
         Ok(self.asker.in_time(rows.bind(names).fetch_all(&self.asker.pool)).await?)
     }
 
-    /// The same with another search over products.
+    /// The same with an index to search products in; what matched by one of the synonyms is marked as well.
     #[must_use]
-    pub fn with_search(self, search: Arc<dyn Search>) -> Self {
-        Self { search, ..self }
+    pub fn with_index(self, followed: Followed, synonyms: Synonyms) -> Self {
+        Self { search: search::door(followed, synonyms, self.asker.clone()), ..self }
     }
 }
 
@@ -256,7 +255,7 @@ impl Asker {
     }
 
     /// Whether the rows are new enough, and of the log as it is now.
-    fn judge(&self, seen: &Seen, at_least: Option<Token>) -> Result<(), QueryError> {
+    pub(crate) fn judge(&self, seen: &Seen, at_least: Option<Token>) -> Result<(), QueryError> {
         seen.meets(at_least)?;
         let named = at_least.filter(|token| token.position > 0).map(|token| token.incarnation);
         match (named, self.incarnation) {

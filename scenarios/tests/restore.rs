@@ -27,8 +27,8 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 /// The place in the archive that is recovered to.
 const MOMENT: &str = "before the accident";
-const READ_MODELS: [&str; 7] =
-    ["orders", "payments", "carts", "stock", "reservations", "products", "variants"];
+const READ_MODELS: [&str; 9] =
+    ["orders", "payments", "carts", "stock", "reservations", "products", "variants", "sold", "sales"];
 
 /// The binary stands two folders above the tests that cargo built with it.
 fn program() -> PathBuf {

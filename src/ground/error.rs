@@ -68,6 +68,9 @@ pub enum GroundError {
     /// Only the owner may do it.
     #[error("DAYBOOK_OWNER_DATABASE_URL is not set: only the owner of the tables may do this")]
     NoOwner,
+    /// The search index has no place.
+    #[error(transparent)]
+    Index(#[from] projections::search::IndexError),
     /// Something must be set.
     #[error(
         "{0} is not set: DATABASE_URL, NATS_URL and DAYBOOK_MASTER_KEY are needed together (`daybook settings` lists all)"

@@ -7,8 +7,12 @@ mod tables;
 pub use error::GroundError;
 pub use tables::{migrate, owner_log_pool, standings};
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use projections::search::{Embedded, Index, Meili};
 use sqlx::PgPool;
 use stack::{Options, Stack};
 use store::{
@@ -60,6 +64,8 @@ pub struct Ground {
     app_url: String,
     nats_url: String,
     masters: MasterKeys,
+    /// Where the search index lies unless a directory is named.
+    index: PathBuf,
 }
 
 impl ServersOnly {
@@ -137,18 +143,18 @@ impl Ground {
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<Self, GroundError> {
         match settings.database_url.clone() {
-            Some(url) => Self::given(settings, url),
+            Some(url) => Self::given(settings, url, data),
             // Half an environment is a mistake: local servers beside somebody's own would be filled by the wrong log.
             None if settings.names_servers() => Err(GroundError::Unset("DATABASE_URL")),
             None => Self::local(settings, data, fresh, tell).await,
         }
     }
 
-    fn given(settings: Settings, app_url: String) -> Result<Self, GroundError> {
+    fn given(settings: Settings, app_url: String, data: &Path) -> Result<Self, GroundError> {
         let nats_url = settings.nats_url.clone().ok_or(GroundError::Unset("NATS_URL"))?;
         let master = settings.master_key.clone().ok_or(GroundError::Unset("DAYBOOK_MASTER_KEY"))?;
         let masters = MasterKeys::new(master, settings.previous_master_key.clone());
-        Ok(Self { stack: None, app_url, nats_url, masters, settings })
+        Ok(Self { stack: None, app_url, nats_url, masters, settings, index: data.join("index") })
     }
 
     async fn local(
@@ -167,7 +173,7 @@ impl Ground {
         let masters = MasterKeys::new(master, settings.previous_master_key.clone());
         let archive = settings.archive.clone().or_else(|| Some(data.join("archive")));
         let settings = Settings { owner_database_url: Some(owner_url), archive, ..settings };
-        Ok(Self { stack, app_url, nats_url, masters, settings })
+        Ok(Self { stack, app_url, nats_url, masters, settings, index: data.join("index") })
     }
 
     /// Starts this process's store.
@@ -297,6 +303,22 @@ impl Ground {
 
     async fn up_to_date(&self, pool: &PgPool, tables: &Tables) -> Result<(), GroundError> {
         tables::up_to_date(pool, &self.settings.schema, tables).await
+    }
+
+    /// The index that products are searched in.
+    ///
+    /// # Errors
+    /// When its directory cannot be used, or another process has the one that was named.
+    pub fn index(&self) -> Result<Arc<dyn Index>, GroundError> {
+        let synonyms = self.settings.synonyms.clone();
+        if let Some((url, key)) = &self.settings.meili {
+            let uid = format!("{}_products", self.settings.schema);
+            return Ok(Arc::new(Meili::new(url, key.as_deref(), &uid, synonyms, Arc::new(Machine))?));
+        }
+        Ok(Arc::new(match &self.settings.index {
+            Some(named) => Embedded::at(named, synonyms)?,
+            None => Embedded::near(&self.index, synonyms)?,
+        }))
     }
 
     /// Where commands read what they have to know, and queries too unless [`Ground::standby_pool`] is there.

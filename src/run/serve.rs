@@ -9,7 +9,7 @@ use api::{
         simulator::{Late, Simulator},
     },
 };
-use projections::ReadModels;
+use projections::{ReadModels, search::follow};
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -69,9 +69,16 @@ impl Running {
         engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
         tasks.spawn(answer_late(late, &engine));
+        let index = ground.index()?;
+        // The lease of an index that all share is a row that only the database that is written to takes.
+        let rows =
+            if index.is_shared() { ground.projection_pool().await? } else { ground.read_pool().await? };
+        let (followed, following) = follow(index, &engine, rows);
+        tasks.spawn(following);
         let models = |pool| {
             ReadModels::new(pool, &engine.progress(), Arc::clone(&engine.clock))
                 .of_log(engine.feed.incarnation())
+                .with_index(followed.clone(), ground.settings.synonyms.clone())
         };
         let written = models(ground.read_pool().await?);
         let read = ground.standby_pool().await?.map_or_else(|| written.clone(), models);

@@ -11,8 +11,8 @@ use crate::support::{Api, get, post};
 const SCRAPE_MAX: Duration = Duration::from_secs(8);
 
 /// Every reactor, projection and the relay, which all go through every event.
-const FOLLOWERS: [&str; 8] =
-    ["orders", "carts", "stock", "products", "relay", "checkout", "fulfilment", "gateway"];
+const FOLLOWERS: [&str; 9] =
+    ["orders", "carts", "stock", "products", "sales", "relay", "checkout", "fulfilment", "gateway"];
 
 /// The samples of one scrape, by name and labels.
 struct Scrape(BTreeMap<String, f64>);

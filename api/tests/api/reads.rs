@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Api, buyer, delete, fresh_key, gbp, get, post, put};
 
@@ -191,6 +191,37 @@ async fn products_are_found_by_brand_category_and_price() {
         let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|found| found["id"].clone()).collect();
         assert_eq!(ids, expected, "{query}");
     }
+    let counted = get("/v1/products?q=mugs&facets=brand,available&limit=1").after(&last);
+    let found = api.send(counted).await.expect(200).json();
+    assert_eq!(found["data"][0]["highlight"]["title"], "<em>mug</em>");
+    assert_eq!(found["facets"]["brand"], json!([{ "value": "Potter", "count": 1 }]));
+    assert_eq!((&found["facets"]["total"], &found["facets"]["price"]), (&json!(1), &Value::Null));
+    assert_eq!(found["facets"]["available"][1], json!({ "value": "false", "count": 1 }));
+    let suggested = api.send(get("/v1/products/suggest?q=mu").after(&last)).await.expect(200).json();
+    assert_eq!(suggested["queries"], json!(["mug"]));
+    assert_eq!(suggested["titles"], json!([{ "id": "mug", "title": "mug", "highlight": "<em>mug</em>" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_cannot_be_meant_is_told_what_can() {
+    let api = Api::start().await;
+    let long = "x".repeat(201);
+    for (query, word) in [
+        ("price_min=5&price_max=4", "price_min"),
+        ("price_min=-1", "price_min"),
+        ("rating_min=6", "rating_min"),
+        ("rating_min=NaN", "rating_min"),
+        ("facets=colour", "brand, category"),
+        ("sort=random", "popularity"),
+        ("available=perhaps", "available"),
+        (&format!("q={long}"), "200"),
+    ] {
+        let reply = api.send(get(&format!("/v1/products?{query}"))).await;
+        let told = reply.expect(422).json();
+        assert_eq!(told["code"], "request.invalid", "{query}");
+        assert!(told["detail"].as_str().unwrap().contains(word), "{query}: {}", told["detail"]);
+    }
+    api.send(get("/v1/products/suggest")).await.expect_problem(422, "request.invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]

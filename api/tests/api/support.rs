@@ -13,7 +13,12 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use projections::{ReadModels, hot::Hot, rebuild};
+use projections::{
+    ReadModels,
+    hot::Hot,
+    rebuild,
+    search::{Embedded, Synonyms, follow},
+};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, PgPool};
 use store::{
@@ -23,6 +28,7 @@ use store::{
     ports::Machine,
     testing::{Ground, ROLE, eventually},
 };
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -34,6 +40,16 @@ pub struct Api {
     pub pages: Hot<Page>,
     ground: Ground,
     late: Option<Late>,
+    search: JoinSet<()>,
+}
+
+/// The read models, with an index that is kept at their end.
+fn models(engine: &Engine, read: PgPool, search: &mut JoinSet<()>) -> ReadModels {
+    let index = Arc::new(Embedded::in_memory(Synonyms::default()));
+    let (followed, following) = follow(index, engine, read.clone());
+    search.spawn(following);
+    let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+    models.with_index(followed, Synonyms::default())
 }
 
 /// A request on its way.
@@ -220,11 +236,12 @@ impl Api {
         engine.relay();
         engine.manage();
         engine.ask(Arc::new(simulator));
-        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+        let mut search = JoinSet::new();
+        let models = models(&engine, read, &mut search);
         let shop = Shop::new(&engine, models, settings);
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: Some(late) }
+        Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
     }
 
     /// The read models' tables as their owner sees them.
@@ -251,12 +268,12 @@ impl Api {
     pub async fn onlooker(&self) -> Self {
         let ground = self.same_ground();
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
-        let models =
-            ReadModels::new(ground.pool("_read").await, &engine.progress(), Arc::clone(&engine.clock));
+        let mut search = JoinSet::new();
+        let models = models(&engine, ground.pool("_read").await, &mut search);
         let shop = Shop::new(&engine, models, Settings::default());
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: None }
+        Self { router: api::router(shop), engine, pages, ground, late: None, search }
     }
 
     /// Asks until the page comes from memory.
@@ -284,7 +301,8 @@ impl Api {
         let read = self.ground.pool("_read").await;
         let mut engine = self.ground.engine().await;
         projections::start(&mut engine, read.clone());
-        let models = ReadModels::new(read, &engine.progress(), Arc::clone(&engine.clock));
+        self.search = JoinSet::new();
+        let models = models(&engine, read, &mut self.search);
         self.router = api::router(Shop::new(&engine, models, Settings::default()));
         self.engine = engine;
     }
@@ -308,6 +326,7 @@ impl Api {
         let listed = self.send(post("/v1/products", &body)).await.expect(201);
         let path = listed.header("location").to_owned();
         self.send(get(&path).after(&listed)).await.expect(200);
+        self.send(get("/v1/products?limit=1").after(&listed).patient()).await.expect(200);
     }
 
     /// Lists a product and receives units of it.

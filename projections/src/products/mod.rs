@@ -3,7 +3,6 @@
 mod fold;
 mod page;
 mod query;
-mod search;
 mod write;
 
 use async_trait::async_trait;
@@ -21,7 +20,7 @@ use store::{
 
 use crate::batch::steps;
 
-pub use search::{PostgresSearch, ProductQuery, Search, Sort};
+pub(crate) use query::{COLUMNS, product_of};
 
 /// The follower's name.
 pub const NAME: &str = "products";

@@ -6,15 +6,16 @@ use domain::{
 };
 use sqlx::{Row as _, postgres::PgRow};
 
-use super::{NAME, Offer, Product, ProductQuery};
+use super::{NAME, Offer, Product};
 use crate::{
-    Fresh, Freshness, Page, QueryError, ReadModels,
+    Fresh, Freshness, QueryError, ReadModels,
     fresh::Seen,
     read_models::Statement,
     rows::{document, named, named_if_any},
+    search::{ProductQuery, Results, Suggestions},
 };
 
-pub(super) const COLUMNS: &str = "true AS found, id, title, description, brand, to_json(category)::text AS category, \
+pub(crate) const COLUMNS: &str = "true AS found, id, title, description, brand, to_json(category)::text AS category, \
                                   images::text AS images, variants::text AS variants, version, position";
 
 impl ReadModels {
@@ -55,8 +56,20 @@ impl ReadModels {
         &self,
         query: &ProductQuery,
         freshness: Freshness,
-    ) -> Result<Fresh<Page<Product>>, QueryError> {
+    ) -> Result<Fresh<Results>, QueryError> {
         self.search.search(query, freshness).await
+    }
+
+    /// What a text that is still being typed may become.
+    ///
+    /// # Errors
+    /// As [`QueryError`] says.
+    pub async fn suggestions(
+        &self,
+        text: &str,
+        freshness: Freshness,
+    ) -> Result<Fresh<Suggestions>, QueryError> {
+        self.search.suggest(text, freshness).await
     }
 
     /// What a SKU is and costs; `None` when no product has it. Of several products that have it, the first listed counts.
@@ -93,7 +106,7 @@ impl ReadModels {
     }
 }
 
-pub(super) fn product_of(row: &PgRow) -> Result<Product, sqlx::Error> {
+pub(crate) fn product_of(row: &PgRow) -> Result<Product, sqlx::Error> {
     let variants: Vec<Variant> = document(row, "variants")?;
     let prices = variants.iter().map(|variant| variant.price);
     let price_from = prices

@@ -14,6 +14,7 @@ mod products;
 mod random;
 mod rebuild;
 mod reconcile;
+mod search;
 mod stock;
 mod upcasts;
 mod world;

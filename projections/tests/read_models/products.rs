@@ -6,7 +6,7 @@ use domain::{
 };
 use projections::{
     Cursor, LIMIT_MAX, Page, QueryError,
-    products::{Product, ProductQuery, Sort},
+    search::{Found, ProductQuery, Sort},
 };
 
 use crate::world::{World, after, any, gbp, listing, sku, text};
@@ -27,14 +27,14 @@ fn path(names: &[&str]) -> Vec<Text> {
     names.iter().map(|name| text(name)).collect()
 }
 
-async fn page(world: &World, query: &ProductQuery) -> Page<Product> {
+async fn page(world: &World, query: &ProductQuery) -> Page<Found> {
     let token = world.head().await;
-    world.read.products(query, after(token)).await.unwrap().value
+    world.read.products(query, after(token)).await.unwrap().value.page
 }
 
 async fn found(world: &World, query: &ProductQuery) -> Vec<String> {
     let page = page(world, query).await;
-    page.data.iter().map(|product| product.id.to_string()).collect()
+    page.data.iter().map(|found| found.product.id.to_string()).collect()
 }
 
 /// Four products, listed in this order.
@@ -132,13 +132,15 @@ async fn every_order_goes_on_where_the_page_before_ended() {
         product.description = Some(text(&"thing ".repeat(usize::try_from(n % 3).unwrap() + 1)));
         list(&world, &format!("t{n:02}"), product).await;
     }
-    for sort in [Sort::Relevance, Sort::Newest, Sort::PriceAsc, Sort::PriceDesc] {
+    for sort in
+        [Sort::Relevance, Sort::Newest, Sort::PriceAsc, Sort::PriceDesc, Sort::Rating, Sort::Popularity]
+    {
         let whole = found(&world, &ProductQuery { sort, ..words("thing") }).await;
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let query = ProductQuery { sort, limit: 4, cursor, ..words("thing") };
             let page = page(&world, &query).await;
-            seen.extend(page.data.iter().map(|product| product.id.to_string()));
+            seen.extend(page.data.iter().map(|found| found.product.id.to_string()));
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;

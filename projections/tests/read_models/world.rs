@@ -11,6 +11,7 @@ use domain::{
 use projections::{
     Freshness, ReadModels, all,
     rebuild::{self, RebuildError, Rebuilt},
+    search::{Embedded, Synonyms, follow},
 };
 use sqlx::PgPool;
 use store::{
@@ -20,6 +21,7 @@ use store::{
     ports::Machine,
     testing::{Ground, ROLE, request},
 };
+use tokio::task::JoinSet;
 
 /// A log, perhaps with followers.
 pub struct World {
@@ -27,6 +29,7 @@ pub struct World {
     pub engine: Engine,
     pub read: ReadModels,
     pub pool: PgPool,
+    _search: JoinSet<()>,
 }
 
 impl World {
@@ -52,7 +55,12 @@ impl World {
         }
         let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock))
             .of_log(engine.feed.incarnation());
-        Self { ground, engine, read, pool }
+        let mut search = JoinSet::new();
+        let index = Arc::new(Embedded::in_memory(Synonyms::default()));
+        let (followed, following) = follow(index, &engine, pool.clone());
+        search.spawn(following);
+        let read = read.with_index(followed, Synonyms::default());
+        Self { ground, engine, read, pool, _search: search }
     }
 
     /// The same log under a new process, after something was done to it while nobody ran.
@@ -81,7 +89,7 @@ impl World {
     /// Waits until every follower has come to the log's end.
     pub async fn settle(&self) -> Token {
         let head = self.head().await;
-        for follower in ["orders", "carts", "stock", "products"] {
+        for follower in ["orders", "carts", "stock", "products", "sales"] {
             store::testing::eventually("a follower reaches the head", async || {
                 let position: Option<i64> =
                     sqlx::query_scalar("SELECT position FROM followers WHERE name = $1 AND incarnation = $2")
@@ -129,7 +137,9 @@ impl World {
     /// Every row of every read model, as text.
     pub async fn rows(&self) -> Vec<String> {
         let mut rows = Vec::new();
-        for table in ["orders", "payments", "carts", "stock", "reservations", "products", "variants"] {
+        for table in
+            ["orders", "payments", "carts", "stock", "reservations", "products", "variants", "sold", "sales"]
+        {
             let sql = format!("SELECT '{table} ' || to_json(t)::text FROM {table} t ORDER BY 1");
             rows.extend(sqlx::query_scalar::<_, String>(&sql).fetch_all(&self.pool).await.unwrap());
         }

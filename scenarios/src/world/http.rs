@@ -9,7 +9,10 @@ use api::{Shop, clients::is_for_clients};
 use async_trait::async_trait;
 use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use hyper::{Method, StatusCode};
-use projections::ReadModels;
+use projections::{
+    ReadModels,
+    search::{Embedded, Synonyms, follow},
+};
 use serde_json::{Map, Value as Json, json};
 use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
@@ -41,7 +44,10 @@ impl HttpWorld {
         let mut engine = place.engine(Arc::clone(&calendar), true).await?;
         engine.relay();
         projections::start(&mut engine, place.read.clone());
-        let read = ReadModels::new(place.read.clone(), &engine.progress(), Arc::clone(&calendar) as _);
+        let index = Arc::new(Embedded::in_memory(Synonyms::default()));
+        let (followed, following) = follow(index, &engine, place.read.clone());
+        let read = ReadModels::new(place.read.clone(), &engine.progress(), Arc::clone(&calendar) as _)
+            .with_index(followed, Synonyms::default());
         let shop = Shop::new(&engine, read, api::Settings::default());
         let keep_pages = shop.keep_pages();
         let router = api::router(shop);
@@ -50,6 +56,7 @@ impl HttpWorld {
         let listener = api::at_once(listener);
         let mut server = JoinSet::new();
         server.spawn(keep_pages);
+        server.spawn(following);
         server.spawn(async move {
             // Whoever waits for an answer hears of it as well.
             let _ = axum::serve(listener, router).await;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::log::{Position, micros_of, moment_us};
 
 /// Rows of `followers` that are a lease and no more: whoever holds them reads nothing that a checkpoint stands for.
-pub const LEASES_ALONE: [&str; 2] = ["relay", "timers"];
+pub const LEASES_ALONE: [&str; 3] = ["relay", "timers", "search"];
 
 /// Where one follower stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

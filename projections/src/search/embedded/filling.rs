@@ -1,0 +1,168 @@
+//! Fills an embedded index beside the one that answers, keeping the text of the last run where it is still true.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+};
+
+use async_trait::async_trait;
+use store::log::Position;
+use tantivy::{Index as TextIndex, IndexReader, IndexWriter, ReloadPolicy};
+
+use super::{Held, Inner, Open, blocking, catalog::Catalog, create, lock, text};
+use crate::search::index::{Document, Filling, IndexError, Marker};
+
+/// Bytes of text that are gathered before they become a segment.
+const GATHERED_MAX: usize = 64 << 20;
+
+/// A fill that is under way.
+pub(super) struct Anew {
+    /// Taken out while a thread is at work with it.
+    work: Option<Work>,
+}
+
+struct Work {
+    inner: Arc<Inner>,
+    index: TextIndex,
+    writer: IndexWriter,
+    catalog: Catalog,
+    /// What the kept text holds already.
+    kept: HashSet<Position>,
+    /// The directory of a new generation; `None` when one is kept, or nothing is on disk.
+    fresh: Option<PathBuf>,
+}
+
+impl Anew {
+    pub fn begin(inner: Arc<Inner>, present: &Marker) -> Result<Self, IndexError> {
+        let loaded = inner.held.read().unwrap_or_else(PoisonError::into_inner).marker.is_some();
+        let last = inner.home.as_ref().and_then(super::Home::current).filter(|_| !loaded);
+        let kept = last.and_then(|directory| match keep(&directory, present) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(directory = %directory.display(), %error, "the search index is filled anew");
+                None
+            }
+        });
+        let (index, kept, fresh) = match kept {
+            Some((index, kept)) => (index, kept, None),
+            None => {
+                let fresh = inner.home.as_ref().map(super::Home::fresh).transpose()?;
+                (create(fresh.as_deref())?, HashSet::new(), fresh)
+            }
+        };
+        let writer = index.writer_with_num_threads(1, GATHERED_MAX)?;
+        let catalog = Catalog::new(text::schema().1);
+        Ok(Self { work: Some(Work { inner, index, writer, catalog, kept, fresh }) })
+    }
+}
+
+/// An index of the last run whose files are whole and whose text is still true, and which products it holds.
+fn keep(directory: &Path, present: &Marker) -> Result<Option<(TextIndex, HashSet<Position>)>, IndexError> {
+    let index = TextIndex::open_in_dir(directory)?;
+    let marker =
+        index.load_metas()?.payload.and_then(|payload| serde_json::from_str::<Marker>(&payload).ok());
+    if !marker.is_some_and(|marker| marker.goes_on_to(present)) || index.schema() != text::schema().0 {
+        return Ok(None);
+    }
+    let damaged = index.validate_checksum()?;
+    if !damaged.is_empty() {
+        return Err(IndexError::Astray(format!("{} of its files are damaged", damaged.len())));
+    }
+    let mut kept = HashSet::new();
+    for segment in reader(&index)?.searcher().segment_readers() {
+        let listed_at = segment.fast_fields().i64(text::LISTED_AT)?;
+        for document in 0..segment.max_doc() {
+            if !listed_at.first(document).is_some_and(|listed_at| kept.insert(listed_at)) {
+                return Err(IndexError::Astray("a product stands in it twice".to_owned()));
+            }
+        }
+    }
+    Ok(Some((index, kept)))
+}
+
+fn reader(index: &TextIndex) -> Result<IndexReader, IndexError> {
+    Ok(index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?)
+}
+
+/// Makes what was written durable together with the marker.
+pub(super) fn commit(writer: &mut IndexWriter, marker: &Marker) -> Result<(), IndexError> {
+    let payload = serde_json::to_string(marker).map_err(|error| IndexError::Failed(error.to_string()))?;
+    let mut prepared = writer.prepare_commit()?;
+    prepared.set_payload(&payload);
+    prepared.commit()?;
+    Ok(())
+}
+
+#[async_trait]
+impl Filling for Anew {
+    async fn add(&mut self, documents: Vec<Document>) -> Result<(), IndexError> {
+        let mut work = self.work.take().ok_or_else(cut_off)?;
+        let work = blocking(move || {
+            work.add(&documents)?;
+            Ok(work)
+        });
+        self.work = Some(work.await?);
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
+        let work = self.work.take().ok_or_else(cut_off)?;
+        blocking(move || work.finish(marker)).await
+    }
+}
+
+fn cut_off() -> IndexError {
+    IndexError::Failed("a fill that was cut off cannot go on".to_owned())
+}
+
+impl Work {
+    fn add(&mut self, documents: &[Document]) -> Result<(), IndexError> {
+        for document in documents {
+            self.catalog.add(document)?;
+            if !self.kept.remove(&document.listed_at) {
+                self.writer.add_document(text::document(self.catalog.fields, document))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, marker: Marker) -> Result<(), IndexError> {
+        if !self.kept.is_empty() {
+            self.forget();
+            return Err(IndexError::Astray(format!("{} of its texts are of no product", self.kept.len())));
+        }
+        commit(&mut self.writer, &marker)?;
+        let segments = self.index.searchable_segment_ids()?;
+        if self.fresh.is_some() && segments.len() > 1 {
+            // A query looks every word up in each segment.
+            self.writer.merge(&segments).wait()?;
+        }
+        let reader = reader(&self.index)?;
+        if let Err(error) = self.catalog.reload(reader.searcher().segment_readers()) {
+            self.forget();
+            return Err(error);
+        }
+        let mut open = lock(&self.inner.open);
+        if let Some(home) = &self.inner.home {
+            match &self.fresh {
+                Some(fresh) => home.point_to(fresh)?,
+                None => home.sweep()?,
+            }
+        }
+        let held = Held { catalog: self.catalog, marker: Some(marker) };
+        let old =
+            std::mem::replace(&mut *self.inner.held.write().unwrap_or_else(PoisonError::into_inner), held);
+        *open = Some(Open { writer: self.writer, reader });
+        drop(open);
+        drop(old);
+        Ok(())
+    }
+
+    /// What is on disk is not true: the next fill begins with nothing.
+    fn forget(&self) {
+        if let Some(home) = &self.inner.home {
+            home.forget();
+        }
+    }
+}

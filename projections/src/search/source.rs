@@ -1,0 +1,204 @@
+//! What the index is filled from: rows of the read models, with the checkpoints that say how far they have come.
+
+use std::collections::BTreeSet;
+
+use domain::product::Variant;
+use futures::TryStreamExt as _;
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use store::log::Position;
+
+use super::index::{Document, Filling, IndexError, Marker, Values};
+use crate::{fresh::Seen, products, rows::document, sales, stock};
+
+/// The form of what is indexed: another one means that every index is filled anew.
+const FORMAT: u32 = 1;
+/// Products that are read at once.
+const CHUNK: usize = 2_000;
+
+/// The read models that an answer may depend on: the follower of each, and the kind of its streams.
+pub(super) const SOURCES: [(&str, &str); 3] =
+    [(products::NAME, "product"), (stock::NAME, "inventory_item"), (sales::NAME, "order")];
+
+/// How far the read models have come, and what each has set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Which tables these are: a rebuild puts others in their place.
+    pub life: String,
+    /// As [`SOURCES`] has them.
+    pub seen: [Seen; 3],
+    /// The newest rating.
+    pub rated: Position,
+    /// `<kind>-<id>` of every stream that is set aside.
+    pub aside: BTreeSet<String>,
+}
+
+impl Look {
+    /// Looks at the checkpoints.
+    pub async fn at(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let rows = sqlx::query(
+            "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
+                    (SELECT min(p.first_position) FROM parked_streams p \
+                     WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS seen_parked_from, \
+                    to_regclass(n.name)::oid::text AS life, \
+                    (SELECT COALESCE(max(position), 0) FROM ratings) AS rated, \
+                    ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
+                          WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside \
+             FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY AS n (name, kind, nth) \
+                  LEFT JOIN followers f ON f.name = n.name ORDER BY n.nth",
+        )
+        .bind(SOURCES.map(|(name, _)| name))
+        .bind(SOURCES.map(|(_, kind)| kind))
+        .fetch_all(connection)
+        .await?;
+        let (mut life, mut seen, mut rated, mut aside) = (Vec::new(), Vec::new(), 0, BTreeSet::new());
+        for row in &rows {
+            life.push(row.try_get::<String, _>("life")?);
+            seen.push(Seen::read(row)?);
+            rated = row.try_get("rated")?;
+            aside.extend(row.try_get::<Vec<String>, _>("aside")?);
+        }
+        let seen = seen.try_into().map_err(|_| sqlx::Error::RowNotFound)?;
+        Ok(Self { life: life.join(" "), seen, rated, aside })
+    }
+
+    /// What an index that holds all of this is marked with.
+    pub fn marker(&self) -> Marker {
+        Marker {
+            format: FORMAT,
+            life: self.life.clone(),
+            incarnation: self.seen[0].incarnation,
+            position: self.seen.iter().map(|seen| seen.position).min().unwrap_or(0),
+            aside: self.aside.iter().cloned().collect(),
+        }
+    }
+
+    /// What an index that has this marker may be taken to hold: no more than that.
+    pub fn of_marker(marker: &Marker) -> Self {
+        let seen = Seen { incarnation: marker.incarnation, position: marker.position, parked_from: None };
+        Self {
+            life: marker.life.clone(),
+            seen: [seen; 3],
+            rated: 0,
+            aside: marker.aside.iter().cloned().collect(),
+        }
+    }
+
+    /// Whether both are of the same tables, filled from the same life of the log.
+    pub fn is_of(&self, other: &Self) -> bool {
+        let lives = |look: &Self| look.seen.map(|seen| seen.incarnation);
+        self.life == other.life && lives(self) == lives(other)
+    }
+}
+
+/// What changed, by the names of streams.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub products: BTreeSet<String>,
+    pub skus: BTreeSet<String>,
+    pub orders: BTreeSet<String>,
+}
+
+impl Touched {
+    /// Notes that something happened to a stream.
+    pub fn note(&mut self, kind: &str, id: &str) {
+        let of = match kind {
+            "product" => &mut self.products,
+            "inventory_item" => &mut self.skus,
+            "order" => &mut self.orders,
+            _ => return,
+        };
+        of.insert(id.to_owned());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty() && self.skus.is_empty() && self.orders.is_empty()
+    }
+}
+
+/// Products as they are indexed. A product is there if units of any of its variants are neither held nor promised; holds
+/// whose time is over count until that is in the log.
+const DOCUMENTS: &str = "SELECT p.listed_at, p.title, p.description, p.brand, to_json(p.category)::text AS category, \
+            p.variants::text AS variants, p.price, COALESCE(v.available, false) AS available, \
+            COALESCE(v.sold, 0) AS sold, COALESCE(r.rating_sum, 0) AS rating_sum, \
+            COALESCE(r.rating_count, 0) AS rating_count \
+     FROM products p LEFT JOIN ( \
+             SELECT v.listed_at, bool_or(s.on_hand - s.reserved - s.backordered > 0) AS available, \
+                    sum(x.units)::bigint AS sold \
+             FROM variants v LEFT JOIN stock s ON s.sku = v.sku LEFT JOIN sales x ON x.sku = v.sku \
+             WHERE $1 GROUP BY v.listed_at) v ON v.listed_at = p.listed_at \
+          LEFT JOIN ratings r ON r.product = p.id";
+
+/// Why products did not come from the tables into an index.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("the read models cannot be read: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Reads all products in the order of their listing, so many at a time.
+pub(super) async fn all(connection: &mut PgConnection, filling: &mut dyn Filling) -> Result<(), ReadError> {
+    let sql = format!("{} ORDER BY p.listed_at", DOCUMENTS.replace("WHERE $1", ""));
+    let mut rows = sqlx::query(&sql).fetch(connection);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while let Some(row) = rows.try_next().await? {
+        chunk.push(read(&row)?);
+        if chunk.len() == CHUNK {
+            filling.add(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await?;
+        }
+    }
+    Ok(filling.add(chunk).await?)
+}
+
+/// Reads the products that something touched, in the order of their listing; and which of them may be new.
+pub(super) async fn touched(
+    connection: &mut PgConnection,
+    touched: &Touched,
+    rated_after: Position,
+) -> Result<Vec<Document>, sqlx::Error> {
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
+    let listed_at: Vec<Position> = sqlx::query_scalar(
+        "SELECT listed_at FROM products WHERE id = ANY($1) \
+         UNION SELECT listed_at FROM variants WHERE sku = ANY($2) \
+         UNION SELECT v.listed_at FROM sold s, UNNEST(s.skus) AS l (sku), variants v \
+               WHERE s.order_id = ANY($3) AND v.sku = l.sku \
+         UNION SELECT p.listed_at FROM ratings r, products p WHERE r.position > $4 AND p.id = r.product",
+    )
+    .bind(names(&touched.products))
+    .bind(names(&touched.skus))
+    .bind(names(&touched.orders))
+    .bind(rated_after)
+    .fetch_all(&mut *connection)
+    .await?;
+    let sql = format!(
+        "{} WHERE p.listed_at = ANY($1) ORDER BY p.listed_at",
+        DOCUMENTS.replace("WHERE $1", "WHERE v.listed_at = ANY($1)")
+    );
+    let rows = sqlx::query(&sql).bind(listed_at).fetch_all(connection).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &PgRow) -> Result<Document, sqlx::Error> {
+    let variants: Vec<Variant> = document(row, "variants")?;
+    let mut names = Vec::with_capacity(variants.len());
+    for variant in variants {
+        names.push(variant.sku.as_str().to_owned());
+        names.extend(variant.title.map(|title| title.as_str().to_owned()));
+    }
+    Ok(Document {
+        listed_at: row.try_get("listed_at")?,
+        title: row.try_get("title")?,
+        description: row.try_get("description")?,
+        brand: row.try_get("brand")?,
+        category: document(row, "category")?,
+        names,
+        values: Values {
+            price: row.try_get("price")?,
+            available: row.try_get("available")?,
+            sold: row.try_get("sold")?,
+            rating_sum: row.try_get("rating_sum")?,
+            rating_count: row.try_get("rating_count")?,
+        },
+    })
+}

@@ -1,0 +1,204 @@
+//! The Meilisearch adapter against what a real server answered: a tiny server in the test says it again.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use projections::search::{FacetSet, Index, IndexError, Meili, ProductQuery, Sort, Synonyms};
+use serde_json::{Value, json};
+use store::ports::Machine;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use crate::shelf::{at, change, product, text};
+
+const RECORDED: &str = include_str!("../wire/meilisearch-1.50.txt");
+
+/// `<method> <path>`, and the answers to it, one after another; the last one is given again and again.
+type Answers = HashMap<String, VecDeque<(u16, String)>>;
+
+fn recorded() -> Answers {
+    let mut answers = Answers::new();
+    let mut asked = String::new();
+    for line in RECORDED.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(answer) = line.strip_prefix("< ") {
+            let (status, body) = answer.split_once(' ').unwrap();
+            answers.entry(asked.clone()).or_default().push_back((status.parse().unwrap(), body.to_owned()));
+        } else if !line.starts_with("> ") && !line.is_empty() {
+            asked = line.split('?').next().unwrap().to_owned();
+        }
+    }
+    answers
+}
+
+struct Server {
+    url: String,
+    /// What was asked, and with which body.
+    asked: Arc<Mutex<Vec<(String, Value)>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    async fn new(answers: Answers) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(answers)));
+        let mut tasks = JoinSet::new();
+        let noted = Arc::clone(&asked);
+        tasks.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(serve(stream, Arc::clone(&noted), Arc::clone(&answers)));
+            }
+        });
+        Self { url, asked, _tasks: tasks }
+    }
+
+    fn index(&self) -> Meili {
+        let synonyms = Synonyms::read("sofa, couch").unwrap();
+        Meili::new(&self.url, Some("a-master-key"), "wire", synonyms, Arc::new(Machine)).unwrap()
+    }
+
+    fn asked(&self, what: &str) -> Vec<Value> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(asked, _)| asked == what).map(|(_, body)| body.clone()).collect()
+    }
+}
+
+async fn serve(stream: TcpStream, asked: Arc<Mutex<Vec<(String, Value)>>>, answers: Arc<Mutex<Answers>>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            let line = line.trim_end().to_owned();
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let body = body(&mut stream, &head).await;
+        let mut words = head[0].split(' ');
+        let path = words.next().unwrap().to_owned() + " " + words.next().unwrap().split('?').next().unwrap();
+        asked.lock().unwrap().push((path.clone(), serde_json::from_slice(&body).unwrap_or(Value::Null)));
+        let (status, answer) = answer(&mut answers.lock().unwrap(), &path);
+        let answer = format!(
+            "HTTP/1.1 {status} Recorded\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn body(stream: &mut BufReader<TcpStream>, head: &[String]) -> Vec<u8> {
+    let of =
+        |name: &str| head.iter().find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned));
+    let mut body = Vec::new();
+    if let Some(length) = of("content-length: ") {
+        body.resize(length.parse().unwrap(), 0);
+        stream.read_exact(&mut body).await.unwrap();
+    } else if of("transfer-encoding: chunked").is_some() {
+        loop {
+            let mut size = String::new();
+            stream.read_line(&mut size).await.unwrap();
+            let size = usize::from_str_radix(size.trim(), 16).unwrap();
+            let mut chunk = vec![0; size + 2];
+            stream.read_exact(&mut chunk).await.unwrap();
+            body.extend(&chunk[..size]);
+            if size == 0 {
+                break;
+            }
+        }
+    }
+    body
+}
+
+/// An index that is being filled is recorded under the name of the second one.
+fn answer(answers: &mut Answers, asked: &str) -> (u16, String) {
+    let recorded = asked.replace("wire_next", "wire");
+    let known = [asked, &recorded].into_iter().find(|asked| answers.contains_key(*asked));
+    let Some(queue) = known.map(str::to_owned).and_then(|known| answers.get_mut(&known)) else {
+        let error =
+            json!({ "message": asked, "code": "index_not_found", "type": "invalid_request", "link": "" });
+        return (404, error.to_string());
+    };
+    if queue.len() > 1 { queue.pop_front().unwrap() } else { queue[0].clone() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fill_makes_an_index_writes_it_and_swaps_it() {
+    let mut answers = recorded();
+    // The recording deletes the other index of the two.
+    let deleted = answers["DELETE /indexes/wire2"].clone();
+    answers.insert("DELETE /indexes/wire_next".to_owned(), deleted);
+    let server = Server::new(answers).await;
+    let index = server.index();
+    let mut filling = index.fill(&at(2)).await.unwrap();
+    let mut lamp = product(1, "Red lamp");
+    lamp.category = vec!["Home".to_owned(), "Light".to_owned()];
+    filling.add(vec![lamp, product(2, "Mug")]).await.unwrap();
+    filling.finish(at(2)).await.unwrap();
+    let settings = &server.asked("PATCH /indexes/wire_next/settings")[0];
+    assert_eq!(settings["rankingRules"][0], "sort");
+    assert_eq!(settings["synonyms"]["sofa"], json!(["couch"]));
+    assert_eq!(settings["typoTolerance"]["minWordSizeForTypos"], json!({ "oneTypo": 4, "twoTypos": 8 }));
+    let written = server.asked("POST /indexes/wire_next/documents");
+    assert_eq!(written[0][0]["id"], "p1");
+    assert_eq!(written[0][0]["category"], json!(["Home", "Home > Light"]));
+    assert_eq!((&written[0][1]["price"], written[0].as_array().unwrap().len()), (&json!(1_000), 2));
+    assert_eq!(written[1][0]["id"], "marker");
+    assert_eq!(server.asked("POST /swap-indexes")[0][0]["indexes"], json!(["wire", "wire_next"]));
+    assert_eq!(server.asked("DELETE /indexes/wire_next").len(), 2, "before and after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_merged_into_what_is_there_with_the_marker_behind_them() {
+    let server = Server::new(recorded()).await;
+    let lamp = product(1, "Red lamp");
+    let changed = vec![change(&lamp, |values| values.price = 4)];
+    server.index().write(vec![], changed, &at(9)).await.unwrap();
+    assert!(server.asked("POST /indexes/wire/documents").is_empty());
+    let put = &server.asked("PUT /indexes/wire/documents")[0];
+    assert_eq!((&put[0]["id"], &put[0]["price"], &put[0]["title"]), (&json!("p1"), &json!(4), &Value::Null));
+    assert_eq!(put[1]["id"], "marker");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_names_filter_order_and_facets_and_the_answer_is_read() {
+    let server = Server::new(recorded()).await;
+    let query = ProductQuery {
+        text: Some("lamp".to_owned()),
+        brand: Some(text("Ac\"me")),
+        price_max: Some(10),
+        sort: Sort::PriceAsc,
+        facets: FacetSet { brand: true, ..FacetSet::default() },
+        limit: 5,
+        ..ProductQuery::default()
+    };
+    let hits = server.index().find(&query).await.unwrap();
+    assert_eq!((hits.listed_at, hits.next), (vec![1], None));
+    let brands = hits.facets.unwrap().brand.unwrap();
+    assert_eq!((brands[0].value.as_str(), brands[0].count), ("Acme", 1));
+    let asked = &server.asked("POST /indexes/wire/search")[0];
+    assert_eq!(asked["filter"], "listed_at >= 0 AND brand = \"Ac\\\"me\" AND price <= 10");
+    assert_eq!(asked["sort"], json!(["price:asc", "listed_at:asc"]));
+    assert_eq!((&asked["limit"], &asked["facets"]), (&json!(6), &json!(["brand", "available"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_not_there_has_no_marker_and_a_server_that_is_not_there_is_told() {
+    let server = Server::new(Answers::new()).await;
+    assert_eq!(server.index().marker().await.unwrap(), None);
+    let nobody =
+        Meili::new("http://127.0.0.1:9", None, "wire", Synonyms::default(), Arc::new(Machine)).unwrap();
+    assert!(matches!(nobody.marker().await, Err(IndexError::Failed(_))));
+}
