@@ -1,5 +1,7 @@
 //! Pages that are kept in memory: as new as they claim to be, and gone when something happens that no event tells.
 
+#![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
