@@ -133,6 +133,18 @@ impl Text {
             let counts = counts.map(|standing| (standing.name.as_str(), Some(count(standing))));
             self.followers(name, ("gauge", help), counts);
         }
+        let audited: Vec<_> =
+            standings.iter().filter_map(|of| Some((of.name.as_str(), of.audited?))).collect();
+        self.followers(
+            "daybook_projection_audited_position",
+            ("gauge", "The position up to which a read model was compared with the log."),
+            audited.iter().map(|(name, (position, _))| (*name, Some(*position))),
+        );
+        self.followers(
+            "daybook_projection_differing_blocks",
+            ("gauge", "Blocks of the log of which a read model was given something else than they hold."),
+            audited.iter().map(|(name, (_, differing))| (*name, Some(*differing))),
+        );
     }
 
     fn counted(&mut self, readings: &[Reading]) {

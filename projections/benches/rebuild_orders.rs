@@ -9,7 +9,13 @@
 mod bench;
 mod shop;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
 use bench::{Bench, Round, report::Series};
 use futures::TryStreamExt as _;
@@ -31,7 +37,10 @@ async fn main() {
     bench.ground.lay(&projections::tables()).await;
     bench.ground.lay(&Tables { suffix: BESIDE, ..projections::tables() }).await;
     let engine = bench.ground.engine().await;
-    shop::trade(&engine, orders).await;
+    shop::stock_up(&engine).await;
+    let next = AtomicUsize::new(0);
+    let first = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|nth| *nth < orders);
+    shop::trade(&engine, first).await;
     engine.stop().await;
     // As after a while: the new rows are marked as visible to all.
     bench.ground.as_owner("VACUUM (ANALYZE) events").await;

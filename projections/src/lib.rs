@@ -40,6 +40,7 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "applied_events"),
+            ("SELECT, INSERT, DELETE", "differing_blocks"),
             ("SELECT", "waiting_events"),
             ("SELECT, INSERT", "skipped_events"),
             ("SELECT, INSERT, UPDATE, DELETE", "orders"),
@@ -68,9 +69,11 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     ]
 }
 
-/// Lets all projections follow, with their rows and checkpoints in the schema that `pool` sees.
+/// Lets all projections follow, with their rows and checkpoints in the schema that `pool` sees, and compares them with the
+/// log.
 pub fn start(engine: &mut Engine, pool: PgPool) {
     for projection in all() {
         engine.project(projection, pool.clone());
     }
+    engine.audit(all(), pool);
 }

@@ -11,7 +11,7 @@ use crate::{
     broker::Broker,
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
-    follow::{Board, Follower, Lease, Projection, Reached, React, Reactor},
+    follow::{Auditor, Board, Follower, Lease, Projection, Reached, React, Reactor},
     forgetting::{self, Forgetting},
     gateway::{AskGateway, Gateway, PaymentResults},
     lives,
@@ -166,6 +166,18 @@ impl Engine {
             progress,
         };
         self.followers.spawn(follower.run(self.stop.subscribe()));
+    }
+
+    /// Compares what these projections have applied in the schema that `pool` sees with the log, over and over.
+    pub fn audit(&mut self, projections: Vec<Arc<dyn Projection>>, pool: PgPool) {
+        let auditor = Auditor {
+            projections,
+            lease: self.lease(&pool, "audit"),
+            pool,
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+        };
+        self.followers.spawn(auditor.run(self.stop.subscribe()));
     }
 
     /// Lets a reactor follow.

@@ -148,7 +148,11 @@ impl Relay {
                 );
                 self.broker.delete().await?;
             }
-            None => tracing::info!(head = head.position, "the broker has no stream: made anew"),
+            None if head.position == 0 => {}
+            None => tracing::warn!(head = head.position, "the broker has lost its stream: made anew"),
+        }
+        if head.position > 0 {
+            self.lease.meter().failed();
         }
         let first = (head.position - HISTORY + 1).max(1);
         self.broker.create(first).await?;

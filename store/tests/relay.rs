@@ -91,6 +91,55 @@ async fn a_foreign_message_makes_the_stream_anew() {
     async_nats::jetstream::new(client).publish(subject, "junk".into()).await.unwrap().await.unwrap();
     receive(&engine, 10).await;
     is_the_log(&engine, &*broker).await;
+    assert!(failures(&engine).await > 0, "an operator is told");
+}
+
+/// What the relay counts of what went wrong.
+async fn failures(engine: &Engine) -> u64 {
+    let look = engine.board().look().await;
+    look.readings.iter().find(|reading| reading.name == "relay").unwrap().failures
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_end_was_cut_off_is_made_anew() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 10).await;
+    copied(&engine, &*broker).await;
+    stream(&ground).await.delete_message(10).await.unwrap();
+    is_the_log(&engine, &*broker).await;
+    receive(&engine, 10).await;
+    is_the_log(&engine, &*broker).await;
+    assert!(failures(&engine).await > 0, "an operator is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_beginning_is_gone_goes_on_and_whoever_wants_that_reads_the_log() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 50).await;
+    copied(&engine, &*broker).await;
+    stream(&ground).await.purge().await.unwrap();
+    let other = ground.engine().await;
+    receive(&engine, 50).await;
+    copied(&engine, &*broker).await;
+    let mut position = 0;
+    while position < 100 {
+        for entry in other.feed.after(position, 7, Duration::from_secs(5)).await.unwrap() {
+            assert_eq!(entry.position, position + 1);
+            position = entry.position;
+        }
+    }
+}
+
+async fn stream(ground: &Ground) -> async_nats::jetstream::stream::Stream {
+    let client = store::broker::client(&ground.nats_url).await.unwrap();
+    let name = ground.prefix.to_uppercase();
+    async_nats::jetstream::new(client).get_stream(name).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use projections::{orders::Orders, products::Products};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::Executor as _;
 use store::testing::eventually;
 
@@ -303,11 +303,14 @@ async fn an_order_page_moves_on_with_its_payment() {
     let before = api.keeps(&path).await;
     let paid = api.authorize(&payment, "tok_approve").await.expect(200);
     let after = api.send(get(&path).after(&paid)).await.expect(200);
-    assert_eq!(after.json()["payment_status"], "authorized");
+    // The money may have been taken meanwhile.
+    let is_paid =
+        |page: &Reply| ["authorized", "captured"].iter().any(|how| page.json()["payment_status"] == **how);
+    assert!(!is_paid(&before) && is_paid(&after), "{after:?}");
     assert_ne!(before.header("etag"), after.header("etag"));
     api.rebuild(Arc::new(Orders)).await;
     let again = api.send(get(&path).after(&paid)).await.expect(200);
-    assert_ne!(again.json()["payment_status"], Value::Null);
+    assert!(is_paid(&again), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,49 +1,51 @@
 //! What a shop's log holds after so many orders, without the managers that carry them on: their commands are given here.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
 use domain::{
     AnyCommand, cart, inventory_item,
     order::{self, Line, Placement, Source, Terms, Units},
     payment::{self, Authorization, CaptureWhen, Method, Settlement},
     value::{AttemptId, CaptureId, Currency, Money, Quantity, ReservationId, Sku, Text, Time},
 };
-use store::{engine::Engine, testing::request};
+use store::{engine::Engine, executor::Token, testing::request};
 
 const CALLERS: usize = 128;
-const SKUS: usize = 2_000;
+/// What the shop sells.
+pub const SKUS: usize = 2_000;
 const LINES: usize = 3;
 
-/// Carries so many orders from the cart to the door.
-pub async fn trade(engine: &Engine, orders: usize) {
+/// What has just happened to an order or to stock.
+#[allow(dead_code, reason = "a benchmark that only fills a log asks for nothing")]
+pub enum Seen<'s> {
+    /// Something happened to that order.
+    Order(&'s str),
+    /// Something happened to that SKU.
+    Stock(&'s str),
+}
+
+/// Puts units of everything on the shelf.
+pub async fn stock_up(engine: &Engine) {
     for sku in 0..SKUS {
         let quantity = Quantity::new(1_000_000).unwrap();
-        run(
-            engine,
-            format!("SKU {sku}"),
-            inventory_item::Command::Receive { quantity, location: None, reference: None },
-        )
-        .await;
+        let receive = inventory_item::Command::Receive { quantity, location: None, reference: None };
+        run(engine, format!("SKU {sku}"), receive).await;
     }
-    let next = Arc::new(AtomicUsize::new(0));
+}
+
+/// Carries orders from the cart to the door, the first of them that `next` tells, for as long as there are any.
+pub async fn trade(engine: &Engine, next: impl Fn() -> Option<usize>) {
     let callers = (0..CALLERS).map(|_| async {
-        loop {
-            let nth = next.fetch_add(1, Ordering::Relaxed);
-            if nth >= orders {
-                return;
-            }
-            carry(engine, nth).await;
+        while let Some(nth) = next() {
+            carry(engine, nth, &|_, _| {}).await;
         }
     });
     futures::future::join_all(callers).await;
 }
 
-async fn run(engine: &Engine, id: String, command: impl Into<AnyCommand>) {
+/// Gives a command, and returns where the log has come to with it.
+pub async fn run(engine: &Engine, id: String, command: impl Into<AnyCommand>) -> Token {
     let answer = engine.executor.execute_in_turn(request(&id, command)).await.unwrap();
     assert!(!answer.events.is_empty());
+    answer.token
 }
 
 fn sku(order: usize, line: usize) -> Sku {
@@ -58,7 +60,8 @@ fn one() -> Quantity {
     Quantity::new(1).unwrap()
 }
 
-async fn carry(engine: &Engine, nth: usize) {
+/// Carries one order from the cart to the door, telling what happens to it and to its stock as soon as it is in the log.
+pub async fn carry(engine: &Engine, nth: usize, tell: &(dyn Fn(Seen<'_>, Token) + Sync)) {
     let (cart, order, payment) =
         (format!("cart-{nth:07}"), format!("order-{nth:07}"), format!("pay-{nth:07}"));
     let at = Time::from_millis(1_291_191_960_000 + i64::try_from(nth).unwrap() * 1_000);
@@ -101,7 +104,8 @@ async fn carry(engine: &Engine, nth: usize) {
         country: Some(Text::new("United Kingdom").unwrap()),
         placed_at: at,
     };
-    run(engine, order.clone(), order::Command::Place(placement)).await;
+    let placed = run(engine, order.clone(), order::Command::Place(placement)).await;
+    tell(Seen::Order(&order), placed);
     let reservation = ReservationId::new(&order).unwrap();
     let each = |command: &dyn Fn(ReservationId) -> inventory_item::Command| {
         let commands = (0..LINES).map(|line| (sku(nth, line).to_string(), command(reservation.clone())));
@@ -114,10 +118,12 @@ async fn carry(engine: &Engine, nth: usize) {
         in_stock: true,
         now: at,
     }) {
-        run(engine, sku, reserve).await;
+        let reserved = run(engine, sku.clone(), reserve).await;
+        tell(Seen::Stock(&sku), reserved);
     }
     pay(engine, &payment, &order).await;
-    run(engine, order.clone(), order::Command::Confirm {}).await;
+    let confirmed = run(engine, order.clone(), order::Command::Confirm {}).await;
+    tell(Seen::Order(&order), confirmed);
     for (sku, allocate) in each(&|reservation| inventory_item::Command::Allocate { reservation, now: at }) {
         run(engine, sku, allocate).await;
     }

@@ -64,7 +64,8 @@ impl Sides {
         }
         // Whoever follows begins again from here, and what it knew of the old rows is forgotten.
         sqlx::query(&format!(
-            "UPDATE {old}.followers f SET counted_after = n.counted_after, fence = f.fence + 1, \
+            "WITH differing AS (DELETE FROM {old}.differing_blocks WHERE follower = $1) \
+             UPDATE {old}.followers f SET counted_after = n.counted_after, audited_to = NULL, fence = f.fence + 1, \
                     lease_expires_at = '-infinity' \
              FROM {new}.followers n WHERE f.name = $1 AND n.name = $1"
         ))

@@ -2,8 +2,11 @@
 
 use projections::{all, stock::Stocks};
 use sqlx::Executor as _;
-use store::follow::{Audited, Remedy, audit, see_to};
-use store::log::StreamId;
+use store::{
+    follow::{Audited, BLOCK, Remedy, Standings, Sum, audit, see_to},
+    log::StreamId,
+    testing::eventually,
+};
 
 use crate::{
     random::history,
@@ -45,7 +48,7 @@ async fn an_event_that_was_left_out_is_named() {
     // As if it had never been applied.
     let sql = "UPDATE applied_events SET events = events - 1, digest = digest # $1 WHERE follower = 'stock'";
     let event = world.engine.log.read(left.position - 1, 1).await.unwrap().remove(0);
-    let sum = store::follow::Sum::of(event.event_id, event.position);
+    let sum = Sum::of(event.event_id, event.position);
     sqlx::query(sql).bind(sum.digest).execute(&world.pool).await.unwrap();
     let found = audited(&world).await;
     assert_eq!((found.ok, found.differences_total), (false, 1));
@@ -98,4 +101,29 @@ async fn what_waits_in_a_parked_stream_is_not_missed_and_counts_once_it_is_appli
     see_to(&world.pool, &*world.engine.log, &Stocks, &stream, &Remedy::Retry).await.unwrap();
     let found = audited(&world).await;
     assert_eq!((found.ok, found.events, found.waiting), (true, 3, 0), "{found:?}");
+}
+
+/// What comparing over and over has come to for the stock.
+async fn compared(world: &World) -> Option<(i64, i64)> {
+    let standings = Standings::ask(&world.engine.pool, &world.pool, 0).await.unwrap();
+    standings.followers.into_iter().find(|standing| standing.name == "stock")?.audited
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_out_is_found_without_being_looked_for() {
+    let world = World::new().await;
+    let left = world.run("OUT", receive(1)).await;
+    let many = (0..100).map(|nth| world.run_many(format!("SKU {nth}"), BLOCK / 100));
+    futures::future::join_all(many).await;
+    world.settle().await;
+    eventually("a block is compared", async || compared(&world).await.filter(|found| *found == (BLOCK, 0)))
+        .await;
+    let sql = "UPDATE applied_events SET events = events - 1, digest = digest # $1 \
+               WHERE follower = 'stock' AND block = 0";
+    let event = world.engine.log.read(left.position - 1, 1).await.unwrap().remove(0);
+    let digest = Sum::of(event.event_id, event.position).digest;
+    sqlx::query(sql).bind(digest).execute(&world.pool).await.unwrap();
+    eventually("the difference is found", async || compared(&world).await.filter(|found| found.1 == 1)).await;
+    sqlx::query(&sql.replace("- 1", "+ 1")).bind(digest).execute(&world.pool).await.unwrap();
+    eventually("it is gone", async || compared(&world).await.filter(|found| found.1 == 0)).await;
 }

@@ -153,6 +153,7 @@ fn incoming_tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "applied_events"),
+            ("SELECT, INSERT, DELETE", "differing_blocks"),
             ("SELECT, INSERT", "skipped_events"),
             ("SELECT, INSERT, UPDATE, DELETE", "incoming"),
         ],

@@ -80,6 +80,13 @@ impl World {
         self.try_run(id, command).await.unwrap().token
     }
 
+    /// Receives a unit of a SKU so often.
+    pub async fn run_many(&self, name: String, times: i64) {
+        for _ in 0..times {
+            self.engine.executor.execute_in_turn(request(&name, receive(1))).await.unwrap();
+        }
+    }
+
     /// Where the log stands.
     pub async fn head(&self) -> Token {
         let head = self.engine.log.head().await.unwrap();

@@ -11,14 +11,16 @@ use store::{
 use tokio::time::{Instant, interval};
 
 use crate::{
+    READ_MODELS,
     fold::{Cart, Stock},
     ledger::Ledger,
+    shop::Shop,
 };
 
 /// Holds that ran out end in steps of ten seconds.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(60);
 /// Leases whose holders keep no position.
-const LEASES: [&str; 2] = ["relay", "timers"];
+const LEASES: [&str; 3] = ["relay", "timers", "audit"];
 
 /// Waits until every follower is at the head, and compares at that very moment.
 pub async fn everything_agrees(ledger: &mut Ledger, ground: &Ground) {
@@ -50,6 +52,20 @@ pub async fn everything_agrees(ledger: &mut Ledger, ground: &Ground) {
         (broker.state().await.ok().flatten()?.last == head).then_some(())
     })
     .await;
+}
+
+/// Each read model was given every event once, and building it anew gives the same rows.
+pub fn read_models_prove_themselves(ledger: &mut Ledger, shop: &Shop) {
+    let audited = shop.projections(&["audit"]);
+    if audited["ok"] != true {
+        ledger.fault(format!("the audit found differences: {audited}"));
+    }
+    for name in READ_MODELS {
+        let rebuilt = shop.projections(&["rebuild", name]);
+        if rebuilt["ok"] != true {
+            ledger.fault(format!("{name} built anew is another: {rebuilt}"));
+        }
+    }
 }
 
 /// Who is not at the head.

@@ -49,6 +49,7 @@ pub struct Client {
     skus: Vec<String>,
     holds: Vec<(String, String)>,
     cart: Option<Cart>,
+    product: Option<String>,
     sent: Vec<Sent>,
     load: Arc<Load>,
 }
@@ -86,6 +87,7 @@ impl Client {
             skus: skus(era),
             holds: vec![],
             cart: None,
+            product: None,
             sent: vec![],
             load: Arc::clone(load),
         }
@@ -118,7 +120,8 @@ impl Client {
         for _ in 0..self.chance.between(1, 6) {
             let command = match self.chance.below(100) {
                 0 => self.nonsense(),
-                1..=24 => self.cart_command(),
+                1..=5 => self.product_command(),
+                6..=27 => self.cart_command(),
                 _ => self.stock_command(),
             };
             self.sent.push(command);
@@ -142,6 +145,24 @@ impl Client {
     fn nonsense(&mut self) -> Sent {
         let (key, sku) = (self.key(), self.chance.pick(&self.skus).clone());
         Sent::line("inventory_item", &sku, &key, &json!({ "Recieve": { "quantity": 1 } }), None)
+    }
+
+    /// A product of this client's own is listed, or its price changes.
+    fn product_command(&mut self) -> Sent {
+        let (key, price) =
+            (self.key(), json!({ "amount": self.chance.between(100, 900), "currency": "GBP" }));
+        match &self.product {
+            Some(id) if !self.chance.one_in(3) => {
+                let change = json!({ "ChangePrice": { "sku": id, "price": price } });
+                Sent::line("product", id, &key, &change, None)
+            }
+            _ => {
+                let id = format!("own-{key}");
+                let listing = json!({ "List": { "title": id, "variants": [{ "sku": id, "price": price }] } });
+                self.product = Some(id.clone());
+                Sent::line("product", &id, &key, &listing, None)
+            }
+        }
     }
 
     fn stock_command(&mut self) -> Sent {

@@ -39,6 +39,8 @@ use self::{
 
 /// Kills of the short form.
 const KILLS: u64 = 8;
+/// What is built anew.
+const READ_MODELS: [&str; 5] = ["orders", "carts", "stock", "products", "sales"];
 /// Rounds that share their SKUs.
 const ERA: u64 = 20;
 /// How often an append is looked for before it strikes all the same.
@@ -80,6 +82,7 @@ async fn killed_at_any_moment_it_keeps_what_it_acknowledged_and_does_nothing_twi
         run.is_well(round);
     }
     end::everything_agrees(&mut run.ledger, &run.shop.ground).await;
+    tokio::task::block_in_place(|| end::read_models_prove_themselves(&mut run.ledger, &run.shop));
     run.is_well(kills);
     eprintln!("{tally}");
     eprintln!("events                             {}", run.ledger.head);
@@ -92,15 +95,17 @@ fn strike(round: u64, chance: &mut Chance) -> Strike {
     match round {
         1 => Strike { serve: true, ..only },
         2 => Strike { postgres: true, ..only },
-        3 => Strike { serve: true, postgres: true, ..only },
-        4 => Strike { serve: true, postgres: true, nats: true },
+        3 => Strike { serve: true, postgres: true, rebuild: true, ..only },
+        4 => Strike { serve: true, postgres: true, nats: true, ..only },
+        5 => Strike { rebuild: true, ..only },
+        6 => Strike { serve: true, rebuild: true, ..only },
         _ => {
-            let nats = chance.one_in(6);
+            let (nats, rebuild) = (chance.one_in(6), chance.one_in(2));
             match chance.below(20) {
-                0..=8 => Strike { serve: true, nats, ..only },
-                9..=15 => Strike { postgres: true, nats, ..only },
-                16..=18 => Strike { serve: true, postgres: true, nats },
-                _ => Strike { nats: true, ..only },
+                0..=8 => Strike { serve: true, nats, rebuild, ..only },
+                9..=15 => Strike { postgres: true, nats, rebuild, ..only },
+                16..=18 => Strike { serve: true, postgres: true, nats, rebuild },
+                _ => Strike { nats: true, rebuild, ..only },
             }
         }
     }
@@ -125,10 +130,14 @@ impl Run {
         for client in 0..CLIENTS {
             clients.spawn(Client::new(self.seed, round, client, era, &load).run(self.shop.address));
         }
-        let moment = Duration::from_millis(chance.between(50, 1_500));
-        if timeout(moment, clients.join_next()).await.is_ok() {
-            self.ledger.fault("a client was cut off before anything was killed".to_owned());
+        let mut moment = Duration::from_millis(chance.between(50, 1_500));
+        if strike.rebuild {
+            let begun = Duration::from_millis(chance.between(0, 1_500));
+            self.keep_sending(&mut clients, moment).await;
+            self.shop.begin_rebuild(chance.pick::<&str>(&READ_MODELS));
+            moment = begun;
         }
+        self.keep_sending(&mut clients, moment).await;
         let mut seen = self.shop.look(&mut self.window).await;
         let aimed = tokio::task::block_in_place(|| self.shop.aim(strike, &seen));
         // Some kills take whatever moment it is, the others wait for the next append.
@@ -140,7 +149,7 @@ impl Run {
             }
         }
         let in_flight = load.unanswered.load(Ordering::Relaxed);
-        tokio::task::block_in_place(|| self.shop.strike(strike, aimed));
+        let rebuilt = tokio::task::block_in_place(|| self.shop.strike(strike, aimed));
         load.stop.store(true, Ordering::Relaxed);
         let ended = self.shop.bring_back(strike).await;
         if strike.postgres {
@@ -148,8 +157,17 @@ impl Run {
         }
         let told = timeout(LOAD_ENDS_WITHIN, clients.join_all()).await.expect("clients have their answers");
         sent.extend(told.into_iter().flatten());
-        let came = Round { strike, appending: seen.appending, in_flight, ended, ..Round::default() };
+        let rebuilding = rebuilt.is_some_and(|ended| ended.code().is_none());
+        let came =
+            Round { strike, appending: seen.appending, in_flight, ended, rebuilding, ..Round::default() };
         self.check(round, sent, came).await
+    }
+
+    /// Lets a while pass in which clients send.
+    async fn keep_sending(&mut self, clients: &mut JoinSet<Vec<Sent>>, while_: Duration) {
+        if timeout(while_, clients.join_next()).await.is_ok() {
+            self.ledger.fault("a client was cut off before anything was killed".to_owned());
+        }
     }
 
     /// Lists and stocks an era's SKUs, and waits until carts know their prices.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use hyper::Method;
+use serde_json::Value as Json;
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions, postgres::PgPoolOptions};
 use stack::Stack;
 use store::testing::{Ground, eventually, master_key};
@@ -24,6 +25,8 @@ pub struct Strike {
     pub serve: bool,
     pub postgres: bool,
     pub nats: bool,
+    /// A read model that is being built anew.
+    pub rebuild: bool,
 }
 
 /// What was going on just before a kill.
@@ -41,7 +44,10 @@ pub struct Shop {
     pub address: SocketAddr,
     servers: Stack,
     serve: Option<Child>,
+    rebuild: Option<Child>,
     told: PathBuf,
+    /// Where the search index lies.
+    index: PathBuf,
 }
 
 /// The binary stands two folders above the tests that cargo built with it.
@@ -61,26 +67,45 @@ impl Shop {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         let told = std::env::temp_dir().join(format!("daybook-torture-{}.log", std::process::id()));
-        Self { ground, address, servers, serve: None, told }
+        let index = std::env::temp_dir().join(format!("daybook-torture-{}-index", std::process::id()));
+        Self { ground, address, servers, serve: None, rebuild: None, told, index }
     }
 
     /// Starts `daybook serve` and waits until it is ready.
     pub async fn serve(&mut self) {
         let stderr = File::options().create(true).append(true).open(&self.told).unwrap();
-        let child = Command::new(program())
-            .args(["serve", "--listen", &self.address.to_string()])
+        let mut serve = self.daybook(&["serve", "--listen", &self.address.to_string()]);
+        self.serve = Some(serve.stdout(Stdio::null()).stderr(stderr).spawn().unwrap());
+        self.ready().await;
+    }
+
+    fn daybook(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(args)
             .env("DATABASE_URL", &self.ground.app_url)
+            .env("DAYBOOK_OWNER_DATABASE_URL", &self.ground.owner_url)
             .env("NATS_URL", &self.ground.nats_url)
             .env("DAYBOOK_SCHEMA", &self.ground.prefix)
             .env("DAYBOOK_NATS_PREFIX", &self.ground.prefix)
             .env("DAYBOOK_MASTER_KEY", master_key().to_text())
-            .env("DAYBOOK_LOG", "warn")
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
-        self.serve = Some(child);
-        self.ready().await;
+            .env("DAYBOOK_INDEX_DIR", &self.index)
+            .env("DAYBOOK_LOG", "warn");
+        command
+    }
+
+    /// Begins to build a read model anew, to be put in place of the one that serves.
+    pub fn begin_rebuild(&mut self, name: &str) {
+        let mut rebuild = self.daybook(&["projections", "rebuild", name, "--swap"]);
+        let (quiet, said) = (Stdio::null(), Stdio::null());
+        self.rebuild = Some(rebuild.stdout(quiet).stderr(said).spawn().unwrap());
+    }
+
+    /// What `daybook projections` tells, whatever it found.
+    pub fn projections(&self, args: &[&str]) -> Json {
+        let output = self.daybook(&[&["projections"], args, &["--json"]].concat()).output().unwrap();
+        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{args:?}: {}", said()))
     }
 
     /// Waits until the shop says that it is ready.
@@ -148,6 +173,9 @@ impl Shop {
         if strike.nats {
             pids.push(self.servers.nats_pid().unwrap().unwrap().to_string());
         }
+        if let Some(rebuild) = self.rebuild.as_ref().filter(|_| strike.rebuild) {
+            pids.push(rebuild.id().to_string());
+        }
         // A session that has ended by itself meanwhile is no failure.
         Command::new("sh")
             .args(["-c", "read -r go; kill -9 \"$@\"", "sh"])
@@ -158,8 +186,8 @@ impl Shop {
             .unwrap()
     }
 
-    /// `kill -9`.
-    pub fn strike(&mut self, strike: Strike, mut aimed: Child) {
+    /// `kill -9`. Returns how the rebuild ended, if there was one.
+    pub fn strike(&mut self, strike: Strike, mut aimed: Child) -> Option<ExitStatus> {
         aimed.stdin.take().unwrap().write_all(b"go\n").unwrap();
         aimed.wait().unwrap();
         if strike.postgres {
@@ -171,6 +199,7 @@ impl Shop {
         if strike.serve {
             self.serve.take().unwrap().wait().unwrap();
         }
+        self.rebuild.take().map(|mut rebuild| rebuild.wait().unwrap())
     }
 
     /// Starts again what was killed; returns whether serve had stopped by itself.
@@ -213,13 +242,14 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        if let Some(mut serve) = self.serve.take() {
-            let _ = serve.kill();
-            let _ = serve.wait();
+        for mut child in [self.serve.take(), self.rebuild.take()].into_iter().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
         }
         if std::thread::panicking() {
             eprintln!("what serve said last:\n{}", self.last_words());
         }
         let _ = fs::remove_file(&self.told);
+        let _ = fs::remove_dir_all(&self.index);
     }
 }

@@ -23,6 +23,8 @@ pub struct Round {
     pub absent: u64,
     /// Serve ended by itself.
     pub ended: bool,
+    /// A read model was being built anew, and its builder died.
+    pub rebuilding: bool,
 }
 
 /// Sums over the rounds.
@@ -39,6 +41,7 @@ pub struct Tally {
     found: u64,
     absent: u64,
     ended: u64,
+    rebuilding: u64,
 }
 
 impl Tally {
@@ -54,12 +57,18 @@ impl Tally {
         self.found += round.found;
         self.absent += round.absent;
         self.ended += u64::from(round.ended);
+        self.rebuilding += u64::from(round.rebuilding);
     }
 }
 
 impl fmt::Display for Strike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let struck = [(self.serve, "serve"), (self.postgres, "postgres"), (self.nats, "nats")];
+        let struck = [
+            (self.serve, "serve"),
+            (self.postgres, "postgres"),
+            (self.nats, "nats"),
+            (self.rebuild, "rebuild"),
+        ];
         let names: Vec<_> = struck.into_iter().filter_map(|(struck, name)| struck.then_some(name)).collect();
         f.write_str(&names.join("+"))
     }
@@ -85,6 +94,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  while an append was executed     {}", self.appending)?;
         writeln!(f, "  with commands not answered       {}", self.with_unanswered)?;
         writeln!(f, "  after which serve ended itself   {}", self.ended)?;
+        writeln!(f, "  while a read model was rebuilt   {}", self.rebuilding)?;
         writeln!(f, "commands sent                      {}", self.sent)?;
         writeln!(f, "  in flight when it struck         {}", self.in_flight)?;
         writeln!(f, "  answered for good                {}", self.acknowledged)?;

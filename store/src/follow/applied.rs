@@ -94,7 +94,8 @@ impl Applied {
     /// Forgets what a follower has applied: it begins anew.
     pub(super) async fn clear(connection: &mut PgConnection, follower: &str) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "WITH begun AS (UPDATE followers SET counted_after = 0 WHERE name = $1) \
+            "WITH begun AS (UPDATE followers SET counted_after = 0, audited_to = NULL WHERE name = $1), \
+                  differing AS (DELETE FROM differing_blocks WHERE follower = $1) \
              DELETE FROM applied_events WHERE follower = $1",
         )
         .bind(follower)
@@ -103,13 +104,15 @@ impl Applied {
         .map(drop)
     }
 
-    /// What a follower has applied, and from where on that is counted; `None` before it has begun to.
+    /// What a follower has applied, of everything or of one block, and from where on that is counted; `None` before it has
+    /// begun to.
     ///
     /// # Errors
     /// The database's.
     pub async fn read(
         connection: &mut PgConnection,
         follower: &str,
+        block: Option<i64>,
     ) -> Result<Option<(Position, Self)>, sqlx::Error> {
         let after: Option<Option<Position>> =
             sqlx::query_scalar("SELECT counted_after FROM followers WHERE name = $1")
@@ -118,9 +121,11 @@ impl Applied {
                 .await?;
         let Some(after) = after.flatten() else { return Ok(None) };
         let rows: Vec<(i64, String, i64, i64)> = sqlx::query_as(
-            "SELECT block, aggregate_type, events, digest FROM applied_events WHERE follower = $1",
+            "SELECT block, aggregate_type, events, digest FROM applied_events \
+             WHERE follower = $1 AND ($2::bigint IS NULL OR block = $2)",
         )
         .bind(follower)
+        .bind(block)
         .fetch_all(connection)
         .await?;
         let sums = rows.into_iter().map(|(block, aggregate_type, events, digest)| {

@@ -94,18 +94,26 @@ impl From<LogError> for AuditError {
 }
 
 /// What a projection has applied, all of one moment.
-struct Books {
+pub(super) struct Books {
+    /// Events behind this position are counted,
     after: Position,
-    up_to: Position,
+    /// up to this one.
+    pub up_to: Position,
     applied: Applied,
     /// Streams that it has set aside, and their first event that waits.
     parked: HashMap<(String, String), Position>,
 }
 
 impl Books {
-    async fn open(connection: &mut PgConnection, name: &'static str, life: Uuid) -> Result<Self, AuditError> {
+    /// The books of everything, or of one block.
+    async fn open(
+        connection: &mut PgConnection,
+        name: &'static str,
+        life: Uuid,
+        block: Option<i64>,
+    ) -> Result<Self, AuditError> {
         let (after, applied) =
-            Applied::read(&mut *connection, name).await?.ok_or(AuditError::NotBegun(name))?;
+            Applied::read(&mut *connection, name, block).await?.ok_or(AuditError::NotBegun(name))?;
         let (up_to, incarnation): (Position, Option<Uuid>) =
             sqlx::query_as("SELECT position, incarnation FROM followers WHERE name = $1")
                 .bind(name)
@@ -132,6 +140,86 @@ impl Books {
     }
 }
 
+/// What a projection has applied, beside what it should have.
+pub(super) struct Counting<'p> {
+    pub projection: &'p dyn Projection,
+    pub books: Books,
+    pub should: Applied,
+    /// Events that it should have applied.
+    events: i64,
+    /// Events that wait.
+    waiting: i64,
+}
+
+impl<'p> Counting<'p> {
+    /// Opens the books of several projections at one moment: of those that can be compared, when there are more than one.
+    pub async fn open(
+        pool: &PgPool,
+        log: &dyn Log,
+        projections: &[&'p dyn Projection],
+        block: Option<i64>,
+    ) -> Result<Vec<Self>, AuditError> {
+        let mut transaction = pool.begin().await?;
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            .execute(&mut *transaction)
+            .await?;
+        let life = log.head().await?.incarnation;
+        let mut opened = Vec::new();
+        for projection in projections {
+            match Books::open(&mut transaction, projection.name(), life, block).await {
+                Ok(books) => opened.push(Self {
+                    projection: *projection,
+                    books,
+                    should: Applied::default(),
+                    events: 0,
+                    waiting: 0,
+                }),
+                Err(AuditError::NotBegun(_) | AuditError::OtherLife(_)) if projections.len() > 1 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        transaction.rollback().await?;
+        Ok(opened)
+    }
+
+    /// Counts what should have been applied of the events after a position, up to another.
+    pub async fn count(
+        all: &mut [Self],
+        log: &dyn Log,
+        (after, up_to): (Position, Position),
+        tell: &(dyn Fn(Position) + Sync),
+    ) -> Result<(), AuditError> {
+        let mut at = after;
+        while at < up_to {
+            let before = at;
+            log.read_each(at, PAGE.min(up_to - at), &mut |event| {
+                at = event.position;
+                all.iter_mut().for_each(|counting| counting.add(&event));
+            })
+            .await?;
+            tell(at);
+            if at == before {
+                return Err(LogError::Gap { after: at, found: up_to }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, event: &StoredEvent) {
+        let mut follows = self.projection.follows().iter();
+        if event.position <= self.books.after || !follows.any(|kind| *kind.as_str() == *event.aggregate_type)
+        {
+            return;
+        }
+        if self.books.waits(event) {
+            self.waiting += 1;
+        } else {
+            self.events += 1;
+            self.should.add(&event.aggregate_type, event.event_id, event.position);
+        }
+    }
+}
+
 /// Compares what a projection has applied with the log, up to its checkpoint, and finds the first differences.
 ///
 /// # Errors
@@ -142,52 +230,30 @@ pub async fn audit(
     projection: &dyn Projection,
     tell: &(dyn Fn(Position, Position) + Sync),
 ) -> Result<Audited, AuditError> {
-    let name = projection.name();
-    let mut transaction = pool.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(&mut *transaction)
-        .await?;
-    let life = log.head().await?.incarnation;
-    let books = Books::open(&mut transaction, name, life).await?;
-    transaction.rollback().await?;
-
-    let follows = |kind: &str| projection.follows().iter().any(|known| known.as_str() == kind);
-    let (mut should, mut waiting, mut events) = (Applied::default(), 0, 0);
-    let mut at = books.after;
-    while at < books.up_to {
-        let before = at;
-        log.read_each(at, PAGE.min(books.up_to - at), &mut |event| {
-            at = event.position;
-            if follows(&event.aggregate_type) {
-                if books.waits(&event) {
-                    waiting += 1;
-                } else {
-                    events += 1;
-                    should.add(&event.aggregate_type, event.event_id, event.position);
-                }
-            }
+    let mut counting = Counting::open(pool, log, &[projection], None).await?;
+    for one in &mut counting {
+        let (after, up_to) = (one.books.after, one.books.up_to);
+        Counting::count(std::slice::from_mut(one), log, (after, up_to), &|at| {
+            tell(at - after, up_to - after)
         })
         .await?;
-        tell(at - books.after, books.up_to - books.after);
-        if at == before {
-            return Err(LogError::Gap { after: at, found: books.up_to }.into());
-        }
     }
-    let (differences, total) = differences(log, &books, should).await?;
+    let one = counting.pop().ok_or(AuditError::NotBegun(projection.name()))?;
+    let (differences, total) = differences(log, &one.books, one.should).await?;
     Ok(Audited {
         ok: total == 0,
-        projection: name,
-        after: books.after,
-        up_to: books.up_to,
-        events,
-        waiting,
+        projection: projection.name(),
+        after: one.books.after,
+        up_to: one.books.up_to,
+        events: one.events,
+        waiting: one.waiting,
         differences,
         differences_total: total,
     })
 }
 
 /// The first blocks that differ, and how many do.
-async fn differences(
+pub(super) async fn differences(
     log: &dyn Log,
     books: &Books,
     should: Applied,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::log::{Position, micros_of, moment_us};
 
 /// Rows of `followers` that are a lease and no more: whoever holds them reads nothing that a checkpoint stands for.
-pub const LEASES_ALONE: [&str; 3] = ["relay", "timers", "search"];
+pub const LEASES_ALONE: [&str; 4] = ["relay", "timers", "search", "audit"];
 
 /// Where one follower stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Standing {
     pub waiting: i64,
     /// Events that it goes on without for good.
     pub skipped: i64,
+    /// Up to where it was compared with the log, and in how many blocks of it something else was applied; `None` before.
+    pub audited: Option<(Position, i64)>,
     incarnation: Option<Uuid>,
     checkpoint: Position,
 }
@@ -58,7 +60,8 @@ pub struct Standings {
 const KNOWN: &str = "
     SELECT f.name, f.lease_expires_at > now() AS followed, f.incarnation, f.position AS checkpoint,
            COALESCE(p.streams, 0) AS parked, COALESCE(w.lanes, 0) AS lanes, COALESCE(w.events, 0) AS waiting,
-           COALESCE(s.events, 0) AS skipped
+           COALESCE(s.events, 0) AS skipped, f.audited_to,
+           (SELECT count(*) FROM differing_blocks d WHERE d.follower = f.name) AS differing
     FROM followers f
          LEFT JOIN (SELECT follower, count(*) AS streams FROM parked_streams GROUP BY 1) p ON p.follower = f.name
          LEFT JOIN (SELECT follower, count(DISTINCT lane) AS lanes, count(*) AS events
@@ -96,19 +99,19 @@ pub(super) async fn of_log(
         .fetch_all(pool)
         .await?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let (head, life): (Position, Uuid) = (first.try_get(9)?, first.try_get(10)?);
-    let oldest: Option<OffsetDateTime> = first.try_get(12)?;
+    let (head, life): (Position, Uuid) = (first.try_get(11)?, first.try_get(12)?);
+    let oldest: Option<OffsetDateTime> = first.try_get(14)?;
     let late_us = oldest.map_or(0, |oldest| now_us - micros_of(oldest));
     let mut followers = Vec::new();
     for row in &rows {
         if row.try_get::<Option<&str>, _>(0)?.is_some() {
-            followers.push(Standing::read(row)?.judged(head, life, now_us, row.try_get(8)?));
+            followers.push(Standing::read(row)?.judged(head, life, now_us, row.try_get(10)?));
         }
     }
-    let next: Vec<Option<OffsetDateTime>> = first.try_get(13)?;
+    let next: Vec<Option<OffsetDateTime>> = first.try_get(15)?;
     let beside = beside.into_iter().zip(next);
     followers.extend(beside.map(|(standing, next)| standing.judged(head, life, now_us, next)));
-    Ok(Standings { head, overdue: Overdue { timers: first.try_get(11)?, late_us }, followers })
+    Ok(Standings { head, overdue: Overdue { timers: first.try_get(13)?, late_us }, followers })
 }
 
 impl Standings {
@@ -123,6 +126,7 @@ impl Standings {
 
 impl Standing {
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let audited_to: Option<Position> = row.try_get(8)?;
         Ok(Self {
             name: row.try_get(0)?,
             followed: row.try_get(1)?,
@@ -132,6 +136,7 @@ impl Standing {
             lanes: row.try_get(5)?,
             waiting: row.try_get(6)?,
             skipped: row.try_get(7)?,
+            audited: audited_to.zip(row.try_get(9)?),
             position: None,
             behind: None,
             behind_us: None,

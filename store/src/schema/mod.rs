@@ -58,6 +58,7 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),
             ("SELECT, INSERT, UPDATE, DELETE", "applied_events"),
+            ("SELECT, INSERT, DELETE", "differing_blocks"),
             ("SELECT, INSERT, UPDATE, DELETE", "timers"),
             ("SELECT, INSERT, UPDATE, DELETE", "waiting_events"),
             // What was left out stays written.
