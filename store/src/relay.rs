@@ -146,13 +146,10 @@ impl Relay {
                     head = head.position,
                     "the broker's stream is not the log's: made anew"
                 );
+                self.lease.meter().failed();
                 self.broker.delete().await?;
             }
-            None if head.position == 0 => {}
-            None => tracing::warn!(head = head.position, "the broker has lost its stream: made anew"),
-        }
-        if head.position > 0 {
-            self.lease.meter().failed();
+            None => tracing::info!(head = head.position, "the broker has no stream: made anew"),
         }
         let first = (head.position - HISTORY + 1).max(1);
         self.broker.create(first).await?;
