@@ -167,6 +167,15 @@ async fn a_process_that_can_reach_everything_is_ready() {
     let api = Api::start().await;
     api.send(get("/healthz")).await.expect(200);
     let ready = api.send(get("/readyz")).await.expect(200);
+    // Leases that keep no position are not behind.
+    sqlx::raw_sql("INSERT INTO followers (name) VALUES ('audit'), ('search') ON CONFLICT DO NOTHING")
+        .execute(&api.read_owner().await)
+        .await
+        .unwrap();
+    let ready_beside = api.send(get("/readyz")).await.expect(200).json();
+    let names: Vec<_> =
+        ready_beside["followers"].as_array().unwrap().iter().map(|of| of["name"].clone()).collect();
+    assert_eq!(names, ["carts", "orders", "products", "sales", "stock"]);
     assert_eq!(ready.json()["status"], "ready");
 }
 

@@ -3,6 +3,7 @@
 use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
+use super::LEASES_ALONE;
 use crate::log::{Head, Link, Log, LogError, Position};
 
 /// Everything up to `position` is done.
@@ -61,8 +62,10 @@ impl Checkpoint {
     /// The database's.
     pub async fn all(pool: &PgPool) -> Result<Vec<(String, Self)>, sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT incarnation, position, link, link_position, name FROM followers ORDER BY name",
+            "SELECT incarnation, position, link, link_position, name FROM followers \
+             WHERE name <> ALL($1) ORDER BY name",
         )
+        .bind(&LEASES_ALONE[..])
         .fetch_all(pool)
         .await?;
         rows.iter().map(|row| Ok((row.try_get(4)?, Self::read(row)?))).collect()
