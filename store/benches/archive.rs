@@ -110,7 +110,7 @@ async fn carts(owner: &PgPool) -> Vec<StreamId> {
 async fn read_all(log: &PostgresLog, events: usize) -> f64 {
     let (started, mut position) = (Instant::now(), 0);
     while position < events as i64 {
-        log.read_each(position, PAGE, &mut |event| position = event.position).await.unwrap();
+        position = log.read_each(position, PAGE, &[], &mut |_| {}).await.unwrap();
     }
     whole(events as f64 / started.elapsed().as_secs_f64())
 }

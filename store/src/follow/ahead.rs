@@ -7,7 +7,7 @@ use domain::AggregateType;
 use super::applying::Stretch;
 use crate::{
     feed::Entry,
-    log::{Log, LogError, Position, read_wanted},
+    log::{Log, LogError, Position, read_but},
 };
 
 /// Positions that are read at once.
@@ -30,11 +30,13 @@ pub(super) async fn stretch(
     follows: &[AggregateType],
 ) -> Result<Stretch, LogError> {
     let mut stretch = Stretch { end: after, entries: Vec::new() };
+    // One of a newer program's kind is not among them.
+    let unwanted =
+        AggregateType::ALL.iter().filter(|kind| !follows.contains(kind)).copied().collect::<Vec<_>>();
     let mut bytes = 0;
     while stretch.end < until && stretch.entries.len() < EVENTS_MAX && bytes < BYTES_MAX {
-        let wanted = |aggregate_type: &str| concerns(follows, aggregate_type);
         let new = |stored, event| Arc::new(Entry::new(stored, event));
-        let (end, page) = read_wanted(log, stretch.end, PAGE.min(until - stretch.end), wanted, new).await?;
+        let (end, page) = read_but(log, stretch.end, PAGE.min(until - stretch.end), &unwanted, new).await?;
         if end == stretch.end {
             break;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use sqlx::{Acquire, PgConnection, PgPool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{ApplyError, Checkpoint, CheckpointError, Projection, applied::Applied, parked, skipped};
@@ -114,35 +114,73 @@ impl Applying {
         }
     }
 
+    /// A connection of the follower's own. What is lost with a crash of the database is applied again, since the checkpoint
+    /// goes back with the rows: nobody has to wait until it is on the disk.
+    pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?.detach();
+        connection.execute("SET synchronous_commit = off").await?;
+        Ok(connection)
+    }
+
     /// Applies what stands behind `from` and moves the checkpoint, all or nothing.
-    pub async fn take(&self, fence: i64, from: Position, stretch: &Stretch) -> Result<(), FollowError> {
-        let name = self.name();
-        let (head, next) = Checkpoint::at(&*self.log, self.incarnation, stretch.end).await?;
-        let mut transaction = self.pool.begin().await?;
-        let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
-        if !checkpoint.goes_on_in(&head, from) {
-            return Err(CheckpointError::OtherLog.into());
+    pub async fn take(
+        &self,
+        connection: &mut PgConnection,
+        fence: i64,
+        from: Position,
+        stretch: &Stretch,
+    ) -> Result<(), FollowError> {
+        let place = Checkpoint::at(&*self.log, self.incarnation, stretch.end);
+        if stretch.entries.is_empty() {
+            let (head, next) = place.await?;
+            return Ok(next
+                .advance(connection, (self.name(), fence), (&head, from), &Applied::default())
+                .await?);
         }
-        let mut parked = parked::keys(&mut transaction, name).await?;
-        let healthy: Vec<&Arc<Entry>> =
-            stretch.entries.iter().filter(|entry| !parked.contains(&entry.key)).collect();
-        let mut applied = Applied::default();
-        let mut savepoint = transaction.begin().await?;
-        match self.apply_all(&mut savepoint, &healthy).await {
-            Ok(()) => {
-                savepoint.commit().await?;
-                healthy.iter().for_each(|entry| applied.add(&entry.key.0, entry.event_id, entry.position));
-            }
+        let mut transaction = connection.begin().await?;
+        // Where that is in the log is asked meanwhile; it is of no matter before the checkpoint moves.
+        let (place, applied) = futures::join!(place, self.apply_healthy(&mut transaction, fence, stretch));
+        let (head, next) = place?;
+        let applied = match applied {
             Err(FollowError::Apply(error)) if error.is_poison() => {
-                savepoint.rollback().await?;
-                applied = self.apply_each(&mut transaction, &healthy, &mut parked).await?;
+                transaction.rollback().await?;
+                transaction = connection.begin().await?;
+                self.apply_each(&mut transaction, fence, stretch).await?
             }
-            Err(error) => return Err(error),
-        }
-        applied.write(&mut transaction, name, from).await?;
-        next.save(&mut transaction, name, fence, from).await?;
+            applied => applied?,
+        };
+        next.advance(&mut transaction, (self.name(), fence), (&head, from), &applied).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// The entries of streams that are not set aside, under the checkpoint's lock.
+    async fn healthy<'s>(
+        &self,
+        connection: &mut PgConnection,
+        fence: i64,
+        stretch: &'s Stretch,
+    ) -> Result<(parked::Keys, Vec<&'s Arc<Entry>>), FollowError> {
+        let parked = match Checkpoint::lock_healthy(connection, self.name(), fence).await? {
+            true => parked::Keys::new(),
+            false => parked::keys(connection, self.name()).await?,
+        };
+        let healthy = stretch.entries.iter().filter(|entry| !parked.contains(&entry.key)).collect();
+        Ok((parked, healthy))
+    }
+
+    /// Applies all at once.
+    async fn apply_healthy(
+        &self,
+        connection: &mut PgConnection,
+        fence: i64,
+        stretch: &Stretch,
+    ) -> Result<Applied, FollowError> {
+        let (_, healthy) = self.healthy(connection, fence, stretch).await?;
+        self.apply_all(connection, &healthy).await?;
+        let mut applied = Applied::default();
+        healthy.iter().for_each(|entry| applied.add(&entry.key.0, entry.event_id, entry.position));
+        Ok(applied)
     }
 
     async fn apply_all(
@@ -165,9 +203,10 @@ impl Applying {
     async fn apply_each(
         &self,
         connection: &mut PgConnection,
-        entries: &[&Arc<Entry>],
-        parked: &mut parked::Keys,
+        fence: i64,
+        stretch: &Stretch,
     ) -> Result<Applied, FollowError> {
+        let (mut parked, entries) = self.healthy(connection, fence, stretch).await?;
         let mut applied = Applied::default();
         for entry in entries {
             if parked.contains(&entry.key) {

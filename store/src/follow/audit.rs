@@ -191,12 +191,9 @@ impl<'p> Counting<'p> {
     ) -> Result<(), AuditError> {
         let mut at = after;
         while at < up_to {
-            let before = at;
-            log.read_each(at, PAGE.min(up_to - at), &mut |event| {
-                at = event.position;
-                all.iter_mut().for_each(|counting| counting.add(&event));
-            })
-            .await?;
+            let (before, limit) = (at, PAGE.min(up_to - at));
+            let mut add = |event: StoredEvent| all.iter_mut().for_each(|counting| counting.add(&event));
+            at = log.read_each(at, limit, &[], &mut add).await?;
             tell(at);
             if at == before {
                 return Err(LogError::Gap { after: at, found: up_to }.into());
@@ -286,7 +283,7 @@ async fn single(
     digest: i64,
 ) -> Result<Option<EventFound>, AuditError> {
     let mut found = None;
-    log.read_each(first - 1, last - first + 1, &mut |event| {
+    log.read_each(first - 1, last - first + 1, &[], &mut |event| {
         let same = *event.aggregate_type == *aggregate_type
             && Sum::of(event.event_id, event.position).digest == digest;
         if same {

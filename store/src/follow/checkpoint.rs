@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::LEASES_ALONE;
+use super::{Applied, LEASES_ALONE};
 use crate::log::{Head, Link, Log, LogError, Position};
 
 /// Everything up to `position` is done.
@@ -56,6 +56,21 @@ impl Checkpoint {
         Ok(Self::read(&row)?)
     }
 
+    /// Locks a follower's checkpoint until the transaction ends, if `fence` is still the newest; whether no stream is set aside.
+    ///
+    /// # Errors
+    /// When another process has taken over, or the database fails.
+    pub(super) async fn lock_healthy(
+        connection: &mut PgConnection,
+        name: &str,
+        fence: i64,
+    ) -> Result<bool, CheckpointError> {
+        let sql = "SELECT NOT EXISTS (SELECT FROM parked_streams WHERE follower = $1) FROM followers \
+                   WHERE name = $1 AND fence = $2 FOR UPDATE";
+        let healthy = sqlx::query_scalar(sql).bind(name).bind(fence).fetch_optional(connection).await?;
+        healthy.ok_or(CheckpointError::Fenced)
+    }
+
     /// The checkpoints of everybody who follows into this schema, by name.
     ///
     /// # Errors
@@ -77,12 +92,6 @@ impl Checkpoint {
         // An older program moves the position without a word of where the link is: at the position itself.
         let end = row.try_get::<Option<Position>, _>(3)?.filter(|end| *end >= position).unwrap_or(position);
         Ok(Self { incarnation: row.try_get(0)?, position, link: link.map(|link| (end, link)) })
-    }
-
-    /// Whether work after `from` may be added to what was done up to here: it is the same life of the log.
-    #[must_use]
-    pub fn goes_on_in(&self, head: &Head, from: Position) -> bool {
-        self.incarnation.is_none_or(|incarnation| incarnation == head.incarnation) && from <= head.position
     }
 
     /// Moves a follower's checkpoint from `from` to here, as a compare-and-set under its lease.
@@ -110,6 +119,56 @@ impl Checkpoint {
         .execute(connection)
         .await?;
         if moved.rows_affected() == 1 { Ok(()) } else { Err(CheckpointError::Fenced) }
+    }
+
+    /// The same for work that was done on the log with this head, with what it has applied; `OtherLog` when what was done
+    /// before was done on another.
+    pub(super) async fn advance(
+        &self,
+        connection: &mut PgConnection,
+        (name, fence): (&str, i64),
+        (head, from): (&Head, Position),
+        applied: &Applied,
+    ) -> Result<(), CheckpointError> {
+        if from > head.position {
+            return Err(CheckpointError::OtherLog);
+        }
+        let rows: Vec<_> = applied.0.iter().collect();
+        let moved: Option<bool> = sqlx::query_scalar(
+            "WITH moved AS ( \
+                 UPDATE followers SET incarnation = $4, position = $5, link = $6, link_position = $7, \
+                                      counted_after = COALESCE(counted_after, $3) \
+                 WHERE name = $1 AND fence = $2 AND position = $3 AND (incarnation IS NULL OR incarnation = $4) \
+                 RETURNING true), \
+             counted AS ( \
+                 INSERT INTO applied_events AS a (follower, block, aggregate_type, events, digest) \
+                 SELECT $1, * FROM UNNEST($8::bigint[], $9::text[], $10::bigint[], $11::bigint[]) \
+                 ON CONFLICT (follower, block, aggregate_type) DO UPDATE \
+                 SET events = a.events + EXCLUDED.events, digest = a.digest # EXCLUDED.digest) \
+             SELECT true FROM moved",
+        )
+        .bind(name)
+        .bind(fence)
+        .bind(from)
+        .bind(self.incarnation)
+        .bind(self.position)
+        .bind(self.link.as_ref().map(|(_, link)| &link[..]))
+        .bind(self.link.map(|(end, _)| end))
+        .bind(rows.iter().map(|((block, _), _)| *block).collect::<Vec<_>>())
+        .bind(rows.iter().map(|((_, aggregate_type), _)| &**aggregate_type).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, sum)| sum.events).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, sum)| sum.digest).collect::<Vec<_>>())
+        .fetch_optional(&mut *connection)
+        .await?;
+        if moved.is_some() {
+            return Ok(());
+        }
+        let sql = "SELECT EXISTS (SELECT FROM followers WHERE name = $1 AND fence = $2 AND position = $3)";
+        let query = sqlx::query_scalar(sql).bind(name).bind(fence).bind(from);
+        match query.fetch_one(connection).await? {
+            true => Err(CheckpointError::OtherLog),
+            false => Err(CheckpointError::Fenced),
+        }
     }
 
     /// Nothing is done yet.

@@ -124,6 +124,7 @@ impl Filling {
     ) -> Result<(), FillError> {
         let (log, follows) = (Arc::clone(&self.applying.log), self.applying.projection.follows());
         let skipped = self.applying.skipped().await?;
+        let mut connection = self.applying.connect().await?;
         let mut next = stretch(&*log, self.position, until, follows).await?;
         while next.end > self.position {
             if !self.lease.hold().await {
@@ -132,7 +133,7 @@ impl Filling {
             let fence = self.lease.fence().ok_or(FillError::Fenced)?;
             let this = self.applying.prepare(&skipped, next).await?;
             let (taken, read) = futures::join!(
-                self.applying.take(fence, self.position, &this),
+                self.applying.take(&mut connection, fence, self.position, &this),
                 stretch(&*log, this.end, until, follows)
             );
             taken?;

@@ -163,6 +163,7 @@ impl Follower {
         };
         let mut position = applying.begin(self.lease.fence().ok_or(CheckpointError::Fenced)?).await?;
         let skipped = applying.skipped().await?;
+        let mut connection = applying.connect().await?;
         let mut ahead = None;
         loop {
             self.progress.send_replace(position);
@@ -177,8 +178,10 @@ impl Follower {
             let next = applying.prepare(&skipped, next).await?;
             if next.end > position {
                 let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
-                let (taken, read) =
-                    futures::join!(applying.take(fence, position, &next), self.read_ahead(next.end));
+                let (taken, read) = futures::join!(
+                    applying.take(&mut connection, fence, position, &next),
+                    self.read_ahead(next.end)
+                );
                 taken?;
                 ahead = read?;
                 // What it is not given is done with as well.

@@ -91,33 +91,26 @@ pub async fn read_with<T: Send>(
     limit: i64,
     with: impl Fn(StoredEvent, Decoded) -> T + Send + Sync,
 ) -> Result<Vec<T>, LogError> {
-    Ok(read_wanted(log, after, limit, |_| true, with).await?.1)
+    Ok(read_but(log, after, limit, &[], with).await?.1)
 }
 
-/// The same of those kinds of aggregates alone that are wanted, by their stored names; beside it, the last position.
+/// The same but for events of some kinds of aggregates; beside it, the last position.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub async fn read_wanted<T: Send>(
+pub async fn read_but<T: Send>(
     log: &(impl Log + ?Sized),
     after: Position,
     limit: i64,
-    wanted: impl Fn(&str) -> bool + Send + Sync,
+    unwanted: &[AggregateType],
     with: impl Fn(StoredEvent, Decoded) -> T + Send + Sync,
 ) -> Result<(Position, Vec<T>), LogError> {
     let (mut decoder, mut read, mut later) = (Decoder::default(), Vec::new(), Vec::new());
-    let mut end = after;
-    log.read_each(after, limit, &mut |stored| {
-        end = stored.position;
-        if !wanted(&stored.aggregate_type) {
-            return;
-        }
-        match decoder.read(&stored) {
-            Some(decoded) => read.push(with(stored, decoded)),
-            None => later.push((read.len() + later.len(), stored)),
-        }
-    })
-    .await?;
+    let mut take = |stored: StoredEvent| match decoder.read(&stored) {
+        Some(decoded) => read.push(with(stored, decoded)),
+        None => later.push((read.len() + later.len(), stored)),
+    };
+    let end = log.read_each(after, limit, unwanted, &mut take).await?;
     if later.is_empty() {
         return Ok((end, read));
     }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::archive::ArchiveError;
 
 pub(crate) use decode::without_meaning;
-pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_wanted, read_with, understand};
+pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_but, read_with, understand};
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;
@@ -324,13 +324,20 @@ pub trait Log: Send + Sync {
     async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError>;
 
     /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
-    /// that what `take` does overlaps with the reading of the rest.
-    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError>;
+    /// that what `take` does overlaps with the reading of the rest. Those of `unwanted` kinds of aggregates are passed over.
+    /// Returns the last position.
+    async fn read_each(
+        &self,
+        after: Position,
+        limit: i64,
+        unwanted: &[AggregateType],
+        take: Take<'_>,
+    ) -> Result<Position, LogError>;
 
     /// The same all at once.
     async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
-        self.read_each(after, limit, &mut |event| events.push(event)).await?;
+        self.read_each(after, limit, &[], &mut |event| events.push(event)).await?;
         Ok(events)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use domain::AggregateType;
 use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -147,8 +148,14 @@ impl Log for PostgresLog {
         Ok(snapshot::save(&self.pool, head, snapshot).await?)
     }
 
-    async fn read_each(&self, after: Position, limit: i64, take: Take<'_>) -> Result<(), LogError> {
-        self.through.read_each(&mut *self.pool.acquire().await?, after, limit, take).await
+    async fn read_each(
+        &self,
+        after: Position,
+        limit: i64,
+        unwanted: &[AggregateType],
+        take: Take<'_>,
+    ) -> Result<Position, LogError> {
+        self.through.read_each(&mut *self.pool.acquire().await?, (after, limit), unwanted, take).await
     }
 
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
@@ -241,7 +248,7 @@ impl LockedLog for Locked {
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
         let take: Take<'_> = &mut |event| events.push(event);
-        self.through.read_each(&mut self.connection, after, limit, take).await?;
+        self.through.read_each(&mut self.connection, (after, limit), &[], take).await?;
         Ok(events)
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use domain::AggregateType;
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, PgPool, Row as _, ValueRef as _, postgres::PgRow};
 
@@ -50,27 +51,28 @@ impl Through {
         Self { archive, end: AtomicI64::new(0) }
     }
 
-    /// At most `limit` events after a position, in order and without a gap.
+    /// At most so many events after a position, in order and without a gap; returns the last position.
     pub(super) async fn read_each(
         &self,
         connection: &mut PgConnection,
-        after: Position,
-        limit: i64,
+        (after, limit): (Position, i64),
+        unwanted: &[AggregateType],
         take: Take<'_>,
-    ) -> Result<(), LogError> {
+    ) -> Result<Position, LogError> {
+        let unwanted: Vec<&str> = unwanted.iter().map(|kind| kind.as_str()).collect();
         let mut reached = Reached { position: after, left: limit, why: Why::Done };
         if after >= self.end.load(Ordering::Relaxed) {
-            reached = rows(connection, after, limit, take).await?;
-            let Why::Gap { found } = reached.why else { return Ok(()) };
+            reached = rows(connection, reached, &unwanted, take).await?;
+            let Why::Gap { found } = reached.why else { return Ok(reached.position) };
             if self.look(connection).await? <= reached.position {
                 return Err(LogError::Gap { after: reached.position, found });
             }
         }
         let mut learnt = None;
         loop {
-            reached = self.rows_and_files(connection, reached.position, reached.left, take).await?;
+            reached = self.rows_and_files(connection, reached, &unwanted, take).await?;
             match reached.why {
-                Why::Done => return Ok(()),
+                Why::Done => return Ok(reached.position),
                 Why::Gap { found } => return Err(LogError::Gap { after: reached.position, found }),
                 Why::NewFile { place } if learnt == Some(place) => {
                     let position = reached.position + 1;
@@ -86,8 +88,8 @@ impl Through {
     async fn rows_and_files(
         &self,
         connection: &mut PgConnection,
-        after: Position,
-        limit: i64,
+        Reached { position: after, left: limit, .. }: Reached,
+        unwanted: &[&str],
         take: Take<'_>,
     ) -> Result<Reached, LogError> {
         // Bounded and in order each for itself: the whole rest of both would be read and sorted otherwise.
@@ -103,14 +105,15 @@ impl Through {
             if found != reached.position + 1 {
                 return Ok(Reached { why: Why::Gap { found }, ..reached });
             }
-            let event = match place(&row)? {
-                None => stored(&row)?,
-                Some(place) if !self.archive.knows(place.file) => {
-                    return Ok(Reached { why: Why::NewFile { place }, ..reached });
-                }
-                Some(place) => self.put_away(&row, place).await?,
-            };
-            take(event);
+            if !unwanted.contains(&row.try_get(1)?) {
+                take(match place(&row)? {
+                    None => stored(&row)?,
+                    Some(place) if !self.archive.knows(place.file) => {
+                        return Ok(Reached { why: Why::NewFile { place }, ..reached });
+                    }
+                    Some(place) => self.put_away(&row, place).await?,
+                });
+            }
             (reached.position, reached.left) = (found, reached.left - 1);
         }
         Ok(reached)
@@ -188,23 +191,31 @@ fn place(row: &PgRow) -> Result<Option<Place>, sqlx::Error> {
     Ok(file.zip(block).map(|(file, block)| Place { file, block }))
 }
 
-/// Rows alone, up to the first gap.
+/// Rows alone, up to the first gap. Of those that nobody wants the texts stay where they are.
 async fn rows(
     connection: &mut PgConnection,
-    after: Position,
-    limit: i64,
+    Reached { position: after, left: limit, .. }: Reached,
+    unwanted: &[&str],
     take: Take<'_>,
 ) -> Result<Reached, LogError> {
-    let sql = format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let mut rows = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
+    let page = "FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+    let thin = "position, aggregate_type, CASE WHEN aggregate_type <> ALL ($3) THEN aggregate_id END, sequence, event_type, \
+                event_version, CASE WHEN aggregate_type <> ALL ($3) THEN payload END, \
+                CASE WHEN aggregate_type <> ALL ($3) THEN metadata END, event_id, recorded_at";
+    let sql = format!("SELECT {} {page}", if unwanted.is_empty() { COLUMNS } else { thin });
+    let query = sqlx::query(&sql).bind(after).bind(limit);
+    let query = if unwanted.is_empty() { query } else { query.bind(unwanted) };
+    let mut rows = query.fetch(connection);
     let mut reached = Reached { position: after, left: limit, why: Why::Done };
     while let Some(row) = rows.try_next().await? {
-        let event = stored(&row)?;
-        if event.position != reached.position + 1 {
-            return Ok(Reached { why: Why::Gap { found: event.position }, ..reached });
+        let found: Position = row.try_get(0)?;
+        if found != reached.position + 1 {
+            return Ok(Reached { why: Why::Gap { found }, ..reached });
         }
-        (reached.position, reached.left) = (event.position, reached.left - 1);
-        take(event);
+        (reached.position, reached.left) = (found, reached.left - 1);
+        if !unwanted.contains(&row.try_get(1)?) {
+            take(stored(&row)?);
+        }
     }
     Ok(reached)
 }
