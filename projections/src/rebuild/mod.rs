@@ -140,7 +140,10 @@ pub async fn rebuild(
         tell(Stage::Swapping);
         sides.swap(&*ground.clock).await?;
     }
-    sides.clean().await?;
+    // What serves is settled by now, and the next rebuild empties them as well.
+    if let Err(error) = sides.clean().await {
+        tracing::warn!(projection = name, %error, "the tables beside those that serve are not emptied");
+    }
     sides.filling.end().await;
     Ok(Rebuilt { projection: name, position, difference, swapped })
 }
@@ -177,10 +180,22 @@ impl Sides {
             .ok_or(RebuildError::NotFollowed(self.projection.name()))
     }
 
-    /// Holds up the follower of the old rows until the transaction ends, with the new rows at the very same position.
+    /// Holds up the follower of the old rows until the transaction ends, and whoever else would fill the new ones, with both
+    /// at the very same position of one life of the log.
     async fn level(&mut self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
         let (position, _) = self.old_position(transaction, "FOR UPDATE").await?;
-        Ok(self.filling.up_to(position, &|_| {}).await?)
+        self.filling.up_to(position, &|_| {}).await?;
+        // With nothing left to fill it has not shown that they are still its own.
+        self.filling.hold_in(transaction, &self.new).await?;
+        let sql = format!(
+            "SELECT o.position = n.position AND (o.position = 0 OR o.incarnation IS NOT DISTINCT FROM n.incarnation) \
+             FROM {}.followers o JOIN {}.followers n USING (name) WHERE name = $1",
+            self.old, self.new
+        );
+        match sqlx::query_scalar(&sql).bind(self.projection.name()).fetch_one(transaction).await? {
+            true => Ok(()),
+            false => Err(FillError::OtherLog.into()),
+        }
     }
 
     /// Where they differ, at one position of both.
@@ -204,11 +219,13 @@ impl Sides {
         Ok(difference)
     }
 
-    /// Leaves nothing behind in the tables beside.
+    /// Leaves nothing behind in the tables beside, unless somebody else fills them by now.
     async fn clean(&self) -> Result<(), RebuildError> {
+        let mut transaction = self.pool.begin().await?;
+        self.filling.hold_in(&mut transaction, &self.new).await?;
         for table in self.projection.tables() {
-            sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&self.pool).await?;
+            sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&mut *transaction).await?;
         }
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 }
