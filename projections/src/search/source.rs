@@ -11,7 +11,7 @@ use super::index::{Document, Filling, IndexError, Marker, Values};
 use crate::{fresh::Seen, products, rows::document, sales, stock};
 
 /// The form of what is indexed: another one means that every index is filled anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Products that are read at once.
 const CHUNK: usize = 2_000;
 
@@ -22,7 +22,8 @@ pub(super) const SOURCES: [(&str, &str); 3] =
 /// How far the read models have come, and what each has set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Which tables these are: a rebuild puts others in their place.
+    /// Which tables these are: a rebuild puts others in their place, and the one after it the first ones again, emptied
+    /// since and so in another file.
     pub life: String,
     /// As [`SOURCES`] has them.
     pub seen: [Seen; 3],
@@ -39,7 +40,7 @@ impl Look {
             "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
                      WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS seen_parked_from, \
-                    to_regclass(n.name)::oid::text AS life, \
+                    (SELECT c.oid || '.' || c.relfilenode FROM pg_class c WHERE c.oid = to_regclass(n.name)) AS life, \
                     (SELECT COALESCE(max(position), 0) FROM ratings) AS rated, \
                     ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
                           WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside \
