@@ -11,7 +11,7 @@ use store::{
     follow::{FillError, Filling, Projection},
     log::{Log, Position},
     ports::{Clock, Ids},
-    schema::{self, SchemaError, Tables},
+    schema::{self, SchemaError, Standing, Tables},
 };
 
 pub use difference::{Change, Difference, TableDifference};
@@ -86,9 +86,43 @@ pub enum RebuildError {
     /// Somebody told the follower to go on without an event.
     #[error("{0} was told meanwhile to go on without an event: rebuild it again")]
     Skipped(&'static str),
+    /// The tables that serve have another form than this program knows.
+    #[error("{0}: {1}", schema, other(pending, newer))]
+    OtherProgram {
+        /// Where they lie.
+        schema: String,
+        /// Steps that were not taken there.
+        pending: Vec<String>,
+        /// Steps of a newer program.
+        newer: Vec<i64>,
+    },
+    /// They were given another form meanwhile.
+    #[error("the tables of {0} were migrated meanwhile: rebuild it with the newest program")]
+    Migrated(&'static str),
     /// Long statements keep the tables busy.
     #[error("the tables of {0} were never free for an instant: end what reads them for long, and try again")]
     Busy(&'static str),
+}
+
+fn other(pending: &[String], newer: &[i64]) -> String {
+    match (pending, newer) {
+        ([], newer) => {
+            format!("a newer program has taken the steps {newer:?} there, so rebuild with that one")
+        }
+        (pending, _) => {
+            format!("run `daybook migrate` first, which takes these steps: {}", pending.join(", "))
+        }
+    }
+}
+
+/// That the tables in the schema that the pool sees are those of this program: others must not be mixed with them.
+async fn of_this_program(pool: &PgPool, schema: &str, tables: &Tables) -> Result<(), RebuildError> {
+    let Standing { mut pending, changed, newer } = schema::standing(pool, tables).await?;
+    pending.extend(changed);
+    if pending.is_empty() && newer.is_empty() {
+        return Ok(());
+    }
+    Err(RebuildError::OtherProgram { schema: schema.to_owned(), pending, newer })
 }
 
 /// Both sets of rows, and what fills the new ones.
@@ -115,11 +149,13 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, RebuildError> {
     let name = projection.name();
     let beside = Tables { suffix: BESIDE, ..ground.tables.clone() };
-    schema::migrate(&ground.owner_url, &ground.prefix, &ground.role, &beside).await?;
     let serving = ground.tables.suffix;
     let (old, new) = (format!("{}{serving}", ground.prefix), format!("{}{BESIDE}", ground.prefix));
     let pool = schema::connect(&ground.owner_url, &ground.prefix, serving, 2).await?;
+    of_this_program(&pool, &old, &ground.tables).await?;
+    schema::migrate(&ground.owner_url, &ground.prefix, &ground.role, &beside).await?;
     let next = schema::connect(&ground.owner_url, &ground.prefix, BESIDE, 2).await?;
+    of_this_program(&next, &new, &beside).await?;
     let filling = Filling::begin(
         Arc::clone(&projection),
         (next.clone(), &old),

@@ -14,6 +14,7 @@ mod products;
 mod random;
 mod rebuild;
 mod rebuild_late;
+mod rebuild_shape;
 mod reconcile;
 mod search;
 mod search_rows;

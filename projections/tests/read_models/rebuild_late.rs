@@ -14,10 +14,10 @@ use crate::{
     world::{World, receive},
 };
 
-type Sleeping<'a> = Pin<Box<dyn Future<Output = Result<Rebuilt, RebuildError>> + 'a>>;
+pub type Sleeping<'a> = Pin<Box<dyn Future<Output = Result<Rebuilt, RebuildError>> + 'a>>;
 
 /// A rebuild of the stock that stands still at a stage, until it is awaited again.
-async fn asleep_at<'a>(
+pub async fn asleep_at<'a>(
     ground: &'a Ground,
     stage: Stage,
     tell: &'a watch::Sender<Option<Stage>>,
