@@ -197,7 +197,8 @@ impl IndexFollower {
                 return Ok(());
             }
             if let Some(marker) = self.index.marker().await? {
-                let written = Look::of_marker(&marker);
+                let now = Look::at(&mut *self.pool.acquire().await?).await?;
+                let written = Look::of_marker(&marker).setting_aside(&now);
                 if self.look.borrow().as_deref() != Some(&written) {
                     self.reached(written, Moved::ALL);
                 }
@@ -248,6 +249,10 @@ impl IndexFollower {
         }
         if touched.is_empty() && now.rated == done.rated {
             snapshot.commit().await?;
+            // Processes that only read know from the marker alone how far the index is.
+            if self.index.is_shared() && now.marker() != done.marker() {
+                self.index.write(Vec::new(), Vec::new(), &now.marker()).await?;
+            }
             return Ok(self.reached(now, Moved::default()));
         }
         let documents = source::touched(&mut snapshot, &touched, done.rated).await?;

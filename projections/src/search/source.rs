@@ -84,6 +84,17 @@ impl Look {
         }
     }
 
+    /// The same with what is set aside at present. A marker tells of that only which streams it is: what was made good of
+    /// since is missing up to the marker's own position.
+    pub fn setting_aside(mut self, now: &Self) -> Self {
+        for ((seen, now), (_, kind)) in self.seen.iter_mut().zip(&now.seen).zip(SOURCES) {
+            let of_kind = |stream: &String| stream.split_once('-').is_some_and(|(other, _)| other == kind);
+            let made_good = self.aside.iter().any(of_kind).then_some(seen.position);
+            seen.parked_from = now.parked_from.or(made_good);
+        }
+        self
+    }
+
     /// Whether both are of the same tables, filled from the same life of the log.
     pub fn is_of(&self, other: &Self) -> bool {
         let lives = |look: &Self| look.seen.map(|seen| seen.incarnation);
