@@ -303,7 +303,9 @@ async fn an_order_page_moves_on_with_its_payment() {
     let before = api.keeps(&path).await;
     let paid = api.authorize(&payment, "tok_approve").await.expect(200);
     let after = api.send(get(&path).after(&paid)).await.expect(200);
-    assert_eq!(after.json()["payment_status"], "authorized");
+    // The page may show what came after: it is captured as soon as the order is confirmed.
+    let status = after.json()["payment_status"].clone();
+    assert!(["authorized", "captured"].contains(&status.as_str().unwrap_or_default()), "{status}");
     assert_ne!(before.header("etag"), after.header("etag"));
     api.rebuild(Arc::new(Orders)).await;
     let again = api.send(get(&path).after(&paid)).await.expect(200);
