@@ -236,7 +236,7 @@ impl IndexFollower {
         let mut connection = self.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
         let now = Look::at(&mut snapshot).await?;
-        let (from, to) = between(done, &now);
+        let (from, to) = source::between(done, &now);
         if !now.is_of(done) && done.seen[0].position > 0 || to - from > BEHIND_MAX {
             drop(snapshot);
             return self.fill().await;
@@ -350,11 +350,4 @@ async fn snapshot(
         .execute(&mut *transaction)
         .await?;
     Ok(transaction)
-}
-
-/// The positions between which a read model moved.
-fn between(done: &Look, now: &Look) -> (Position, Position) {
-    let pairs = || done.seen.iter().zip(&now.seen).filter(|(done, now)| now.position > done.position);
-    let from = pairs().map(|(done, _)| done.position).min().unwrap_or(0);
-    (from, pairs().map(|(_, now)| now.position).max().unwrap_or(from))
 }

@@ -102,6 +102,13 @@ impl Look {
     }
 }
 
+/// The positions between which a read model moved.
+pub(super) fn between(done: &Look, now: &Look) -> (Position, Position) {
+    let pairs = || done.seen.iter().zip(&now.seen).filter(|(done, now)| now.position > done.position);
+    let from = pairs().map(|(done, _)| done.position).min().unwrap_or(0);
+    (from, pairs().map(|(_, now)| now.position).max().unwrap_or(from))
+}
+
 /// What changed, by the names of streams.
 #[derive(Debug, Default)]
 pub(super) struct Touched {

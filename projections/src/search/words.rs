@@ -93,7 +93,7 @@ pub(crate) fn before_last(text: &str) -> &str {
 fn goes_on(text: &str) -> bool {
     let piece =
         text.rsplit(|letter: char| letter.is_whitespace() || letter == '"').next().unwrap_or_default();
-    text.matches('"').count() % 2 == 0 && !piece.starts_with('-') && piece.ends_with(is_of_word)
+    text.matches('"').count().is_multiple_of(2) && !piece.starts_with('-') && piece.ends_with(is_of_word)
 }
 
 fn folded(word: &str) -> String {
