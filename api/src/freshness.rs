@@ -118,8 +118,28 @@ impl From<QueryError> for Problem {
             QueryError::WrongIncarnation => Self::new("position.other_log", error.to_string()),
             QueryError::BadCursor => Self::new("request.invalid", error.to_string()),
             QueryError::CutOff => Self::new("store.unavailable", error.to_string()).with("reason", "cut_off"),
-            QueryError::Index(_) => Self::new("search.unavailable", error.to_string()),
+            // Its cause names addresses and files.
+            error @ QueryError::Index(_) => {
+                tracing::error!(%error, "a search failed");
+                Self::new("search.unavailable", "the search index does not answer: try again in a moment")
+            }
             QueryError::Database(error) => Self::unavailable(&(&error).into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use projections::QueryError;
+
+    use crate::problem::Problem;
+
+    #[test]
+    fn what_is_wrong_with_the_index_is_nobodys_business_outside() {
+        let problem = Problem::from(QueryError::Index("http://10.0.0.5:7700: the key is wrong".to_owned()));
+        let (status, members, values) = problem.parts();
+        assert_eq!((status.as_u16(), members["code"].as_str()), (503, Some("search.unavailable")));
+        let told = format!("{members:?}{values:?}");
+        assert!(!told.contains("10.0.0.5") && !told.contains("key"), "{told}");
     }
 }

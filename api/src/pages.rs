@@ -166,5 +166,7 @@ pub fn missing<T>(found: &Fresh<T>, code: &'static str) -> Problem {
 }
 
 fn json(value: &impl Serialize) -> Result<Bytes, Problem> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|error| Problem::internal(&error))
+    // What is kept is counted by its length: room that was only in reserve would come on top.
+    let body = serde_json::to_vec(value).map(Vec::into_boxed_slice);
+    body.map(Bytes::from).map_err(|error| Problem::internal(&error))
 }

@@ -4,8 +4,8 @@
 
 use sqlx::Executor as _;
 use store::{
-    schema::{log_tables, standing},
-    testing::Ground,
+    schema::{SchemaError, log_tables, migrate, standing},
+    testing::{Ground, ROLE},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,4 +42,16 @@ async fn the_serving_role_sees_whether_the_tables_are_those_of_this_program() {
     let steps: usize = log_tables().migrations.iter().map(|migrator| migrator.migrations.len()).sum();
     assert_eq!(unmigrated.pending.len(), steps);
     assert!(!unmigrated.fits());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_lay_tables_is_told_whose_address_is_missing() {
+    let ground = Ground::new().await;
+    for prefix in [ground.prefix.clone(), format!("{}_new", ground.prefix)] {
+        ground.as_owner(&format!("DELETE FROM {}._sqlx_migrations", ground.prefix)).await;
+        let refused = migrate(&ground.app_url, &prefix, ROLE, &log_tables()).await.unwrap_err();
+        let told = refused.to_string();
+        assert!(matches!(refused, SchemaError::NotOwner { .. }), "{told}");
+        assert!(told.contains("DAYBOOK_OWNER_DATABASE_URL") && told.contains(&prefix), "{told}");
+    }
 }

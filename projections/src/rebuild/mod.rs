@@ -11,7 +11,7 @@ use store::{
     follow::{FillError, Filling, Projection},
     log::{Log, Position},
     ports::{Clock, Ids},
-    schema::{self, SchemaError, Tables},
+    schema::{self, SchemaError, Standing, Tables},
 };
 
 pub use difference::{Change, Difference, TableDifference};
@@ -86,9 +86,43 @@ pub enum RebuildError {
     /// Somebody told the follower to go on without an event.
     #[error("{0} was told meanwhile to go on without an event: rebuild it again")]
     Skipped(&'static str),
+    /// The tables that serve have another form than this program knows.
+    #[error("{0}: {1}", schema, other(pending, newer))]
+    OtherProgram {
+        /// Where they lie.
+        schema: String,
+        /// Steps that were not taken there.
+        pending: Vec<String>,
+        /// Steps of a newer program.
+        newer: Vec<i64>,
+    },
+    /// They were given another form meanwhile.
+    #[error("the tables of {0} were migrated meanwhile: rebuild it with the newest program")]
+    Migrated(&'static str),
     /// Long statements keep the tables busy.
     #[error("the tables of {0} were never free for an instant: end what reads them for long, and try again")]
     Busy(&'static str),
+}
+
+fn other(pending: &[String], newer: &[i64]) -> String {
+    match (pending, newer) {
+        ([], newer) => {
+            format!("a newer program has taken the steps {newer:?} there, so rebuild with that one")
+        }
+        (pending, _) => {
+            format!("run `daybook migrate` first, which takes these steps: {}", pending.join(", "))
+        }
+    }
+}
+
+/// That the tables in the schema that the pool sees are those of this program: others must not be mixed with them.
+async fn of_this_program(pool: &PgPool, schema: &str, tables: &Tables) -> Result<(), RebuildError> {
+    let Standing { mut pending, changed, newer } = schema::standing(pool, tables).await?;
+    pending.extend(changed);
+    if pending.is_empty() && newer.is_empty() {
+        return Ok(());
+    }
+    Err(RebuildError::OtherProgram { schema: schema.to_owned(), pending, newer })
 }
 
 /// Both sets of rows, and what fills the new ones.
@@ -115,11 +149,13 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, RebuildError> {
     let name = projection.name();
     let beside = Tables { suffix: BESIDE, ..ground.tables.clone() };
-    schema::migrate(&ground.owner_url, &ground.prefix, &ground.role, &beside).await?;
     let serving = ground.tables.suffix;
     let (old, new) = (format!("{}{serving}", ground.prefix), format!("{}{BESIDE}", ground.prefix));
     let pool = schema::connect(&ground.owner_url, &ground.prefix, serving, 2).await?;
+    of_this_program(&pool, &old, &ground.tables).await?;
+    schema::migrate(&ground.owner_url, &ground.prefix, &ground.role, &beside).await?;
     let next = schema::connect(&ground.owner_url, &ground.prefix, BESIDE, 2).await?;
+    of_this_program(&next, &new, &beside).await?;
     let filling = Filling::begin(
         Arc::clone(&projection),
         (next.clone(), &old),
@@ -140,7 +176,10 @@ pub async fn rebuild(
         tell(Stage::Swapping);
         sides.swap(&*ground.clock).await?;
     }
-    sides.clean().await?;
+    // What serves is settled by now, and the next rebuild empties them as well.
+    if let Err(error) = sides.clean().await {
+        tracing::warn!(projection = name, %error, "the tables beside those that serve are not emptied");
+    }
     sides.filling.end().await;
     Ok(Rebuilt { projection: name, position, difference, swapped })
 }
@@ -177,10 +216,22 @@ impl Sides {
             .ok_or(RebuildError::NotFollowed(self.projection.name()))
     }
 
-    /// Holds up the follower of the old rows until the transaction ends, with the new rows at the very same position.
+    /// Holds up the follower of the old rows until the transaction ends, and whoever else would fill the new ones, with both
+    /// at the very same position of one life of the log.
     async fn level(&mut self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
         let (position, _) = self.old_position(transaction, "FOR UPDATE").await?;
-        Ok(self.filling.up_to(position, &|_| {}).await?)
+        self.filling.up_to(position, &|_| {}).await?;
+        // With nothing left to fill it has not shown that they are still its own.
+        self.filling.hold_in(transaction, &self.new).await?;
+        let sql = format!(
+            "SELECT o.position = n.position AND (o.position = 0 OR o.incarnation IS NOT DISTINCT FROM n.incarnation) \
+             FROM {}.followers o JOIN {}.followers n USING (name) WHERE name = $1",
+            self.old, self.new
+        );
+        match sqlx::query_scalar(&sql).bind(self.projection.name()).fetch_one(transaction).await? {
+            true => Ok(()),
+            false => Err(FillError::OtherLog.into()),
+        }
     }
 
     /// Where they differ, at one position of both.
@@ -204,11 +255,13 @@ impl Sides {
         Ok(difference)
     }
 
-    /// Leaves nothing behind in the tables beside.
+    /// Leaves nothing behind in the tables beside, unless somebody else fills them by now.
     async fn clean(&self) -> Result<(), RebuildError> {
+        let mut transaction = self.pool.begin().await?;
+        self.filling.hold_in(&mut transaction, &self.new).await?;
         for table in self.projection.tables() {
-            sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&self.pool).await?;
+            sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&mut *transaction).await?;
         }
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 }

@@ -49,6 +49,8 @@ impl Sides {
             }
         }
         transaction.execute(format!("DROP SCHEMA {between}").as_str()).await?;
+        // Nobody changes the tables any more from here on.
+        self.same_form(transaction).await?;
         let name = self.projection.name();
         for table in ["parked_streams", "applied_events"] {
             sqlx::query(&format!("DELETE FROM {old}.{table} WHERE follower = $1"))
@@ -75,17 +77,38 @@ impl Sides {
         Ok(())
     }
 
+    /// That both sets of tables have gone through the same steps.
+    async fn same_form(&self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
+        let steps = |schema: &str| format!("SELECT version, checksum FROM {schema}._sqlx_migrations");
+        match differ(transaction, (&steps(&self.old), &steps(&self.new)), None).await? {
+            false => Ok(()),
+            true => Err(RebuildError::Migrated(self.projection.name())),
+        }
+    }
+
     /// That nothing was skipped since the new rows were begun.
     async fn same_skipped(&self, transaction: &mut PgConnection) -> Result<(), RebuildError> {
         let skipped =
             |schema: &str| format!("SELECT event_id FROM {schema}.skipped_events WHERE follower = $1");
-        let (old, new) = (skipped(&self.old), skipped(&self.new));
-        let sql = format!("SELECT EXISTS ({old} EXCEPT {new}) OR EXISTS ({new} EXCEPT {old})");
         let name = self.projection.name();
-        match sqlx::query_scalar(&sql).bind(name).fetch_one(transaction).await? {
+        match differ(transaction, (&skipped(&self.old), &skipped(&self.new)), Some(name)).await? {
             false => Ok(()),
             true => Err(RebuildError::Skipped(name)),
         }
+    }
+}
+
+/// Whether two queries, which may both name `$1`, have other rows.
+async fn differ(
+    connection: &mut PgConnection,
+    (one, other): (&str, &str),
+    name: Option<&str>,
+) -> Result<bool, sqlx::Error> {
+    let sql = format!("SELECT EXISTS ({one} EXCEPT {other}) OR EXISTS ({other} EXCEPT {one})");
+    let query = sqlx::query_scalar(&sql);
+    match name {
+        Some(name) => query.bind(name).fetch_one(connection).await,
+        None => query.fetch_one(connection).await,
     }
 }
 

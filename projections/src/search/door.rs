@@ -115,10 +115,16 @@ impl IndexSearch {
     }
 
     /// The products of these listings, in that order; one that the read model does not have is left out.
-    async fn products(&self, listed_at: &[Position]) -> Result<Fresh<Vec<Product>>, QueryError> {
+    /// The index may be ahead of the database that answers, so the rows have to be as fresh as the index had to be.
+    async fn products(
+        &self,
+        listed_at: &[Position],
+        (freshness, begun_us): (Freshness, i64),
+    ) -> Result<Fresh<Vec<Product>>, QueryError> {
+        let freshness = Freshness { wait: self.asker.left(freshness.wait, begun_us), ..freshness };
         let rows = format!("SELECT {}, listed_at FROM products WHERE listed_at = ANY($1)", products::COLUMNS);
         let statement = Statement::new(products::NAME, "p.aggregate_type = 'product'", &rows, "");
-        let rows = self.asker.ask(&statement, Freshness::default(), |query| query.bind(listed_at)).await?;
+        let rows = self.asker.ask(&statement, freshness, |query| query.bind(listed_at)).await?;
         rows.try_map(|rows| {
             let read = |row| Ok((row_listed_at(row)?, product_of(row)?));
             let mut found: HashMap<Position, Product> =
@@ -145,9 +151,10 @@ fn least(one: Token, other: Token) -> Token {
 impl Search for IndexSearch {
     async fn search(&self, query: &ProductQuery, freshness: Freshness) -> Result<Fresh<Results>, QueryError> {
         query.after()?;
+        let begun_us = self.asker.elapsed_us();
         let reflects = self.fresh(Needs::of(query), freshness).await?;
         let hits = self.hits(query).await?;
-        let products = self.products(&hits.listed_at).await?;
+        let products = self.products(&hits.listed_at, (freshness, begun_us)).await?;
         let reflects = least(reflects, products.reflects);
         let typed = query.said().map(Typed::read);
         let marker = typed.as_ref().map(|typed| Marker::new(typed, &self.synonyms));
@@ -163,12 +170,13 @@ impl Search for IndexSearch {
     async fn suggest(&self, text: &str, freshness: Freshness) -> Result<Fresh<Suggestions>, QueryError> {
         let limit = u32::try_from(COMPLETIONS_MAX).unwrap_or(10);
         let query = ProductQuery { text: Some(text.to_owned()), limit, ..ProductQuery::default() };
+        let begun_us = self.asker.elapsed_us();
         let reflects = self.fresh(Needs::of(&query), freshness).await?;
         let Some(text) = query.said() else {
             return Ok(Fresh { value: Suggestions::default(), reflects });
         };
         let (queries, hits) = tokio::join!(self.followed.index.complete(text), self.hits(&query));
-        let products = self.products(&hits?.listed_at).await?;
+        let products = self.products(&hits?.listed_at, (freshness, begun_us)).await?;
         let reflects = least(reflects, products.reflects);
         let typed = Typed::read(text);
         let marker = Marker::new(&typed, &self.synonyms);

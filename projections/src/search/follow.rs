@@ -197,7 +197,8 @@ impl IndexFollower {
                 return Ok(());
             }
             if let Some(marker) = self.index.marker().await? {
-                let written = Look::of_marker(&marker);
+                let now = Look::at(&mut *self.pool.acquire().await?).await?;
+                let written = Look::of_marker(&marker).setting_aside(&now);
                 if self.look.borrow().as_deref() != Some(&written) {
                     self.reached(written, Moved::ALL);
                 }
@@ -235,7 +236,7 @@ impl IndexFollower {
         let mut connection = self.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
         let now = Look::at(&mut snapshot).await?;
-        let (from, to) = between(done, &now);
+        let (from, to) = source::between(done, &now);
         if !now.is_of(done) && done.seen[0].position > 0 || to - from > BEHIND_MAX {
             drop(snapshot);
             return self.fill().await;
@@ -248,6 +249,10 @@ impl IndexFollower {
         }
         if touched.is_empty() && now.rated == done.rated {
             snapshot.commit().await?;
+            // Processes that only read know from the marker alone how far the index is.
+            if self.index.is_shared() && now.marker() != done.marker() {
+                self.index.write(Vec::new(), Vec::new(), &now.marker()).await?;
+            }
             return Ok(self.reached(now, Moved::default()));
         }
         let documents = source::touched(&mut snapshot, &touched, done.rated).await?;
@@ -345,11 +350,4 @@ async fn snapshot(
         .execute(&mut *transaction)
         .await?;
     Ok(transaction)
-}
-
-/// The positions between which a read model moved.
-fn between(done: &Look, now: &Look) -> (Position, Position) {
-    let pairs = || done.seen.iter().zip(&now.seen).filter(|(done, now)| now.position > done.position);
-    let from = pairs().map(|(done, _)| done.position).min().unwrap_or(0);
-    (from, pairs().map(|(_, now)| now.position).max().unwrap_or(from))
 }

@@ -1,5 +1,7 @@
 //! Marks in a text what matched, whatever engine found it.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use super::{
     query::Highlight,
     synonyms::Synonyms,
@@ -15,6 +17,8 @@ pub(super) struct Marker<'q> {
     typed: &'q Typed,
     /// Stems that stand for words of the query.
     meant: Vec<String>,
+    /// Words that were judged already: a page of long descriptions has most of its words many times.
+    judged: RefCell<HashMap<String, bool>>,
 }
 
 impl<'q> Marker<'q> {
@@ -24,7 +28,7 @@ impl<'q> Marker<'q> {
         for pair in typed.words.windows(2) {
             meant.push(stem(&format!("{}{}", pair[0].text, pair[1].text)).into_owned());
         }
-        Self { typed, meant }
+        Self { typed, meant, judged: RefCell::default() }
     }
 
     pub fn mark(&self, product: &Product) -> Highlight {
@@ -50,14 +54,23 @@ impl<'q> Marker<'q> {
     }
 
     fn excerpt(&self, text: &str) -> Option<String> {
-        let first = tokens(text).into_iter().find(|token| self.means(&token.text))?.place.start;
-        let from = boundary(text, first.saturating_sub(SHOWN / 4));
-        let to = boundary(text, (from + SHOWN).min(text.len()));
+        let first = tokens(text).into_iter().find(|token| self.means(&token.text))?.place;
+        let from = begin(text, first.start);
+        let to = end(text, (from + SHOWN).max(first.end));
         let (before, after) = (if from > 0 { "…" } else { "" }, if to < text.len() { "…" } else { "" });
         Some(format!("{before}{}{after}", self.marked(&text[from..to]).0))
     }
 
     fn means(&self, word: &str) -> bool {
+        if let Some(judged) = self.judged.borrow().get(word) {
+            return *judged;
+        }
+        let means = self.means_anew(word);
+        self.judged.borrow_mut().insert(word.to_owned(), means);
+        means
+    }
+
+    fn means_anew(&self, word: &str) -> bool {
         let found = stem(word);
         self.meant.iter().any(|meant| *meant == found)
             || self.typed.words.iter().any(|typed| means(typed, word, &found))
@@ -70,13 +83,32 @@ fn means(typed: &Word, word: &str, found: &str) -> bool {
         || edits(&typed.stem, found, edits_allowed(&typed.text)).is_some()
 }
 
-/// The next place at or after `at` where a word begins or the text ends.
-fn boundary(text: &str, at: usize) -> usize {
-    if at == 0 {
-        return 0;
+/// Where what is shown before a match begins: with a word, if one begins there.
+fn begin(text: &str, shown: usize) -> usize {
+    let Some(at) = shown.checked_sub(SHOWN / 4).filter(|at| *at > 0) else { return 0 };
+    let at = letter_at(text, at);
+    behind_space(&text[at..shown]).map_or(at, |behind| at + behind)
+}
+
+/// Where it ends, at `at` or a bit later: with a word, if one ends there.
+fn end(text: &str, at: usize) -> usize {
+    if at >= text.len() {
+        return text.len();
     }
-    let space = text.char_indices().find(|(place, letter)| *place >= at && letter.is_whitespace());
-    space.map_or(text.len(), |(place, letter)| place + letter.len_utf8())
+    let (at, last) = (letter_at(text, at), letter_at(text, (at + SHOWN / 4).min(text.len())));
+    let whole = if last == text.len() { last } else { at };
+    behind_space(&text[at..last]).map_or(whole, |behind| at + behind)
+}
+
+/// Behind the first space.
+fn behind_space(text: &str) -> Option<usize> {
+    let space = text.char_indices().find(|(_, letter)| letter.is_whitespace());
+    space.map(|(place, letter)| place + letter.len_utf8())
+}
+
+/// Where the letter begins that the byte belongs to.
+fn letter_at(text: &str, byte: usize) -> usize {
+    (0..=byte).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 fn escape(text: &str, to: &mut String) {
@@ -107,5 +139,25 @@ mod tests {
         assert_eq!(marked("kettel", "Kettle & pot"), "<em>Kettle</em> &amp; pot");
         assert_eq!(marked("elan ke", "ÉLAN kettle"), "<em>ÉLAN</em> <em>kettle</em>");
         assert_eq!(marked("tealight", "A \"mug\""), "A &quot;mug&quot;");
+    }
+
+    fn excerpt(query: &str, text: &str) -> String {
+        Marker::new(&Typed::read(query), &Synonyms::default()).excerpt(text).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_excerpt_shows_the_match_where_there_are_no_spaces() {
+        let joined = format!("{}-lamp-{}", "shade".repeat(20), "shade".repeat(90));
+        let shown = excerpt("lamp", &joined);
+        assert!(shown.contains("<em>lamp</em>") && shown.len() < 400, "{shown}");
+        let japanese = format!("{}。lamp。{}", "灯籠".repeat(60), "灯籠".repeat(300));
+        let shown = excerpt("lamp", &japanese);
+        assert!(shown.contains("<em>lamp</em>") && shown.len() < 400, "{shown}");
+        let words = format!("{}lamp{}", "shade ".repeat(20), " shade".repeat(90));
+        let shown = excerpt("lamp", &words);
+        assert!(
+            shown.starts_with("…shade ") && shown.ends_with('…') && shown.contains("<em>lamp</em>"),
+            "{shown}"
+        );
     }
 }

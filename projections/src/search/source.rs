@@ -11,7 +11,7 @@ use super::index::{Document, Filling, IndexError, Marker, Values};
 use crate::{fresh::Seen, products, rows::document, sales, stock};
 
 /// The form of what is indexed: another one means that every index is filled anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Products that are read at once.
 const CHUNK: usize = 2_000;
 
@@ -22,7 +22,8 @@ pub(super) const SOURCES: [(&str, &str); 3] =
 /// How far the read models have come, and what each has set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Which tables these are: a rebuild puts others in their place.
+    /// Which tables these are: a rebuild puts others in their place, and the one after it the first ones again, emptied
+    /// since and so in another file.
     pub life: String,
     /// As [`SOURCES`] has them.
     pub seen: [Seen; 3],
@@ -39,7 +40,7 @@ impl Look {
             "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
                      WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS seen_parked_from, \
-                    to_regclass(n.name)::oid::text AS life, \
+                    (SELECT c.oid || '.' || c.relfilenode FROM pg_class c WHERE c.oid = to_regclass(n.name)) AS life, \
                     (SELECT COALESCE(max(position), 0) FROM ratings) AS rated, \
                     ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
                           WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside \
@@ -83,11 +84,29 @@ impl Look {
         }
     }
 
+    /// The same with what is set aside at present. A marker tells of that only which streams it is: what was made good of
+    /// since is missing up to the marker's own position.
+    pub fn setting_aside(mut self, now: &Self) -> Self {
+        for ((seen, now), (_, kind)) in self.seen.iter_mut().zip(&now.seen).zip(SOURCES) {
+            let of_kind = |stream: &String| stream.split_once('-').is_some_and(|(other, _)| other == kind);
+            let made_good = self.aside.iter().any(of_kind).then_some(seen.position);
+            seen.parked_from = now.parked_from.or(made_good);
+        }
+        self
+    }
+
     /// Whether both are of the same tables, filled from the same life of the log.
     pub fn is_of(&self, other: &Self) -> bool {
         let lives = |look: &Self| look.seen.map(|seen| seen.incarnation);
         self.life == other.life && lives(self) == lives(other)
     }
+}
+
+/// The positions between which a read model moved.
+pub(super) fn between(done: &Look, now: &Look) -> (Position, Position) {
+    let pairs = || done.seen.iter().zip(&now.seen).filter(|(done, now)| now.position > done.position);
+    let from = pairs().map(|(done, _)| done.position).min().unwrap_or(0);
+    (from, pairs().map(|(_, now)| now.position).max().unwrap_or(from))
 }
 
 /// What changed, by the names of streams.

@@ -6,6 +6,8 @@ use super::words::{Word, stem, tokens};
 
 /// Words on one side of a synonym at most.
 const WORDS_MAX: usize = 4;
+/// What one word may stand for at most: all of it is looked up whenever the word is asked for.
+const MEANT_MAX: usize = 50;
 
 /// Synonyms as a file tells them: `sofa, couch, settee` on a line mean each other; `tv => television` goes one way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,9 +78,13 @@ impl Synonyms {
         for typed in &from {
             for meant in to.iter().filter(|meant| *meant != typed) {
                 let known = self.rules.entry(typed.clone()).or_default();
-                if !known.contains(meant) {
-                    known.push(meant.clone());
+                if known.contains(meant) {
+                    continue;
                 }
+                if known.len() == MEANT_MAX {
+                    return Err("a word stands for at most 50 others, on all lines together");
+                }
+                known.push(meant.clone());
             }
         }
         Ok(())
@@ -118,6 +124,9 @@ fn group(text: &str) -> Result<Vec<Vec<String>>, &'static str> {
             1..=WORDS_MAX => group.push(words),
             _ => return Err("a synonym has at most four words"),
         }
+        if group.len() > MEANT_MAX + 1 {
+            return Err("at most 51 words or phrases stand on one side of a line");
+        }
     }
     Ok(group)
 }
@@ -146,5 +155,15 @@ mod tests {
         for wrong in ["sofa", "a,,b", "=> b", "a b c d e, f"] {
             assert!(Synonyms::read(&format!("x, y\n{wrong}")).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_a_word_stands_for_is_bounded() {
+        let names = |count: u32| (0..count).map(|n| format!("w{n}")).collect::<Vec<_>>();
+        let lines = |count| names(count).iter().map(|name| format!("x => {name}\n")).collect::<String>();
+        assert!(
+            Synonyms::read(&names(51).join(",")).is_ok() && Synonyms::read(&names(52).join(",")).is_err()
+        );
+        assert!(Synonyms::read(&lines(50)).is_ok() && Synonyms::read(&lines(51)).is_err());
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut gap = 0..0;
     let ends = text.char_indices().chain([(text.len(), ' ')]);
     for (at, letter) in ends {
-        match (letter.is_alphanumeric(), begun) {
+        match (letter.is_alphanumeric() || begun.is_some() && is_mark(letter), begun) {
             (true, None) => {
                 if let Some(last) = tokens.last_mut() {
                     last.joined = matches!(&text[gap.start..at], "-" | "'" | "’" | "." | "/" | "&");
@@ -75,6 +75,27 @@ pub(crate) fn terms(text: &str) -> Vec<(usize, String)> {
     terms
 }
 
+/// Whether it is an accent over the letter before, as some systems write `é` in two.
+const fn is_mark(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}')
+}
+
+fn is_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || is_mark(letter)
+}
+
+/// What of a text stands before the word that it ends in.
+pub(crate) fn before_last(text: &str) -> &str {
+    text.trim_end_matches(is_of_word)
+}
+
+/// Whether a text ends in a word that is looked for and may go on: not in a phrase, and not in what must not be there.
+fn goes_on(text: &str) -> bool {
+    let piece =
+        text.rsplit(|letter: char| letter.is_whitespace() || letter == '"').next().unwrap_or_default();
+    text.matches('"').count().is_multiple_of(2) && !piece.starts_with('-') && piece.ends_with(is_of_word)
+}
+
 fn folded(word: &str) -> String {
     let mut folded = String::with_capacity(word.len());
     for letter in word.chars().flat_map(char::to_lowercase) {
@@ -93,8 +114,8 @@ fn folded(word: &str) -> String {
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),
             'œ' => folded.push_str("oe"),
-            // What İ leaves behind when it becomes small.
-            '\u{307}' => {}
+            // One of them is what İ leaves behind when it becomes small.
+            mark if is_mark(mark) => {}
             other => folded.push(other),
         }
     }
@@ -139,10 +160,12 @@ pub(crate) fn edits_allowed(word: &str) -> u8 {
 /// The edits between two words, if they are at most `max`: a letter more, less or other, or two neighbours that changed
 /// places. One that changes the first letter counts twice, since few people mistype it.
 pub(crate) fn edits(one: &str, other: &str, max: u8) -> Option<u8> {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if one.len().abs_diff(other.len()) > usize::from(max) {
+    // Most pairs end here, before anything is allocated.
+    let far = one.chars().count().abs_diff(other.chars().count()) > usize::from(max);
+    if far || max < 2 && one != other && one.chars().next() != other.chars().next() {
         return None;
     }
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let width = other.len() + 1;
     let mut rows = [vec![0_usize; width], (0..width).collect::<Vec<_>>(), vec![0; width]];
     for (i, letter) in one.iter().enumerate() {
@@ -191,15 +214,20 @@ impl Typed {
         for (nth, part) in text.split('"').enumerate() {
             if nth % 2 == 1 {
                 let phrase = tokens(part).into_iter().map(|token| stem(&token.text).into_owned());
-                let phrase: Vec<String> = phrase.take(WORDS_MAX).collect();
-                if !phrase.is_empty() {
-                    typed.phrases.push(phrase);
-                }
+                typed.phrases.push(phrase.collect());
             } else {
                 typed.take(part);
             }
         }
-        let open = !text.ends_with(|letter: char| letter.is_whitespace() || letter == '"');
+        // A phrase is looked for in every description, so what is asked of one query is bounded as well.
+        let mut room = WORDS_MAX;
+        typed.phrases.retain_mut(|phrase| {
+            phrase.truncate(room);
+            room -= phrase.len();
+            !phrase.is_empty()
+        });
+        typed.without.truncate(WORDS_MAX);
+        let open = goes_on(text);
         if typed.words.iter().any(|word| !is_common(word)) {
             let last = typed.words.last().cloned();
             typed.words.retain(|word| !is_common(word));
@@ -241,7 +269,7 @@ fn is_common(word: &Word) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Typed, edits, edits_allowed, stem, terms, tokens};
+    use super::{Typed, WORDS_MAX, before_last, edits, edits_allowed, stem, terms, tokens};
 
     #[test]
     fn a_word_and_its_plural_have_one_stem() {
@@ -297,5 +325,29 @@ mod tests {
         assert!(!Typed::read("lamp ").words[0].open);
         assert!(Typed::read("the").words[0].open);
         assert!(Typed::read("!! -").is_empty());
+        for ended in ["lamp -re", "lamp \"re", "lamp -", "lamp!", "lamp \"", "lamp \"red\" "] {
+            assert!(!Typed::read(ended).words[0].open, "{ended}");
+        }
+        assert!(Typed::read("\"red\" lam").words[0].open);
+    }
+
+    #[test]
+    fn what_one_query_asks_is_bounded() {
+        let phrases = Typed::read(&"\"a b\" ".repeat(40));
+        assert_eq!(phrases.phrases.iter().map(Vec::len).sum::<usize>(), WORDS_MAX);
+        let long = Typed::read(&format!("\"{}\"", "a ".repeat(99)));
+        assert_eq!(long.phrases[0].len(), WORDS_MAX);
+        assert_eq!(Typed::read(&"-a ".repeat(60)).without.len(), WORDS_MAX);
+        assert_eq!(Typed::read(&"b ".repeat(60)).words.len(), WORDS_MAX);
+    }
+
+    #[test]
+    fn an_accent_of_its_own_belongs_to_its_letter() {
+        for text in ["cafe\u{301} ole\u{301}", "caf\u{e9} ol\u{e9}"] {
+            let found: Vec<_> = tokens(text).into_iter().map(|token| token.text).collect();
+            assert_eq!(found, ["cafe", "ole"]);
+            assert_eq!(before_last(text).trim_end(), text.split(' ').next().unwrap());
+        }
+        assert!(tokens("\u{301} \u{301}").is_empty());
     }
 }

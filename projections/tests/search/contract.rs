@@ -5,7 +5,8 @@ use std::{env, sync::Arc};
 use projections::{
     Cursor,
     search::{
-        Band, Counted, Document, Embedded, FacetSet, Index, Meili, ProductQuery, Sort, Synonyms, Values,
+        Band, Counted, Document, Embedded, FacetSet, Index, Meili, Place, ProductQuery, Sort, Synonyms,
+        Values,
     },
 };
 
@@ -66,6 +67,8 @@ contract! {
     what_is_written_twice_is_there_once,
     it_is_filled_anew_beside_what_answers_and_swapped_at_once,
     what_is_typed_is_completed_by_what_finds_most,
+    a_cursor_that_somebody_made_up_is_a_place_like_any_other,
+    letters_beyond_ascii_are_found_and_completed,
 }
 
 /// Six products, listed at 1 to 6.
@@ -334,4 +337,36 @@ async fn what_is_typed_is_completed_by_what_finds_most(index: Make) {
     assert_eq!(index.complete("t-l").await.unwrap(), ["t-light"]);
     assert!(index.complete("zz").await.unwrap().is_empty());
     assert!(index.complete("red ").await.unwrap().is_empty());
+}
+
+async fn a_cursor_that_somebody_made_up_is_a_place_like_any_other(index: Make) {
+    let index = filled(index).await;
+    let ends = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX];
+    for sort in [Sort::Newest, Sort::PriceAsc, Sort::PriceDesc, Sort::Rating, Sort::Popularity] {
+        for (key, listed_at) in ends.into_iter().flat_map(|key| ends.map(|listed_at| (key, listed_at))) {
+            let json = serde_json::to_vec(&Place { sort, key, listed_at }).unwrap();
+            use base64::Engine as _;
+            let cursor = Some(Cursor::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json)));
+            let page = hits(&index, &ProductQuery { cursor, limit: 2, ..sorted(sort) }).await;
+            assert!(page.listed_at.len() <= 2, "{sort:?} {key} {listed_at}");
+        }
+    }
+}
+
+async fn letters_beyond_ascii_are_found_and_completed(index: Make) {
+    let index = index("");
+    fill(&index, &[product(1, "Éclair"), product(2, "灯籠ランプ 赤"), product(3, "مصباح أحمر")], at(3)).await;
+    expect(&index, words("éclair"), &[1]).await;
+    expect(&index, words("灯籠ランプ"), &[2]).await;
+    expect(&index, words("مصباح"), &[3]).await;
+    for typed in ["é", "É", "灯", "مص", "😀", "👩‍👩‍👧‍👦 é", "e\u{301}"] {
+        let completed = index.complete(typed).await.unwrap();
+        assert!(completed.len() <= 10, "{typed}: {completed:?}");
+    }
+    for typed in
+        ["😀".repeat(200), "-".to_owned(), "\"".repeat(199), "\"unclosed".to_owned(), "-\"".to_owned()]
+    {
+        index.find(&words(&typed)).await.unwrap();
+        index.complete(&typed).await.unwrap();
+    }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use projections::search::{Embedded, Index, IndexError, Marker, Synonyms};
+use store::testing::eventually;
 use uuid::Uuid;
 
 use crate::shelf::{all, at, expect, fill, product, words};
@@ -148,4 +149,75 @@ async fn two_processes_never_have_one_directory() {
     assert!(beside.0.join("lock").exists());
     drop((first, near));
     assert!(Embedded::at(&home.0, Synonyms::default()).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fill_that_was_given_up_leaves_nothing_on_the_disk() {
+    let home = Directory::new();
+    let index = open(&home.0);
+    fill(&index, &[product(1, "Lamp")], at(1)).await;
+    for _ in 0..3 {
+        let mut filling = index.fill(&at(2)).await.unwrap();
+        filling.add(vec![product(1, "Lamp"), product(2, "Mug")]).await.unwrap();
+        drop(filling);
+    }
+    eventually("only what answers is left", async || (generations(&home.0) == [1]).then_some(())).await;
+    expect(&index, words("lamp"), &[1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_directory_was_wiped_has_it_for_itself_again() {
+    let home = Directory::new();
+    let index = open(&home.0);
+    fill(&index, &[product(1, "Lamp")], at(1)).await;
+    fs::remove_dir_all(&home.0).unwrap();
+    fill(&index, &[product(1, "Lamp")], at(1)).await;
+    let second = Embedded::at(&home.0, Synonyms::default());
+    assert!(matches!(second, Err(IndexError::Locked(_))));
+    // Another process that was faster keeps it.
+    fs::remove_dir_all(&home.0).unwrap();
+    let faster = Embedded::at(&home.0, Synonyms::default()).unwrap();
+    assert!(matches!(index.fill(&at(2)).await, Err(IndexError::Locked(_))));
+    expect(&index, words("lamp"), &[1]).await;
+    drop(faster);
+    fill(&index, &[product(2, "Mug")], at(2)).await;
+    expect(&index, words("mug"), &[2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_one_file_may_be_damaged_anywhere() {
+    let documents = [product(1, "Lamp"), product(2, "Mug")];
+    let home = Directory::new();
+    fill(&open(&home.0), &documents, at(2)).await;
+    let files: Vec<_> = fs::read_dir(home.0.join("1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_none_or(|extension| extension != "lock"))
+        .map(|path| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap()))
+        .collect();
+    for (damaged, whole) in &files {
+        let length = whole.len();
+        let places = [0, 1, length / 3, length / 2, length.saturating_sub(20), length.saturating_sub(1)];
+        let flipped = places.iter().map(|at| {
+            let mut bytes = whole.clone();
+            bytes[*at] ^= 0x55;
+            bytes
+        });
+        let cut = places.iter().map(|at| whole[..*at].to_vec());
+        let longer = [[&whole[..], b"x"].concat()];
+        for bytes in flipped.chain(cut).chain(longer) {
+            let again = Directory::new();
+            fs::create_dir_all(again.0.join("1")).unwrap();
+            fs::write(again.0.join("current"), "1").unwrap();
+            for (name, whole) in &files {
+                fs::write(again.0.join("1").join(name), if name == damaged { &bytes } else { whole })
+                    .unwrap();
+            }
+            let index = open(&again.0);
+            fill(&index, &documents, at(2)).await;
+            expect(&index, words("lamp"), &[1]).await;
+            index.write(vec![product(3, "Lamp")], vec![], &at(3)).await.unwrap();
+            expect(&index, words("lamp"), &[3, 1]).await;
+        }
+    }
 }

@@ -202,3 +202,49 @@ async fn an_index_that_is_not_there_has_no_marker_and_a_server_that_is_not_there
         Meili::new("http://127.0.0.1:9", None, "wire", Synonyms::default(), Arc::new(Machine)).unwrap();
     assert!(matches!(nobody.marker().await, Err(IndexError::Failed(_))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_take_another_number_of_bytes_when_folded_can_be_completed() {
+    let title =
+        |title: &str| json!({ "hits": [{ "id": "p1", "title": title }], "processingTimeMs": 1, "query": "" });
+    for (typed, shown, completed) in [
+        ("é", "Éclair", vec!["eclair"]),
+        ("red É", "Red éclair", vec!["red eclair"]),
+        ("œu", "Œuf", vec!["oeuf"]),
+        ("İs", "İstanbul", vec!["istanbul"]),
+        ("café l", "Café lamp", vec!["café lamp"]),
+        ("straß", "Straßenlampe", vec!["strassenlampe"]),
+    ] {
+        let mut answers = Answers::new();
+        answers.insert("POST /indexes/wire/search".to_owned(), [(200, title(shown).to_string())].into());
+        let server = Server::new(answers).await;
+        assert_eq!(server.index().complete(typed).await.unwrap(), completed, "{typed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_nonsense_or_fails_its_task_is_told() {
+    for (status, answer) in [(500, "oops"), (200, "<html>"), (200, "{}"), (503, ""), (200, "[1]")] {
+        let mut answers = recorded();
+        answers.insert("POST /indexes/wire/search".to_owned(), [(status, answer.to_owned())].into());
+        answers.insert("GET /indexes/wire/documents/marker".to_owned(), [(status, answer.to_owned())].into());
+        let index = Server::new(answers).await.index();
+        assert!(index.find(&ProductQuery::default()).await.is_err(), "{status} {answer}");
+        assert!(index.complete("lam").await.is_err(), "{status} {answer}");
+        let marker = index.marker().await;
+        assert!(
+            marker.is_err() || marker.as_ref().is_ok_and(Option::is_none),
+            "{status} {answer} {marker:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_holds_a_password_is_refused_without_telling_it() {
+    for url in ["http://admin:hunter2@127.0.0.1:7700", "hunter2@host", "https://hunter2@host/path"] {
+        let refused = Meili::new(url, Some("key"), "wire", Synonyms::default(), Arc::new(Machine));
+        let told = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(told.contains("MEILI_MASTER_KEY") && !told.contains("hunter2"), "{told}");
+    }
+    assert!(Meili::new("http://h:7700/a@b", None, "wire", Synonyms::default(), Arc::new(Machine)).is_ok());
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{
     Checkpoint, CheckpointError, Lease, Projection,
@@ -142,6 +142,20 @@ impl Filling {
             next = read?;
         }
         Ok(())
+    }
+
+    /// Makes sure, until the transaction ends, that nobody else fills it in `schema`.
+    ///
+    /// # Errors
+    /// When another process has taken over, or the database fails.
+    pub async fn hold_in(&self, connection: &mut PgConnection, schema: &str) -> Result<(), FillError> {
+        let held =
+            sqlx::query(&format!("SELECT FROM {schema}.followers WHERE name = $1 AND fence = $2 FOR UPDATE"))
+                .bind(self.applying.projection.name())
+                .bind(self.lease.fence())
+                .fetch_optional(connection)
+                .await?;
+        held.map(drop).ok_or(FillError::Fenced)
     }
 
     /// Lets others fill it.

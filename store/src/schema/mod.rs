@@ -19,7 +19,7 @@ use std::{
 
 use sqlx::{
     Connection, Executor, PgConnection, PgPool,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -109,13 +109,36 @@ pub enum SchemaError {
     Database(#[from] sqlx::Error),
     /// A migration failed or has been changed since it ran.
     #[error("migrating failed: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// The serving role does not exist.
     #[error("there is no role {0}: create it with CREATE ROLE {0} LOGIN PASSWORD '…', then migrate again")]
     NoRole(String),
+    /// The address is not that of the tables' owner.
+    #[error(
+        "the role may not lay tables in {schema}: name their owner in DAYBOOK_OWNER_DATABASE_URL, or in \
+         DAYBOOK_PROJECTION_OWNER_DATABASE_URL where read models lie in another database ({source})"
+    )]
+    NotOwner {
+        /// Which schema.
+        schema: String,
+        /// What the database said.
+        source: Box<Self>,
+    },
     /// A schema or role name that would have to be quoted.
     #[error("{0:?} is not a plain name: use a-z, 0-9 and _, starting with a letter, at most 48 characters")]
     Name(String),
+}
+
+impl SchemaError {
+    fn is_denied(&self) -> bool {
+        let error = match self {
+            Self::Database(error)
+            | Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+            _ => return false,
+        };
+        // Postgres's word for a privilege that is missing.
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42501")
+    }
 }
 
 /// Creates `<prefix><suffix>` where absent, migrates it, and grants the serving role its rights.
@@ -126,7 +149,14 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
     plain(prefix)?;
     plain(role)?;
     let schema = format!("{prefix}{}", tables.suffix);
-    let options = options(owner_url, &schema)?;
+    lay(owner_url, &schema, role, tables).await.map_err(|error| match error.is_denied() {
+        true => SchemaError::NotOwner { schema, source: Box::new(error) },
+        false => error,
+    })
+}
+
+async fn lay(owner_url: &str, schema: &str, role: &str, tables: &Tables) -> Result<(), SchemaError> {
+    let options = options(owner_url, schema)?;
     let mut connection = PgConnection::connect_with(&options).await?;
     server::check(&connection)?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;

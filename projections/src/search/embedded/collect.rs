@@ -178,7 +178,11 @@ pub(super) fn collect(
     counts.clear(catalog);
     let sort = query.order();
     let after = after
-        .map(|place| (place.key, if sort == Sort::PriceAsc { -place.listed_at } else { place.listed_at }));
+        // A cursor comes from outside and may name any number.
+        .map(|place| match sort {
+            Sort::PriceAsc => (place.key, place.listed_at.saturating_neg()),
+            _ => (place.key, place.listed_at),
+        });
     let wanted = query.wanted();
     let mut best = Best { wanted, sort, after, heap: BinaryHeap::with_capacity(wanted + 2) };
     if let Some(filter) = Filter::of(catalog, query) {

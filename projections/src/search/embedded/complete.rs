@@ -12,7 +12,7 @@ use super::{
 use crate::search::{
     index::{COMPLETIONS_MAX, IndexError},
     synonyms::Synonyms,
-    words::Typed,
+    words::{Typed, before_last},
 };
 
 /// Words that are looked at, and documents that they are looked for in.
@@ -28,7 +28,6 @@ pub(super) fn complete(
 ) -> Result<Vec<String>, IndexError> {
     let mut before = Typed::read(text);
     let Some(last) = before.words.pop().filter(|word| word.open) else { return Ok(Vec::new()) };
-    let typed_before = &text[..text.trim_end().len().saturating_sub(typed_length(text))];
     if before.is_empty() {
         room.everything(catalog.columns.len());
     } else {
@@ -58,16 +57,8 @@ pub(super) fn complete(
     }
     found.sort_by(|one, other| (other.0, &one.1).cmp(&(one.0, &other.1)));
     found.truncate(COMPLETIONS_MAX);
-    Ok(found.into_iter().map(|(_, word)| format!("{}{word}", typed_before.to_lowercase())).collect())
-}
-
-/// Bytes of the last word as it was typed.
-fn typed_length(text: &str) -> usize {
-    let text = text.trim_end();
-    text.rfind(|letter: char| !letter.is_alphanumeric()).map_or(text.len(), |at| {
-        let gap = text[at..].chars().next().map_or(1, char::len_utf8);
-        text.len() - at - gap
-    })
+    let begun = before_last(text).to_lowercase();
+    Ok(found.into_iter().map(|(_, word)| format!("{begun}{word}")).collect())
 }
 
 /// In how many hits of the words before it a word stands.

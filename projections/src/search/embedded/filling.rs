@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError},
 };
@@ -29,13 +30,31 @@ struct Work {
     catalog: Catalog,
     /// What the kept text holds already.
     kept: HashSet<Position>,
-    /// The directory of a new generation; `None` when one is kept, or nothing is on disk.
-    fresh: Option<PathBuf>,
+    /// Behind the writer, which is to let go of its files first.
+    fresh: Fresh,
+}
+
+/// The directory of a new generation; `None` when one is kept, or nothing is on disk. It goes with a fill that is given up:
+/// on a full disk every try would leave another one.
+struct Fresh(Option<PathBuf>);
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if let Some(directory) = self.0.take()
+            && let Err(error) = fs::remove_dir_all(&directory)
+        {
+            tracing::debug!(directory = %directory.display(), %error, "a fill that was given up leaves its files");
+        }
+    }
 }
 
 impl Anew {
     pub fn begin(inner: Arc<Inner>, present: &Marker) -> Result<Self, IndexError> {
         let loaded = inner.held.read().unwrap_or_else(PoisonError::into_inner).marker.is_some();
+        if let Some(home) = inner.home.as_ref().filter(|_| !loaded) {
+            // What a process left behind that was killed may be what the disk has no room for.
+            home.sweep()?;
+        }
         let last = inner.home.as_ref().and_then(super::Home::current).filter(|_| !loaded);
         let kept = last.and_then(|directory| match keep(&directory, present) {
             Ok(kept) => kept,
@@ -45,10 +64,10 @@ impl Anew {
             }
         });
         let (index, kept, fresh) = match kept {
-            Some((index, kept)) => (index, kept, None),
+            Some((index, kept)) => (index, kept, Fresh(None)),
             None => {
-                let fresh = inner.home.as_ref().map(super::Home::fresh).transpose()?;
-                (create(fresh.as_deref())?, HashSet::new(), fresh)
+                let fresh = Fresh(inner.home.as_ref().map(super::Home::fresh).transpose()?);
+                (create(fresh.0.as_deref())?, HashSet::new(), fresh)
             }
         };
         let writer = index.writer_with_num_threads(1, GATHERED_MAX)?;
@@ -134,7 +153,7 @@ impl Work {
         }
         commit(&mut self.writer, &marker)?;
         let segments = self.index.searchable_segment_ids()?;
-        if self.fresh.is_some() && segments.len() > 1 {
+        if self.fresh.0.is_some() && segments.len() > 1 {
             // A query looks every word up in each segment.
             self.writer.merge(&segments).wait()?;
         }
@@ -145,10 +164,11 @@ impl Work {
         }
         let mut open = lock(&self.inner.open);
         if let Some(home) = &self.inner.home {
-            match &self.fresh {
+            match &self.fresh.0 {
                 Some(fresh) => home.point_to(fresh)?,
                 None => home.sweep()?,
             }
+            self.fresh.0 = None;
         }
         let held = Held { catalog: self.catalog, marker: Some(marker) };
         let old =

@@ -1,9 +1,11 @@
 //! The directory of an embedded index: one process at a time, one generation that counts, and what is being filled.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Metadata, TryLockError},
     io::{self, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::search::index::IndexError;
@@ -19,19 +21,35 @@ const BESIDE_MAX: u32 = 64;
 pub(super) struct Home {
     root: PathBuf,
     /// Ends with the process, however that ends.
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl Home {
     /// Takes a directory.
     pub fn take(root: &Path) -> Result<Self, IndexError> {
-        fs::create_dir_all(root).map_err(|error| told(root, &error))?;
-        let lock = File::create(root.join(LOCK)).map_err(|error| told(root, &error))?;
+        let unusable = |error: &io::Error| {
+            let root = root.display();
+            IndexError::Failed(format!("{root}: {error}; name a directory to write to in DAYBOOK_INDEX_DIR"))
+        };
+        fs::create_dir_all(root).map_err(|error| unusable(&error))?;
+        let lock = File::create(root.join(LOCK)).map_err(|error| unusable(&error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { root: root.to_owned(), lock: Mutex::new(lock) }),
             Err(TryLockError::WouldBlock) => Err(IndexError::Locked(root.to_owned())),
-            Err(TryLockError::Error(error)) => Err(told(root, &error)),
+            Err(TryLockError::Error(error)) => Err(unusable(&error)),
         }
+    }
+
+    /// Takes the directory again if it was wiped, and the lock's file with it: that locks nobody out any more.
+    fn retake(&self) -> Result<(), IndexError> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = lock.metadata().map_err(|error| told(&self.root, &error))?;
+        let same = |there: Metadata| (there.dev(), there.ino()) == (mine.dev(), mine.ino());
+        if !fs::metadata(self.root.join(LOCK)).is_ok_and(same) {
+            let Self { lock: again, .. } = Self::take(&self.root)?;
+            *lock = again.into_inner().unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
     }
 
     /// Takes a directory, or one beside it when another process has it.
@@ -68,6 +86,7 @@ impl Home {
     /// Lets a generation count from now on, in one step, and removes all others.
     pub fn point_to(&self, generation: &Path) -> Result<(), IndexError> {
         let name = generation.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.retake()?;
         let next = self.root.join("next");
         let write = || -> io::Result<()> {
             let mut file = File::create(&next)?;
@@ -100,7 +119,7 @@ impl Home {
     }
 
     fn generations(&self) -> Result<Vec<u64>, IndexError> {
-        fs::create_dir_all(&self.root).map_err(|error| told(&self.root, &error))?;
+        self.retake()?;
         let entries = fs::read_dir(&self.root).map_err(|error| told(&self.root, &error))?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         Ok(names.filter_map(|name| number(&name)).collect())

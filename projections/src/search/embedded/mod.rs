@@ -31,7 +31,7 @@ use super::{
 pub struct Embedded {
     inner: Arc<Inner>,
     /// Queries at work at once: more than there are processors would only keep each other waiting.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 struct Inner {
@@ -89,7 +89,7 @@ impl Embedded {
             rooms: Mutex::default(),
         };
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { inner: Arc::new(inner), turns: Semaphore::new(processors) }
+        Self { inner: Arc::new(inner), turns: Arc::new(Semaphore::new(processors)) }
     }
 
     /// Runs a query on a thread that may take its time.
@@ -97,9 +97,12 @@ impl Embedded {
         &self,
         answer: impl FnOnce(&Inner, &Catalog, &mut Room, &mut Counts) -> Result<T, IndexError> + Send + 'static,
     ) -> Result<T, IndexError> {
-        let _turn = self.turns.acquire().await.map_err(|error| IndexError::Failed(error.to_string()))?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|error| IndexError::Failed(error.to_string()))?;
         let inner = Arc::clone(&self.inner);
         blocking(move || {
+            // A thread goes on when nobody waits for it any more, and so does its turn.
+            let _turn = turn;
             let (mut room, mut counts) = lock(&inner.rooms).pop().unwrap_or_default();
             let held = inner.held.read().unwrap_or_else(PoisonError::into_inner);
             let answered = answer(&inner, &held.catalog, &mut room, &mut counts);
@@ -213,4 +216,31 @@ fn create(directory: Option<&Path>) -> Result<TextIndex, IndexError> {
         Some(directory) => TextIndex::create_in_dir(directory, schema)?,
         None => TextIndex::create_in_ram(schema),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_query_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends() {
+        let index = Embedded::in_memory(Synonyms::default());
+        let turns = index.turns.available_permits();
+        let (end, ended) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel::<()>();
+        let asked = index.ask(move |_, _, _, _| {
+            drop(began);
+            Ok(ended.recv().is_ok())
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+        assert!(begun.recv().is_err(), "it is at work");
+        assert_eq!(index.turns.available_permits(), turns - 1);
+        drop(end);
+        store::testing::eventually("it ends", async || {
+            (index.turns.available_permits() == turns).then_some(())
+        })
+        .await;
+    }
 }

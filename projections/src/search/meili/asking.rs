@@ -10,7 +10,7 @@ use crate::search::{
     facets::{availability, bands, stars},
     index::{BANDS, COMPLETIONS_MAX, Hits, IndexError},
     query::{Counted, FacetSet, Facets, Place, ProductQuery, Sort},
-    words::{Typed, tokens},
+    words::{Typed, before_last, tokens},
 };
 
 /// Hits whose titles are looked at for completions.
@@ -70,8 +70,7 @@ pub(super) async fn complete(meili: &Meili, text: &str) -> Result<Vec<String>, I
     }
     let mut words: Vec<_> = counts.into_iter().collect();
     words.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
-    let typed = text.trim_end().to_lowercase();
-    let before = &typed[..typed.len().saturating_sub(last.text.len())];
+    let before = before_last(text).to_lowercase();
     Ok(words.into_iter().take(COMPLETIONS_MAX).map(|(word, _)| format!("{before}{word}")).collect())
 }
 

@@ -44,7 +44,7 @@ impl Meili {
     /// An index of that name in the server at `url`.
     ///
     /// # Errors
-    /// When the key cannot be sent.
+    /// When the key cannot be sent, or the address holds another one.
     pub fn new(
         url: &str,
         key: Option<&str>,
@@ -52,6 +52,13 @@ impl Meili {
         synonyms: Synonyms,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IndexError> {
+        let server = url.split_once("://").map_or(url, |(_, server)| server);
+        if server.split('/').next().is_some_and(|authority| authority.contains('@')) {
+            // It would be sent in place of the key, and told in every error.
+            let reason =
+                "MEILI_URL holds a name or a password: leave them out, and set MEILI_MASTER_KEY to its key";
+            return Err(IndexError::Failed(reason.to_owned()));
+        }
         let client = Client::new(url.trim_end_matches('/'), key).map_err(failed)?;
         Ok(Self { client, uid: uid.to_owned(), synonyms: Arc::new(synonyms), clock })
     }
