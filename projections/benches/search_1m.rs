@@ -5,13 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has nothing to report")]
 #![allow(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
 
+#[path = "../../store/benches/common/bench.rs"]
+mod bench;
 #[path = "search/catalogue.rs"]
 mod catalogue;
 #[path = "search/postgres.rs"]
 mod postgres;
-#[path = "../../store/benches/common/report.rs"]
-#[allow(dead_code, reason = "each benchmark takes from it what it needs")]
-mod report;
 
 use std::{
     env, fs,
@@ -23,59 +22,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench::{
+    Bench, Round,
+    report::{Series, hundredths},
+};
 use catalogue::{Catalogue, questions};
 use futures::future::join_all;
 use postgres::Rival;
 use projections::search::{Embedded, Index, Marker, ProductQuery, Synonyms};
-use report::{Report, Series, hundredths};
-
-/// As the program has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PRODUCTS: usize = 1_000_000;
 const CLIENTS: usize = 8;
 const QUESTIONS: usize = 600;
 
-/// What one side did in one round.
-pub struct Round {
-    /// Questions a second.
-    pub per_s: f64,
-    /// How long each took.
-    pub took: Vec<Duration>,
-}
-
-struct Options {
-    json: bool,
-    quick: bool,
-    products: usize,
-    rounds: usize,
-    length: Duration,
-}
-
-impl Options {
-    fn from_args() -> Self {
-        let args: Vec<String> = env::args().skip(1).collect();
-        let has = |flag: &str| args.iter().any(|arg| arg == flag);
-        let number = |flag: &str| -> Option<usize> {
-            let at = args.iter().position(|arg| arg == flag)?;
-            Some(args.get(at + 1)?.parse().unwrap_or_else(|_| panic!("{flag} takes a number")))
-        };
-        let quick = has("--quick") || !has("--bench");
-        Self {
-            json: has("--json"),
-            quick,
-            products: number("--products").unwrap_or(if quick { 20_000 } else { PRODUCTS }),
-            rounds: number("--rounds").unwrap_or(if quick { 1 } else { 3 }),
-            length: Duration::from_secs(number("--seconds").unwrap_or(if quick { 1 } else { 10 }) as u64),
-        }
-    }
-}
-
 #[tokio::main]
 async fn main() {
-    let options = Options::from_args();
-    let catalogue = Catalogue::of(options.products);
+    let bench = Bench::start().await;
+    let products = bench.options.events.unwrap_or(bench.options.pick(PRODUCTS, 20_000));
+    let length = Duration::from_secs(bench.options.seconds.unwrap_or(bench.options.pick(10, 1)));
+    let catalogue = Catalogue::of(products);
     let directory = env::temp_dir().join(format!("daybook-search-bench-{}", std::process::id()));
     let index: Arc<dyn Index> = Arc::new(Embedded::at(&directory, Synonyms::default()).unwrap());
     let began = Instant::now();
@@ -83,20 +48,20 @@ async fn main() {
     let built = began.elapsed();
     let bytes = bytes_of(&directory);
     let began = Instant::now();
-    let rival = Rival::load(&catalogue).await;
+    let rival = Rival::load(&bench.ground, &catalogue).await;
     let loaded = began.elapsed();
 
     let questions: Arc<[ProductQuery]> = questions(QUESTIONS).into();
     let agreement = agreement(&*index, &rival, &questions).await;
     let (mut ours, mut theirs) = (Series::default(), Series::default());
-    for round in 0..=options.rounds {
+    for round in 0..=bench.options.rounds {
         let (engine, other) = (Arc::clone(&index), rival.clone());
-        let mine = drive(&questions, options.length, move |query| {
+        let mine = drive(&questions, length, move |query| {
             let index = Arc::clone(&engine);
             async move { index.find(&query).await.unwrap().listed_at.len() }
         })
         .await;
-        let others = drive(&questions, options.length, move |query| {
+        let others = drive(&questions, length, move |query| {
             let rival = other.clone();
             async move { rival.find(&query).await.listed_at.len() }
         })
@@ -107,7 +72,8 @@ async fn main() {
             theirs.push(others);
         }
     }
-    let mut report = Report::new("search_1m", "Postgres full text and pg_trgm with GIN and B-tree indexes");
+    let mut report =
+        bench.report("search_1m", "Postgres full text and pg_trgm with GIN and B-tree indexes").await;
     report.sides(&ours, &theirs);
     for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
         let (mine, other) = (ours.percentile_ms(share), theirs.percentile_ms(share));
@@ -115,7 +81,7 @@ async fn main() {
         report.note(&format!("baseline_{name}_ms"), other);
         report.note(&format!("{name}_ratio"), hundredths(other / mine));
     }
-    report.note("products", options.products);
+    report.note("products", products);
     report.note("clients", CLIENTS);
     report.note("questions", questions.len());
     report.note("same_total", agreement);
@@ -124,12 +90,7 @@ async fn main() {
     report.note("memory_mb", resident_mb());
     report.note("baseline_load_s", hundredths(loaded.as_secs_f64()));
     report.note("baseline_mb", rival.megabytes().await);
-    report.note("postgres", rival.version().await);
-    report.note("cpus", std::thread::available_parallelism().map_or(0, usize::from));
-    report.note("rounds", options.rounds);
-    report.note("quick", options.quick);
-    report.print(options.json);
-    rival.end().await;
+    bench.print(report);
     drop(index);
     fs::remove_dir_all(directory).unwrap();
 }

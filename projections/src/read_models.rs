@@ -279,12 +279,13 @@ impl Asker {
         };
         tokio::select! {
             () = enough => {}
-            () = self.look_for_all(follower, wait) => {}
+            () = self.look_for_all(follower, wait, token) => {}
         }
     }
 
-    /// One of those who wait looks for all of them; when it leaves, the next one does.
-    async fn look_for_all(&self, follower: &'static str, wait: &Wait) {
+    /// One of those who wait looks for all of them, until it has seen enough for itself; when it leaves, the next one does.
+    /// It leaves between two looks: a connection whose statement nobody waits for is lost to the pool.
+    async fn look_for_all(&self, follower: &'static str, wait: &Wait, token: Token) {
         let _turn = wait.turn.lock().await;
         let mut hint = wait.hint.clone();
         loop {
@@ -295,6 +296,9 @@ impl Asker {
             // Who waits asks once more when its time is over, and learns then why looking failed.
             if let Ok(seen) = self.look(follower).await {
                 wait.looks.send_replace(Some(seen));
+                if seen.meets(Some(token)).is_ok() {
+                    return;
+                }
             }
         }
     }

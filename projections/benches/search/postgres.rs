@@ -33,12 +33,10 @@ pub struct Found {
 #[derive(Clone)]
 pub struct Rival {
     pool: PgPool,
-    schema: String,
 }
 
 impl Rival {
-    pub async fn load(catalogue: &Catalogue) -> Self {
-        let ground = Ground::new().await;
+    pub async fn load(ground: &Ground, catalogue: &Catalogue) -> Self {
         let schema = format!("{}_shelf", ground.prefix);
         let path = format!("SET search_path = {schema}, public");
         let pool = PgPoolOptions::new()
@@ -83,7 +81,7 @@ impl Rival {
         for index in INDEXES {
             pool.execute(index).await.unwrap();
         }
-        Self { pool, schema }
+        Self { pool }
     }
 
     /// One statement for the page and the counts; a second one by trigrams when the words find nothing.
@@ -175,14 +173,6 @@ impl Rival {
             .fetch_one(&self.pool)
             .await
             .unwrap()
-    }
-
-    pub async fn version(&self) -> String {
-        sqlx::query_scalar("SHOW server_version").fetch_one(&self.pool).await.unwrap()
-    }
-
-    pub async fn end(self) {
-        self.pool.execute(format!("DROP SCHEMA {} CASCADE", self.schema).as_str()).await.unwrap();
     }
 }
 

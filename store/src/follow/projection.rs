@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::AggregateType;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Executor as _, PgConnection, PgPool};
 use tokio::sync::watch;
 
 use super::{
@@ -22,6 +22,9 @@ use crate::{
 const BATCH: usize = 2_000;
 /// How far behind a follower reads the log itself, in long stretches.
 const FAR_BEHIND: Position = 10_000;
+/// From one transaction to the next, at the least: what comes meanwhile goes together. Shorter, and followers would leave no
+/// processor to anybody else; longer, and readers would wait.
+const PACE: Duration = Duration::from_millis(8);
 /// How long a follower waits for events before it looks after its lease.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -164,14 +167,20 @@ impl Follower {
         let mut position = applying.begin(self.lease.fence().ok_or(CheckpointError::Fenced)?).await?;
         let skipped = applying.skipped().await?;
         let mut connection = applying.connect().await?;
-        let mut ahead = None;
+        // Small batches come thick and fast: they are not planned one by one.
+        connection.execute("SET plan_cache_mode = force_generic_plan").await?;
+        let (mut ahead, mut began_us) = (None, None);
         loop {
             self.progress.send_replace(position);
             self.lease.meter().reached(position);
             let next = match ahead.take() {
                 Some(next) => next,
-                None => self.next(position).await?,
+                None => {
+                    self.pace(began_us).await;
+                    self.next(position).await?
+                }
             };
+            began_us = Some(self.clock.elapsed_us());
             if !self.lease.hold().await {
                 return Ok(());
             }
@@ -188,6 +197,16 @@ impl Follower {
                 self.lease.meter().handled(usize::try_from(next.end - position).unwrap_or(0));
                 position = next.end;
             }
+        }
+    }
+
+    /// Waits until the next transaction may begin after one that began then.
+    async fn pace(&self, began_us: Option<i64>) {
+        let Some(began_us) = began_us else { return };
+        let since = Duration::from_micros(u64::try_from(self.clock.elapsed_us() - began_us).unwrap_or(0));
+        let rest = PACE.saturating_sub(since);
+        if !rest.is_zero() {
+            self.clock.sleep(rest).await;
         }
     }
 
