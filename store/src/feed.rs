@@ -26,6 +26,8 @@ use crate::{
 /// Events kept in memory, and bytes of their texts; a follower that is further behind reads the log itself.
 const RING: usize = 20_000;
 const RING_BYTES: usize = 16 << 20;
+/// Appends of this process whose heads are kept in memory.
+const ENDS: usize = 1_000;
 /// How long the broker may lag behind this process's own appends before the log is read instead.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How often the log's head is looked at for what other processes append while the broker is silent.
@@ -241,15 +243,28 @@ impl Feed {
     }
 
     /// Takes what this process has appended. If what others appended before cannot be read now, all of it is read later.
-    async fn take_own(&self, own: &Appended) {
+    async fn take_own(&self, (own, head): &Appended) {
         let Some(first) = own.first().map(|entry| entry.position) else { return };
         if first > *self.inner.tip.borrow() + 1 && self.catch_up(first - 1).await.is_err() {
             return;
         }
         let tip = *self.inner.tip.borrow();
         if first <= tip + 1 {
+            let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+            ring.ends.push_back((first, *head));
+            if ring.ends.len() > ENDS {
+                ring.ends.pop_front();
+            }
+            drop(ring);
             self.push(own.iter().filter(|entry| entry.position > tip).map(Arc::clone));
         }
+    }
+
+    /// Where the log stood with the append of this process that brought a position, if that was of late.
+    pub(crate) fn head_with(&self, position: Position) -> Option<Head> {
+        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let (first, head) = ring.ends.iter().rev().find(|(first, _)| *first <= position)?;
+        (*first..=head.position).contains(&position).then_some(*head)
     }
 
     /// Takes an envelope behind the tip; `false` when it is not of this log or what is before it cannot be read.
@@ -321,6 +336,8 @@ impl Feed {
 struct Ring {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
+    /// Of this process's own appends the first position, and the log's head with it.
+    ends: VecDeque<(Position, Head)>,
 }
 
 impl Ring {

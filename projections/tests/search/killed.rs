@@ -4,6 +4,7 @@ use std::{
     env,
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use store::testing::eventually;
@@ -16,6 +17,8 @@ use crate::{
 /// Where the process that is going to be killed writes.
 const WRITES_AT: &str = "DAYBOOK_TEST_INDEX";
 const PRODUCTS: i64 = 400;
+/// How long it writes when nobody kills it.
+const KILLED_WITHIN: Duration = Duration::from_secs(60);
 
 fn documents(count: i64) -> Vec<projections::search::Document> {
     (1..=count).map(|n| product(n, &format!("Thing {n}"))).collect()
@@ -26,8 +29,9 @@ fn documents(count: i64) -> Vec<projections::search::Document> {
 async fn it_writes_until_it_is_killed() {
     let Some(directory) = env::var_os(WRITES_AT).map(PathBuf::from) else { return };
     let index = open(&directory);
-    let mut life = 0_u32;
-    loop {
+    let (mut life, begun) = (0_u32, Instant::now());
+    // Whoever should kill it may have died.
+    while begun.elapsed() < KILLED_WITHIN {
         // Every other life has another text, so that a new generation is begun.
         let marker = projections::search::Marker { life: format!("{}", life % 2), ..at(100) };
         fill(&index, &documents(100), marker.clone()).await;

@@ -64,7 +64,7 @@ impl Core {
         }
         if !entries.is_empty() {
             // Whoever listened may have gone meanwhile.
-            let _ = self.appended.send(entries.into());
+            let _ = self.appended.send((entries.into(), head));
         }
         self.head_sender.send_replace(head);
     }

@@ -144,8 +144,8 @@ pub enum ExecuteError {
     Unavailable(Outage),
 }
 
-/// The events of one append of this process, in order.
-pub type Appended = Arc<[Arc<Entry>]>;
+/// The events of one append of this process, in order, and where the log stood with them.
+pub type Appended = (Arc<[Arc<Entry>]>, Head);
 
 pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
 

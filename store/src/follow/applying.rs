@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{ApplyError, Checkpoint, CheckpointError, Projection, applied::Applied, parked, skipped};
 use crate::{
-    feed::Entry,
-    log::{DecodeError, Log, LogError, Position, Recorded, without_meaning},
+    feed::{Entry, Feed},
+    log::{DecodeError, Head, Log, LogError, Position, Recorded, without_meaning},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,8 @@ pub(super) struct Applying {
     pub log: Arc<dyn Log>,
     /// Which life of the log the events are of.
     pub incarnation: Uuid,
+    /// The newest events, for whoever follows them as they come.
+    pub feed: Option<Feed>,
 }
 
 impl Applying {
@@ -130,7 +132,7 @@ impl Applying {
         from: Position,
         stretch: &Stretch,
     ) -> Result<(), FollowError> {
-        let place = Checkpoint::at(&*self.log, self.incarnation, stretch.end);
+        let place = self.place(stretch.end);
         if stretch.entries.is_empty() {
             let (head, next) = place.await?;
             return Ok(next
@@ -152,6 +154,18 @@ impl Applying {
         next.advance(&mut transaction, (self.name(), fence), (&head, from), &applied).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Where a position is in the log, and where the log stands.
+    async fn place(&self, end: Position) -> Result<(Head, Checkpoint), CheckpointError> {
+        match self.feed.as_ref().and_then(|feed| feed.head_with(end)) {
+            // This process has appended it: it need not be asked.
+            Some(head) => {
+                let link = Some((head.position, head.link));
+                Ok((head, Checkpoint { incarnation: Some(head.incarnation), position: end, link }))
+            }
+            None => Checkpoint::at(&*self.log, self.incarnation, end).await,
+        }
     }
 
     /// The entries of streams that are not set aside, under the checkpoint's lock.

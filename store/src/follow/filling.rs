@@ -104,7 +104,7 @@ impl Filling {
         let emptied = Checkpoint::empty().save(&mut transaction, name, fence, checkpoint.position).await;
         emptied.map_err(FollowError::from)?;
         transaction.commit().await?;
-        Ok(Self { applying: Applying { projection, pool, log, incarnation }, lease, position: 0 })
+        Ok(Self { applying: Applying { projection, pool, log, incarnation, feed: None }, lease, position: 0 })
     }
 
     /// How far it is filled.

@@ -163,6 +163,7 @@ impl Follower {
             pool: self.pool.clone(),
             log: Arc::clone(&self.log),
             incarnation: self.feed.incarnation(),
+            feed: Some(self.feed.clone()),
         };
         let mut position = applying.begin(self.lease.fence().ok_or(CheckpointError::Fenced)?).await?;
         let skipped = applying.skipped().await?;
