@@ -3,64 +3,42 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use sqlx::{Acquire as _, PgConnection, PgPool};
-use store::{
-    engine::Engine,
-    feed::Feed,
-    follow::Lease,
-    log::{LogError, Position},
-    ports::Clock,
-};
-use tokio::sync::{Notify, watch};
+use sqlx::{PgConnection, PgPool};
+use store::{engine::Engine, follow::Lease, log::Position, ports::Clock};
+use tokio::sync::{Notify, mpsc, watch};
+use uuid::Uuid;
 
 use super::{
-    index::{Change, Index, IndexError, Moved},
-    source::{self, Look, ReadError, SOURCES, Touched},
+    asked::{Answers, Asked, Compared},
+    changes::{Changes, FollowError, Rows, between, snapshot},
+    check::{Check, Checked},
+    index::{Index, IndexError, Moved},
+    presence::{Presence, Process},
+    source::{self, Look, ReadError, SOURCES},
+    work::{Job, Step, Work, drive},
 };
 
 /// How often checkpoints are looked at while nobody hints or waits.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long somebody who waits lets the read models go on before they are looked at again.
 const LOOK_SOON: Duration = Duration::from_millis(2);
 /// How long to wait after a failure.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Events that are gone through for what they touched; beyond, the index is filled anew.
 const BEHIND_MAX: Position = 200_000;
-/// Events that are read at once.
-const BATCH: usize = 2_000;
 /// Whose process writes an index that all share.
 const LEASE: &str = "search";
 /// How often that lease is renewed during a fill.
 const HOLD_EVERY: Duration = Duration::from_secs(1);
 /// Failures in a row after which the index is filled anew.
 const FAILURES_MAX: u32 = 2;
-
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error("another process has taken over")]
-    TakenOver,
-}
-
-impl From<IndexError> for FollowError {
-    fn from(error: IndexError) -> Self {
-        Self::Read(error.into())
-    }
-}
-
-impl From<sqlx::Error> for FollowError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Read(error.into())
-    }
-}
+/// How often something that was asked for is begun.
+const TRIES_MAX: u32 = 3;
 
 /// How often each thing that an answer may depend on has moved.
 #[derive(Debug, Default)]
@@ -89,6 +67,27 @@ pub struct Followed {
     pub(super) moves: Arc<Moves>,
     /// Somebody waits.
     pub(super) wanted: Arc<Notify>,
+    presence: Presence,
+}
+
+impl Followed {
+    /// What was found when the index was compared with its rows last, all of it or some; `None` before the first time, and
+    /// in a process that only asks an index that another one writes.
+    #[must_use]
+    pub fn checked(&self) -> Option<Checked> {
+        *self.presence.checked.borrow()
+    }
+
+    /// The process that keeps it, as others know it.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.presence.process
+    }
+
+    /// Lets nobody wait for this process any more: it follows no longer.
+    pub async fn leave(&self) {
+        self.presence.leave().await;
+    }
 }
 
 /// Keeps an index at the end of the read models in the schema that `pool` sees, for as long as the future is driven: an
@@ -99,36 +98,48 @@ pub fn follow(
     pool: PgPool,
 ) -> (Followed, impl Future<Output = ()> + Send + use<>) {
     let (sender, look) = watch::channel(None);
-    let followed = Followed {
-        index: Arc::clone(&index),
-        clock: Arc::clone(&engine.clock),
-        look,
-        moves: Arc::default(),
-        wanted: Arc::default(),
+    let (checked_sender, checked) = watch::channel(None);
+    let (jobs, driven) = mpsc::unbounded_channel();
+    let (clock, shared) = (Arc::clone(&engine.clock), index.is_shared());
+    let process = Process::this(engine.ids.next(), index.engine());
+    let presence = Presence {
+        pool: pool.clone(),
+        clock: Arc::clone(&clock),
+        process,
+        shared,
+        writes: Arc::new(AtomicBool::new(false)),
+        look: look.clone(),
+        checked,
     };
     let progress = engine.progress();
     let follower = IndexFollower {
-        index,
-        feed: engine.feed.clone(),
-        clock: Arc::clone(&engine.clock),
+        index: Arc::clone(&index),
         look: sender,
-        moves: Arc::clone(&followed.moves),
-        wanted: Arc::clone(&followed.wanted),
+        moves: Arc::default(),
+        wanted: Arc::default(),
         hints: SOURCES.map(|(name, _)| progress.get(name).cloned()),
-        lease: followed
-            .index
-            .is_shared()
-            .then(|| Lease::new(pool.clone(), Arc::clone(&engine.clock), LEASE, engine.ids.next())),
-        pool,
+        lease: shared.then(|| Lease::new(pool.clone(), Arc::clone(&clock), LEASE, engine.ids.next())),
+        writes: Arc::clone(&presence.writes),
         failures: 0,
+        check: Check::new(checked_sender, &*clock),
+        answers: Answers::new(pool.clone(), Arc::clone(&clock), presence.process.instance),
+        work: None,
+        last: None,
+        jobs,
+        rows: Rows { pool, feed: engine.feed.clone() },
+        clock: Arc::clone(&clock),
     };
-    (followed, follower.run())
+    let (moves, wanted) = (Arc::clone(&follower.moves), Arc::clone(&follower.wanted));
+    let followed = Followed { index, clock, look, moves, wanted, presence: presence.clone() };
+    let all = async move {
+        futures::join!(follower.run(), drive(driven), presence.stay());
+    };
+    (followed, all)
 }
 
 struct IndexFollower {
     index: Arc<dyn Index>,
-    pool: PgPool,
-    feed: Feed,
+    rows: Rows,
     clock: Arc<dyn Clock>,
     look: watch::Sender<Option<Arc<Look>>>,
     moves: Arc<Moves>,
@@ -136,7 +147,15 @@ struct IndexFollower {
     hints: [Option<watch::Receiver<Position>>; 3],
     /// Of an index that all processes share.
     lease: Option<Lease>,
+    writes: Arc<AtomicBool>,
     failures: u32,
+    check: Check,
+    answers: Answers,
+    /// What somebody asked for.
+    work: Option<Work>,
+    /// What was asked for last, and how often it was begun; [`TRIES_MAX`] when nothing is to be done about it any more.
+    last: Option<(Uuid, u32)>,
+    jobs: mpsc::UnboundedSender<Job>,
 }
 
 impl IndexFollower {
@@ -148,7 +167,11 @@ impl IndexFollower {
 
     /// Follows until something fails.
     async fn turn(&mut self) {
-        if let Err(error) = self.keep_up().await {
+        let kept_up = self.keep_up().await;
+        // Another process may write by now: what was built is for the next one to clear away.
+        self.writes.store(false, Ordering::Relaxed);
+        self.work = None;
+        if let Err(error) = kept_up {
             self.failures += 1;
             if matches!(error, FollowError::Read(ReadError::Index(IndexError::Astray(_)))) {
                 self.failures = FAILURES_MAX;
@@ -160,9 +183,10 @@ impl IndexFollower {
 
     async fn keep_up(&mut self) -> Result<(), FollowError> {
         self.until_ours().await?;
+        self.writes.store(true, Ordering::Relaxed);
         // A fill takes longer than a lease that nobody renews.
-        let mut lease = self.lease.take();
-        let begun = holding(&mut lease, &*self.clock, self.begin()).await;
+        let (mut lease, clock) = (self.lease.take(), Arc::clone(&self.clock));
+        let begun = holding(&mut lease, &*clock, self.begin()).await;
         self.lease = lease;
         let mut done = begun??;
         loop {
@@ -172,8 +196,10 @@ impl IndexFollower {
             {
                 return Ok(());
             }
-            let now = Look::at(&mut *self.pool.acquire().await?).await?;
-            if now == done {
+            let (now, asked) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
+            self.notice(asked).await;
+            let moved = now != done;
+            if !moved && !self.compares() {
                 continue;
             }
             if !now.is_of(&done) {
@@ -184,9 +210,14 @@ impl IndexFollower {
             if back {
                 continue;
             }
-            done = self.catch_up(&done).await?;
+            let mut lease = self.lease.take();
+            let caught_up = holding(&mut lease, &*clock, self.catch_up(&done)).await;
+            self.lease = lease;
+            done = caught_up??;
             self.failures = 0;
-            self.clock.sleep(self.index.pause()).await;
+            if moved {
+                self.clock.sleep(self.index.pause()).await;
+            }
         }
     }
 
@@ -208,8 +239,10 @@ impl IndexFollower {
     }
 
     /// Goes on where the index is, or fills it.
-    async fn begin(&self) -> Result<Look, FollowError> {
-        let now = Look::at(&mut *self.pool.acquire().await?).await?;
+    async fn begin(&mut self) -> Result<Look, FollowError> {
+        self.check.found(None);
+        self.index.sweep().await?;
+        let (now, _) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
         let marker = self.index.marker().await?.filter(|_| self.failures < FAILURES_MAX);
         match marker.filter(|marker| marker.goes_on_to(&now.marker())) {
             Some(marker) => self.catch_up(&Look::of_marker(&marker)).await,
@@ -218,71 +251,121 @@ impl IndexFollower {
     }
 
     /// Fills the index anew, beside what it holds.
-    async fn fill(&self) -> Result<Look, FollowError> {
-        let mut connection = self.pool.acquire().await?;
+    async fn fill(&mut self) -> Result<Look, FollowError> {
+        // There is one index beside at most.
+        self.work = None;
+        self.check.found(None);
+        let mut connection = self.rows.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
-        let now = Look::at(&mut snapshot).await?;
+        let (now, _) = Look::at(&mut snapshot).await?;
         let mut filling = self.index.fill(&now.marker()).await?;
-        source::all(&mut snapshot, &mut *filling).await?;
+        source::all(&mut snapshot, &mut *filling, &|_| {}).await?;
         snapshot.commit().await?;
         filling.finish(now.marker()).await?;
         tracing::info!(position = now.seen[0].position, "the search index is filled");
         Ok(self.reached(now, Moved::ALL))
     }
 
-    /// Writes what changed between `done` and now.
-    async fn catch_up(&self, done: &Look) -> Result<Look, FollowError> {
-        let mut connection = self.pool.acquire().await?;
+    /// Writes what changed between `done` and now, and compares some of what is there if it is time for that.
+    async fn catch_up(&mut self, done: &Look) -> Result<Look, FollowError> {
+        let mut connection = self.rows.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
-        let now = Look::at(&mut snapshot).await?;
+        let (now, _) = Look::at(&mut snapshot).await?;
         let (from, to) = between(done, &now);
         if !now.is_of(done) && done.seen[0].position > 0 || to - from > BEHIND_MAX {
             drop(snapshot);
+            drop(connection);
             return self.fill().await;
         }
-        let mut touched = self.touched(done, &now, from, to).await?;
-        for stream in done.aside.difference(&now.aside) {
-            if let Some((kind, id)) = stream.split_once('-') {
-                touched.note(kind, id);
-            }
-        }
-        if touched.is_empty() && now.rated == done.rated {
+        let changes = self.rows.changes(&mut snapshot, done, &now).await?;
+        if !self.compares() {
             snapshot.commit().await?;
-            return Ok(self.reached(now, Moved::default()));
+            return self.write(changes, now).await;
         }
-        let documents = source::touched(&mut snapshot, &touched, done.rated).await?;
+        let now = self.write(changes, now).await?;
+        if self.work.is_some() {
+            self.work_on(&mut snapshot, &now).await;
+        } else {
+            let position = now.marker().position;
+            self.check.step(&mut snapshot, &*self.index, position, &*self.clock).await?;
+        }
         snapshot.commit().await?;
-        let changed = documents
-            .iter()
-            .map(|document| Change { listed_at: document.listed_at, values: document.values });
-        let changed = changed.collect();
-        let new = if touched.products.is_empty() { Vec::new() } else { documents };
-        let moved = self.index.write(new, changed, &now.marker()).await?;
+        Ok(now)
+    }
+
+    async fn write(&self, changes: Changes, now: Look) -> Result<Look, FollowError> {
+        // Of an index that all share, the others know by its marker alone how far it is.
+        let moved = match changes.is_none() && !self.index.is_shared() {
+            true => Moved::default(),
+            false => changes.write(&*self.index, &now).await?,
+        };
         Ok(self.reached(now, moved))
     }
 
-    /// Goes through the events in between for the streams that they belong to.
-    async fn touched(
-        &self,
-        done: &Look,
-        now: &Look,
-        from: Position,
-        to: Position,
-    ) -> Result<Touched, FollowError> {
-        let (mut touched, mut position) = (Touched::default(), from);
-        while position < to {
-            let entries = self.feed.after(position, BATCH, LOOK_EVERY).await?;
-            for entry in &entries {
-                let source = SOURCES.iter().position(|(_, kind)| *kind == &*entry.key.0);
-                if source.is_some_and(|nth| {
-                    entry.position > done.seen[nth].position && entry.position <= now.seen[nth].position
-                }) {
-                    touched.note(&entry.key.0, &entry.key.1);
-                }
-            }
-            position = entries.last().map_or(position, |entry| entry.position);
+    /// Whether there is something to compare, even if nothing has moved.
+    fn compares(&self) -> bool {
+        match &self.work {
+            Some(work) => work.is_comparing(),
+            None => self.check.is_due(&*self.clock),
         }
-        Ok(touched)
+    }
+
+    /// Goes on with what was asked for. When it fails the index is followed all the same.
+    async fn work_on(&mut self, snapshot: &mut PgConnection, now: &Look) {
+        let Some(mut work) = self.work.take() else { return };
+        match work.step(snapshot, &self.rows, now, &*self.clock).await {
+            Ok(Step::GoesOn) => self.work = Some(work),
+            Ok(Step::Done(compared)) => {
+                if compared.swapped {
+                    tracing::info!(position = compared.position, "the search index was rebuilt");
+                    self.reached(now.clone(), Moved::ALL);
+                }
+                let differences = match compared.swapped {
+                    true => 0,
+                    false => compared.difference.rows_that_differ(),
+                };
+                self.check.found(Some(Checked { position: compared.position, differences }));
+                self.over(&work.asked, Ok(&compared)).await;
+            }
+            Err(error) => self.failed(work, &error).await,
+        }
+    }
+
+    /// Takes up what somebody asks for, and gives up what nobody asks for any more.
+    async fn notice(&mut self, asked: Option<Asked>) {
+        if let Some(work) = self.work.take_if(|work| Some(work.asked) != asked) {
+            work.give_up(&*self.index).await;
+        }
+        let Some(asked) = asked else { return };
+        if self.work.is_none() {
+            let tries = self.last.filter(|(id, _)| *id == asked.id).map_or(0, |(_, tries)| tries);
+            if tries == TRIES_MAX {
+                let text = "the index had to be followed anew again and again: see the process's log";
+                self.over(&asked, Err(text)).await;
+            }
+            if tries >= TRIES_MAX {
+                return;
+            }
+            self.last = Some((asked.id, tries + 1));
+            let index = Arc::clone(&self.index);
+            self.work = Some(Work::begin(asked, index, self.rows.clone(), &self.jobs));
+        }
+        if let Some(work) = &self.work {
+            let (stage, so_far) = work.so_far();
+            self.answers.so_far(&asked, stage, so_far).await;
+        }
+    }
+
+    async fn failed(&mut self, work: Work, error: &FollowError) {
+        tracing::warn!(%error, what = work.asked.what.name(), "what was asked of the search index was not done");
+        self.over(&work.asked, Err(&error.to_string())).await;
+        work.give_up(&*self.index).await;
+    }
+
+    /// Says what came of it, and takes it up no more.
+    async fn over(&mut self, asked: &Asked, outcome: Result<&Compared, &str>) {
+        self.last = Some((asked.id, TRIES_MAX + 1));
+        self.answers.done(asked, outcome).await;
     }
 
     fn reached(&self, now: Look, moved: Moved) -> Look {
@@ -292,15 +375,31 @@ impl IndexFollower {
         now
     }
 
-    /// Waits until the read models may have moved.
+    /// Waits until the read models may have moved, or there is something to compare.
     async fn wait(&mut self) {
+        if self.work.as_ref().is_some_and(Work::is_comparing) {
+            return;
+        }
         let [products, stock, sales] = &mut self.hints;
-        tokio::select! {
-            () = hinted(products) => {}
-            () = hinted(stock) => {}
-            () = hinted(sales) => {}
-            () = self.wanted.notified() => self.clock.sleep(LOOK_SOON).await,
-            () = self.clock.sleep(LOOK_EVERY) => {}
+        let work = &mut self.work;
+        let prepared = async {
+            match work {
+                Some(work) => work.prepared().await,
+                None => std::future::pending().await,
+            }
+        };
+        let prepared = tokio::select! {
+            prepared = prepared => prepared,
+            () = hinted(products) => Ok(()),
+            () = hinted(stock) => Ok(()),
+            () = hinted(sales) => Ok(()),
+            () = self.wanted.notified() => Ok(self.clock.sleep(LOOK_SOON).await),
+            () = self.clock.sleep(LOOK_EVERY) => Ok(()),
+        };
+        if let Err(error) = prepared
+            && let Some(work) = self.work.take()
+        {
+            self.failed(work, &error).await;
         }
     }
 }
@@ -335,21 +434,4 @@ async fn hinted(hint: &mut Option<watch::Receiver<Position>>) {
     }
     // It has ended, or another process follows.
     std::future::pending().await
-}
-
-async fn snapshot(
-    connection: &mut PgConnection,
-) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
-}
-
-/// The positions between which a read model moved.
-fn between(done: &Look, now: &Look) -> (Position, Position) {
-    let pairs = || done.seen.iter().zip(&now.seen).filter(|(done, now)| now.position > done.position);
-    let from = pairs().map(|(done, _)| done.position).min().unwrap_or(0);
-    (from, pairs().map(|(_, now)| now.position).max().unwrap_or(from))
 }

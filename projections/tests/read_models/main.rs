@@ -15,6 +15,7 @@ mod random;
 mod rebuild;
 mod reconcile;
 mod search;
+mod search_rebuilt;
 mod stock;
 mod upcasts;
 mod world;

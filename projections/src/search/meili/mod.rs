@@ -2,8 +2,9 @@
 
 mod asking;
 mod documents;
+mod reading;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use meilisearch_sdk::{
@@ -16,7 +17,7 @@ use store::ports::Clock;
 
 use self::documents::{MARKER, Stored, changed, document, marked, settings};
 use super::{
-    index::{Change, Document, Filling, Hits, Index, IndexError, Marker, Moved},
+    index::{Beside, Change, Document, Filling, Hits, Index, IndexError, Marker, Moved, Reading},
     query::ProductQuery,
     synonyms::Synonyms,
 };
@@ -29,6 +30,8 @@ const TASK_MAX: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Writes of one product within this time become one.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Writes of a fill that wait at the server. It takes tasks in their order, so those of the index that answers come behind.
+const WAITING_MAX: usize = 4;
 
 /// An index in a Meilisearch. It is shared: one process writes it, all of them ask.
 #[derive(Clone)]
@@ -125,6 +128,10 @@ fn is_missing(error: &Error, code: ErrorCode) -> bool {
 
 #[async_trait]
 impl Index for Meili {
+    fn engine(&self) -> &'static str {
+        "meilisearch"
+    }
+
     fn is_shared(&self) -> bool {
         true
     }
@@ -155,7 +162,16 @@ impl Index for Meili {
         let index = self.client.index(&next);
         let told = self.in_time(index.set_settings(&settings(&self.synonyms))).await?;
         self.done(&told).await?;
-        Ok(Box::new(Anew { meili: self.clone(), tasks: Vec::new() }))
+        let beside = Self { uid: next, ..self.clone() };
+        Ok(Box::new(Anew { meili: self.clone(), beside, tasks: VecDeque::new() }))
+    }
+
+    async fn sweep(&self) -> Result<(), IndexError> {
+        self.remove(&self.next()).await
+    }
+
+    async fn read(&self, _: bool) -> Result<Box<dyn Reading>, IndexError> {
+        Ok(Box::new(reading::Pages(self.clone())))
     }
 
     async fn write(
@@ -166,6 +182,7 @@ impl Index for Meili {
     ) -> Result<Moved, IndexError> {
         let index = self.client.index(&self.uid);
         let mut tasks = Vec::new();
+        let moved = if new.is_empty() && values.is_empty() { Moved::default() } else { Moved::ALL };
         if !new.is_empty() {
             let documents: Vec<_> = new.iter().map(document).collect();
             tasks.push(self.in_time(index.add_or_replace(&documents, Some("id"))).await?);
@@ -176,7 +193,7 @@ impl Index for Meili {
         for task in &tasks {
             self.done(task).await?;
         }
-        Ok(Moved::ALL)
+        Ok(moved)
     }
 
     async fn find(&self, query: &ProductQuery) -> Result<Hits, IndexError> {
@@ -191,7 +208,8 @@ impl Index for Meili {
 /// An index that is being filled beside the one that answers.
 struct Anew {
     meili: Meili,
-    tasks: Vec<TaskInfo>,
+    beside: Meili,
+    tasks: VecDeque<TaskInfo>,
 }
 
 #[async_trait]
@@ -200,25 +218,55 @@ impl Filling for Anew {
         if documents.is_empty() {
             return Ok(());
         }
+        while self.tasks.len() >= WAITING_MAX
+            && let Some(oldest) = self.tasks.pop_front()
+        {
+            self.beside.done(&oldest).await?;
+        }
         let documents: Vec<_> = documents.iter().map(document).collect();
-        let index = self.meili.client.index(self.meili.next());
-        self.tasks.push(self.meili.in_time(index.add_or_replace(&documents, Some("id"))).await?);
+        let index = self.beside.client.index(&self.beside.uid);
+        self.tasks.push_back(self.beside.in_time(index.add_or_replace(&documents, Some("id"))).await?);
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
-        let (meili, next) = (&self.meili, self.meili.next());
-        let index = meili.client.index(&next);
+    async fn build(mut self: Box<Self>, marker: Marker) -> Result<Box<dyn Beside>, IndexError> {
+        let index = self.beside.client.index(&self.beside.uid);
         let marker = [marked(&marker)?];
-        self.tasks.push(meili.in_time(index.add_or_replace(&marker, Some("id"))).await?);
+        self.tasks.push_back(self.beside.in_time(index.add_or_replace(&marker, Some("id"))).await?);
         for task in &self.tasks {
-            meili.done(task).await?;
+            self.beside.done(task).await?;
         }
+        Ok(Box::new(Built { meili: self.meili, beside: self.beside }))
+    }
+
+    async fn finish(self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
+        self.build(marker).await?.swap().await
+    }
+}
+
+/// An index that is filled, under another name than the one that answers.
+struct Built {
+    meili: Meili,
+    beside: Meili,
+}
+
+#[async_trait]
+impl Beside for Built {
+    fn index(&self) -> &dyn Index {
+        &self.beside
+    }
+
+    async fn swap(self: Box<Self>) -> Result<(), IndexError> {
+        let Self { meili, beside } = *self;
         // Only what is there can be swapped.
         meili.ensure(&meili.uid).await?;
-        let swap = SwapIndexes { indexes: (meili.uid.clone(), next.clone()), rename: None };
+        let swap = SwapIndexes { indexes: (meili.uid.clone(), beside.uid.clone()), rename: None };
         let swapped = meili.in_time(meili.client.swap_indexes([&swap])).await?;
         meili.done(&swapped).await?;
-        meili.remove(&next).await
+        meili.remove(&beside.uid).await
+    }
+
+    async fn give_up(self: Box<Self>) -> Result<(), IndexError> {
+        self.meili.remove(&self.beside.uid).await
     }
 }
