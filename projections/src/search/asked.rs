@@ -19,6 +19,9 @@ use crate::rebuild::TableDifference;
 pub(super) const ASKER_SILENT_MAX: Duration = Duration::from_secs(10);
 /// How often an answer says how far it is, at most.
 const TELL_EVERY_US: i64 = 300_000;
+/// How often an outcome is told, if it cannot be at first, and the pause between two.
+const TRIES: u32 = 5;
+const AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,11 +122,22 @@ impl Answers {
             Err(error) => ("failed", error.to_owned()),
         };
         self.told = None;
-        self.write(asked, stage, (0, 0), Some(text)).await;
+        for _ in 0..TRIES {
+            if self.write(asked, stage, (0, 0), Some(&text)).await {
+                return;
+            }
+            self.clock.sleep(AGAIN_AFTER).await;
+        }
     }
 
-    /// Whoever asked may have gone, or hears it with the next word: the work itself does not depend on being told.
-    async fn write(&self, asked: &Asked, stage: &str, (done, total): (i64, i64), outcome: Option<String>) {
+    /// Whether it could be told. The work itself does not depend on that: whoever asked may have gone.
+    async fn write(
+        &self,
+        asked: &Asked,
+        stage: &str,
+        (done, total): (i64, i64),
+        outcome: Option<&str>,
+    ) -> bool {
         let written = sqlx::query(
             "INSERT INTO search_answers AS a (asked, instance, stage, done, total, outcome) \
              SELECT id, $2, $3, $4, $5, $6 FROM search_asked WHERE id = $1 \
@@ -138,8 +152,8 @@ impl Answers {
         .bind(outcome)
         .execute(&self.pool)
         .await;
-        if let Err(error) = written {
-            tracing::debug!(%error, "who asked for the search index is not told");
-        }
+        written
+            .inspect_err(|error| tracing::debug!(%error, "who asked for the search index is not told"))
+            .is_ok()
     }
 }

@@ -3,24 +3,25 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use store::{engine::Engine, follow::Lease, log::Position, ports::Clock};
 use tokio::sync::{Notify, mpsc, watch};
-use uuid::Uuid;
 
 use super::{
-    asked::{Answers, Asked, Compared},
+    asked::Answers,
     changes::{Changes, FollowError, Rows, between, snapshot},
     check::{Check, Checked},
+    desk::Desk,
     index::{Index, IndexError, Moved},
+    moves::Moves,
     presence::{Presence, Process},
     source::{self, Look, ReadError, SOURCES},
-    work::{Job, Step, Work, drive},
+    work::drive,
 };
 
 /// How often checkpoints are looked at while nobody hints or waits.
@@ -35,27 +36,10 @@ const BEHIND_MAX: Position = 200_000;
 const LEASE: &str = "search";
 /// How often that lease is renewed during a fill.
 const HOLD_EVERY: Duration = Duration::from_secs(1);
+/// How often an index that others can remove is looked for.
+const STILL_THERE_EVERY_US: i64 = 1_000_000;
 /// Failures in a row after which the index is filled anew.
 const FAILURES_MAX: u32 = 2;
-/// How often something that was asked for is begun.
-const TRIES_MAX: u32 = 3;
-
-/// How often each thing that an answer may depend on has moved.
-#[derive(Debug, Default)]
-pub(super) struct Moves([AtomicU64; 5]);
-
-impl Moves {
-    fn count(&self, moved: Moved) {
-        let all = [moved.products, moved.price, moved.available, moved.sold, moved.rating];
-        for (count, _) in self.0.iter().zip(all).filter(|(_, moved)| *moved) {
-            count.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    pub fn now(&self) -> [u64; 5] {
-        std::array::from_fn(|nth| self.0[nth].load(Ordering::Acquire))
-    }
-}
 
 /// An index that is kept at the end of the read models; cheap to clone.
 #[derive(Clone)]
@@ -112,6 +96,7 @@ pub fn follow(
         checked,
     };
     let progress = engine.progress();
+    let rows = Rows { pool: pool.clone(), feed: engine.feed.clone() };
     let follower = IndexFollower {
         index: Arc::clone(&index),
         look: sender,
@@ -121,12 +106,14 @@ pub fn follow(
         lease: shared.then(|| Lease::new(pool.clone(), Arc::clone(&clock), LEASE, engine.ids.next())),
         writes: Arc::clone(&presence.writes),
         failures: 0,
-        check: Check::new(checked_sender, &*clock),
-        answers: Answers::new(pool.clone(), Arc::clone(&clock), presence.process.instance),
-        work: None,
-        last: None,
-        jobs,
-        rows: Rows { pool, feed: engine.feed.clone() },
+        desk: Desk::new(
+            Arc::clone(&index),
+            rows.clone(),
+            Answers::new(pool, Arc::clone(&clock), presence.process.instance),
+            Check::new(checked_sender, &*clock),
+            (Arc::clone(&clock), jobs),
+        ),
+        rows,
         clock: Arc::clone(&clock),
     };
     let (moves, wanted) = (Arc::clone(&follower.moves), Arc::clone(&follower.wanted));
@@ -149,13 +136,7 @@ struct IndexFollower {
     lease: Option<Lease>,
     writes: Arc<AtomicBool>,
     failures: u32,
-    check: Check,
-    answers: Answers,
-    /// What somebody asked for.
-    work: Option<Work>,
-    /// What was asked for last, and how often it was begun; [`TRIES_MAX`] when nothing is to be done about it any more.
-    last: Option<(Uuid, u32)>,
-    jobs: mpsc::UnboundedSender<Job>,
+    desk: Desk,
 }
 
 impl IndexFollower {
@@ -170,7 +151,7 @@ impl IndexFollower {
         let kept_up = self.keep_up().await;
         // Another process may write by now: what was built is for the next one to clear away.
         self.writes.store(false, Ordering::Relaxed);
-        self.work = None;
+        self.desk.drop_work();
         if let Err(error) = kept_up {
             self.failures += 1;
             if matches!(error, FollowError::Read(ReadError::Index(IndexError::Astray(_)))) {
@@ -189,17 +170,22 @@ impl IndexFollower {
         let begun = holding(&mut lease, &*clock, self.begin()).await;
         self.lease = lease;
         let mut done = begun??;
+        let mut looked_us = clock.elapsed_us();
         loop {
             self.wait().await;
-            if let Some(lease) = &mut self.lease
-                && !lease.hold().await
-            {
-                return Ok(());
+            if let Some(lease) = &mut self.lease {
+                if !lease.hold().await {
+                    return Ok(());
+                }
+                if clock.elapsed_us() - looked_us > STILL_THERE_EVERY_US {
+                    looked_us = clock.elapsed_us();
+                    self.index.still_there().await?;
+                }
             }
             let (now, asked) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
-            self.notice(asked).await;
+            self.desk.notice(asked).await;
             let moved = now != done;
-            if !moved && !self.compares() {
+            if !moved && !self.desk.compares() {
                 continue;
             }
             if !now.is_of(&done) {
@@ -240,7 +226,7 @@ impl IndexFollower {
 
     /// Goes on where the index is, or fills it.
     async fn begin(&mut self) -> Result<Look, FollowError> {
-        self.check.found(None);
+        self.desk.begin_anew();
         self.index.sweep().await?;
         let (now, _) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
         let marker = self.index.marker().await?.filter(|_| self.failures < FAILURES_MAX);
@@ -253,8 +239,7 @@ impl IndexFollower {
     /// Fills the index anew, beside what it holds.
     async fn fill(&mut self) -> Result<Look, FollowError> {
         // There is one index beside at most.
-        self.work = None;
-        self.check.found(None);
+        self.desk.begin_anew();
         let mut connection = self.rows.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
         let (now, _) = Look::at(&mut snapshot).await?;
@@ -278,16 +263,13 @@ impl IndexFollower {
             return self.fill().await;
         }
         let changes = self.rows.changes(&mut snapshot, done, &now).await?;
-        if !self.compares() {
+        if !self.desk.compares() {
             snapshot.commit().await?;
             return self.write(changes, now).await;
         }
         let now = self.write(changes, now).await?;
-        if self.work.is_some() {
-            self.work_on(&mut snapshot, &now).await;
-        } else {
-            let position = now.marker().position;
-            self.check.step(&mut snapshot, &*self.index, position, &*self.clock).await?;
+        if self.desk.step(&mut snapshot, &now).await? {
+            self.reached(now.clone(), Moved::ALL);
         }
         snapshot.commit().await?;
         Ok(now)
@@ -302,72 +284,6 @@ impl IndexFollower {
         Ok(self.reached(now, moved))
     }
 
-    /// Whether there is something to compare, even if nothing has moved.
-    fn compares(&self) -> bool {
-        match &self.work {
-            Some(work) => work.is_comparing(),
-            None => self.check.is_due(&*self.clock),
-        }
-    }
-
-    /// Goes on with what was asked for. When it fails the index is followed all the same.
-    async fn work_on(&mut self, snapshot: &mut PgConnection, now: &Look) {
-        let Some(mut work) = self.work.take() else { return };
-        match work.step(snapshot, &self.rows, now, &*self.clock).await {
-            Ok(Step::GoesOn) => self.work = Some(work),
-            Ok(Step::Done(compared)) => {
-                if compared.swapped {
-                    tracing::info!(position = compared.position, "the search index was rebuilt");
-                    self.reached(now.clone(), Moved::ALL);
-                }
-                let differences = match compared.swapped {
-                    true => 0,
-                    false => compared.difference.rows_that_differ(),
-                };
-                self.check.found(Some(Checked { position: compared.position, differences }));
-                self.over(&work.asked, Ok(&compared)).await;
-            }
-            Err(error) => self.failed(work, &error).await,
-        }
-    }
-
-    /// Takes up what somebody asks for, and gives up what nobody asks for any more.
-    async fn notice(&mut self, asked: Option<Asked>) {
-        if let Some(work) = self.work.take_if(|work| Some(work.asked) != asked) {
-            work.give_up(&*self.index).await;
-        }
-        let Some(asked) = asked else { return };
-        if self.work.is_none() {
-            let tries = self.last.filter(|(id, _)| *id == asked.id).map_or(0, |(_, tries)| tries);
-            if tries == TRIES_MAX {
-                let text = "the index had to be followed anew again and again: see the process's log";
-                self.over(&asked, Err(text)).await;
-            }
-            if tries >= TRIES_MAX {
-                return;
-            }
-            self.last = Some((asked.id, tries + 1));
-            let index = Arc::clone(&self.index);
-            self.work = Some(Work::begin(asked, index, self.rows.clone(), &self.jobs));
-        }
-        if let Some(work) = &self.work {
-            let (stage, so_far) = work.so_far();
-            self.answers.so_far(&asked, stage, so_far).await;
-        }
-    }
-
-    async fn failed(&mut self, work: Work, error: &FollowError) {
-        tracing::warn!(%error, what = work.asked.what.name(), "what was asked of the search index was not done");
-        self.over(&work.asked, Err(&error.to_string())).await;
-        work.give_up(&*self.index).await;
-    }
-
-    /// Says what came of it, and takes it up no more.
-    async fn over(&mut self, asked: &Asked, outcome: Result<&Compared, &str>) {
-        self.last = Some((asked.id, TRIES_MAX + 1));
-        self.answers.done(asked, outcome).await;
-    }
-
     fn reached(&self, now: Look, moved: Moved) -> Look {
         // What is cached is dropped before anybody is told of the new position.
         self.moves.count(moved);
@@ -377,29 +293,23 @@ impl IndexFollower {
 
     /// Waits until the read models may have moved, or there is something to compare.
     async fn wait(&mut self) {
-        if self.work.as_ref().is_some_and(Work::is_comparing) {
+        if self.desk.hurries() {
             return;
         }
         let [products, stock, sales] = &mut self.hints;
-        let work = &mut self.work;
-        let prepared = async {
-            match work {
-                Some(work) => work.prepared().await,
-                None => std::future::pending().await,
+        let failed = tokio::select! {
+            prepared = self.desk.prepared() => prepared.err(),
+            () = hinted(products) => None,
+            () = hinted(stock) => None,
+            () = hinted(sales) => None,
+            () = self.wanted.notified() => {
+                self.clock.sleep(LOOK_SOON).await;
+                None
             }
+            () = self.clock.sleep(LOOK_EVERY) => None,
         };
-        let prepared = tokio::select! {
-            prepared = prepared => prepared,
-            () = hinted(products) => Ok(()),
-            () = hinted(stock) => Ok(()),
-            () = hinted(sales) => Ok(()),
-            () = self.wanted.notified() => Ok(self.clock.sleep(LOOK_SOON).await),
-            () = self.clock.sleep(LOOK_EVERY) => Ok(()),
-        };
-        if let Err(error) = prepared
-            && let Some(work) = self.work.take()
-        {
-            self.failed(work, &error).await;
+        if let Some(error) = failed {
+            self.desk.failed(&error).await;
         }
     }
 }

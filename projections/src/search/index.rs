@@ -206,7 +206,12 @@ pub trait Index: Send + Sync + 'static {
     /// Begins to fill it anew, beside what it holds now, with the read model as it is at `present`.
     async fn fill(&self, present: &Marker) -> Result<Box<dyn Filling>, IndexError>;
 
-    /// Removes what a fill that was cut off has left behind.
+    /// Fails when it is no longer the one that was found or filled here last: others may have removed it.
+    async fn still_there(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// Removes what a fill that was cut off has left behind, and takes what there is as it is.
     async fn sweep(&self) -> Result<(), IndexError> {
         Ok(())
     }

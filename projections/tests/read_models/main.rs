@@ -5,6 +5,7 @@
 mod again;
 mod audit;
 mod carts;
+mod engines;
 mod freshness;
 mod naive;
 mod orders;
@@ -15,6 +16,7 @@ mod random;
 mod rebuild;
 mod reconcile;
 mod search;
+mod search_meili;
 mod search_rebuilt;
 mod stock;
 mod upcasts;

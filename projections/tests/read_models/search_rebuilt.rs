@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 use domain::{product::Command, value::Time};
 use projections::search::{
-    Answer, AskError, Change, Checked, Compared, Document, Embedded, Followed, Index, Meili, Patience,
-    ProductQuery, State, Synonyms, Values, What, ask, follow,
+    Answer, AskError, Change, Checked, Compared, Document, Embedded, Followed, Index, Patience, ProductQuery,
+    State, Synonyms, Values, What, ask, follow,
 };
 use sqlx::Executor as _;
 use store::{
@@ -24,51 +24,14 @@ use store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::engines::{Make, embedded, on_every_engine};
 use crate::world::{World, any, gbp, listing, receive, sku};
 
-const PATIENCE: Patience = Patience {
+pub const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(15),
     silence: Duration::from_secs(3),
     progress: Duration::from_secs(15),
 };
-
-/// Makes an index of the test's own.
-type Make = fn() -> Arc<dyn Index>;
-
-fn embedded() -> Arc<dyn Index> {
-    Arc::new(Embedded::in_memory(Synonyms::default()))
-}
-
-/// In the Meilisearch at `MEILI_URL`, if there is one.
-fn meilisearch() -> Option<Make> {
-    env::var("MEILI_URL").ok()?;
-    Some(|| {
-        let (url, key) = (env::var("MEILI_URL").unwrap(), env::var("MEILI_MASTER_KEY").ok());
-        let uid = format!("t{}", Uuid::now_v7().simple());
-        Arc::new(Meili::new(&url, key.as_deref(), &uid, Synonyms::default(), Arc::new(Machine)).unwrap())
-    })
-}
-
-macro_rules! on_every_engine {
-    ($($name:ident,)+) => {
-        mod embedded {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(super::embedded).await;
-            })+
-        }
-
-        mod meilisearch {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                match super::meilisearch() {
-                    Some(make) => super::$name(make).await,
-                    None => println!("not run: MEILI_URL is not set"),
-                }
-            })+
-        }
-    };
-}
 
 on_every_engine! {
     an_index_that_is_right_is_swapped_while_questions_are_answered,
@@ -80,9 +43,7 @@ on_every_engine! {
 
 /// A lamp and a mug, listed at 1 and 2, and an index that holds them.
 async fn shelf(index: Arc<dyn Index>) -> World {
-    let ground = Ground::new().await;
-    ground.lay(&projections::tables()).await;
-    let world = World::with(ground, true, index).await;
+    let world = World::keeping(index).await;
     world.run("lamp", Command::List(listing("Red lamp", &[("L1", 900), ("L2", 800)]))).await;
     world.run("mug", Command::List(listing("Mug", &[("M1", 500)]))).await;
     filled(&world, &world.followed).await;

@@ -51,6 +51,13 @@ impl World {
         Self::on(ground, true).await
     }
 
+    /// Everybody follows, with an index of the test's own.
+    pub async fn keeping(index: Arc<dyn Index>) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        Self::with(ground, true, index).await
+    }
+
     pub async fn on(ground: Ground, following: bool) -> Self {
         Self::with(ground, following, Arc::new(Embedded::in_memory(Synonyms::default()))).await
     }
@@ -76,12 +83,17 @@ impl World {
     }
 
     /// The same log under a new process, after something was done to it while nobody ran.
-    pub async fn restarted(self, meanwhile: &[&str]) -> Self {
+    pub async fn restarted(mut self, meanwhile: &[&str]) -> Self {
         self.engine.stop().await;
+        self.search.shutdown().await;
         for sql in meanwhile {
             self.ground.as_owner(sql).await;
         }
-        Self::on(self.ground, true).await
+        // What is in memory ends with the process.
+        match self.index.is_shared() {
+            true => Self::with(self.ground, true, self.index).await,
+            false => Self::on(self.ground, true).await,
+        }
     }
 
     pub async fn try_run(&self, id: &str, command: impl Into<AnyCommand>) -> Result<Executed, ExecuteError> {

@@ -22,7 +22,7 @@ fn in_process(synonyms: &str) -> Arc<dyn Index> {
 }
 
 /// In the Meilisearch at `MEILI_URL`.
-fn in_meilisearch(synonyms: &str) -> Arc<dyn Index> {
+pub fn in_meilisearch(synonyms: &str) -> Arc<dyn Index> {
     let (url, key) = (env::var("MEILI_URL").unwrap(), env::var("MEILI_MASTER_KEY").ok());
     let uid = format!("t{}", Uuid::now_v7().simple());
     let synonyms = Synonyms::read(synonyms).unwrap();

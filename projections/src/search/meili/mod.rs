@@ -4,7 +4,11 @@ mod asking;
 mod documents;
 mod reading;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use meilisearch_sdk::{
@@ -13,6 +17,7 @@ use meilisearch_sdk::{
     task_info::TaskInfo,
     tasks::Task,
 };
+use serde_json::Value;
 use store::ports::Clock;
 
 use self::documents::{MARKER, Stored, changed, document, marked, settings};
@@ -41,6 +46,8 @@ pub struct Meili {
     uid: String,
     synonyms: Arc<Synonyms>,
     clock: Arc<dyn Clock>,
+    /// When the index was made that this process writes: a write to one that is gone makes another, without its settings.
+    made_at: Arc<Mutex<Option<Value>>>,
 }
 
 impl Meili {
@@ -56,7 +63,8 @@ impl Meili {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IndexError> {
         let client = Client::new(url.trim_end_matches('/'), key).map_err(failed)?;
-        Ok(Self { client, uid: uid.to_owned(), synonyms: Arc::new(synonyms), clock })
+        let (uid, synonyms) = (uid.to_owned(), Arc::new(synonyms));
+        Ok(Self { client, uid, synonyms, clock, made_at: Arc::default() })
     }
 
     fn next(&self) -> String {
@@ -111,6 +119,20 @@ impl Meili {
         self.done_unless(&task, ErrorCode::IndexAlreadyExists).await
     }
 
+    /// When the index was made; `None` when there is none.
+    async fn made_at(&self) -> Result<Option<Value>, IndexError> {
+        let asked = async { Ok(self.client.get_raw_index(&self.uid).await) };
+        match self.in_time(asked).await? {
+            Ok(index) => Ok(index.get("createdAt").cloned()),
+            Err(error) if is_missing(&error, ErrorCode::IndexNotFound) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<Value>> {
+        self.made_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes an index, if there is one.
     async fn remove(&self, uid: &str) -> Result<(), IndexError> {
         let task = self.in_time(self.client.delete_index(uid)).await?;
@@ -162,12 +184,25 @@ impl Index for Meili {
         let index = self.client.index(&next);
         let told = self.in_time(index.set_settings(&settings(&self.synonyms))).await?;
         self.done(&told).await?;
-        let beside = Self { uid: next, ..self.clone() };
+        let beside = Self { uid: next, made_at: Arc::default(), ..self.clone() };
         Ok(Box::new(Anew { meili: self.clone(), beside, tasks: VecDeque::new() }))
     }
 
+    async fn still_there(&self) -> Result<(), IndexError> {
+        let found = self.made_at().await?;
+        let mut known = self.known();
+        match &*known {
+            None => *known = found,
+            Some(_) if *known == found => {}
+            Some(_) => return Err(IndexError::Astray("it was removed from Meilisearch".to_owned())),
+        }
+        Ok(())
+    }
+
     async fn sweep(&self) -> Result<(), IndexError> {
-        self.remove(&self.next()).await
+        *self.known() = None;
+        self.remove(&self.next()).await?;
+        self.still_there().await
     }
 
     async fn read(&self, _: bool) -> Result<Box<dyn Reading>, IndexError> {
@@ -193,6 +228,7 @@ impl Index for Meili {
         for task in &tasks {
             self.done(task).await?;
         }
+        self.still_there().await?;
         Ok(moved)
     }
 
@@ -263,6 +299,8 @@ impl Beside for Built {
         let swap = SwapIndexes { indexes: (meili.uid.clone(), beside.uid.clone()), rename: None };
         let swapped = meili.in_time(meili.client.swap_indexes([&swap])).await?;
         meili.done(&swapped).await?;
+        *meili.known() = None;
+        meili.still_there().await?;
         meili.remove(&beside.uid).await
     }
 
