@@ -66,6 +66,8 @@ contract! {
     what_is_written_twice_is_there_once,
     it_is_filled_anew_beside_what_answers_and_swapped_at_once,
     what_is_typed_is_completed_by_what_finds_most,
+    what_is_held_is_read_as_it_was_written,
+    what_is_built_beside_is_written_and_read_until_it_is_swapped_or_given_up,
 }
 
 /// Six products, listed at 1 to 6.
@@ -334,4 +336,56 @@ async fn what_is_typed_is_completed_by_what_finds_most(index: Make) {
     assert_eq!(index.complete("t-l").await.unwrap(), ["t-light"]);
     assert!(index.complete("zz").await.unwrap().is_empty());
     assert!(index.complete("red ").await.unwrap().is_empty());
+}
+
+/// Everything that an index holds has to be as it should be of these.
+async fn holds(index: &dyn Index, documents: &[Document]) {
+    let mut reading = index.read(true).await.unwrap();
+    let held = reading.between(i64::MIN, i64::MAX).await.unwrap();
+    let should: Vec<_> = documents.iter().map(|document| reading.of(document)).collect();
+    assert_eq!(held, should);
+}
+
+async fn what_is_held_is_read_as_it_was_written(index: Make) {
+    let index = filled(index).await;
+    holds(&*index, &shelf()).await;
+    let mut documents = shelf();
+    documents.push(product(7, "Purple lamp"));
+    documents[0].values = Values { price: 3, available: false, sold: 8, rating_sum: 12, rating_count: 5 };
+    let changed = [0, 6].map(|nth: usize| change(&documents[nth], |_| {}));
+    index.write(vec![documents[6].clone()], changed.to_vec(), &at(9)).await.unwrap();
+    holds(&*index, &documents).await;
+    let mut reading = index.read(true).await.unwrap();
+    let stretch = reading.between(2, 5).await.unwrap();
+    assert_eq!(stretch.iter().map(|held| held.listed_at).collect::<Vec<_>>(), [3, 4, 5]);
+    let other = Document { title: "Purple mug".to_owned(), ..documents[6].clone() };
+    assert_ne!(reading.between(6, 7).await.unwrap(), [reading.of(&other)]);
+}
+
+async fn what_is_built_beside_is_written_and_read_until_it_is_swapped_or_given_up(index: Make) {
+    let index = filled(index).await;
+    for given_up in [true, false] {
+        let mut filling = index.fill(&at(8)).await.unwrap();
+        filling.add(vec![product(1, "Red chair")]).await.unwrap();
+        let beside = filling.build(at(8)).await.unwrap();
+        let mut chair = product(8, "Blue chair");
+        beside.index().write(vec![chair.clone()], vec![], &at(9)).await.unwrap();
+        chair.values.price = 5;
+        beside.index().write(vec![], vec![change(&chair, |_| {})], &at(10)).await.unwrap();
+        holds(beside.index(), &[product(1, "Red chair"), chair]).await;
+        expect(&index, words("lamp"), &[1]).await;
+        expect(&index, words("chair"), &[]).await;
+        match given_up {
+            true => beside.give_up().await.unwrap(),
+            false => beside.swap().await.unwrap(),
+        }
+        expect(&index, words("lamp"), if given_up { &[1] } else { &[] }).await;
+    }
+    expect(&index, words("chair"), &[8, 1]).await;
+    expect(&index, sorted(Sort::PriceAsc), &[8, 1]).await;
+    assert_eq!(index.marker().await.unwrap(), Some(at(10)));
+    index.still_there().await.unwrap();
+    // What is swapped in is written on like any other.
+    index.write(vec![product(11, "Green chair")], vec![], &at(11)).await.unwrap();
+    expect(&index, words("chair"), &[11, 8, 1]).await;
 }

@@ -53,9 +53,12 @@ impl Told {
                 State::Failed(_) => "failed",
                 State::Silent(_) => "does not answer",
             };
-            if let State::Filling(some, all) | State::Comparing(some, all) = state {
-                (done, of) = (done + some.unsigned_abs(), of + all.unsigned_abs());
-            }
+            let (some, all) = match state {
+                State::Filling(some, all) | State::Comparing(some, all) => (*some, *all),
+                State::Done(compared) => (compared.difference.rows, compared.difference.rows),
+                State::Waiting | State::Failed(_) | State::Silent(_) => (0, 0),
+            };
+            (done, of) = (done + some.unsigned_abs(), of + all.unsigned_abs());
             if stages.insert(process.instance, stage) != Some(stage) {
                 out::tell(format_args!("{}: {process} {stage}", self.work));
             }
