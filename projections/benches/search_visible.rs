@@ -1,5 +1,5 @@
 //! How long after its commit a price or a unit of stock is what search answers from, at a steady load: in the embedded index, and
-//! in the Meilisearch at `MEILI_URL`, if that is set.
+//! in the Meilisearch at `MEILI_URL`, if that is set. And how long it takes to audit and to rebuild either of them.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has nothing to report")]
 #![allow(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
@@ -20,12 +20,13 @@ use domain::{
 };
 use projections::{
     Freshness, ReadModels,
-    search::{Embedded, Index, Meili, ProductQuery, Synonyms, follow},
+    search::{Embedded, Index, Meili, Patience, ProductQuery, State, Synonyms, What, ask, follow},
 };
+use sqlx::PgPool;
 use store::{
     engine::Engine,
     executor::Token,
-    ports::Machine,
+    ports::{Clock, Ids, Machine},
     testing::{Ground, request},
 };
 use tokio::{task::JoinSet, time::interval};
@@ -56,9 +57,12 @@ async fn main() {
     };
     for (name, took) in [("embedded", Some(embedded)), ("meilisearch", meilisearch)] {
         for (share, at) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
-            let figure = took.as_ref().map(|took| percentile_ms(took, at));
+            let figure = took.as_ref().map(|took| percentile_ms(&took.visible, at));
             report.note(&format!("{name}_{share}_ms"), figure);
         }
+        let seconds = |took: Duration| hundredths(took.as_secs_f64());
+        report.note(&format!("{name}_audit_s"), took.as_ref().map(|took| seconds(took.audit)));
+        report.note(&format!("{name}_rebuild_s"), took.as_ref().map(|took| seconds(took.rebuild)));
     }
     report.note("changes_per_s", CHANGES_PER_S);
     report.note("changes", changes);
@@ -71,11 +75,32 @@ fn percentile_ms(took: &[Duration], share: f64) -> f64 {
     hundredths(took[at].as_secs_f64() * 1_000.0)
 }
 
+/// How long everything took.
+struct Took {
+    /// From the least to the most.
+    visible: Vec<Duration>,
+    audit: Duration,
+    rebuild: Duration,
+}
+
+/// How long it takes to do what is asked for, with nothing to be found.
+async fn asked(pool: &PgPool, what: What) -> Duration {
+    let began = Instant::now();
+    let doors = (Arc::new(Machine) as Arc<dyn Clock>, &Machine as &dyn Ids);
+    let answers = ask(pool, doors, (what, false), Patience::default(), &|_| {}).await.unwrap();
+    for answer in answers {
+        let right = matches!(&answer.state, State::Done(of) if of.difference.rows_that_differ() == 0);
+        assert!(right, "{answer:?}");
+    }
+    began.elapsed()
+}
+
 /// Gives one command after the other and waits for each beside, until the index says that it reflects it.
-async fn measure(ground: Ground, index: Arc<dyn Index>, products: usize, changes: usize) -> Vec<Duration> {
+async fn measure(ground: Ground, index: Arc<dyn Index>, products: usize, changes: usize) -> Took {
     ground.lay(&projections::tables()).await;
     let (mut engine, pool) = (ground.engine().await, ground.pool("_read").await);
     projections::start(&mut engine, pool.clone());
+    let asking = pool.clone();
     let (followed, following) = follow(index, &engine, pool.clone());
     let mut followers = JoinSet::new();
     followers.spawn(following);
@@ -98,11 +123,12 @@ async fn measure(ground: Ground, index: Arc<dyn Index>, products: usize, changes
             committed.elapsed()
         });
     }
-    let mut took = waiting.join_all().await;
-    took.sort_unstable();
+    let mut visible = waiting.join_all().await;
+    visible.sort_unstable();
+    let (audit, rebuild) = (asked(&asking, What::Audit).await, asked(&asking, What::Rebuild).await);
     followers.shutdown().await;
     engine.stop().await;
-    took
+    Took { visible, audit, rebuild }
 }
 
 fn sku(nth: usize) -> Sku {
