@@ -14,7 +14,7 @@ use super::{
 use crate::{fresh::Seen, products, rows::document, sales, stock};
 
 /// The form of what is indexed: another one means that every index is filled anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Products that are read at once.
 const CHUNK: usize = 2_000;
 

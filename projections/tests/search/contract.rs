@@ -150,7 +150,9 @@ async fn the_last_word_may_go_on_until_a_space_ends_it(index: Make) {
 
 async fn phrases_stand_together_and_unwanted_words_are_left_out(index: Make) {
     let index = filled(index).await;
-    expect(&index, words("\"hanging heart\""), &[5, 6]).await;
+    // Which of the two stands first is the engine's own: one of them begins with it, the other is shorter.
+    let newest = ProductQuery { sort: Sort::Newest, ..words("\"hanging heart\"") };
+    expect(&index, newest, &[6, 5]).await;
     expect(&index, words("\"heart hanging\""), &[]).await;
     expect(&index, words("\"hanging heart\" white"), &[6]).await;
     expect(&index, words("heart -shirt"), &[6]).await;
@@ -289,7 +291,9 @@ async fn values_change_in_place_and_say_what_moved(index: Make) {
         change(&shelf[3], |values| values.sold = 1_000),
     ];
     let moved = index.write(vec![], changed, &at(9)).await.unwrap();
-    assert!(moved.price && moved.available && moved.sold && !moved.rating && !moved.products);
+    assert!(moved.price && moved.available && moved.sold && !moved.products);
+    // A Meilisearch does not say what was there before.
+    assert!(index.is_shared() || !moved.rating);
     expect(&index, sorted(Sort::PriceDesc), &[6, 1, 2, 3, 5, 4]).await;
     expect(&index, ProductQuery { available: Some(false), ..all() }, &[5]).await;
     expect(&index, sorted(Sort::Popularity), &[4, 2, 3, 6, 5, 1]).await;

@@ -217,7 +217,11 @@ impl Index for Meili {
     ) -> Result<Moved, IndexError> {
         let index = self.client.index(&self.uid);
         let mut tasks = Vec::new();
-        let moved = if new.is_empty() && values.is_empty() { Moved::default() } else { Moved::ALL };
+        // What the values were before is not known here.
+        let moved = match values.is_empty() {
+            true => Moved::default(),
+            false => Moved { products: !new.is_empty(), ..Moved::ALL },
+        };
         if !new.is_empty() {
             let documents: Vec<_> = new.iter().map(document).collect();
             tasks.push(self.in_time(index.add_or_replace(&documents, Some("id"))).await?);
@@ -294,13 +298,14 @@ impl Beside for Built {
 
     async fn swap(self: Box<Self>) -> Result<(), IndexError> {
         let Self { meili, beside } = *self;
+        // Whatever has another age after the swap is not what was swapped.
+        let made_at = beside.made_at().await?;
         // Only what is there can be swapped.
         meili.ensure(&meili.uid).await?;
         let swap = SwapIndexes { indexes: (meili.uid.clone(), beside.uid.clone()), rename: None };
         let swapped = meili.in_time(meili.client.swap_indexes([&swap])).await?;
         meili.done(&swapped).await?;
-        *meili.known() = None;
-        meili.still_there().await?;
+        *meili.known() = made_at;
         meili.remove(&beside.uid).await
     }
 
