@@ -164,15 +164,15 @@ pub enum FollowersCommand {
 pub enum ProjectionsCommand {
     /// Build a read model anew beside the one that serves, and show where they differ; the new one serves if they do not.
     Rebuild {
-        /// Which: orders, carts, stock or products.
+        /// Which: orders, carts, stock, products, sales or search.
         name: String,
-        /// Let the new rows serve even if they differ.
+        /// Let the new rows, or the new index, serve even if they differ.
         #[arg(long)]
         swap: bool,
     },
-    /// Compare what read models have applied with the log, and name what was left out or applied twice.
+    /// Compare what read models have applied with the log, and the search index with its rows; name what differs.
     Audit {
-        /// Which; default: all.
+        /// Which: orders, carts, stock, products, sales or search; default: all.
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },

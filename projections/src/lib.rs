@@ -53,6 +53,9 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "sold"),
             ("SELECT, INSERT, UPDATE, DELETE", "sales"),
             ("SELECT, INSERT, UPDATE, DELETE", "ratings"),
+            ("SELECT, INSERT, UPDATE, DELETE", "search_indexes"),
+            ("SELECT, INSERT, UPDATE, DELETE", "search_asked"),
+            ("SELECT, INSERT, UPDATE, DELETE", "search_answers"),
         ],
     }
 }

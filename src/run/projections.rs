@@ -1,5 +1,7 @@
 //! `projections`: rebuilds read models beside those that serve, compares them with the log, and sees to what is parked.
 
+mod search;
+
 use std::sync::Arc;
 
 use ::projections::rebuild::{self, Change, Difference, RebuildError, Rebuilt, Stage, TableDifference};
@@ -33,6 +35,9 @@ pub enum ProjectionsError {
     /// It was not compared.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The search index was not.
+    #[error(transparent)]
+    Search(#[from] ::projections::search::AskError),
     /// The database's.
     #[error("the read models' database: {0}")]
     Database(#[from] sqlx::Error),
@@ -41,6 +46,9 @@ pub enum ProjectionsError {
 /// Does what is asked for.
 pub async fn run(ground: &Ground, command: ProjectionsCommand, json: bool) -> Result<u8, Failure> {
     match command {
+        ProjectionsCommand::Rebuild { name, swap } if name == search::NAME => {
+            search::rebuild(ground, swap, json).await
+        }
         ProjectionsCommand::Rebuild { name, swap } => rebuild_one(ground, &name, swap, json).await,
         ProjectionsCommand::Audit { names } => audit_all(ground, &names, json).await,
         ProjectionsCommand::Parked => parked(ground, json).await,
@@ -55,20 +63,22 @@ pub async fn run(ground: &Ground, command: ProjectionsCommand, json: bool) -> Re
     }
 }
 
+/// The search index parks nothing.
 fn known(aside: &AsideArgs) -> Result<(), ProjectionsError> {
-    named(&aside.follower).map(drop)
+    named(&aside.follower, &[]).map(drop)
 }
 
-fn named(name: &str) -> Result<Arc<dyn Projection>, ProjectionsError> {
+/// The projection of that name; `others` may be named in its place.
+fn named(name: &str, others: &[&str]) -> Result<Arc<dyn Projection>, ProjectionsError> {
     let all = ::projections::all();
-    let names: Vec<_> = all.iter().map(|projection| projection.name()).collect();
-    let names = names.join(", ");
+    let names = all.iter().map(|projection| projection.name()).chain(others.iter().copied());
+    let names = names.collect::<Vec<_>>().join(", ");
     let found = all.into_iter().find(|projection| projection.name() == name);
     found.ok_or_else(|| ProjectionsError::Unknown(name.to_owned(), names))
 }
 
 async fn rebuild_one(ground: &Ground, name: &str, swap: bool, json: bool) -> Result<u8, Failure> {
-    let projection = named(name)?;
+    let projection = named(name, &[search::NAME])?;
     let parts = rebuild::Ground {
         owner_url: ground.projection_owner_url()?,
         prefix: ground.settings.schema.clone(),
@@ -101,33 +111,36 @@ async fn rebuild_one(ground: &Ground, name: &str, swap: bool, json: bool) -> Res
 fn print_rebuilt(rebuilt: &Rebuilt) -> Result<(), Failure> {
     let Rebuilt { projection, position, difference: Difference { tables }, swapped } = rebuilt;
     out::line(format_args!("{projection}: old and new rows compared at position {position}"))?;
-    for table in tables {
-        let TableDifference { table, rows, only_old, only_new, changed, columns, examples } = table;
-        if only_old + only_new + changed == 0 {
-            out::line(format_args!("  {table}: {rows} rows, all equal"))?;
-            continue;
-        }
-        out::line(format_args!(
-            "  {table}: {rows} rows; only in the old {only_old}, only in the new {only_new}, changed {changed}"
-        ))?;
-        for (column, count) in columns {
-            out::line(format_args!("    column {column}: {count}"))?;
-        }
-        for Change { key, old, new } in examples {
-            let (key, old, new) = (shown(key), shown(old), shown(new));
-            let change = match (old.is_empty(), new.is_empty()) {
-                (false, true) => format!("only in the old: {old}"),
-                (true, false) => format!("only in the new: {new}"),
-                _ => format!("{old}  ->  {new}"),
-            };
-            out::line(format_args!("    {key}: {change}"))?;
-        }
-    }
+    tables.iter().try_for_each(|table| print_difference(table, ["old", "new"]))?;
     match swapped {
         true => out::line("The new rows serve now.")?,
         false => out::line(format_args!(
             "The old rows go on serving. If the new ones are right: daybook projections rebuild {projection} --swap"
         ))?,
+    }
+    Ok(())
+}
+
+/// Where two sides differ, which are called so.
+fn print_difference(difference: &TableDifference, [a, b]: [&str; 2]) -> Result<(), Failure> {
+    let TableDifference { table, rows, only_old, only_new, changed, columns, examples } = difference;
+    if difference.rows_that_differ() == 0 {
+        return Ok(out::line(format_args!("  {table}: {rows} rows, all equal"))?);
+    }
+    out::line(format_args!(
+        "  {table}: {rows} rows; only in the {a} {only_old}, only in the {b} {only_new}, changed {changed}"
+    ))?;
+    for (column, count) in columns {
+        out::line(format_args!("    column {column}: {count}"))?;
+    }
+    for Change { key, old, new } in examples {
+        let (key, old, new) = (shown(key), shown(old), shown(new));
+        let change = match (old.is_empty(), new.is_empty()) {
+            (false, true) => format!("only in the {a}: {old}"),
+            (true, false) => format!("only in the {b}: {new}"),
+            _ => format!("{old}  ->  {new}"),
+        };
+        out::line(format_args!("    {key}: {change}"))?;
     }
     Ok(())
 }
@@ -144,9 +157,13 @@ fn shown(columns: &Map<String, Value>) -> String {
 }
 
 async fn audit_all(ground: &Ground, names: &[String], json: bool) -> Result<u8, Failure> {
+    let searched = names.is_empty() || names.iter().any(|name| name == search::NAME);
     let projections = match names {
         [] => ::projections::all(),
-        names => names.iter().map(|name| named(name)).collect::<Result<_, _>>()?,
+        names => {
+            let others = names.iter().filter(|name| *name != search::NAME);
+            others.map(|name| named(name, &[search::NAME])).collect::<Result<_, _>>()?
+        }
     };
     let (pool, log) = (ground.projection_pool().await?, ground.log().await?);
     let mut found = Vec::new();
@@ -156,11 +173,25 @@ async fn audit_all(ground: &Ground, names: &[String], json: bool) -> Result<u8, 
         found.push(audit(&pool, &log, &*projection, &tell).await.map_err(ProjectionsError::from)?);
         progress.finish();
     }
-    let ok = found.iter().all(|audited| audited.ok);
+    // Where no process keeps an index there is none to compare, and only who asks for it by name is told so with a failure.
+    let index = match searched {
+        true => search::audit(ground, !names.is_empty()).await?,
+        false => None,
+    };
+    let ok = found.iter().all(|audited| audited.ok) && index.as_deref().is_none_or(search::is_right);
     if json {
-        out::line(json!({ "ok": ok, "projections": found }))?;
+        let mut told = json!({ "ok": ok, "projections": found });
+        if searched {
+            told[search::NAME] = serde_json::to_value(&index)?;
+        }
+        out::line(told)?;
     } else {
         found.iter().try_for_each(print_audited)?;
+        match &index {
+            Some(answers) => search::print_audited(answers)?,
+            None if searched => out::line("search: no process keeps an index now")?,
+            None => {}
+        }
     }
     Ok(if ok { FINE } else { FAILED })
 }

@@ -9,7 +9,10 @@ use api::{
         simulator::{Late, Simulator},
     },
 };
-use projections::{ReadModels, search::follow};
+use projections::{
+    ReadModels,
+    search::{Followed, follow},
+};
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -56,6 +59,8 @@ pub struct Running {
     written: ReadModels,
     settings: api::Settings,
     tasks: JoinSet<()>,
+    /// The index that products are searched in.
+    followed: Followed,
 }
 
 impl Running {
@@ -93,7 +98,7 @@ impl Running {
             },
             ..usual
         };
-        Ok(Self { engine, read, written, settings, tasks })
+        Ok(Self { engine, read, written, settings, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -137,6 +142,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.engine.stop().await;
         self.tasks.shutdown().await;
+        self.followed.leave().await;
     }
 }
 

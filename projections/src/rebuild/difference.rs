@@ -1,14 +1,14 @@
 //! Where two sets of rows differ.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{PgConnection, Row as _};
 use store::follow::ReadTable;
 
 /// Rows that are shown of each kind of difference.
-const EXAMPLES: i64 = 5;
+pub(crate) const EXAMPLES: i64 = 5;
 
 /// Where old and new rows differ, table by table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,10 +18,10 @@ pub struct Difference {
 }
 
 /// Where they differ in one table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableDifference {
     /// The table's name.
-    pub table: &'static str,
+    pub table: Cow<'static, str>,
     /// New rows.
     pub rows: i64,
     /// Rows that are gone.
@@ -37,7 +37,7 @@ pub struct TableDifference {
 }
 
 /// One row that is not the same.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Its key.
     pub key: Map<String, Value>,
@@ -51,7 +51,30 @@ impl Difference {
     /// Whether there is none.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.tables.iter().all(|table| table.only_old + table.only_new + table.changed == 0)
+        self.tables.iter().all(|table| table.rows_that_differ() == 0)
+    }
+}
+
+impl Change {
+    /// What differs between two rows; one that is not there is empty.
+    pub(crate) fn between(
+        key: Map<String, Value>,
+        old: &Map<String, Value>,
+        new: &Map<String, Value>,
+    ) -> Self {
+        let differing = |of: &Map<String, Value>, other: &Map<String, Value>| {
+            let columns = of.iter().filter(|(column, value)| other.get(*column) != Some(value));
+            columns.map(|(column, value)| (column.clone(), value.clone())).collect()
+        };
+        Self { old: differing(old, new), new: differing(new, old), key }
+    }
+}
+
+impl TableDifference {
+    /// How many rows are not the same in both.
+    #[must_use]
+    pub const fn rows_that_differ(&self) -> i64 {
+        self.only_old + self.only_new + self.changed
     }
 }
 
@@ -86,7 +109,7 @@ async fn of_table(
     );
     let row = sqlx::query(&counts).fetch_one(&mut *connection).await?;
     let mut found = TableDifference {
-        table: name,
+        table: name.into(),
         only_old: row.try_get(0)?,
         only_new: row.try_get(1)?,
         changed: row.try_get(2)?,
@@ -114,7 +137,7 @@ async fn of_table(
             "SELECT to_jsonb(o)::text, to_jsonb(n)::text FROM {pairs} WHERE {differs} AND {kind} \
              ORDER BY {keys} LIMIT {EXAMPLES}"
         );
-        if found.only_old + found.only_new + found.changed > 0 {
+        if found.rows_that_differ() > 0 {
             for row in sqlx::query(&examples).fetch_all(&mut *connection).await? {
                 found.examples.push(change(key, row.try_get(0)?, row.try_get(1)?)?);
             }
@@ -132,9 +155,5 @@ fn change(key: &[&str], old: Option<&str>, new: Option<&str>) -> Result<Change, 
     let whole = if new.is_empty() { &old } else { &new };
     let key = key.iter().filter_map(|column| Some(((*column).to_owned(), whole.get(*column)?.clone())));
     let key: Map<String, Value> = key.collect();
-    let differing = |of: &Map<String, Value>, other: &Map<String, Value>| {
-        let columns = of.iter().filter(|(column, value)| other.get(*column) != Some(value));
-        columns.map(|(column, value)| (column.clone(), value.clone())).collect()
-    };
-    Ok(Change { old: differing(&old, &new), new: differing(&new, &old), key })
+    Ok(Change::between(key, &old, &new))
 }

@@ -14,6 +14,7 @@ use store::{
     schema::{self, SchemaError, Standing, Tables},
 };
 
+pub(crate) use difference::EXAMPLES;
 pub use difference::{Change, Difference, TableDifference};
 
 /// What the schema's name ends with in which read models are built.

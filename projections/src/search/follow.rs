@@ -3,81 +3,43 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use sqlx::{Acquire as _, PgConnection, PgPool};
-use store::{
-    engine::Engine,
-    feed::Feed,
-    follow::Lease,
-    log::{LogError, Position},
-    ports::Clock,
-};
-use tokio::sync::{Notify, watch};
+use sqlx::PgPool;
+use store::{engine::Engine, follow::Lease, log::Position, ports::Clock};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::{
-    index::{Change, Index, IndexError, Moved},
-    source::{self, Look, ReadError, SOURCES, Touched},
+    asked::Answers,
+    changes::{Changes, FollowError, Rows, snapshot},
+    check::{Check, Checked},
+    desk::Desk,
+    index::{Index, IndexError, Moved},
+    moves::Moves,
+    presence::{Presence, Process},
+    source::{self, Look, ReadError, SOURCES},
+    work::drive,
 };
 
 /// How often checkpoints are looked at while nobody hints or waits.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long somebody who waits lets the read models go on before they are looked at again.
 const LOOK_SOON: Duration = Duration::from_millis(2);
 /// How long to wait after a failure.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Events that are gone through for what they touched; beyond, the index is filled anew.
 const BEHIND_MAX: Position = 200_000;
-/// Events that are read at once.
-const BATCH: usize = 2_000;
 /// Whose process writes an index that all share.
 const LEASE: &str = "search";
 /// How often that lease is renewed during a fill.
 const HOLD_EVERY: Duration = Duration::from_secs(1);
+/// How often an index that others can remove is looked for.
+const STILL_THERE_EVERY_US: i64 = 1_000_000;
 /// Failures in a row after which the index is filled anew.
 const FAILURES_MAX: u32 = 2;
-
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error("another process has taken over")]
-    TakenOver,
-}
-
-impl From<IndexError> for FollowError {
-    fn from(error: IndexError) -> Self {
-        Self::Read(error.into())
-    }
-}
-
-impl From<sqlx::Error> for FollowError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Read(error.into())
-    }
-}
-
-/// How often each thing that an answer may depend on has moved.
-#[derive(Debug, Default)]
-pub(super) struct Moves([AtomicU64; 5]);
-
-impl Moves {
-    fn count(&self, moved: Moved) {
-        let all = [moved.products, moved.price, moved.available, moved.sold, moved.rating];
-        for (count, _) in self.0.iter().zip(all).filter(|(_, moved)| *moved) {
-            count.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    pub fn now(&self) -> [u64; 5] {
-        std::array::from_fn(|nth| self.0[nth].load(Ordering::Acquire))
-    }
-}
 
 /// An index that is kept at the end of the read models; cheap to clone.
 #[derive(Clone)]
@@ -89,6 +51,27 @@ pub struct Followed {
     pub(super) moves: Arc<Moves>,
     /// Somebody waits.
     pub(super) wanted: Arc<Notify>,
+    presence: Presence,
+}
+
+impl Followed {
+    /// What was found when the index was compared with its rows last, all of it or some; `None` before the first time, and
+    /// in a process that only asks an index that another one writes.
+    #[must_use]
+    pub fn checked(&self) -> Option<Checked> {
+        *self.presence.checked.borrow()
+    }
+
+    /// The process that keeps it, as others know it.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.presence.process
+    }
+
+    /// Lets nobody wait for this process any more: it follows no longer.
+    pub async fn leave(&self) {
+        self.presence.leave().await;
+    }
 }
 
 /// Keeps an index at the end of the read models in the schema that `pool` sees, for as long as the future is driven: an
@@ -99,36 +82,51 @@ pub fn follow(
     pool: PgPool,
 ) -> (Followed, impl Future<Output = ()> + Send + use<>) {
     let (sender, look) = watch::channel(None);
-    let followed = Followed {
-        index: Arc::clone(&index),
-        clock: Arc::clone(&engine.clock),
-        look,
-        moves: Arc::default(),
-        wanted: Arc::default(),
+    let (checked_sender, checked) = watch::channel(None);
+    let (jobs, driven) = mpsc::unbounded_channel();
+    let (clock, shared) = (Arc::clone(&engine.clock), index.is_shared());
+    let process = Process::this(engine.ids.next(), index.engine());
+    let presence = Presence {
+        pool: pool.clone(),
+        clock: Arc::clone(&clock),
+        process,
+        shared,
+        writes: Arc::new(AtomicBool::new(false)),
+        look: look.clone(),
+        checked,
     };
     let progress = engine.progress();
+    let rows = Rows { pool: pool.clone(), feed: engine.feed.clone() };
     let follower = IndexFollower {
-        index,
-        feed: engine.feed.clone(),
-        clock: Arc::clone(&engine.clock),
+        index: Arc::clone(&index),
         look: sender,
-        moves: Arc::clone(&followed.moves),
-        wanted: Arc::clone(&followed.wanted),
+        moves: Arc::default(),
+        wanted: Arc::default(),
         hints: SOURCES.map(|(name, _)| progress.get(name).cloned()),
-        lease: followed
-            .index
-            .is_shared()
-            .then(|| Lease::new(pool.clone(), Arc::clone(&engine.clock), LEASE, engine.ids.next())),
-        pool,
+        lease: shared.then(|| Lease::new(pool.clone(), Arc::clone(&clock), LEASE, engine.ids.next())),
+        writes: Arc::clone(&presence.writes),
         failures: 0,
+        desk: Desk::new(
+            Arc::clone(&index),
+            rows.clone(),
+            Answers::new(pool, Arc::clone(&clock), presence.process.instance),
+            Check::new(checked_sender, &*clock),
+            (Arc::clone(&clock), jobs),
+        ),
+        rows,
+        clock: Arc::clone(&clock),
     };
-    (followed, follower.run())
+    let (moves, wanted) = (Arc::clone(&follower.moves), Arc::clone(&follower.wanted));
+    let followed = Followed { index, clock, look, moves, wanted, presence: presence.clone() };
+    let all = async move {
+        futures::join!(follower.run(), drive(driven), presence.stay());
+    };
+    (followed, all)
 }
 
 struct IndexFollower {
     index: Arc<dyn Index>,
-    pool: PgPool,
-    feed: Feed,
+    rows: Rows,
     clock: Arc<dyn Clock>,
     look: watch::Sender<Option<Arc<Look>>>,
     moves: Arc<Moves>,
@@ -136,7 +134,9 @@ struct IndexFollower {
     hints: [Option<watch::Receiver<Position>>; 3],
     /// Of an index that all processes share.
     lease: Option<Lease>,
+    writes: Arc<AtomicBool>,
     failures: u32,
+    desk: Desk,
 }
 
 impl IndexFollower {
@@ -148,7 +148,11 @@ impl IndexFollower {
 
     /// Follows until something fails.
     async fn turn(&mut self) {
-        if let Err(error) = self.keep_up().await {
+        let kept_up = self.keep_up().await;
+        // Another process may write by now: what was built is for the next one to clear away.
+        self.writes.store(false, Ordering::Relaxed);
+        self.desk.drop_work();
+        if let Err(error) = kept_up {
             self.failures += 1;
             if matches!(error, FollowError::Read(ReadError::Index(IndexError::Astray(_)))) {
                 self.failures = FAILURES_MAX;
@@ -160,20 +164,28 @@ impl IndexFollower {
 
     async fn keep_up(&mut self) -> Result<(), FollowError> {
         self.until_ours().await?;
+        self.writes.store(true, Ordering::Relaxed);
         // A fill takes longer than a lease that nobody renews.
-        let mut lease = self.lease.take();
-        let begun = holding(&mut lease, &*self.clock, self.begin()).await;
+        let (mut lease, clock) = (self.lease.take(), Arc::clone(&self.clock));
+        let begun = holding(&mut lease, &*clock, self.begin()).await;
         self.lease = lease;
         let mut done = begun??;
+        let mut looked_us = clock.elapsed_us();
         loop {
             self.wait().await;
-            if let Some(lease) = &mut self.lease
-                && !lease.hold().await
-            {
-                return Ok(());
+            if let Some(lease) = &mut self.lease {
+                if !lease.hold().await {
+                    return Ok(());
+                }
+                if clock.elapsed_us() - looked_us > STILL_THERE_EVERY_US {
+                    looked_us = clock.elapsed_us();
+                    self.index.still_there().await?;
+                }
             }
-            let now = Look::at(&mut *self.pool.acquire().await?).await?;
-            if now == done {
+            let (now, asked) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
+            self.desk.notice(asked).await;
+            let moved = now != done;
+            if !moved && !self.desk.compares() {
                 continue;
             }
             if !now.is_of(&done) {
@@ -184,9 +196,14 @@ impl IndexFollower {
             if back {
                 continue;
             }
-            done = self.catch_up(&done).await?;
+            let mut lease = self.lease.take();
+            let caught_up = holding(&mut lease, &*clock, self.catch_up(&done)).await;
+            self.lease = lease;
+            done = caught_up??;
             self.failures = 0;
-            self.clock.sleep(self.index.pause()).await;
+            if moved {
+                self.clock.sleep(self.index.pause()).await;
+            }
         }
     }
 
@@ -197,7 +214,7 @@ impl IndexFollower {
                 return Ok(());
             }
             if let Some(marker) = self.index.marker().await? {
-                let now = Look::at(&mut *self.pool.acquire().await?).await?;
+                let (now, _) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
                 let written = Look::of_marker(&marker).setting_aside(&now);
                 if self.look.borrow().as_deref() != Some(&written) {
                     self.reached(written, Moved::ALL);
@@ -209,8 +226,10 @@ impl IndexFollower {
     }
 
     /// Goes on where the index is, or fills it.
-    async fn begin(&self) -> Result<Look, FollowError> {
-        let now = Look::at(&mut *self.pool.acquire().await?).await?;
+    async fn begin(&mut self) -> Result<Look, FollowError> {
+        self.desk.begin_anew();
+        self.index.sweep().await?;
+        let (now, _) = Look::at(&mut *self.rows.pool.acquire().await?).await?;
         let marker = self.index.marker().await?.filter(|_| self.failures < FAILURES_MAX);
         match marker.filter(|marker| marker.goes_on_to(&now.marker())) {
             Some(marker) => self.catch_up(&Look::of_marker(&marker)).await,
@@ -219,75 +238,51 @@ impl IndexFollower {
     }
 
     /// Fills the index anew, beside what it holds.
-    async fn fill(&self) -> Result<Look, FollowError> {
-        let mut connection = self.pool.acquire().await?;
+    async fn fill(&mut self) -> Result<Look, FollowError> {
+        // There is one index beside at most.
+        self.desk.begin_anew();
+        let mut connection = self.rows.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
-        let now = Look::at(&mut snapshot).await?;
+        let (now, _) = Look::at(&mut snapshot).await?;
         let mut filling = self.index.fill(&now.marker()).await?;
-        source::all(&mut snapshot, &mut *filling).await?;
+        source::all(&mut snapshot, &mut *filling, &|_| {}).await?;
         snapshot.commit().await?;
         filling.finish(now.marker()).await?;
         tracing::info!(position = now.seen[0].position, "the search index is filled");
         Ok(self.reached(now, Moved::ALL))
     }
 
-    /// Writes what changed between `done` and now.
-    async fn catch_up(&self, done: &Look) -> Result<Look, FollowError> {
-        let mut connection = self.pool.acquire().await?;
+    /// Writes what changed between `done` and now, and compares some of what is there if it is time for that.
+    async fn catch_up(&mut self, done: &Look) -> Result<Look, FollowError> {
+        let mut connection = self.rows.pool.acquire().await?;
         let mut snapshot = snapshot(&mut connection).await?;
-        let now = Look::at(&mut snapshot).await?;
+        let (now, _) = Look::at(&mut snapshot).await?;
         let (from, to) = source::between(done, &now);
         if !now.is_of(done) && done.seen[0].position > 0 || to - from > BEHIND_MAX {
             drop(snapshot);
+            drop(connection);
             return self.fill().await;
         }
-        let mut touched = self.touched(done, &now, from, to).await?;
-        for stream in done.aside.difference(&now.aside) {
-            if let Some((kind, id)) = stream.split_once('-') {
-                touched.note(kind, id);
-            }
-        }
-        if touched.is_empty() && now.rated == done.rated {
+        let changes = self.rows.changes(&mut snapshot, done, &now).await?;
+        if !self.desk.compares() {
             snapshot.commit().await?;
-            // Processes that only read know from the marker alone how far the index is.
-            if self.index.is_shared() && now.marker() != done.marker() {
-                self.index.write(Vec::new(), Vec::new(), &now.marker()).await?;
-            }
-            return Ok(self.reached(now, Moved::default()));
+            return self.write(changes, now).await;
         }
-        let documents = source::touched(&mut snapshot, &touched, done.rated).await?;
+        let now = self.write(changes, now).await?;
+        if self.desk.step(&mut snapshot, &now).await? {
+            self.reached(now.clone(), Moved::ALL);
+        }
         snapshot.commit().await?;
-        let changed = documents
-            .iter()
-            .map(|document| Change { listed_at: document.listed_at, values: document.values });
-        let changed = changed.collect();
-        let new = if touched.products.is_empty() { Vec::new() } else { documents };
-        let moved = self.index.write(new, changed, &now.marker()).await?;
-        Ok(self.reached(now, moved))
+        Ok(now)
     }
 
-    /// Goes through the events in between for the streams that they belong to.
-    async fn touched(
-        &self,
-        done: &Look,
-        now: &Look,
-        from: Position,
-        to: Position,
-    ) -> Result<Touched, FollowError> {
-        let (mut touched, mut position) = (Touched::default(), from);
-        while position < to {
-            let entries = self.feed.after(position, BATCH, LOOK_EVERY).await?;
-            for entry in &entries {
-                let source = SOURCES.iter().position(|(_, kind)| *kind == &*entry.key.0);
-                if source.is_some_and(|nth| {
-                    entry.position > done.seen[nth].position && entry.position <= now.seen[nth].position
-                }) {
-                    touched.note(&entry.key.0, &entry.key.1);
-                }
-            }
-            position = entries.last().map_or(position, |entry| entry.position);
-        }
-        Ok(touched)
+    async fn write(&self, changes: Changes, now: Look) -> Result<Look, FollowError> {
+        // Of an index that all share, the others know by its marker alone how far it is.
+        let moved = match changes.is_none() && !self.index.is_shared() {
+            true => Moved::default(),
+            false => changes.write(&*self.index, &now).await?,
+        };
+        Ok(self.reached(now, moved))
     }
 
     fn reached(&self, now: Look, moved: Moved) -> Look {
@@ -297,15 +292,25 @@ impl IndexFollower {
         now
     }
 
-    /// Waits until the read models may have moved.
+    /// Waits until the read models may have moved, or there is something to compare.
     async fn wait(&mut self) {
+        if self.desk.hurries() {
+            return;
+        }
         let [products, stock, sales] = &mut self.hints;
-        tokio::select! {
-            () = hinted(products) => {}
-            () = hinted(stock) => {}
-            () = hinted(sales) => {}
-            () = self.wanted.notified() => self.clock.sleep(LOOK_SOON).await,
-            () = self.clock.sleep(LOOK_EVERY) => {}
+        let failed = tokio::select! {
+            prepared = self.desk.prepared() => prepared.err(),
+            () = hinted(products) => None,
+            () = hinted(stock) => None,
+            () = hinted(sales) => None,
+            () = self.wanted.notified() => {
+                self.clock.sleep(LOOK_SOON).await;
+                None
+            }
+            () = self.clock.sleep(LOOK_EVERY) => None,
+        };
+        if let Some(error) = failed {
+            self.desk.failed(&error).await;
         }
     }
 }
@@ -340,14 +345,4 @@ async fn hinted(hint: &mut Option<watch::Receiver<Position>>) {
     }
     // It has ended, or another process follows.
     std::future::pending().await
-}
-
-async fn snapshot(
-    connection: &mut PgConnection,
-) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use store::log::Position;
 use uuid::Uuid;
 
@@ -186,6 +187,9 @@ impl From<IndexError> for QueryError {
 /// An index of products.
 #[async_trait]
 pub trait Index: Send + Sync + 'static {
+    /// What it is, in a word.
+    fn engine(&self) -> &'static str;
+
     /// Whether all processes share it, so that one of them has to write it and the others only ask.
     fn is_shared(&self) -> bool {
         false
@@ -201,6 +205,20 @@ pub trait Index: Send + Sync + 'static {
 
     /// Begins to fill it anew, beside what it holds now, with the read model as it is at `present`.
     async fn fill(&self, present: &Marker) -> Result<Box<dyn Filling>, IndexError>;
+
+    /// Fails when it is no longer the one that was found or filled here last: others may have removed it.
+    async fn still_there(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// Removes what a fill that was cut off has left behind, and takes what there is as it is.
+    async fn sweep(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// Begins to read what it holds, to compare it. Without `texts` an engine that has to go through all of them for their
+    /// digests leaves them out.
+    async fn read(&self, texts: bool) -> Result<Box<dyn Reading>, IndexError>;
 
     /// Adds products and changes values, then moves the marker. Those that it holds already are not added again.
     async fn write(
@@ -223,6 +241,41 @@ pub trait Filling: Send {
     /// Adds products. All of them come, in the order of their listing.
     async fn add(&mut self, documents: Vec<Document>) -> Result<(), IndexError>;
 
+    /// Ends the fill: it can be read and written from now on, and does not answer yet.
+    async fn build(self: Box<Self>, marker: Marker) -> Result<Box<dyn Beside>, IndexError>;
+
     /// Lets it answer from now on, in place of the old one.
     async fn finish(self: Box<Self>, marker: Marker) -> Result<(), IndexError>;
+}
+
+/// An index that is filled and stands beside the one that answers.
+#[async_trait]
+pub trait Beside: Send + Sync {
+    /// The index itself, to be read and written.
+    fn index(&self) -> &dyn Index;
+
+    /// Lets it answer from now on, in place of the old one.
+    async fn swap(self: Box<Self>) -> Result<(), IndexError>;
+
+    /// Removes it.
+    async fn give_up(self: Box<Self>) -> Result<(), IndexError>;
+}
+
+/// What an index holds of one product.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// The position of its listing.
+    pub listed_at: Position,
+    /// Everything that is held of it by name; a digest of a text that is not kept as it was.
+    pub fields: Map<String, Value>,
+}
+
+/// An index that is read from one end to the other, to be compared. It may be written meanwhile: each answer is of its moment.
+#[async_trait]
+pub trait Reading: Send + Sync {
+    /// What it holds of the products that were listed after one position and up to another, in that order.
+    async fn between(&mut self, after: Position, until: Position) -> Result<Vec<Held>, IndexError>;
+
+    /// What it should hold of a product.
+    fn of(&self, document: &Document) -> Held;
 }

@@ -7,7 +7,10 @@ use futures::TryStreamExt as _;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use store::log::Position;
 
-use super::index::{Document, Filling, IndexError, Marker, Values};
+use super::{
+    asked::{ASKER_SILENT_MAX, Asked},
+    index::{Document, Filling, IndexError, Marker, Values},
+};
 use crate::{fresh::Seen, products, rows::document, sales, stock};
 
 /// The form of what is indexed: another one means that every index is filled anew.
@@ -34,8 +37,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Looks at the checkpoints.
-    pub async fn at(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+    /// Looks at the checkpoints, and whether somebody asks for something.
+    pub async fn at(connection: &mut PgConnection) -> Result<(Self, Option<Asked>), sqlx::Error> {
         let rows = sqlx::query(
             "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
@@ -43,23 +46,30 @@ impl Look {
                     (SELECT c.oid || '.' || c.relfilenode FROM pg_class c WHERE c.oid = to_regclass(n.name)) AS life, \
                     (SELECT COALESCE(max(position), 0) FROM ratings) AS rated, \
                     ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
-                          WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside \
+                          WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside, \
+                    (SELECT to_json(a)::text FROM search_asked a \
+                     WHERE a.seen_at > now() - $3 * interval '1 second') AS asked \
              FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY AS n (name, kind, nth) \
                   LEFT JOIN followers f ON f.name = n.name ORDER BY n.nth",
         )
         .bind(SOURCES.map(|(name, _)| name))
         .bind(SOURCES.map(|(_, kind)| kind))
+        .bind(ASKER_SILENT_MAX.as_secs_f64())
         .fetch_all(connection)
         .await?;
         let (mut life, mut seen, mut rated, mut aside) = (Vec::new(), Vec::new(), 0, BTreeSet::new());
+        let mut asked: Option<String> = None;
         for row in &rows {
+            asked = row.try_get("asked")?;
             life.push(row.try_get::<String, _>("life")?);
             seen.push(Seen::read(row)?);
             rated = row.try_get("rated")?;
             aside.extend(row.try_get::<Vec<String>, _>("aside")?);
         }
         let seen = seen.try_into().map_err(|_| sqlx::Error::RowNotFound)?;
-        Ok(Self { life: life.join(" "), seen, rated, aside })
+        // What a newer program asks for is not for this one.
+        let asked = asked.and_then(|asked| serde_json::from_str(&asked).ok());
+        Ok((Self { life: life.join(" "), seen, rated, aside }, asked))
     }
 
     /// What an index that holds all of this is marked with.
@@ -156,8 +166,17 @@ pub(super) enum ReadError {
     Database(#[from] sqlx::Error),
 }
 
-/// Reads all products in the order of their listing, so many at a time.
-pub(super) async fn all(connection: &mut PgConnection, filling: &mut dyn Filling) -> Result<(), ReadError> {
+/// How many products there are.
+pub(super) async fn count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM products").fetch_one(connection).await
+}
+
+/// Reads all products in the order of their listing, so many at a time, and tells how many were added.
+pub(super) async fn all(
+    connection: &mut PgConnection,
+    filling: &mut dyn Filling,
+    added: &(dyn Fn(usize) + Sync),
+) -> Result<(), ReadError> {
     let sql = format!("{} ORDER BY p.listed_at", DOCUMENTS.replace("WHERE $1", ""));
     let mut rows = sqlx::query(&sql).fetch(connection);
     let mut chunk = Vec::with_capacity(CHUNK);
@@ -165,9 +184,39 @@ pub(super) async fn all(connection: &mut PgConnection, filling: &mut dyn Filling
         chunk.push(read(&row)?);
         if chunk.len() == CHUNK {
             filling.add(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK))).await?;
+            added(CHUNK);
         }
     }
-    Ok(filling.add(chunk).await?)
+    let rest = chunk.len();
+    filling.add(chunk).await?;
+    added(rest);
+    Ok(())
+}
+
+/// The listings of the next products after one.
+pub(super) async fn listed(
+    connection: &mut PgConnection,
+    after: Position,
+    count: usize,
+) -> Result<Vec<Position>, sqlx::Error> {
+    sqlx::query_scalar("SELECT listed_at FROM products WHERE listed_at > $1 ORDER BY listed_at LIMIT $2")
+        .bind(after)
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await
+}
+
+/// The products of these listings, in their order.
+pub(super) async fn documents(
+    connection: &mut PgConnection,
+    listed_at: &[Position],
+) -> Result<Vec<Document>, sqlx::Error> {
+    let sql = format!(
+        "{} WHERE p.listed_at = ANY($1) ORDER BY p.listed_at",
+        DOCUMENTS.replace("WHERE $1", "WHERE v.listed_at = ANY($1)")
+    );
+    let rows = sqlx::query(&sql).bind(listed_at).fetch_all(connection).await?;
+    rows.iter().map(read).collect()
 }
 
 /// Reads the products that something touched, in the order of their listing; and which of them may be new.
@@ -190,12 +239,7 @@ pub(super) async fn touched(
     .bind(rated_after)
     .fetch_all(&mut *connection)
     .await?;
-    let sql = format!(
-        "{} WHERE p.listed_at = ANY($1) ORDER BY p.listed_at",
-        DOCUMENTS.replace("WHERE $1", "WHERE v.listed_at = ANY($1)")
-    );
-    let rows = sqlx::query(&sql).bind(listed_at).fetch_all(connection).await?;
-    rows.iter().map(read).collect()
+    documents(connection, &listed_at).await
 }
 
 fn read(row: &PgRow) -> Result<Document, sqlx::Error> {

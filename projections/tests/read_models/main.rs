@@ -5,6 +5,7 @@
 mod again;
 mod audit;
 mod carts;
+mod engines;
 mod freshness;
 mod naive;
 mod orders;
@@ -17,6 +18,8 @@ mod rebuild_late;
 mod rebuild_shape;
 mod reconcile;
 mod search;
+mod search_meili;
+mod search_rebuilt;
 mod search_rows;
 mod stock;
 mod upcasts;

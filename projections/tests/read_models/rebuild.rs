@@ -64,7 +64,7 @@ async fn one_row_changed_by_hand_is_the_difference() {
     let Rebuilt { difference, swapped, .. } = world.rebuild(Arc::new(Stocks), false).await.unwrap();
     assert!(!swapped);
     let stock = &difference.tables[0];
-    assert_eq!((stock.table, stock.rows), ("stock", 10));
+    assert_eq!((&*stock.table, stock.rows), ("stock", 10));
     assert_eq!((stock.only_old, stock.only_new, stock.changed), (1, 2, 1));
     assert_eq!(stock.columns, [("available".to_owned(), 1), ("on_hand".to_owned(), 1)].into());
     let changed = stock.examples.iter().find(|example| example.key["sku"] == "S3").unwrap();

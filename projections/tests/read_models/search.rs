@@ -14,7 +14,21 @@ use projections::{
 use sqlx::Executor as _;
 use store::{executor::Token, testing::eventually};
 
+use crate::engines::{Make, on_every_engine};
 use crate::world::{World, after, any, gbp, listing, order_line, placement, receive, reserve, sku, text};
+
+on_every_engine! {
+    what_is_in_stock_is_found_as_soon_as_the_answer_says_so,
+    what_sells_comes_first_and_what_is_called_off_is_taken_back,
+    a_price_of_now_is_what_filters_and_sorting_compare,
+    ratings_count_as_soon_as_something_writes_them,
+    matches_are_marked_and_what_is_typed_is_completed,
+    a_token_that_is_not_reached_in_time_is_told,
+    a_stock_that_is_set_aside_matters_only_where_availability_does,
+    a_rebuild_of_the_read_models_ends_with_the_same_answers,
+    a_log_of_a_new_life_is_answered_for_and_what_it_lost_is_not_found,
+    a_thousand_events_later_every_column_agrees_with_the_rows,
+}
 
 fn all() -> ProductQuery {
     ProductQuery { limit: 100, ..ProductQuery::default() }
@@ -34,8 +48,8 @@ async fn found(world: &World, query: &ProductQuery, freshness: Freshness) -> Vec
 }
 
 /// A lamp and a mug, listed in this order.
-async fn shelf() -> (World, Token) {
-    let world = World::new().await;
+async fn shelf(make: Make) -> (World, Token) {
+    let world = World::keeping(make()).await;
     world.run("lamp", Command::List(listing("Red lamp", &[("L1", 900), ("L2", 800)]))).await;
     let token = world.run("mug", Command::List(listing("Mug", &[("M1", 500)]))).await;
     (world, token)
@@ -46,9 +60,8 @@ fn sale(lines: &[(&str, u32)]) -> order::Command {
     order::Command::Place(order::Placement { lines, ..placement("retail:1", Time::from_millis(0)) })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_stock_is_found_as_soon_as_the_answer_says_so() {
-    let (world, token) = shelf().await;
+async fn what_is_in_stock_is_found_as_soon_as_the_answer_says_so(make: Make) {
+    let (world, token) = shelf(make).await;
     assert!(found(&world, &available(), after(token)).await.is_empty());
     let token = world.run("L2", receive(1)).await;
     assert_eq!(found(&world, &available(), after(token)).await, ["lamp"]);
@@ -61,9 +74,8 @@ async fn what_is_in_stock_is_found_as_soon_as_the_answer_says_so() {
     assert_eq!(facets.available.unwrap()[0].count, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_sells_comes_first_and_what_is_called_off_is_taken_back() {
-    let (world, _) = shelf().await;
+async fn what_sells_comes_first_and_what_is_called_off_is_taken_back(make: Make) {
+    let (world, _) = shelf(make).await;
     world.run("o1", sale(&[("L1", 3), ("L2", 1)])).await;
     let token = world.run("o2", sale(&[("M1", 3)])).await;
     assert_eq!(found(&world, &popular(), after(token)).await, ["lamp", "mug"]);
@@ -75,9 +87,8 @@ async fn what_sells_comes_first_and_what_is_called_off_is_taken_back() {
     assert_eq!(sold, [("L1".to_owned(), 0), ("L2".to_owned(), 0), ("M1".to_owned(), 3)]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_price_of_now_is_what_filters_and_sorting_compare() {
-    let (world, _) = shelf().await;
+async fn a_price_of_now_is_what_filters_and_sorting_compare(make: Make) {
+    let (world, _) = shelf(make).await;
     let token = world.run("mug", Command::ChangePrice { sku: sku("M1"), price: gbp(2_000) }).await;
     let cheap = ProductQuery { price_max: Some(1_000), ..all() };
     assert_eq!(found(&world, &cheap, after(token)).await, ["lamp"]);
@@ -85,9 +96,8 @@ async fn a_price_of_now_is_what_filters_and_sorting_compare() {
     assert_eq!(found(&world, &dear, after(token)).await, ["mug", "lamp"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ratings_count_as_soon_as_something_writes_them() {
-    let (world, token) = shelf().await;
+async fn ratings_count_as_soon_as_something_writes_them(make: Make) {
+    let (world, token) = shelf(make).await;
     let rated = ProductQuery { rating_min: Some(4_000), ..all() };
     assert!(found(&world, &rated, after(token)).await.is_empty());
     let rate = "INSERT INTO ratings VALUES ('lamp', 9, 2, 3), ('mug', 3, 1, 4)";
@@ -98,9 +108,8 @@ async fn ratings_count_as_soon_as_something_writes_them() {
     assert_eq!(found(&world, &best, any()).await, ["lamp", "mug"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn matches_are_marked_and_what_is_typed_is_completed() {
-    let (world, token) = shelf().await;
+async fn matches_are_marked_and_what_is_typed_is_completed(make: Make) {
+    let (world, token) = shelf(make).await;
     let query = ProductQuery { text: Some("lamps".to_owned()), ..all() };
     let results = world.read.products(&query, after(token)).await.unwrap().value;
     let highlight = results.page.data[0].highlight.clone().unwrap();
@@ -111,9 +120,8 @@ async fn matches_are_marked_and_what_is_typed_is_completed() {
     assert_eq!(titles, [("lamp", "<em>Red</em> <em>lamp</em>")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_not_reached_in_time_is_told() {
-    let (world, token) = shelf().await;
+async fn a_token_that_is_not_reached_in_time_is_told(make: Make) {
+    let (world, token) = shelf(make).await;
     found(&world, &all(), after(token)).await;
     let beyond = Token { position: token.position + 1, ..token };
     let freshness = Freshness { at_least: Some(beyond), wait: Duration::from_millis(20) };
@@ -128,9 +136,8 @@ async fn a_token_that_is_not_reached_in_time_is_told() {
     assert!(matches!(answer, Err(QueryError::WrongIncarnation)), "{answer:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stock_that_is_set_aside_matters_only_where_availability_does() {
-    let (world, _) = shelf().await;
+async fn a_stock_that_is_set_aside_matters_only_where_availability_does(make: Make) {
+    let (world, _) = shelf(make).await;
     let bad = world.run("L1", receive(1)).await;
     world.settle().await;
     sqlx::query(
@@ -151,9 +158,8 @@ async fn a_stock_that_is_set_aside_matters_only_where_availability_does() {
     assert_eq!(world.read.products(&available(), any()).await.unwrap().reflects.position, bad.position - 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_of_the_read_models_ends_with_the_same_answers() {
-    let (world, _) = shelf().await;
+async fn a_rebuild_of_the_read_models_ends_with_the_same_answers(make: Make) {
+    let (world, _) = shelf(make).await;
     world.run("L1", receive(3)).await;
     let token = world.run("o2", sale(&[("M1", 3)])).await;
     let queries = [all(), available(), popular(), ProductQuery { sort: Sort::PriceAsc, ..all() }];
@@ -173,9 +179,8 @@ async fn a_rebuild_of_the_read_models_ends_with_the_same_answers() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_of_a_new_life_is_answered_for_and_what_it_lost_is_not_found() {
-    let (world, _) = shelf().await;
+async fn a_log_of_a_new_life_is_answered_for_and_what_it_lost_is_not_found(make: Make) {
+    let (world, _) = shelf(make).await;
     let old = world.run("gone", Command::List(listing("Sofa", &[("S1", 1)]))).await;
     assert_eq!(found(&world, &all(), after(old)).await, ["gone", "mug", "lamp"]);
     let world = world
@@ -193,9 +198,8 @@ async fn a_log_of_a_new_life_is_answered_for_and_what_it_lost_is_not_found() {
     assert!(matches!(world.read.products(&all(), hasty).await, Err(QueryError::WrongIncarnation)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_events_later_every_column_agrees_with_the_rows() {
-    let world = World::new().await;
+async fn a_thousand_events_later_every_column_agrees_with_the_rows(make: Make) {
+    let world = World::keeping(make()).await;
     for n in 0..40_i64 {
         let mut product = listing(&format!("Thing {n}"), &[(&format!("T{n}"), n)]);
         product.brand = Some(text(if n % 2 == 0 { "Even" } else { "Odd" }));

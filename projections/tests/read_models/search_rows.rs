@@ -8,8 +8,8 @@ use projections::{
     Freshness, QueryError, ReadModels,
     products::Products,
     search::{
-        Change, Document, Embedded, Filling, Hits, Index, IndexError, Marker, Moved, ProductQuery, Synonyms,
-        follow,
+        Change, Document, Embedded, Filling, Hits, Index, IndexError, Marker, Moved, ProductQuery, Reading,
+        Synonyms, follow,
     },
 };
 use sqlx::Executor as _;
@@ -103,6 +103,14 @@ struct Shared(Embedded);
 
 #[async_trait]
 impl Index for Shared {
+    fn engine(&self) -> &'static str {
+        self.0.engine()
+    }
+
+    async fn read(&self, texts: bool) -> Result<Box<dyn Reading>, IndexError> {
+        self.0.read(texts).await
+    }
+
     fn is_shared(&self) -> bool {
         true
     }

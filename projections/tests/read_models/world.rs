@@ -11,7 +11,7 @@ use domain::{
 use projections::{
     Freshness, ReadModels, all,
     rebuild::{self, RebuildError, Rebuilt},
-    search::{Embedded, Synonyms, follow},
+    search::{Embedded, Followed, Index, Synonyms, follow},
 };
 use sqlx::PgPool;
 use store::{
@@ -29,7 +29,11 @@ pub struct World {
     pub engine: Engine,
     pub read: ReadModels,
     pub pool: PgPool,
-    _search: JoinSet<()>,
+    /// What products are searched in.
+    pub index: Arc<dyn Index>,
+    pub followed: Followed,
+    /// Ends with the world, as a process does that is killed.
+    pub search: JoinSet<()>,
 }
 
 impl World {
@@ -47,29 +51,49 @@ impl World {
         Self::on(ground, true).await
     }
 
+    /// Everybody follows, with an index of the test's own.
+    pub async fn keeping(index: Arc<dyn Index>) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        Self::with(ground, true, index).await
+    }
+
     pub async fn on(ground: Ground, following: bool) -> Self {
+        Self::with(ground, following, Arc::new(Embedded::in_memory(Synonyms::default()))).await
+    }
+
+    /// The same with an index of the test's own.
+    pub async fn with(ground: Ground, following: bool, index: Arc<dyn Index>) -> Self {
+        let engine = ground.engine().await;
+        Self::of(ground, engine, following, index).await
+    }
+
+    pub async fn of(ground: Ground, mut engine: Engine, following: bool, index: Arc<dyn Index>) -> Self {
         let pool = ground.pool("_read").await;
-        let mut engine = ground.engine().await;
         if following {
             projections::start(&mut engine, pool.clone());
         }
         let read = ReadModels::new(pool.clone(), &engine.progress(), Arc::clone(&engine.clock))
             .of_log(engine.feed.incarnation());
         let mut search = JoinSet::new();
-        let index = Arc::new(Embedded::in_memory(Synonyms::default()));
-        let (followed, following) = follow(index, &engine, pool.clone());
+        let (followed, following) = follow(Arc::clone(&index), &engine, pool.clone());
         search.spawn(following);
-        let read = read.with_index(followed, Synonyms::default());
-        Self { ground, engine, read, pool, _search: search }
+        let read = read.with_index(followed.clone(), Synonyms::default());
+        Self { ground, engine, read, pool, index, followed, search }
     }
 
     /// The same log under a new process, after something was done to it while nobody ran.
-    pub async fn restarted(self, meanwhile: &[&str]) -> Self {
+    pub async fn restarted(mut self, meanwhile: &[&str]) -> Self {
         self.engine.stop().await;
+        self.search.shutdown().await;
         for sql in meanwhile {
             self.ground.as_owner(sql).await;
         }
-        Self::on(self.ground, true).await
+        // What is in memory ends with the process.
+        match self.index.is_shared() {
+            true => Self::with(self.ground, true, self.index).await,
+            false => Self::on(self.ground, true).await,
+        }
     }
 
     pub async fn try_run(&self, id: &str, command: impl Into<AnyCommand>) -> Result<Executed, ExecuteError> {

@@ -154,6 +154,10 @@ async fn a_fill_makes_an_index_writes_it_and_swaps_it() {
     let written = server.asked("POST /indexes/wire_next/documents");
     assert_eq!(written[0][0]["id"], "p1");
     assert_eq!(written[0][0]["category"], json!(["Home", "Home > Light"]));
+    assert_eq!(
+        (&written[0][0]["title_words"], &written[0][0]["names"][1]),
+        (&json!("red lamp"), &json!("light"))
+    );
     assert_eq!((&written[0][1]["price"], written[0].as_array().unwrap().len()), (&json!(1_000), 2));
     assert_eq!(written[1][0]["id"], "marker");
     assert_eq!(server.asked("POST /swap-indexes")[0][0]["indexes"], json!(["wire", "wire_next"]));
@@ -189,7 +193,10 @@ async fn a_question_names_filter_order_and_facets_and_the_answer_is_read() {
     let brands = hits.facets.unwrap().brand.unwrap();
     assert_eq!((brands[0].value.as_str(), brands[0].count), ("Acme", 1));
     let asked = &server.asked("POST /indexes/wire/search")[0];
-    assert_eq!(asked["filter"], "listed_at >= 0 AND brand = \"Ac\\\"me\" AND price <= 10");
+    // FNV-1a of the name, of 128 bits.
+    let acme = "c94beecc4b83d94f7080ebfec84b12cf";
+    assert_eq!(asked["filter"], format!("listed_at >= 0 AND brand_is = {acme} AND price <= 10"));
+    assert_eq!((&asked["q"], &asked["matchingStrategy"]), (&json!("lamp"), &json!("all")));
     assert_eq!(asked["sort"], json!(["price:asc", "listed_at:asc"]));
     assert_eq!((&asked["limit"], &asked["facets"]), (&json!(6), &json!(["brand", "available"])));
 }

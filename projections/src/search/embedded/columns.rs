@@ -45,6 +45,8 @@ impl Chunk {
 }
 
 const RATED_BITS: u32 = 19;
+/// So many who rated are counted at most.
+pub(super) const RATED_MAX: u32 = (1 << RATED_BITS) - 1;
 
 /// What is counted of a product, in one number.
 #[derive(Clone, Copy)]
@@ -107,7 +109,7 @@ impl Columns {
     pub fn set(&self, number: u32, values: &Values) {
         let (chunk, at) = self.at(number);
         let rating = values.rating();
-        let rated = u32::try_from(values.rating_count.max(0)).unwrap_or(u32::MAX).min((1 << RATED_BITS) - 1);
+        let rated = u32::try_from(values.rating_count.max(0)).unwrap_or(u32::MAX).min(RATED_MAX);
         chunk.price[at].store(values.price, Relaxed);
         chunk.sold[at].store(values.sold, Relaxed);
         chunk.rating_sum[at].store(values.rating_sum, Relaxed);
@@ -125,7 +127,7 @@ impl Columns {
             available: self.marks(number).available(),
             sold: chunk.sold[at].load(Relaxed),
             rating_sum: chunk.rating_sum[at].load(Relaxed),
-            rating_count: i64::from(chunk.rating[at].load(Relaxed) & ((1 << RATED_BITS) - 1)),
+            rating_count: i64::from(chunk.rating[at].load(Relaxed) & RATED_MAX),
         }
     }
 

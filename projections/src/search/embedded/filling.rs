@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError},
 };
@@ -11,8 +10,14 @@ use async_trait::async_trait;
 use store::log::Position;
 use tantivy::{Index as TextIndex, IndexReader, IndexWriter, ReloadPolicy};
 
-use super::{Held, Inner, Open, blocking, catalog::Catalog, create, lock, text};
-use crate::search::index::{Document, Filling, IndexError, Marker};
+use super::{
+    Embedded, Inner, blocking,
+    catalog::Catalog,
+    create,
+    shelf::{Held, Open, Shelf},
+    text,
+};
+use crate::search::index::{self, Document, Filling, IndexError, Marker};
 
 /// Bytes of text that are gathered before they become a segment.
 const GATHERED_MAX: usize = 64 << 20;
@@ -30,27 +35,29 @@ struct Work {
     catalog: Catalog,
     /// What the kept text holds already.
     kept: HashSet<Position>,
-    /// Behind the writer, which is to let go of its files first.
-    fresh: Fresh,
+    /// The directory of a new generation; `None` when one is kept, or nothing is on disk.
+    fresh: Option<Fresh>,
 }
 
-/// The directory of a new generation; `None` when one is kept, or nothing is on disk. It goes with a fill that is given up:
-/// on a full disk every try would leave another one.
-struct Fresh(Option<PathBuf>);
+/// A directory that is removed again unless it comes to count.
+struct Fresh {
+    directory: PathBuf,
+    counts: bool,
+}
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        if let Some(directory) = self.0.take()
-            && let Err(error) = fs::remove_dir_all(&directory)
+        if !self.counts
+            && let Err(error) = std::fs::remove_dir_all(&self.directory)
         {
-            tracing::debug!(directory = %directory.display(), %error, "a fill that was given up leaves its files");
+            tracing::debug!(%error, "a search index that was given up is removed with the next fill");
         }
     }
 }
 
 impl Anew {
     pub fn begin(inner: Arc<Inner>, present: &Marker) -> Result<Self, IndexError> {
-        let loaded = inner.held.read().unwrap_or_else(PoisonError::into_inner).marker.is_some();
+        let loaded = inner.shelf().read().marker.is_some();
         if let Some(home) = inner.home.as_ref().filter(|_| !loaded) {
             // What a process left behind that was killed may be what the disk has no room for.
             home.sweep()?;
@@ -64,10 +71,12 @@ impl Anew {
             }
         });
         let (index, kept, fresh) = match kept {
-            Some((index, kept)) => (index, kept, Fresh(None)),
+            Some((index, kept)) => (index, kept, None),
             None => {
-                let fresh = Fresh(inner.home.as_ref().map(super::Home::fresh).transpose()?);
-                (create(fresh.0.as_deref())?, HashSet::new(), fresh)
+                let fresh = inner.home.as_ref().map(super::Home::fresh).transpose()?;
+                let fresh = fresh.map(|directory| Fresh { directory, counts: false });
+                let directory = fresh.as_ref().map(|fresh| fresh.directory.as_path());
+                (create(directory)?, HashSet::new(), fresh)
             }
         };
         let writer = index.writer_with_num_threads(1, GATHERED_MAX)?;
@@ -125,9 +134,13 @@ impl Filling for Anew {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
+    async fn build(mut self: Box<Self>, marker: Marker) -> Result<Box<dyn index::Beside>, IndexError> {
         let work = self.work.take().ok_or_else(cut_off)?;
-        blocking(move || work.finish(marker)).await
+        Ok(Box::new(blocking(move || work.build(marker)).await?))
+    }
+
+    async fn finish(self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
+        self.build(marker).await?.swap().await
     }
 }
 
@@ -146,14 +159,14 @@ impl Work {
         Ok(())
     }
 
-    fn finish(mut self, marker: Marker) -> Result<(), IndexError> {
+    fn build(mut self, marker: Marker) -> Result<Beside, IndexError> {
         if !self.kept.is_empty() {
             self.forget();
             return Err(IndexError::Astray(format!("{} of its texts are of no product", self.kept.len())));
         }
         commit(&mut self.writer, &marker)?;
         let segments = self.index.searchable_segment_ids()?;
-        if self.fresh.0.is_some() && segments.len() > 1 {
+        if self.fresh.is_some() && segments.len() > 1 {
             // A query looks every word up in each segment.
             self.writer.merge(&segments).wait()?;
         }
@@ -162,27 +175,60 @@ impl Work {
             self.forget();
             return Err(error);
         }
-        let mut open = lock(&self.inner.open);
-        if let Some(home) = &self.inner.home {
-            match &self.fresh.0 {
-                Some(fresh) => home.point_to(fresh)?,
-                None => home.sweep()?,
-            }
-            self.fresh.0 = None;
-        }
         let held = Held { catalog: self.catalog, marker: Some(marker) };
-        let old =
-            std::mem::replace(&mut *self.inner.held.write().unwrap_or_else(PoisonError::into_inner), held);
-        *open = Some(Open { writer: self.writer, reader });
-        drop(open);
-        drop(old);
-        Ok(())
+        let shelf = Arc::new(Shelf::filled(held, Open { writer: self.writer, reader }));
+        let index = Embedded::with(None, self.inner.synonyms.clone(), Arc::clone(&shelf));
+        Ok(Beside { index, shelf, inner: self.inner, fresh: self.fresh })
     }
 
-    /// What is on disk is not true: the next fill begins with nothing.
+    /// What was kept is not true: the next fill begins with nothing.
     fn forget(&self) {
-        if let Some(home) = &self.inner.home {
+        if let Some(home) = self.inner.home.as_ref().filter(|_| self.fresh.is_none()) {
             home.forget();
         }
+    }
+}
+
+/// An index that is filled, beside the one that answers.
+struct Beside {
+    index: Embedded,
+    shelf: Arc<Shelf>,
+    inner: Arc<Inner>,
+    /// Goes last: nothing may write there any more when it is removed.
+    fresh: Option<Fresh>,
+}
+
+#[async_trait]
+impl index::Beside for Beside {
+    fn index(&self) -> &dyn index::Index {
+        &self.index
+    }
+
+    async fn swap(mut self: Box<Self>) -> Result<(), IndexError> {
+        blocking(move || {
+            if let Some(home) = &self.inner.home {
+                match &mut self.fresh {
+                    Some(fresh) => {
+                        home.point_to(&fresh.directory)?;
+                        fresh.counts = true;
+                    }
+                    None => home.sweep()?,
+                }
+            }
+            let mut answering = self.inner.shelf.write().unwrap_or_else(PoisonError::into_inner);
+            let old = std::mem::replace(&mut *answering, Arc::clone(&self.shelf));
+            drop(answering);
+            drop(old);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn give_up(self: Box<Self>) -> Result<(), IndexError> {
+        blocking(move || {
+            drop(self);
+            Ok(())
+        })
+        .await
     }
 }

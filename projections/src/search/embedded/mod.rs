@@ -8,6 +8,8 @@ mod expand;
 mod filling;
 mod home;
 mod matching;
+mod reading;
+mod shelf;
 mod text;
 
 use std::{
@@ -16,12 +18,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tantivy::{Index as TextIndex, IndexReader, IndexWriter};
+use tantivy::Index as TextIndex;
 use tokio::sync::Semaphore;
 
-use self::{catalog::Catalog, collect::Counts, home::Home, matching::Room};
+use self::{catalog::Catalog, collect::Counts, home::Home, matching::Room, reading::Pages, shelf::Shelf};
 use super::{
-    index::{Change, Document, Filling, Hits, Index, IndexError, Marker, Moved},
+    index::{Change, Document, Filling, Hits, Index, IndexError, Marker, Moved, Reading},
     query::ProductQuery,
     synonyms::Synonyms,
     words::Typed,
@@ -38,22 +40,9 @@ struct Inner {
     /// `None` keeps everything in memory.
     home: Option<Home>,
     synonyms: Synonyms,
-    held: RwLock<Held>,
-    open: Mutex<Option<Open>>,
+    /// What answers.
+    shelf: RwLock<Arc<Shelf>>,
     rooms: Mutex<Vec<(Room, Counts)>>,
-}
-
-/// What answers.
-struct Held {
-    catalog: Catalog,
-    /// `None` until it was filled.
-    marker: Option<Marker>,
-}
-
-/// What writes.
-struct Open {
-    writer: IndexWriter,
-    reader: IndexReader,
 }
 
 impl Embedded {
@@ -80,14 +69,11 @@ impl Embedded {
     }
 
     fn of(home: Option<Home>, synonyms: Synonyms) -> Self {
-        let held = Held { catalog: Catalog::new(text::schema().1), marker: None };
-        let inner = Inner {
-            home,
-            synonyms,
-            held: RwLock::new(held),
-            open: Mutex::new(None),
-            rooms: Mutex::default(),
-        };
+        Self::with(home, synonyms, Arc::new(Shelf::empty()))
+    }
+
+    fn with(home: Option<Home>, synonyms: Synonyms, shelf: Arc<Shelf>) -> Self {
+        let inner = Inner { home, synonyms, shelf: RwLock::new(shelf), rooms: Mutex::default() };
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self { inner: Arc::new(inner), turns: Arc::new(Semaphore::new(processors)) }
     }
@@ -104,7 +90,8 @@ impl Embedded {
             // A thread goes on when nobody waits for it any more, and so does its turn.
             let _turn = turn;
             let (mut room, mut counts) = lock(&inner.rooms).pop().unwrap_or_default();
-            let held = inner.held.read().unwrap_or_else(PoisonError::into_inner);
+            let shelf = inner.shelf();
+            let held = shelf.read();
             let answered = answer(&inner, &held.catalog, &mut room, &mut counts);
             drop(held);
             lock(&inner.rooms).push((room, counts));
@@ -116,8 +103,12 @@ impl Embedded {
 
 #[async_trait]
 impl Index for Embedded {
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
     async fn marker(&self) -> Result<Option<Marker>, IndexError> {
-        Ok(self.inner.held.read().unwrap_or_else(PoisonError::into_inner).marker.clone())
+        Ok(self.inner.shelf().read().marker.clone())
     }
 
     async fn fill(&self, present: &Marker) -> Result<Box<dyn Filling>, IndexError> {
@@ -126,14 +117,19 @@ impl Index for Embedded {
         Ok(Box::new(filling))
     }
 
+    async fn read(&self, texts: bool) -> Result<Box<dyn Reading>, IndexError> {
+        let shelf = self.inner.shelf();
+        Ok(Box::new(blocking(move || Pages::open(shelf, texts)).await?))
+    }
+
     async fn write(
         &self,
         new: Vec<Document>,
         changed: Vec<Change>,
         marker: &Marker,
     ) -> Result<Moved, IndexError> {
-        let (inner, marker) = (Arc::clone(&self.inner), marker.clone());
-        blocking(move || inner.write(&new, &changed, marker)).await
+        let (shelf, marker) = (self.inner.shelf(), marker.clone());
+        blocking(move || shelf.write(&new, &changed, marker)).await
     }
 
     async fn find(&self, query: &ProductQuery) -> Result<Hits, IndexError> {
@@ -156,43 +152,8 @@ impl Index for Embedded {
 }
 
 impl Inner {
-    fn write(&self, new: &[Document], changed: &[Change], marker: Marker) -> Result<Moved, IndexError> {
-        let mut moved = Moved::default();
-        let fields = self.held.read().unwrap_or_else(PoisonError::into_inner).catalog.fields;
-        let unknown =
-            |held: &Held, document: &&Document| held.catalog.columns.number(document.listed_at).is_none();
-        let new: Vec<&Document> = {
-            let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-            new.iter().filter(|document| unknown(&held, document)).collect()
-        };
-        let mut open = lock(&self.open);
-        if !new.is_empty() {
-            let open = open.as_mut().ok_or_else(|| IndexError::Astray("it was never filled".to_owned()))?;
-            for document in &new {
-                open.writer.add_document(text::document(fields, document))?;
-            }
-            filling::commit(&mut open.writer, &marker)?;
-            open.reader.reload()?;
-            let searcher = open.reader.searcher();
-            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            for document in new {
-                held.catalog.add(document)?;
-            }
-            held.catalog.reload(searcher.segment_readers())?;
-            moved = Moved::ALL;
-        }
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let columns = &held.catalog.columns;
-        for change in changed {
-            let number = columns
-                .number(change.listed_at)
-                .ok_or_else(|| IndexError::Astray("a value of no product".to_owned()))?;
-            moved.note(&columns.values(number), &change.values);
-            columns.set(number, &change.values);
-        }
-        drop(held);
-        self.held.write().unwrap_or_else(PoisonError::into_inner).marker = Some(marker);
-        Ok(moved)
+    fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -56,17 +56,23 @@ pub(super) fn schema() -> (Schema, Fields) {
 pub(super) fn document(fields: Fields, document: &Document) -> TantivyDocument {
     let mut written = TantivyDocument::new();
     written.add_i64(fields.listed_at, document.listed_at);
+    let [title, names, description, words] = pieces(document);
+    for (field, terms) in fields.texts.into_iter().zip([title, names, description]) {
+        if !terms.is_empty() {
+            written.add_pre_tokenized_text(field, tokenized(terms));
+        }
+    }
+    written.add_pre_tokenized_text(fields.written, tokenized(words));
+    written
+}
+
+/// What each field holds of a product, with its places: the texts as [`WORTH`] has them, then the title's words.
+pub(super) fn pieces(document: &Document) -> [Vec<(usize, String)>; 4] {
     let names = document.brand.iter().chain(&document.category).chain(&document.names);
     let names = names.map(String::as_str).collect::<Vec<_>>().join(" \n ");
     let description = document.description.as_deref().unwrap_or_default();
-    for (field, text) in fields.texts.into_iter().zip([&*document.title, &*names, description]) {
-        if !text.is_empty() {
-            written.add_pre_tokenized_text(field, tokenized(terms(text)));
-        }
-    }
     let words = tokens(&document.title).into_iter().map(|token| token.text).enumerate();
-    written.add_pre_tokenized_text(fields.written, tokenized(words.collect()));
-    written
+    [terms(&document.title), terms(&names), terms(description), words.collect()]
 }
 
 fn tokenized(terms: Vec<(usize, String)>) -> PreTokenizedString {

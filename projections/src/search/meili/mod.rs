@@ -2,8 +2,13 @@
 
 mod asking;
 mod documents;
+mod reading;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use meilisearch_sdk::{
@@ -12,11 +17,12 @@ use meilisearch_sdk::{
     task_info::TaskInfo,
     tasks::Task,
 };
+use serde_json::Value;
 use store::ports::Clock;
 
 use self::documents::{MARKER, Stored, changed, document, marked, settings};
 use super::{
-    index::{Change, Document, Filling, Hits, Index, IndexError, Marker, Moved},
+    index::{Beside, Change, Document, Filling, Hits, Index, IndexError, Marker, Moved, Reading},
     query::ProductQuery,
     synonyms::Synonyms,
 };
@@ -29,6 +35,8 @@ const TASK_MAX: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Writes of one product within this time become one.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Writes of a fill that wait at the server. It takes tasks in their order, so those of the index that answers come behind.
+const WAITING_MAX: usize = 4;
 
 /// An index in a Meilisearch. It is shared: one process writes it, all of them ask.
 #[derive(Clone)]
@@ -38,6 +46,8 @@ pub struct Meili {
     uid: String,
     synonyms: Arc<Synonyms>,
     clock: Arc<dyn Clock>,
+    /// When the index was made that this process writes: a write to one that is gone makes another, without its settings.
+    made_at: Arc<Mutex<Option<Value>>>,
 }
 
 impl Meili {
@@ -60,7 +70,8 @@ impl Meili {
             return Err(IndexError::Failed(reason.to_owned()));
         }
         let client = Client::new(url.trim_end_matches('/'), key).map_err(failed)?;
-        Ok(Self { client, uid: uid.to_owned(), synonyms: Arc::new(synonyms), clock })
+        let (uid, synonyms) = (uid.to_owned(), Arc::new(synonyms));
+        Ok(Self { client, uid, synonyms, clock, made_at: Arc::default() })
     }
 
     fn next(&self) -> String {
@@ -115,6 +126,20 @@ impl Meili {
         self.done_unless(&task, ErrorCode::IndexAlreadyExists).await
     }
 
+    /// When the index was made; `None` when there is none.
+    async fn made_at(&self) -> Result<Option<Value>, IndexError> {
+        let asked = async { Ok(self.client.get_raw_index(&self.uid).await) };
+        match self.in_time(asked).await? {
+            Ok(index) => Ok(index.get("createdAt").cloned()),
+            Err(error) if is_missing(&error, ErrorCode::IndexNotFound) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<Value>> {
+        self.made_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes an index, if there is one.
     async fn remove(&self, uid: &str) -> Result<(), IndexError> {
         let task = self.in_time(self.client.delete_index(uid)).await?;
@@ -132,6 +157,10 @@ fn is_missing(error: &Error, code: ErrorCode) -> bool {
 
 #[async_trait]
 impl Index for Meili {
+    fn engine(&self) -> &'static str {
+        "meilisearch"
+    }
+
     fn is_shared(&self) -> bool {
         true
     }
@@ -162,7 +191,29 @@ impl Index for Meili {
         let index = self.client.index(&next);
         let told = self.in_time(index.set_settings(&settings(&self.synonyms))).await?;
         self.done(&told).await?;
-        Ok(Box::new(Anew { meili: self.clone(), tasks: Vec::new() }))
+        let beside = Self { uid: next, made_at: Arc::default(), ..self.clone() };
+        Ok(Box::new(Anew { meili: self.clone(), beside, tasks: VecDeque::new() }))
+    }
+
+    async fn still_there(&self) -> Result<(), IndexError> {
+        let found = self.made_at().await?;
+        let mut known = self.known();
+        match &*known {
+            None => *known = found,
+            Some(_) if *known == found => {}
+            Some(_) => return Err(IndexError::Astray("it was removed from Meilisearch".to_owned())),
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<(), IndexError> {
+        *self.known() = None;
+        self.remove(&self.next()).await?;
+        self.still_there().await
+    }
+
+    async fn read(&self, _: bool) -> Result<Box<dyn Reading>, IndexError> {
+        Ok(Box::new(reading::Pages(self.clone())))
     }
 
     async fn write(
@@ -173,6 +224,11 @@ impl Index for Meili {
     ) -> Result<Moved, IndexError> {
         let index = self.client.index(&self.uid);
         let mut tasks = Vec::new();
+        // What the values were before is not known here.
+        let moved = match values.is_empty() {
+            true => Moved::default(),
+            false => Moved { products: !new.is_empty(), ..Moved::ALL },
+        };
         if !new.is_empty() {
             let documents: Vec<_> = new.iter().map(document).collect();
             tasks.push(self.in_time(index.add_or_replace(&documents, Some("id"))).await?);
@@ -183,7 +239,8 @@ impl Index for Meili {
         for task in &tasks {
             self.done(task).await?;
         }
-        Ok(Moved::ALL)
+        self.still_there().await?;
+        Ok(moved)
     }
 
     async fn find(&self, query: &ProductQuery) -> Result<Hits, IndexError> {
@@ -198,7 +255,8 @@ impl Index for Meili {
 /// An index that is being filled beside the one that answers.
 struct Anew {
     meili: Meili,
-    tasks: Vec<TaskInfo>,
+    beside: Meili,
+    tasks: VecDeque<TaskInfo>,
 }
 
 #[async_trait]
@@ -207,25 +265,58 @@ impl Filling for Anew {
         if documents.is_empty() {
             return Ok(());
         }
+        while self.tasks.len() >= WAITING_MAX
+            && let Some(oldest) = self.tasks.pop_front()
+        {
+            self.beside.done(&oldest).await?;
+        }
         let documents: Vec<_> = documents.iter().map(document).collect();
-        let index = self.meili.client.index(self.meili.next());
-        self.tasks.push(self.meili.in_time(index.add_or_replace(&documents, Some("id"))).await?);
+        let index = self.beside.client.index(&self.beside.uid);
+        self.tasks.push_back(self.beside.in_time(index.add_or_replace(&documents, Some("id"))).await?);
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
-        let (meili, next) = (&self.meili, self.meili.next());
-        let index = meili.client.index(&next);
+    async fn build(mut self: Box<Self>, marker: Marker) -> Result<Box<dyn Beside>, IndexError> {
+        let index = self.beside.client.index(&self.beside.uid);
         let marker = [marked(&marker)?];
-        self.tasks.push(meili.in_time(index.add_or_replace(&marker, Some("id"))).await?);
+        self.tasks.push_back(self.beside.in_time(index.add_or_replace(&marker, Some("id"))).await?);
         for task in &self.tasks {
-            meili.done(task).await?;
+            self.beside.done(task).await?;
         }
+        Ok(Box::new(Built { meili: self.meili, beside: self.beside }))
+    }
+
+    async fn finish(self: Box<Self>, marker: Marker) -> Result<(), IndexError> {
+        self.build(marker).await?.swap().await
+    }
+}
+
+/// An index that is filled, under another name than the one that answers.
+struct Built {
+    meili: Meili,
+    beside: Meili,
+}
+
+#[async_trait]
+impl Beside for Built {
+    fn index(&self) -> &dyn Index {
+        &self.beside
+    }
+
+    async fn swap(self: Box<Self>) -> Result<(), IndexError> {
+        let Self { meili, beside } = *self;
+        // Whatever has another age after the swap is not what was swapped.
+        let made_at = beside.made_at().await?;
         // Only what is there can be swapped.
         meili.ensure(&meili.uid).await?;
-        let swap = SwapIndexes { indexes: (meili.uid.clone(), next.clone()), rename: None };
+        let swap = SwapIndexes { indexes: (meili.uid.clone(), beside.uid.clone()), rename: None };
         let swapped = meili.in_time(meili.client.swap_indexes([&swap])).await?;
         meili.done(&swapped).await?;
-        meili.remove(&next).await
+        *meili.known() = made_at;
+        meili.remove(&beside.uid).await
+    }
+
+    async fn give_up(self: Box<Self>) -> Result<(), IndexError> {
+        self.meili.remove(&self.beside.uid).await
     }
 }
