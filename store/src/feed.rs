@@ -3,8 +3,10 @@
 //! This process's own come from its executor, the others from the broker, and from the log whenever the broker is away,
 //! silent or wrong.
 
+mod ring;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -13,6 +15,7 @@ use futures::{FutureExt, StreamExt, stream::BoxStream};
 use tokio::sync::{Notify, broadcast::error::RecvError, mpsc, watch};
 use uuid::Uuid;
 
+use self::ring::Ring;
 use crate::{
     broker::{Broker, Envelope},
     executor::{Appended, Executor},
@@ -23,11 +26,6 @@ use crate::{
     ports::Clock,
 };
 
-/// Events kept in memory, and bytes of their texts; a follower that is further behind reads the log itself.
-const RING: usize = 20_000;
-const RING_BYTES: usize = 16 << 20;
-/// Appends of this process whose heads are kept in memory.
-const ENDS: usize = 1_000;
 /// How long the broker may lag behind this process's own appends before the log is read instead.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How often the log's head is looked at for what other processes append while the broker is silent.
@@ -250,21 +248,14 @@ impl Feed {
         }
         let tip = *self.inner.tip.borrow();
         if first <= tip + 1 {
-            let mut ring = self.inner.ring.write().unwrap_or_else(PoisonError::into_inner);
-            ring.ends.push_back((first, *head));
-            if ring.ends.len() > ENDS {
-                ring.ends.pop_front();
-            }
-            drop(ring);
+            self.inner.ring.write().unwrap_or_else(PoisonError::into_inner).appended(first, *head);
             self.push(own.iter().filter(|entry| entry.position > tip).map(Arc::clone));
         }
     }
 
     /// Where the log stood with the append of this process that brought a position, if that was of late.
     pub(crate) fn head_with(&self, position: Position) -> Option<Head> {
-        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let (first, head) = ring.ends.iter().rev().find(|(first, _)| *first <= position)?;
-        (*first..=head.position).contains(&position).then_some(*head)
+        self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).head_with(position)
     }
 
     /// Takes an envelope behind the tip; `false` when it is not of this log or what is before it cannot be read.
@@ -324,31 +315,7 @@ impl Feed {
     }
 
     fn in_memory(&self, position: Position, max: usize) -> Option<Vec<Arc<Entry>>> {
-        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let first = ring.entries.front()?.position;
-        let skip = usize::try_from(position + 1 - first).ok()?;
-        Some(ring.entries.iter().skip(skip).take(max).cloned().collect())
-    }
-}
-
-/// The newest events, one behind the other.
-#[derive(Default)]
-struct Ring {
-    entries: VecDeque<Arc<Entry>>,
-    bytes: usize,
-    /// Of this process's own appends the first position, and the log's head with it.
-    ends: VecDeque<(Position, Head)>,
-}
-
-impl Ring {
-    fn push(&mut self, entry: Arc<Entry>) {
-        self.bytes += entry.bytes;
-        self.entries.push_back(entry);
-        // The newest one stays, however long.
-        while self.entries.len() > RING || (self.bytes > RING_BYTES && self.entries.len() > 1) {
-            let Some(oldest) = self.entries.pop_front() else { return };
-            self.bytes -= oldest.bytes;
-        }
+        self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).after(position, max)
     }
 }
 

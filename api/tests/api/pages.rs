@@ -324,9 +324,9 @@ async fn many_who_ask_at_once_cost_one_question() {
     (&mut *lock).execute("LOCK TABLE stock IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let (_, asked) = api.pages.answers();
     let price = put("/v1/products/chair/prices/CHAIR", &json!({ "price": gbp(1_000) }));
-    let changed = claimed(&api.send(price).await.expect(200));
-    api.engine.feed.tip().wait_for(|tip| *tip >= changed).await.unwrap();
-    let all = futures::future::join_all((0..100).map(|_| api.send(get("/v1/products/chair"))));
+    let changed = api.send(price).await.expect(200);
+    let ask = || api.send(get("/v1/products/chair").after(&changed));
+    let all = futures::future::join_all((0..100).map(|_| ask()));
     let unlock = async {
         eventually("one of them asks", || async { (api.pages.answers().1 > asked).then_some(()) }).await;
         lock.rollback().await.unwrap();

@@ -255,3 +255,55 @@ async fn an_address_that_holds_a_password_is_refused_without_telling_it() {
     }
     assert!(Meili::new("http://h:7700/a@b", None, "wire", Synonyms::default(), Arc::new(Machine)).is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_asked_for_by_listings_and_the_marker_is_no_product() {
+    let server = Server::new(recorded()).await;
+    let mut reading = server.index().read(true).await.unwrap();
+    let held = reading.between(0, i64::MAX).await.unwrap();
+    assert_eq!(held.iter().map(|held| held.listed_at).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!((&held[0].fields["id"], &held[1].fields["price"]), (&json!("p1"), &json!(5)));
+    let asked = server.asked("POST /indexes/wire/documents/fetch");
+    assert_eq!(asked[0]["filter"], "listed_at > 0 AND listed_at <= 9223372036854775807");
+    assert_eq!((&asked[0]["limit"], &asked[1]["filter"]), (&json!(1_000), &json!("listed_at NOT EXISTS")));
+    let mut lamp = product(1, "Red lamp");
+    lamp.names.clear();
+    let should = reading.of(&lamp).fields;
+    assert_eq!(
+        (&should["id"], &should["title_words"], &should["names"]),
+        (&json!("p1"), &json!("red lamp"), &json!([]))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_made_anew_by_a_write_is_not_the_one_that_was_filled() {
+    let mut answers = recorded();
+    let other = answers["GET /indexes/wire"][0].1.replace("00:26:58", "00:31:07");
+    answers.get_mut("GET /indexes/wire").unwrap().push_back((200, other));
+    let server = Server::new(answers).await;
+    let index = server.index();
+    index.still_there().await.unwrap();
+    let written = index.write(vec![], vec![change(&product(1, "Red lamp"), |_| {})], &at(9)).await;
+    assert!(matches!(written, Err(IndexError::Astray(_))), "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_built_and_given_up_is_removed_and_nothing_is_swapped() {
+    let mut answers = recorded();
+    let deleted = answers["DELETE /indexes/wire2"].clone();
+    answers.insert("DELETE /indexes/wire_next".to_owned(), deleted);
+    let server = Server::new(answers).await;
+    let mut filling = server.index().fill(&at(2)).await.unwrap();
+    filling.add(vec![product(1, "Red lamp")]).await.unwrap();
+    let beside = filling.build(at(2)).await.unwrap();
+    beside.index().write(vec![product(2, "Mug")], vec![], &at(3)).await.unwrap();
+    beside.give_up().await.unwrap();
+    assert_eq!(
+        server.asked("POST /indexes/wire_next/documents").len(),
+        3,
+        "the lamp, the marker and the mug"
+    );
+    assert_eq!(server.asked("DELETE /indexes/wire_next").len(), 2, "before and after");
+    assert!(server.asked("POST /swap-indexes").is_empty());
+    assert!(server.asked("PUT /indexes/wire/documents").is_empty());
+}

@@ -34,7 +34,7 @@ const TASK_MAX: Duration = Duration::from_secs(30 * 60);
 /// How often a task is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Writes of one product within this time become one.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 /// Writes of a fill that wait at the server. It takes tasks in their order, so those of the index that answers come behind.
 const WAITING_MAX: usize = 4;
 
