@@ -88,8 +88,14 @@ impl Shop {
             .env("DAYBOOK_SCHEMA", &self.ground.prefix)
             .env("DAYBOOK_NATS_PREFIX", &self.ground.prefix)
             .env("DAYBOOK_MASTER_KEY", master_key().to_text())
+            .env("DAYBOOK_INDEX_DIR", self.index())
             .env("DAYBOOK_LOG", "warn");
         command
+    }
+
+    /// Where the search index lies.
+    fn index(&self) -> PathBuf {
+        self.told.with_extension(&self.ground.prefix)
     }
 
     async fn start(&mut self) {
@@ -303,6 +309,7 @@ impl Drop for Shop {
             eprintln!("what serve said:\n{}", fs::read_to_string(&self.told).unwrap_or_default());
         }
         let _ = fs::remove_file(&self.told);
+        let _ = fs::remove_dir_all(self.index());
     }
 }
 

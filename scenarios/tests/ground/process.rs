@@ -26,6 +26,8 @@ pub struct Serve {
     child: Child,
     address: SocketAddr,
     told: PathBuf,
+    /// Where its search index lies.
+    index: PathBuf,
 }
 
 /// What came back; status 0 when nothing did.
@@ -50,6 +52,7 @@ impl Serve {
         let address = free.local_addr().unwrap();
         drop(free);
         let told = std::env::temp_dir().join(format!("daybook-{}-{name}.log", ground.prefix));
+        let index = told.with_extension("index");
         let child = Command::new(program())
             .args(["serve", "--listen", &address.to_string()])
             .env("DATABASE_URL", &ground.app_url)
@@ -57,13 +60,14 @@ impl Serve {
             .env("DAYBOOK_SCHEMA", &ground.prefix)
             .env("DAYBOOK_NATS_PREFIX", &ground.prefix)
             .env("DAYBOOK_MASTER_KEY", master_key().to_text())
+            .env("DAYBOOK_INDEX_DIR", &index)
             .env("DAYBOOK_LOG", "warn")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(&told).unwrap())
             .spawn()
             .unwrap();
-        Self { child, address, told }
+        Self { child, address, told, index }
     }
 
     /// Starts it and waits until it answers.
@@ -147,6 +151,7 @@ impl Drop for Serve {
             eprintln!("what serve said: {}", fs::read_to_string(&self.told).unwrap_or_default());
         }
         let _ = fs::remove_file(&self.told);
+        let _ = fs::remove_dir_all(&self.index);
     }
 }
 
