@@ -195,7 +195,7 @@ impl Shop {
             let head = PostgresLog::new(log.clone()).head().await.unwrap();
             for pool in [&log, &read] {
                 let behind: i64 = sqlx::query_scalar(
-                    "SELECT count(*) FROM followers WHERE name NOT IN ('relay', 'timers') \
+                    "SELECT count(*) FROM followers WHERE name NOT IN ('relay', 'timers', 'audit') \
                      AND (position < $1 OR incarnation IS DISTINCT FROM $2)",
                 )
                 .bind(head.position)

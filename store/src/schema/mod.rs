@@ -23,9 +23,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-/// A connection that was used so lately is taken to be alive.
-const TRUSTED: Duration = Duration::from_secs(1);
-
 static LOG: Migrator = sqlx::migrate!("migrations/log");
 static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
 static KEYS: Migrator = sqlx::migrate!("migrations/keys");
@@ -285,17 +282,9 @@ fn pool_of(
                 Ok(())
             })
         })
-        // To ask each connection whether it lives would cost as much as a short query does.
-        .test_before_acquire(false)
         .before_acquire(move |connection, session| {
             let fresh = !was_read_only.load(Ordering::Relaxed) || session.age < server::READ_ONLY_KEPT;
-            let idle = session.idle_for > TRUSTED;
-            Box::pin(async move {
-                if idle {
-                    connection.ping().await?;
-                }
-                Ok(fresh || !server::began_read_only(connection).await?)
-            })
+            Box::pin(async move { Ok(fresh || !server::began_read_only(connection).await?) })
         });
     Ok((pool, options))
 }
