@@ -129,14 +129,16 @@ impl Rival {
         );
         if query.facets.any() {
             let mut sets = vec!["()", "(brand)", "(category)", "(band)"];
+            let mut also = "NULL::int AS stars, NULL::boolean AS available";
             if query.facets.rating {
                 sets.extend(["(rating / 1000)", "(available)"]);
+                also = "rating / 1000 AS stars, available";
             }
             let _ = write!(
                 sql,
                 "SELECT (SELECT array_agg(listed_at) FROM page) AS listed_at, json_agg(f)::text AS counted, \
                         max(f.count) AS total \
-                 FROM (SELECT brand, category, band, rating / 1000 AS stars, available, count(*) FROM hits \
+                 FROM (SELECT brand, category, band, {also}, count(*) FROM hits \
                        GROUP BY GROUPING SETS ({})) AS f",
                 sets.join(", ")
             );
