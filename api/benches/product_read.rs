@@ -1,20 +1,19 @@
 //! A product's page from memory, over HTTP through the router that serves, beside a bare handler of the same bytes and headers.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has nothing to report")]
+#![allow(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
 
-#[path = "../../store/benches/common/report.rs"]
-#[allow(dead_code, reason = "the benchmarks of the store take more from it")]
-mod report;
+#[path = "../../store/benches/common/bench.rs"]
+mod bench;
 
 use std::{
-    env,
     fs::File,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use api::{Settings, Shop};
@@ -26,8 +25,11 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use bench::{
+    Bench, Caller, drive,
+    report::{Series, hundredths, whole},
+};
 use projections::{Freshness, ReadModels};
-use report::{Report, Series};
 use serde_json::json;
 use store::{
     engine::Engine,
@@ -39,9 +41,6 @@ use tokio::{
 };
 use tracing_subscriber::{Layer as _, filter::filter_fn, layer::SubscriberExt as _};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Connections that are kept open, each with one request at a time.
 const CONNECTIONS: usize = 64;
 const PATH: &str = "/v1/products/chair";
@@ -49,29 +48,13 @@ const PATH: &str = "/v1/products/chair";
 /// Whether requests are logged now.
 static LOGGED: AtomicBool = AtomicBool::new(false);
 
-/// How often something was done in a while, and how long each took.
-#[derive(Clone, Debug, Default)]
-pub struct Round {
-    /// How often in a second.
-    pub per_s: f64,
-    /// How long each took.
-    pub took: Vec<Duration>,
-}
-
 #[tokio::main]
 async fn main() {
-    let args: Vec<String> = env::args().skip(1).collect();
-    let has = |flag: &str| args.iter().any(|arg| arg == flag);
-    let number =
-        |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)?.parse().ok());
-    // Cargo says `--bench` when it is to be measured; without it, it is only to be tried.
-    let quick = has("--quick") || !has("--bench");
-    let rounds: usize = number("--rounds").unwrap_or(if quick { 1 } else { 5 });
-    let length = Duration::from_millis(if quick { 200 } else { 3_000 });
+    let bench = Bench::start().await;
     log();
-    let ground = Ground::new().await;
-    ground.lay(&projections::tables()).await;
-    let (_engine, shop) = shop(&ground).await;
+    bench.ground.lay(&projections::tables()).await;
+    let length = bench.options.length();
+    let (_engine, shop) = shop(&bench.ground).await;
     let pages = shop.pages.clone();
     let ours = serve(api::router(shop)).await;
     let kept = eventually("the page is kept", || async {
@@ -84,7 +67,7 @@ async fn main() {
     drive(&mut ours, length / 4).await;
     drive(&mut bare, length / 4).await;
     let (mut mine, mut baseline, mut logged) = (Series::default(), Series::default(), Series::default());
-    for _ in 0..rounds {
+    for _ in 0..bench.options.rounds {
         mine.push(drive(&mut ours, length).await);
         baseline.push(drive(&mut bare, length).await);
         LOGGED.store(true, Ordering::Relaxed);
@@ -93,21 +76,16 @@ async fn main() {
     }
     let (given, asked) = pages.answers();
     let mut report =
-        Report::new("product_read", "a bare axum handler that answers the same bytes and headers");
-    report.note("cpus", std::thread::available_parallelism().map_or(0, usize::from));
+        bench.report("product_read", "a bare axum handler that answers the same bytes and headers").await;
     report.note("connections", CONNECTIONS);
-    report.note("rounds", rounds);
-    report.note("quick", quick);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    report.note("load_average", load.split_whitespace().next().unwrap_or_default());
     report.note("bytes", kept.length);
     report.sides(&mine, &baseline);
-    report.note("logged_per_s", report::whole(logged.per_s()));
-    report.note("logged_ratio", report::hundredths(logged.per_s() / baseline.per_s()));
+    report.note("logged_per_s", whole(logged.per_s()));
+    report.note("logged_ratio", hundredths(logged.per_s() / baseline.per_s()));
     report.note("logged_rounds", logged.rounds());
     report.note("from_memory", given);
     report.note("from_read_models", asked);
-    report.print(has("--json"));
+    bench.print(report);
 }
 
 /// Requests are logged as `serve` logs them, to nobody, while that is measured.
@@ -214,6 +192,12 @@ impl Connection {
     }
 }
 
+impl Caller for Connection {
+    async fn call(&mut self) {
+        self.exchange().await;
+    }
+}
+
 /// Where the head ends, and where the body.
 fn ends(buffer: &[u8]) -> Option<(usize, usize)> {
     let head = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
@@ -229,30 +213,4 @@ async fn connections(address: SocketAddr) -> Vec<Connection> {
         connections.push(Connection::open(address).await);
     }
     connections
-}
-
-/// Lets all of them ask for a while.
-async fn drive(connections: &mut Vec<Connection>, length: Duration) -> Round {
-    let started = Instant::now();
-    let tasks: Vec<_> = connections
-        .drain(..)
-        .map(|mut connection| {
-            tokio::spawn(async move {
-                let mut took = Vec::new();
-                while started.elapsed() < length {
-                    let asked = Instant::now();
-                    connection.exchange().await;
-                    took.push(asked.elapsed());
-                }
-                (connection, took)
-            })
-        })
-        .collect();
-    let mut all = Vec::new();
-    for task in tasks {
-        let (connection, took) = task.await.unwrap();
-        connections.push(connection);
-        all.extend(took);
-    }
-    Round { per_s: all.len() as f64 / started.elapsed().as_secs_f64(), took: all }
 }

@@ -7,6 +7,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use projections::search::Checked;
 use store::follow::{LEASES_ALONE, Look, Reading, Standing};
 
 use crate::Shop;
@@ -19,6 +20,12 @@ pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
     let (pages, bytes) = shop.pages.kept();
     text.alone("daybook_read_cache_pages", "Pages kept in memory.", pages);
     text.alone("daybook_read_cache_bytes", "About how many bytes they take.", bytes);
+    if let Some(Checked { position, differences }) = shop.read.index_checked() {
+        let help =
+            "How far the read models were when the index was compared with them last, all of it or some.";
+        text.alone("daybook_index_checked_position", help, position);
+        text.alone("daybook_index_differences", "Products that were not as their rows say.", differences);
+    }
     let (given, asked) = shop.pages.answers();
     text.family(
         "daybook_read_cache_answers_total",

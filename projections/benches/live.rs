@@ -31,7 +31,7 @@ use projections::{
     Freshness, ReadModels,
     search::{Embedded, Index, Meili, ProductQuery, Synonyms, follow},
 };
-use store::{engine::Engine, executor::Token, ports::Machine};
+use store::{broker::Broker, engine::Engine, executor::Token, ports::Machine, testing::eventually};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Of so many things that happen, one is asked for.
@@ -78,7 +78,7 @@ async fn main() {
 
     let seconds = bench.options.seconds.unwrap_or(bench.options.pick(60, 2));
     let (orders, saturated) = saturate(&engine, Duration::from_secs(seconds.min(20))).await;
-    settled(&engine, &read).await;
+    settled(&engine, &read, &*bench.ground.broker().await).await;
     let watch = Arc::new(Watch::default());
     let (rate, length) = (saturated / 2.0, Duration::from_secs(seconds));
     let carried = at_half(&Arc::new(engine), &read, &watch, orders, (rate, length)).await;
@@ -149,15 +149,24 @@ async fn saturate(engine: &Engine, length: Duration) -> (usize, f64) {
     (orders, orders as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Waits until everything that happened can be seen.
-async fn settled(engine: &Engine, read: &ReadModels) {
+/// Waits until everything that happened can be seen, in every read model, in the index and in NATS.
+async fn settled(engine: &Engine, read: &ReadModels, broker: &dyn Broker) {
     let head = engine.log.head().await.unwrap();
+    for progress in engine.progress().values() {
+        let mut positions = progress.positions();
+        positions
+            .wait_for(|position| position.is_some_and(|position| position >= head.position))
+            .await
+            .unwrap();
+    }
     let token = Token { incarnation: head.incarnation, position: head.position };
-    let fresh = after(token, Duration::from_secs(600));
-    read.order(&OrderId::new("none").unwrap(), fresh).await.unwrap();
-    read.stock(&Sku::new("SKU 1").unwrap(), engine.clock.now(), fresh).await.unwrap();
     let available = ProductQuery { available: Some(true), limit: 1, ..ProductQuery::default() };
-    read.products(&available, fresh).await.unwrap();
+    read.products(&available, after(token, Duration::from_secs(600))).await.unwrap();
+    eventually("NATS holds the log", async || {
+        let copied = broker.state().await.ok()??;
+        (copied.last >= head.position).then_some(())
+    })
+    .await;
 }
 
 /// Carries so many orders a second, at even intervals, and asks for some of what happens; returns how many it did carry.

@@ -26,7 +26,7 @@ use store::{engine::Engine, follow::Projection, schema::Tables};
 
 pub use fresh::{Fresh, Freshness, QueryError};
 pub use page::{Cursor, LIMIT_MAX, Page};
-pub use read_models::{Progress, ReadModels, Source};
+pub use read_models::{ReadModels, Source};
 
 static READ: Migrator = sqlx::migrate!("./migrations");
 

@@ -14,7 +14,12 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use store::{executor::Token, follow::Checkpoint, log::Position, ports::Clock};
+use store::{
+    executor::Token,
+    follow::{Checkpoint, Progress},
+    log::Position,
+    ports::Clock,
+};
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
@@ -28,6 +33,8 @@ use crate::{
 
 /// How often a checkpoint is looked at while somebody waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long this process's own follower may take before its checkpoint is looked at.
+const OWN_FOLLOWER_WITHIN: Duration = Duration::from_millis(100);
 /// How long the database may take for one statement: one that is frozen answers no sooner later.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often a statement is sent again that a standby broke off for the sake of what it replays.
@@ -37,9 +44,6 @@ const TRIES_MAX: u32 = 3;
 /// the one that it follows.
 const ALONE: &str = "COALESCE(f.lease_expires_at < now() - interval '10 seconds', true)";
 
-/// How far the followers of this process have come, by name, as the engine tells it.
-pub type Progress = HashMap<&'static str, watch::Receiver<Position>>;
-
 /// The door to all read models; cheap to clone.
 #[derive(Clone)]
 pub struct ReadModels {
@@ -48,10 +52,10 @@ pub struct ReadModels {
 }
 
 impl ReadModels {
-    /// Read models in the schema that `pool` sees, which may be a standby. `progress` only wakes up who waits: answers
-    /// are judged by the checkpoint beside the rows.
+    /// Read models in the schema that `pool` sees, which may be a standby. `progress`, by follower, only wakes up who
+    /// waits: answers are judged by the checkpoint beside the rows.
     #[must_use]
-    pub fn new(pool: PgPool, progress: &Progress, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(pool: PgPool, progress: &HashMap<&'static str, Progress>, clock: Arc<dyn Clock>) -> Self {
         let names = [orders::NAME, carts::NAME, stock::NAME, products::NAME, sales::NAME];
         let waits = names.map(|name| (name, Wait::new(progress.get(name).cloned())));
         let asker = Asker {
@@ -107,6 +111,12 @@ impl ReadModels {
     #[must_use]
     pub fn with_index(self, followed: Followed, synonyms: Synonyms) -> Self {
         Self { search: search::door(followed, synonyms, self.asker.clone()), ..self }
+    }
+
+    /// What was found when this process compared its index with the read models last.
+    #[must_use]
+    pub fn index_checked(&self) -> Option<search::Checked> {
+        self.search.checked()
     }
 }
 
@@ -191,6 +201,12 @@ impl Asker {
     ) -> Result<(Vec<PgRow>, Seen), QueryError> {
         let mut deadline = self.clock.sleep(freshness.wait);
         let mut late = freshness.wait.is_zero();
+        if let Some(token) = freshness.at_least.filter(|_| !late) {
+            tokio::select! {
+                () = self.own_follower(statement.follower, token) => {}
+                () = &mut deadline => late = true,
+            }
+        }
         loop {
             let rows = self.fetch(|| bind(sqlx::query(&statement.text))).await?;
             let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -264,6 +280,25 @@ impl Asker {
         }
     }
 
+    /// Lets this process's own follower hurry, if it has one.
+    pub(crate) fn want(&self, follower: &str) {
+        if let Some(progress) = self.waits.get(follower).and_then(|wait| wait.progress.as_ref()) {
+            progress.want(self.clock.elapsed_us());
+        }
+    }
+
+    /// Lets this process's own follower come so far, if it has one: no database is asked meanwhile.
+    async fn own_follower(&self, follower: &'static str, token: Token) {
+        let Some(progress) = self.waits.get(follower).and_then(|wait| wait.progress.as_ref()) else { return };
+        self.want(follower);
+        let mut positions = progress.positions();
+        // It may be frozen, and another process follow.
+        tokio::select! {
+            _ = positions.wait_for(|position| position.is_none_or(|position| position >= token.position)) => {}
+            () = self.clock.sleep(OWN_FOLLOWER_WITHIN) => {}
+        }
+    }
+
     /// Returns once the follower's checkpoint was seen to be enough.
     async fn look_until(&self, follower: &'static str, token: Token) {
         let Some(wait) = self.waits.get(follower) else {
@@ -287,10 +322,11 @@ impl Asker {
     /// It leaves between two looks: a connection whose statement nobody waits for is lost to the pool.
     async fn look_for_all(&self, follower: &'static str, wait: &Wait, token: Token) {
         let _turn = wait.turn.lock().await;
-        let mut hint = wait.hint.clone();
+        let mut positions = wait.progress.as_ref().map(Progress::positions);
         loop {
+            self.want(follower);
             tokio::select! {
-                Ok(()) = hint.changed() => {}
+                () = come_further(&mut positions) => {}
                 () = self.clock.sleep(LOOK_EVERY) => {}
             }
             // Who waits asks once more when its time is over, and learns then why looking failed.
@@ -317,20 +353,27 @@ impl Asker {
 
 /// Those who wait for one follower.
 struct Wait {
-    hint: watch::Receiver<Position>,
+    /// Of this process's own follower.
+    progress: Option<Progress>,
     looks: watch::Sender<Option<Seen>>,
     turn: Mutex<()>,
 }
 
 impl Wait {
-    fn new(hint: Option<watch::Receiver<Position>>) -> Self {
-        Self {
-            // A sender that is gone never hints.
-            hint: hint.unwrap_or_else(|| watch::channel(0).1),
-            looks: watch::Sender::new(None),
-            turn: Mutex::new(()),
-        }
+    fn new(progress: Option<Progress>) -> Self {
+        Self { progress, looks: watch::Sender::new(None), turn: Mutex::new(()) }
     }
+}
+
+/// Returns once a follower of this process has come further.
+pub(crate) async fn come_further(positions: &mut Option<watch::Receiver<Option<Position>>>) {
+    if let Some(positions) = positions
+        && positions.changed().await.is_ok()
+    {
+        return;
+    }
+    // It has ended, or another process follows.
+    std::future::pending().await
 }
 
 fn found(rows: Vec<PgRow>) -> Result<Vec<PgRow>, sqlx::Error> {

@@ -11,11 +11,11 @@ use crate::{
     broker::Broker,
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
-    follow::{Auditor, Board, Follower, Lease, Projection, Reached, React, Reactor},
+    follow::{Auditor, Board, Follower, Lease, Progress, Projection, Reached, React, Reactor},
     forgetting::{self, Forgetting},
     gateway::{AskGateway, Gateway, PaymentResults},
     lives,
-    log::{Log, LogError, Position, PostgresLog},
+    log::{Log, LogError, PostgresLog},
     managers::{Driver, Following, Managing, Timers},
     ports::{Clock, Ids, Machine},
     relay::Relay,
@@ -73,7 +73,7 @@ pub struct Engine {
     broker: Arc<dyn Broker>,
     /// This process, as leases know it.
     holder: Uuid,
-    progress: HashMap<&'static str, watch::Receiver<Position>>,
+    progress: HashMap<&'static str, Progress>,
     reached: HashMap<&'static str, watch::Receiver<Reached>>,
     board: Board,
     followers: JoinSet<()>,
@@ -154,8 +154,8 @@ impl Engine {
     /// Lets a projection follow, with its rows and checkpoint in the schema that `pool` sees.
     pub fn project(&mut self, projection: Arc<dyn Projection>, pool: PgPool) {
         let name = projection.name();
-        let progress = watch::Sender::new(0);
-        self.progress.insert(name, progress.subscribe());
+        let progress = Progress::new();
+        self.progress.insert(name, progress.clone());
         let follower = Follower {
             projection,
             lease: self.lease(&pool, name),
@@ -236,9 +236,9 @@ impl Engine {
         PaymentResults { executor: self.executor.clone(), fingerprints: self.fingerprints.clone() }
     }
 
-    /// How far this process's own follower of that name has come; it says nothing while another process follows.
+    /// How far each of this process's own projections has come, by name.
     #[must_use]
-    pub fn progress(&self) -> HashMap<&'static str, watch::Receiver<Position>> {
+    pub fn progress(&self) -> HashMap<&'static str, Progress> {
         self.progress.clone()
     }
 

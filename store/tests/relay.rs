@@ -23,6 +23,17 @@ async fn receive(engine: &Engine, times: usize) {
     }
 }
 
+/// Some events in a log of its own, and in the broker.
+async fn copying(events: usize) -> (Ground, Arc<dyn Broker>, Engine) {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, events).await;
+    copied(&engine, &*broker).await;
+    (ground, broker, engine)
+}
+
 async fn copied(engine: &Engine, broker: &dyn Broker) {
     eventually("the broker holds the whole log", || async {
         let head = engine.log.head().await.unwrap();
@@ -67,12 +78,7 @@ async fn two_racing_relays_leave_one_copy_of_each_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_stream_is_made_anew_under_load() {
-    let ground = Ground::new().await;
-    let broker = ground.broker().await;
-    let mut engine = ground.engine().await;
-    engine.relay();
-    receive(&engine, 100).await;
-    copied(&engine, &*broker).await;
+    let (_ground, broker, engine) = copying(100).await;
     broker.delete().await.unwrap();
     receive(&engine, 100).await;
     is_the_log(&engine, &*broker).await;
@@ -80,12 +86,7 @@ async fn a_deleted_stream_is_made_anew_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_message_makes_the_stream_anew() {
-    let ground = Ground::new().await;
-    let broker = ground.broker().await;
-    let mut engine = ground.engine().await;
-    engine.relay();
-    receive(&engine, 10).await;
-    copied(&engine, &*broker).await;
+    let (ground, broker, engine) = copying(10).await;
     let client = store::broker::client(&ground.nats_url).await.unwrap();
     let subject = format!("{}.events.order.x.Placed", ground.prefix);
     async_nats::jetstream::new(client).publish(subject, "junk".into()).await.unwrap().await.unwrap();
@@ -102,12 +103,7 @@ async fn failures(engine: &Engine) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_end_was_cut_off_is_made_anew() {
-    let ground = Ground::new().await;
-    let broker = ground.broker().await;
-    let mut engine = ground.engine().await;
-    engine.relay();
-    receive(&engine, 10).await;
-    copied(&engine, &*broker).await;
+    let (ground, broker, engine) = copying(10).await;
     stream(&ground).await.delete_message(10).await.unwrap();
     is_the_log(&engine, &*broker).await;
     receive(&engine, 10).await;
@@ -117,12 +113,7 @@ async fn a_stream_whose_end_was_cut_off_is_made_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_beginning_is_gone_goes_on_and_whoever_wants_that_reads_the_log() {
-    let ground = Ground::new().await;
-    let broker = ground.broker().await;
-    let mut engine = ground.engine().await;
-    engine.relay();
-    receive(&engine, 50).await;
-    copied(&engine, &*broker).await;
+    let (ground, broker, engine) = copying(50).await;
     stream(&ground).await.purge().await.unwrap();
     let other = ground.engine().await;
     receive(&engine, 50).await;
@@ -144,12 +135,7 @@ async fn stream(ground: &Ground) -> async_nats::jetstream::stream::Stream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_log_makes_the_stream_anew() {
-    let ground = Ground::new().await;
-    let broker = ground.broker().await;
-    let mut engine = ground.engine().await;
-    engine.relay();
-    receive(&engine, 10).await;
-    copied(&engine, &*broker).await;
+    let (ground, broker, engine) = copying(10).await;
     engine.stop().await;
     ground.as_owner("UPDATE log_head SET incarnation = gen_random_uuid()").await;
     let mut engine = ground.engine().await;

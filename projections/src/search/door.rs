@@ -8,11 +8,12 @@ use store::{executor::Token, log::Position};
 
 use super::{
     cache::Cache,
+    check::Checked,
     follow::Followed,
     highlight::Marker,
     index::{COMPLETIONS_MAX, Hits},
     query::{Found, ProductQuery, Results, Sort, Suggested, Suggestions},
-    source::Look,
+    source::{Look, SOURCES},
     synonyms::Synonyms,
     words::Typed,
 };
@@ -31,6 +32,10 @@ pub trait Search: Send + Sync {
 
     /// What a text that is still being typed may become.
     async fn suggest(&self, text: &str, freshness: Freshness) -> Result<Fresh<Suggestions>, QueryError>;
+
+    /// What was found when the index was compared with its rows last, all of it or some; `None` before the first time, in a
+    /// process that only asks an index that another one writes, and where there is none.
+    fn checked(&self) -> Option<Checked>;
 }
 
 /// Search in an index that is kept at the end of the read models.
@@ -54,6 +59,12 @@ impl Needs {
             stock: query.available.is_some() || query.facets.available,
             sales: query.sort == Sort::Popularity,
         }
+    }
+
+    /// Those whose rows have to be fresh.
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        let [products, stock, sales] = SOURCES.map(|(name, _)| name);
+        [Some(products), self.stock.then_some(stock), self.sales.then_some(sales)].into_iter().flatten()
     }
 
     fn of_look(self, look: &Look) -> impl Iterator<Item = &crate::fresh::Seen> {
@@ -85,6 +96,7 @@ impl IndexSearch {
             if late || !matches!(error, QueryError::Behind { .. } | QueryError::WrongIncarnation) {
                 return Err(error);
             }
+            needs.names().for_each(|name| self.asker.want(name));
             self.followed.wanted.notify_one();
             tokio::select! {
                 Ok(()) = looks.changed() => {}
@@ -187,6 +199,10 @@ impl Search for IndexSearch {
         });
         Ok(Fresh { value: Suggestions { queries: queries?, titles: titles.collect() }, reflects })
     }
+
+    fn checked(&self) -> Option<Checked> {
+        self.followed.checked()
+    }
 }
 
 /// Search where there is no index.
@@ -200,6 +216,10 @@ impl Search for NoSearch {
 
     async fn suggest(&self, _: &str, _: Freshness) -> Result<Fresh<Suggestions>, QueryError> {
         Err(QueryError::Index("this process keeps no search index".to_owned()))
+    }
+
+    fn checked(&self) -> Option<Checked> {
+        None
     }
 }
 

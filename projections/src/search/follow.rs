@@ -9,7 +9,12 @@ use std::{
 };
 
 use sqlx::PgPool;
-use store::{engine::Engine, follow::Lease, log::Position, ports::Clock};
+use store::{
+    engine::Engine,
+    follow::{Lease, Progress},
+    log::Position,
+    ports::Clock,
+};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::{
@@ -23,6 +28,7 @@ use super::{
     source::{self, Look, ReadError, SOURCES},
     work::drive,
 };
+use crate::read_models::come_further;
 
 /// How often checkpoints are looked at while nobody hints or waits.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -102,7 +108,7 @@ pub fn follow(
         look: sender,
         moves: Arc::default(),
         wanted: Arc::default(),
-        hints: SOURCES.map(|(name, _)| progress.get(name).cloned()),
+        hints: SOURCES.map(|(name, _)| progress.get(name).map(Progress::positions)),
         lease: shared.then(|| Lease::new(pool.clone(), Arc::clone(&clock), LEASE, engine.ids.next())),
         writes: Arc::clone(&presence.writes),
         failures: 0,
@@ -131,7 +137,7 @@ struct IndexFollower {
     look: watch::Sender<Option<Arc<Look>>>,
     moves: Arc<Moves>,
     wanted: Arc<Notify>,
-    hints: [Option<watch::Receiver<Position>>; 3],
+    hints: [Option<watch::Receiver<Option<Position>>>; 3],
     /// Of an index that all processes share.
     lease: Option<Lease>,
     writes: Arc<AtomicBool>,
@@ -300,9 +306,9 @@ impl IndexFollower {
         let [products, stock, sales] = &mut self.hints;
         let failed = tokio::select! {
             prepared = self.desk.prepared() => prepared.err(),
-            () = hinted(products) => None,
-            () = hinted(stock) => None,
-            () = hinted(sales) => None,
+            () = come_further(products) => None,
+            () = come_further(stock) => None,
+            () = come_further(sales) => None,
             () = self.wanted.notified() => {
                 self.clock.sleep(LOOK_SOON).await;
                 None
@@ -334,15 +340,4 @@ async fn holding<T>(
             }
         }
     }
-}
-
-/// Returns when this process's own follower has moved.
-async fn hinted(hint: &mut Option<watch::Receiver<Position>>) {
-    if let Some(moving) = hint
-        && moving.changed().await.is_ok()
-    {
-        return;
-    }
-    // It has ended, or another process follows.
-    std::future::pending().await
 }

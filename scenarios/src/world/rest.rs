@@ -7,7 +7,12 @@ use std::{
 
 use domain::value::Time;
 use sqlx::{PgPool, Row as _};
-use store::{follow::Reached, log::Position, ports::Clock as _, rfc3339::moment};
+use store::{
+    follow::{Progress, Reached},
+    log::Position,
+    ports::Clock as _,
+    rfc3339::moment,
+};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -67,18 +72,17 @@ pub(super) struct Workers {
     /// Process managers, policies and the gateway.
     pub(super) reached: HashMap<&'static str, watch::Receiver<Reached>>,
     /// What fills the read models.
-    pub(super) filled: HashMap<&'static str, watch::Receiver<Position>>,
+    pub(super) filled: HashMap<&'static str, Progress>,
 }
 
 impl Workers {
     /// Returns when the read models are filled up to `head`: a follower that is stopped at its work would leave a
     /// transaction open.
-    pub(super) async fn idle(&mut self, head: Position) {
-        for filled in self.filled.values_mut() {
-            let caught_up = async {
-                let _ = filled.changed().await;
-                let _ = filled.wait_for(|position| *position >= head).await;
-            };
+    pub(super) async fn idle(&self, head: Position, now_us: i64) {
+        for filled in self.filled.values() {
+            filled.want(now_us);
+            let mut positions = filled.positions();
+            let caught_up = positions.wait_for(|position| position.is_some_and(|position| position >= head));
             // Whoever does not come is no worse off than before.
             let _ = tokio::time::timeout(LINGER, caught_up).await;
         }

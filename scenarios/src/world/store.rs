@@ -93,7 +93,7 @@ impl StoreWorld {
 
     /// Closes in order.
     pub(super) async fn close(mut self) {
-        self.workers.idle(self.known).await;
+        self.workers.idle(self.known, self.engine.clock.elapsed_us()).await;
         self.deliveries.shutdown().await;
         self.engine.stop().await;
     }

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use crate::log::Position;
+
+/// Adds to what a follower ($1) has applied; $2 to $5 are what [`Applied::bind`] binds.
+pub(super) const ADD: &str = "INSERT INTO applied_events AS a (follower, block, aggregate_type, events, digest) \
+                              SELECT $1, * FROM UNNEST($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) \
+                              ON CONFLICT (follower, block, aggregate_type) DO UPDATE \
+                              SET events = a.events + EXCLUDED.events, digest = a.digest # EXCLUDED.digest";
 
 /// Positions that are counted together: a difference is looked for in one block, event by event.
 pub const BLOCK: Position = 10_000;
@@ -71,24 +77,26 @@ impl Applied {
         if self.0.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = self.0.iter().collect();
-        sqlx::query(
+        let sql = format!(
             "WITH begun AS ( \
-                 UPDATE followers SET counted_after = $6 WHERE name = $1 AND counted_after IS NULL) \
-             INSERT INTO applied_events AS a (follower, block, aggregate_type, events, digest) \
-             SELECT $1, * FROM UNNEST($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) \
-             ON CONFLICT (follower, block, aggregate_type) DO UPDATE \
-             SET events = a.events + EXCLUDED.events, digest = a.digest # EXCLUDED.digest",
-        )
-        .bind(follower)
-        .bind(rows.iter().map(|((block, _), _)| *block).collect::<Vec<_>>())
-        .bind(rows.iter().map(|((_, aggregate_type), _)| &**aggregate_type).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, sum)| sum.events).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, sum)| sum.digest).collect::<Vec<_>>())
-        .bind(from)
-        .execute(connection)
-        .await
-        .map(drop)
+                 UPDATE followers SET counted_after = $6 WHERE name = $1 AND counted_after IS NULL) {ADD}"
+        );
+        self.bind(sqlx::query(&sql), follower).bind(from).execute(connection).await.map(drop)
+    }
+
+    /// What [`ADD`] wants.
+    pub(super) fn bind<'q>(
+        &self,
+        query: Query<'q, Postgres, PgArguments>,
+        follower: &'q str,
+    ) -> Query<'q, Postgres, PgArguments> {
+        let rows: Vec<_> = self.0.iter().collect();
+        query
+            .bind(follower)
+            .bind(rows.iter().map(|((block, _), _)| *block).collect::<Vec<_>>())
+            .bind(rows.iter().map(|((_, aggregate_type), _)| aggregate_type.to_string()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, sum)| sum.events).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, sum)| sum.digest).collect::<Vec<_>>())
     }
 
     /// Forgets what a follower has applied: it begins anew.

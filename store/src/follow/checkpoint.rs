@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{Applied, LEASES_ALONE};
+use super::{Applied, LEASES_ALONE, applied::ADD};
 use crate::log::{Head, Link, Log, LogError, Position};
 
 /// Everything up to `position` is done.
@@ -133,33 +133,25 @@ impl Checkpoint {
         if from > head.position {
             return Err(CheckpointError::OtherLog);
         }
-        let rows: Vec<_> = applied.0.iter().collect();
-        let moved: Option<bool> = sqlx::query_scalar(
+        let sql = format!(
             "WITH moved AS ( \
-                 UPDATE followers SET incarnation = $4, position = $5, link = $6, link_position = $7, \
-                                      counted_after = COALESCE(counted_after, $3) \
-                 WHERE name = $1 AND fence = $2 AND position = $3 AND (incarnation IS NULL OR incarnation = $4) \
+                 UPDATE followers SET incarnation = $8, position = $9, link = $10, link_position = $11, \
+                                      counted_after = COALESCE(counted_after, $7) \
+                 WHERE name = $1 AND fence = $6 AND position = $7 AND (incarnation IS NULL OR incarnation = $8) \
                  RETURNING true), \
-             counted AS ( \
-                 INSERT INTO applied_events AS a (follower, block, aggregate_type, events, digest) \
-                 SELECT $1, * FROM UNNEST($8::bigint[], $9::text[], $10::bigint[], $11::bigint[]) \
-                 ON CONFLICT (follower, block, aggregate_type) DO UPDATE \
-                 SET events = a.events + EXCLUDED.events, digest = a.digest # EXCLUDED.digest) \
-             SELECT true FROM moved",
-        )
-        .bind(name)
-        .bind(fence)
-        .bind(from)
-        .bind(self.incarnation)
-        .bind(self.position)
-        .bind(self.link.as_ref().map(|(_, link)| &link[..]))
-        .bind(self.link.map(|(end, _)| end))
-        .bind(rows.iter().map(|((block, _), _)| *block).collect::<Vec<_>>())
-        .bind(rows.iter().map(|((_, aggregate_type), _)| &**aggregate_type).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, sum)| sum.events).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, sum)| sum.digest).collect::<Vec<_>>())
-        .fetch_optional(&mut *connection)
-        .await?;
+             counted AS ({ADD}) \
+             SELECT true FROM moved"
+        );
+        let moved = applied
+            .bind(sqlx::query(&sql), name)
+            .bind(fence)
+            .bind(from)
+            .bind(self.incarnation)
+            .bind(self.position)
+            .bind(self.link.as_ref().map(|(_, link)| &link[..]))
+            .bind(self.link.map(|(end, _)| end))
+            .fetch_optional(&mut *connection)
+            .await?;
         if moved.is_some() {
             return Ok(());
         }

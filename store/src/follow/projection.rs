@@ -8,7 +8,7 @@ use sqlx::{Executor as _, PgConnection, PgPool};
 use tokio::sync::watch;
 
 use super::{
-    CheckpointError, Lease, TOO_NEW_PAUSE,
+    CheckpointError, Lease, Progress, TOO_NEW_PAUSE,
     ahead::{concerns, stretch},
     applying::{Applying, FollowError, Stretch},
 };
@@ -25,6 +25,10 @@ const FAR_BEHIND: Position = 10_000;
 /// From one transaction to the next, at the least: what comes meanwhile goes together. Shorter, and followers would leave no
 /// processor to anybody else; longer, and readers would wait.
 const PACE: Duration = Duration::from_millis(8);
+/// The same while nobody waits.
+const PACE_AT_LEISURE: Duration = Duration::from_millis(50);
+/// For how long it goes on at the quicker pace after somebody has waited.
+const WANTED_US: i64 = 1_000_000;
 /// How long a follower waits for events before it looks after its lease.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -110,7 +114,7 @@ pub struct Follower {
     /// Which process follows.
     pub lease: Lease,
     /// Tells this process how far the follower has come.
-    pub progress: watch::Sender<Position>,
+    pub progress: Progress,
 }
 
 impl Follower {
@@ -132,7 +136,9 @@ impl Follower {
     /// Follows until something fails, and says how long to wait before trying again.
     async fn turn(&mut self) -> Duration {
         let name = self.projection.name();
-        match self.follow().await {
+        let followed = self.follow().await;
+        self.progress.reached(None);
+        match followed {
             Ok(()) => Duration::from_millis(500),
             Err(FollowError::TooNew(error)) => {
                 self.lease.meter().failed();
@@ -172,7 +178,7 @@ impl Follower {
         connection.execute("SET plan_cache_mode = force_generic_plan").await?;
         let (mut ahead, mut began_us) = (None, None);
         loop {
-            self.progress.send_replace(position);
+            self.progress.reached(Some(position));
             self.lease.meter().reached(position);
             let next = match ahead.take() {
                 Some(next) => next,
@@ -201,11 +207,23 @@ impl Follower {
         }
     }
 
-    /// Waits until the next transaction may begin after one that began then.
+    /// Waits until the next transaction may begin after one that began then: at leisure while nobody waits.
     async fn pace(&self, began_us: Option<i64>) {
         let Some(began_us) = began_us else { return };
+        let mut wanted_us = self.progress.wanted_us();
+        if *wanted_us.borrow_and_update() < began_us - WANTED_US {
+            tokio::select! {
+                () = self.rest(began_us, PACE_AT_LEISURE) => return,
+                _ = wanted_us.changed() => {}
+            }
+        }
+        self.rest(began_us, PACE).await;
+    }
+
+    /// Waits until so much time has gone since then.
+    async fn rest(&self, began_us: i64, pace: Duration) {
         let since = Duration::from_micros(u64::try_from(self.clock.elapsed_us() - began_us).unwrap_or(0));
-        let rest = PACE.saturating_sub(since);
+        let rest = pace.saturating_sub(since);
         if !rest.is_zero() {
             self.clock.sleep(rest).await;
         }

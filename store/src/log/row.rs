@@ -9,6 +9,10 @@ use super::{Answer, Head, StoredEvent, StreamId};
 /// What [`stored`] reads, in its order.
 pub const COLUMNS: &str = "position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
                            metadata, event_id, recorded_at";
+/// The same with nothing in place of what is long, where the kind of aggregate is among those in $3.
+pub const THIN_COLUMNS: &str = "position, aggregate_type, CASE WHEN aggregate_type <> ALL ($3) THEN aggregate_id END, sequence, event_type, \
+     event_version, CASE WHEN aggregate_type <> ALL ($3) THEN payload END, \
+     CASE WHEN aggregate_type <> ALL ($3) THEN metadata END, event_id, recorded_at";
 
 /// The year 2000 as microseconds since the epoch.
 const YEAR_2000_US: i64 = 946_684_800_000_000;

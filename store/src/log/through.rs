@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool, Row as _, ValueRef as _, postgres::PgRow};
 
 use super::{
     LogError, Position, Sequence, StoredEvent, StreamId, Take,
-    row::{COLUMNS, stored},
+    row::{COLUMNS, THIN_COLUMNS, stored},
 };
 use crate::archive::{Archive, ArchiveError, Place};
 
@@ -199,10 +199,7 @@ async fn rows(
     take: Take<'_>,
 ) -> Result<Reached, LogError> {
     let page = "FROM events WHERE position > $1 ORDER BY position LIMIT $2";
-    let thin = "position, aggregate_type, CASE WHEN aggregate_type <> ALL ($3) THEN aggregate_id END, sequence, event_type, \
-                event_version, CASE WHEN aggregate_type <> ALL ($3) THEN payload END, \
-                CASE WHEN aggregate_type <> ALL ($3) THEN metadata END, event_id, recorded_at";
-    let sql = format!("SELECT {} {page}", if unwanted.is_empty() { COLUMNS } else { thin });
+    let sql = format!("SELECT {} {page}", if unwanted.is_empty() { COLUMNS } else { THIN_COLUMNS });
     let query = sqlx::query(&sql).bind(after).bind(limit);
     let query = if unwanted.is_empty() { query } else { query.bind(unwanted) };
     let mut rows = query.fetch(connection);

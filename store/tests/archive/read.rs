@@ -143,7 +143,7 @@ async fn followed(engine: &mut Engine, name: &'static str) -> Vec<Recorded> {
     let head = engine.log.head().await.unwrap().position;
     let (listening, progress) = (&listening, engine.progress());
     eventually("the follower is at the log's end", || async {
-        (*progress[name].borrow() == head).then(|| listening.heard.lock().unwrap().clone())
+        (progress[name].position() == Some(head)).then(|| listening.heard.lock().unwrap().clone())
     })
     .await
 }

@@ -15,6 +15,7 @@ mod text;
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -28,6 +29,9 @@ use super::{
     synonyms::Synonyms,
     words::Typed,
 };
+
+/// From a write to the next, so that what changes often is read less often.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// An embedded index.
 pub struct Embedded {
@@ -105,6 +109,10 @@ impl Embedded {
 impl Index for Embedded {
     fn engine(&self) -> &'static str {
         "embedded"
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSE
     }
 
     async fn marker(&self) -> Result<Option<Marker>, IndexError> {
