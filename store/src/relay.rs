@@ -126,6 +126,10 @@ impl Relay {
             self.broker.publish(&envelopes).await?;
             self.lease.meter().handled(events);
             last = end;
+            if i64::try_from(events).is_ok_and(|events| events < PAGE) {
+                self.lease.meter().reached(last);
+                return Ok(last);
+            }
         }
     }
 

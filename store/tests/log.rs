@@ -10,10 +10,10 @@ use domain::{
 };
 use postgres_es::PostgresEventRepository;
 use sha2::{Digest as _, Sha256};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgPoolOptions};
 use store::{
     bridge::{Bridge, BridgedEvent},
-    log::{Meaning, StreamId, decode_stream},
+    log::{Log as _, Meaning, PostgresLog, StreamId, decode_stream},
     schema::{Fitness, fitness},
     testing::{Ground, request},
 };
@@ -115,4 +115,28 @@ async fn a_role_that_may_change_events_and_a_missing_log_are_told_apart() {
     assert_eq!(fitness(&ground.pool("").await).await.unwrap(), Fitness::Fit);
     assert_eq!(fitness(&ground.owner_pool("").await).await.unwrap(), Fitness::MayChangeEvents);
     assert_eq!(fitness(&ground.pool("_keys").await).await.unwrap(), Fitness::NotMigrated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_read_although_the_connection_that_read_the_last_one_has_ended() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    engine.executor.execute(request("S", receive())).await.unwrap();
+    // Sessions of this log alone, so that they can be told from all others.
+    let options = (*engine.pool.connect_options()).clone().application_name(&ground.prefix);
+    let log = PostgresLog::new(PgPoolOptions::new().connect_with(options).await.unwrap());
+    let stream = StreamId::new(AggregateType::InventoryItem, "S");
+    for _ in 0..2 {
+        let mut events = 0;
+        log.history(&stream, true, &mut |_| events += 1).await.unwrap();
+        assert_eq!(events, 1);
+        let ended: i64 = sqlx::query_scalar(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1",
+        )
+        .bind(&ground.prefix)
+        .fetch_one(&engine.pool)
+        .await
+        .unwrap();
+        assert!(ended > 0, "it kept one");
+    }
 }

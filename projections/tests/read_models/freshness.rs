@@ -1,9 +1,18 @@
 //! Tokens: what an answer reflects, and what happens when it does not reflect enough.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use projections::{Freshness, QueryError};
-use store::executor::Token;
+use async_trait::async_trait;
+use domain::value::Time;
+use projections::{
+    Freshness, QueryError,
+    search::{Embedded, Synonyms},
+};
+use store::{
+    executor::Token,
+    ports::{Clock, Machine},
+    testing::{Ground, eventually},
+};
 use uuid::Uuid;
 
 use crate::world::{NOW, World, after, any, receive, sku};
@@ -84,4 +93,47 @@ async fn the_beginning_of_any_log_is_reflected_by_every_answer() {
     let beginning = Token { incarnation: Uuid::now_v7(), position: 0 };
     let answer = world.read.stock(&sku("A"), NOW, within(beginning, 0)).await.unwrap();
     assert_eq!(answer.value, None);
+}
+
+/// A clock on which a follower that rests at leisure does so for ever.
+struct Leisurely;
+
+#[async_trait]
+impl Clock for Leisurely {
+    fn now_us(&self) -> i64 {
+        Machine.now_us()
+    }
+
+    fn elapsed_us(&self) -> i64 {
+        Machine.elapsed_us()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        // The quicker pace is shorter, and whoever looks for something looks at other times.
+        if (Duration::from_millis(21)..=Duration::from_millis(50)).contains(&duration) {
+            std::future::pending::<()>().await;
+        }
+        Machine.sleep(duration).await;
+    }
+
+    async fn until(&self, moment: Time) {
+        Machine.until(moment).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_ends_a_followers_rest() {
+    let ground = Ground::new().await;
+    ground.lay(&projections::tables()).await;
+    let engine = ground.engine_at(Arc::new(Leisurely)).await;
+    let index = Arc::new(Embedded::in_memory(Synonyms::default()));
+    let world = World::of(ground, engine, true, index).await;
+    let first = world.run("A", receive(1)).await;
+    eventually("the first is done", || async {
+        (world.engine.progress()["stock"].position() == Some(first.position)).then_some(())
+    })
+    .await;
+    let second = world.run("A", receive(1)).await;
+    let found = world.read.stock(&sku("A"), NOW, after(second)).await.unwrap();
+    assert_eq!(found.value.unwrap().on_hand, 2);
 }

@@ -1,37 +1,55 @@
 //! A rebuild that stood still while the world went on does no harm when it wakes up.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use projections::{
     rebuild::{Ground, RebuildError, Rebuilt, Stage, rebuild},
     stock::Stocks,
 };
 use store::follow::FillError;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     naive,
     world::{World, receive},
 };
 
-pub type Sleeping<'a> = Pin<Box<dyn Future<Output = Result<Rebuilt, RebuildError>> + 'a>>;
+/// A rebuild of the stock that stands still at a stage until it is woken.
+pub struct Asleep {
+    ended: oneshot::Receiver<Result<Rebuilt, RebuildError>>,
+    wake: mpsc::Sender<()>,
+}
 
-/// A rebuild of the stock that stands still at a stage, until it is awaited again.
-pub async fn asleep_at<'a>(
-    ground: &'a Ground,
-    stage: Stage,
-    tell: &'a watch::Sender<Option<Stage>>,
-) -> Sleeping<'a> {
-    let mut came = tell.subscribe();
-    let rebuilding = async move {
-        rebuild(ground, Arc::new(Stocks), true, &|stage| _ = tell.send_replace(Some(stage))).await
-    };
-    let mut rebuilding: Sleeping<'a> = Box::pin(rebuilding);
-    tokio::select! {
-        ended = &mut rebuilding => unreachable!("it was to stand still: {ended:?}"),
-        _ = came.wait_for(|at| *at == Some(stage)) => {}
+impl Asleep {
+    /// Returns when it has come to that stage, and not a step further.
+    pub async fn at(ground: Ground, stage: Stage) -> Self {
+        let (here, came) = oneshot::channel();
+        let (wake, woken) = mpsc::channel();
+        let once = Mutex::new(Some((here, woken)));
+        let tell = move |at: Stage| {
+            if at == stage
+                && let Some((here, woken)) = once.lock().unwrap().take()
+            {
+                here.send(()).unwrap();
+                woken.recv().unwrap();
+            }
+        };
+        // On a thread of its own, which stands still as a whole.
+        let (rebuilt, ended) = oneshot::channel();
+        let runtime = Handle::current();
+        std::thread::spawn(move || {
+            let done = runtime.block_on(rebuild(&ground, Arc::new(Stocks), true, &tell));
+            rebuilt.send(done).unwrap();
+        });
+        came.await.expect("it comes to that stage");
+        Self { ended, wake }
     }
-    rebuilding
+
+    /// What comes of it.
+    pub async fn wake(self) -> Result<Rebuilt, RebuildError> {
+        self.wake.send(()).unwrap();
+        self.ended.await.unwrap()
+    }
 }
 
 /// As if the one that stands still had done so for longer than a lease lasts.
@@ -49,11 +67,10 @@ async fn rows_that_another_rebuild_has_taken_over_are_not_put_in_place() {
     }
     world.settle().await;
     let live = world.rows().await;
-    let (ground, tell) = (world.beside(), watch::Sender::new(None));
-    let late = asleep_at(&ground, Stage::Swapping, &tell).await;
+    let late = Asleep::at(world.beside(), Stage::Swapping).await;
     lease_ends(&world).await;
     assert!(world.rebuild(Arc::new(Stocks), true).await.unwrap().swapped);
-    let late = late.await;
+    let late = late.wake().await;
     assert!(matches!(late, Err(RebuildError::Fill(FillError::Fenced))), "{late:?}");
     assert_eq!(world.rows().await, live);
     world.run("S1", receive(1)).await;
@@ -68,8 +85,7 @@ async fn rows_that_are_ahead_of_those_that_serve_are_not_put_in_place() {
         world.run(&format!("S{n}"), receive(1)).await;
     }
     world.settle().await;
-    let (ground, tell) = (world.beside(), watch::Sender::new(None));
-    let late = asleep_at(&ground, Stage::Swapping, &tell).await;
+    let late = Asleep::at(world.beside(), Stage::Swapping).await;
     // A restore makes the follower begin anew; it has not come far.
     world.engine.stop().await;
     for sql in [
@@ -80,7 +96,7 @@ async fn rows_that_are_ahead_of_those_that_serve_are_not_put_in_place() {
     ] {
         sqlx::query(sql).execute(&world.pool).await.unwrap();
     }
-    let late = late.await;
+    let late = late.wake().await;
     assert!(matches!(late, Err(RebuildError::Fill(FillError::OtherLog))), "{late:?}");
     let World { ground, .. } = world;
     let world = World::on(ground, true).await;

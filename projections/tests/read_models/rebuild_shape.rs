@@ -6,10 +6,9 @@ use projections::{
     rebuild::{RebuildError, Stage, rebuild},
     stock::Stocks,
 };
-use tokio::sync::watch;
 
 use crate::{
-    rebuild_late::asleep_at,
+    rebuild_late::Asleep,
     world::{World, receive},
 };
 
@@ -46,12 +45,11 @@ async fn tables_that_are_migrated_meanwhile_stay_where_they_are() {
     let world = World::new().await;
     world.run("A", receive(1)).await;
     world.settle().await;
-    let (ground, tell) = (world.beside(), watch::Sender::new(None));
-    let late = asleep_at(&ground, Stage::Swapping, &tell).await;
+    let late = Asleep::at(world.beside(), Stage::Swapping).await;
     let owner = world.ground.owner_pool("_read").await;
     sqlx::query("ALTER TABLE stock ADD COLUMN of_a_newer_program bigint").execute(&owner).await.unwrap();
     sqlx::query(NEWER).execute(&owner).await.unwrap();
-    let late = late.await;
+    let late = late.wake().await;
     assert!(matches!(late, Err(RebuildError::Migrated("stock"))), "{late:?}");
     sqlx::query("SELECT of_a_newer_program FROM stock").fetch_one(&owner).await.unwrap();
 }

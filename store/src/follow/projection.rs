@@ -29,6 +29,10 @@ const PACE: Duration = Duration::from_millis(8);
 const PACE_AT_LEISURE: Duration = Duration::from_millis(50);
 /// For how long it goes on at the quicker pace after somebody has waited.
 const WANTED_US: i64 = 1_000_000;
+/// Small batches come thick and fast: they are not planned one by one, but once for the whole session, perhaps while a table
+/// is empty. So the plan must not be one that is only good as long as it is: rows are found by their keys.
+const SMALL_BATCHES: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                             SET enable_hashjoin = off; SET enable_mergejoin = off";
 /// How long a follower waits for events before it looks after its lease.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -174,8 +178,7 @@ impl Follower {
         let mut position = applying.begin(self.lease.fence().ok_or(CheckpointError::Fenced)?).await?;
         let skipped = applying.skipped().await?;
         let mut connection = applying.connect().await?;
-        // Small batches come thick and fast: they are not planned one by one.
-        connection.execute("SET plan_cache_mode = force_generic_plan").await?;
+        connection.execute(SMALL_BATCHES).await?;
         let (mut ahead, mut began_us) = (None, None);
         loop {
             self.progress.reached(Some(position));

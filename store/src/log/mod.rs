@@ -1,8 +1,10 @@
 //! The log as the rest of the store sees it: streams, events with dense positions, and one door to append through.
 
 mod append;
+mod connections;
 mod decode;
 mod digest;
+mod history;
 mod meaning;
 mod postgres;
 mod row;

@@ -1,40 +1,32 @@
 //! The log on Postgres: one statement an append, dense positions through the one row of `log_head`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::AggregateType;
-use futures::TryStreamExt;
-use sqlx::{Executor, PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{Executor, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
-use crate::lives;
-
 use super::{
-    Answer, AppendError, Batch, FOLD, Head, Link, LockedLog, Log, LogError, Past, Position, Sequence,
-    Snapshot, StoredEvent, StreamId, Take, TakePast,
+    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, Snapshot,
+    StoredEvent, StreamId, Take, TakePast,
     append::append,
-    decode::decode_behind,
+    connections::Connections,
+    history::{self, Read},
     row::{answer, fixed, head_of, stored},
     snapshot,
     through::{Through, is_away, part_of_stream},
 };
-use crate::{
-    archive::Archive,
-    outage::Reason,
-    upcast::{Before, Stored},
-};
-
-/// The connection that appends, while nobody uses it.
-type Writer = Arc<Mutex<Option<PgConnection>>>;
+use crate::{archive::Archive, outage::Reason};
 
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
 pub struct PostgresLog {
     pool: PgPool,
-    /// The connection of the last append. A pool asks whether a connection is alive each time it is taken and given back:
-    /// two more round trips an append, which are most of what a small one costs.
-    writer: Writer,
+    /// The connection that appends.
+    writer: Connections,
+    /// Those that read streams whole.
+    readers: Connections,
     /// Where events were put away.
     through: Arc<Through>,
 }
@@ -49,21 +41,18 @@ impl PostgresLog {
     /// The log that this pool's connections see, with the files of what was put away.
     #[must_use]
     pub fn with_archive(pool: PgPool, archive: Archive) -> Self {
-        Self { pool, writer: Arc::default(), through: Arc::new(Through::new(archive)) }
+        Self {
+            writer: Connections::writer(pool.clone()),
+            readers: Connections::readers(pool.clone()),
+            pool,
+            through: Arc::new(Through::new(archive)),
+        }
     }
 
     async fn writer(&self) -> Result<PgConnection, LogError> {
-        let kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match kept {
-            Some(connection) if !self.pool.is_closed() => Ok(connection),
-            _ => {
-                let mut connection = self.pool.acquire().await?.detach();
-                // A connection that had to be made anew may lead to a standby that was promoted in between.
-                lives::check(&mut connection).await?;
-                // The plan is the same for every batch, and making it anew costs more than a small batch itself.
-                connection.execute("SET plan_cache_mode = force_generic_plan").await?;
-                Ok(connection)
-            }
+        match self.writer.used() {
+            Some(connection) => Ok(connection),
+            None => self.writer.open().await,
         }
     }
 
@@ -106,42 +95,30 @@ impl Log for PostgresLog {
     }
 
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
-        {
-            let mut rows = sqlx::query(snapshot::HISTORY)
-                .bind(stream.aggregate_type.as_str())
-                .bind(&*stream.id)
-                .bind(snapshot.then_some(FOLD))
-                .fetch(&self.pool);
-            // The row of the event before the next one; with a snapshot, that event's row is the first.
-            let mut before: Option<PgRow> = None;
-            let mut last = 0;
-            loop {
-                let Some(row) = rows.try_next().await? else { return Ok(()) };
-                let sequence = row.try_get(0)?;
-                if let Some(state) = row.try_get_unchecked::<Option<&str>, _>(4)? {
-                    take(Past::State(sequence, state));
-                } else {
-                    if last == 0 && is_away(&row, 1)? {
-                        break;
-                    }
-                    dense(last, [sequence])?;
-                    let behind = || match before.as_ref().map(form) {
-                        None => Before::Nothing,
-                        Some(form) => form.map_or(Before::Unread, Before::Is),
+        let mut used = self.readers.used();
+        loop {
+            let may_be_broken = used.is_some();
+            let mut connection = match used.take() {
+                Some(connection) => connection,
+                None => self.readers.open().await?,
+            };
+            let mut begun = false;
+            match history::rows(&mut connection, (stream, snapshot), take, &mut begun).await {
+                Ok(read) => {
+                    self.readers.keep(connection);
+                    return match read {
+                        Read::All => Ok(()),
+                        Read::Away => history::events(stream, self.load(stream, 0).await?, take),
                     };
-                    take(past(stream, sequence, form(&row)?, behind)?);
                 }
-                last = sequence;
-                before = Some(row);
+                Err(LogError::Database(error))
+                    if may_be_broken && !begun && Reason::of(&error) == Reason::Unreachable =>
+                {
+                    self.readers.close();
+                }
+                Err(error) => return Err(error),
             }
         }
-        let mut before: Option<StoredEvent> = None;
-        for event in self.load(stream, 0).await? {
-            let behind = || before.as_ref().map_or(Before::Nothing, |before| Before::Is(before.form()));
-            take(past(stream, event.sequence, event.form(), behind)?);
-            before = Some(event);
-        }
-        Ok(())
     }
 
     async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError> {
@@ -172,7 +149,7 @@ impl Log for PostgresLog {
             Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
         };
         if keep {
-            give_back(&self.writer, connection);
+            self.writer.keep(connection);
         }
         appended
     }
@@ -186,7 +163,7 @@ impl Log for PostgresLog {
             .fetch_one(&mut connection)
             .await?;
         let head = head_of(&row)?;
-        let (writer, through) = (Arc::clone(&self.writer), Arc::clone(&self.through));
+        let (writer, through) = (self.writer.clone(), Arc::clone(&self.through));
         Ok(Box::new(Locked { connection, writer, head, through }))
     }
 
@@ -234,7 +211,7 @@ impl Log for PostgresLog {
 /// A transaction that has the head's lock. Unless it is committed its connection is closed, which ends it.
 struct Locked {
     connection: PgConnection,
-    writer: Writer,
+    writer: Connections,
     head: Head,
     through: Arc<Through>,
 }
@@ -255,39 +232,12 @@ impl LockedLog for Locked {
     async fn append(mut self: Box<Self>, batch: &Batch) -> Result<Head, AppendError> {
         let head = append(&mut self.connection, &self.head, batch).await?;
         self.connection.execute("COMMIT").await.map_err(AppendError::Unknown)?;
-        give_back(&self.writer, self.connection);
+        self.writer.keep(self.connection);
         Ok(head)
     }
 }
 
-fn give_back(writer: &Writer, connection: PgConnection) {
-    *writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
-}
-
-/// What an event means, for a fold.
-fn past<'a>(
-    stream: &StreamId,
-    sequence: Sequence,
-    stored: Stored<'_>,
-    before: impl FnOnce() -> Before<'a>,
-) -> Result<Past<'static>, LogError> {
-    decode_behind(stream.aggregate_type, stored, before).map(Past::Next).map_err(|source| LogError::Decode {
-        stream: stream.to_string().into(),
-        sequence,
-        source,
-    })
-}
-
-/// The form of an event in a row of [`snapshot::HISTORY`]. Postgres sends json as the text that it is.
-fn form(row: &PgRow) -> Result<Stored<'_>, sqlx::Error> {
-    Ok(Stored {
-        event_type: row.try_get(1)?,
-        event_version: row.try_get(2)?,
-        payload: row.try_get_unchecked(3)?,
-    })
-}
-
-fn dense(after: i64, found: impl IntoIterator<Item = i64>) -> Result<(), LogError> {
+pub(super) fn dense(after: i64, found: impl IntoIterator<Item = i64>) -> Result<(), LogError> {
     let mut after = after;
     for found in found {
         if found != after + 1 {

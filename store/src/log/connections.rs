@@ -1,0 +1,59 @@
+//! Connections that are kept between uses. A pool asks whether a connection is alive each time it is taken and given back: two
+//! more round trips, which are most of what a small statement costs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::{Executor as _, PgConnection, PgPool};
+
+use super::LogError;
+use crate::lives;
+
+/// As many as are ever used at once; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Connections {
+    pool: PgPool,
+    free: Arc<Mutex<Vec<PgConnection>>>,
+    settings: &'static str,
+}
+
+impl Connections {
+    /// For appends. The plan is the same for every batch, and making it anew costs more than a small batch itself.
+    pub fn writer(pool: PgPool) -> Self {
+        Self { pool, free: Arc::default(), settings: "SET plan_cache_mode = force_generic_plan" }
+    }
+
+    /// For streams that are read whole. A plan that was made while the log was empty has to be good when it is full.
+    pub fn readers(pool: PgPool) -> Self {
+        let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                        SET enable_hashjoin = off; SET enable_mergejoin = off";
+        Self { pool, free: Arc::default(), settings }
+    }
+
+    /// One that was used before, which may be broken by now.
+    pub fn used(&self) -> Option<PgConnection> {
+        self.free().pop().filter(|_| !self.pool.is_closed())
+    }
+
+    /// A new one.
+    pub async fn open(&self) -> Result<PgConnection, LogError> {
+        let mut connection = self.pool.acquire().await?.detach();
+        // It may lead to a standby that was promoted in between.
+        lives::check(&mut connection).await?;
+        connection.execute(self.settings).await?;
+        Ok(connection)
+    }
+
+    /// Keeps one that is idle and whole.
+    pub fn keep(&self, connection: PgConnection) {
+        self.free().push(connection);
+    }
+
+    /// Closes all: when one broke, so did those that were opened with it.
+    pub fn close(&self) {
+        self.free().clear();
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
