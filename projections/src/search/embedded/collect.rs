@@ -123,20 +123,30 @@ struct Best {
     sort: Sort,
     after: Option<(i64, i64)>,
     heap: BinaryHeap<Reverse<(i64, i64)>>,
+    /// What comes first in the key of the worst of them, once there are enough.
+    worst: i64,
 }
 
 impl Best {
-    /// What an order compares, the greater the earlier.
-    fn key(&self, catalog: &Catalog, room: &Room, number: u32, marks: Marks) -> (i64, i64) {
+    fn look(&mut self, catalog: &Catalog, room: &Room, number: u32, marks: Marks) {
+        let first = self.first(catalog, room, number, marks);
+        // Most are not among the best, and of those no more is read.
+        if first >= self.worst {
+            let listed_at = catalog.columns.listed_at(number);
+            self.take((first, if self.sort == Sort::PriceAsc { -listed_at } else { listed_at }));
+        }
+    }
+
+    /// What an order compares first, the greater the earlier.
+    fn first(&self, catalog: &Catalog, room: &Room, number: u32, marks: Marks) -> i64 {
         let columns = &catalog.columns;
-        let listed_at = columns.listed_at(number);
         match self.sort {
-            Sort::Relevance => (room.relevance(number, marks.title_words()), listed_at),
-            Sort::Newest => (0, listed_at),
-            Sort::PriceAsc => (-columns.price(number), -listed_at),
-            Sort::PriceDesc => (columns.price(number), listed_at),
-            Sort::Rating => (i64::from(columns.rating(number)), listed_at),
-            Sort::Popularity => (columns.sold(number), listed_at),
+            Sort::Relevance => room.relevance(number, marks.title_words()),
+            Sort::Newest => 0,
+            Sort::PriceAsc => -columns.price(number),
+            Sort::PriceDesc => columns.price(number),
+            Sort::Rating => i64::from(columns.rating(number)),
+            Sort::Popularity => columns.sold(number),
         }
     }
 
@@ -150,6 +160,9 @@ impl Best {
             && key > worst.0
         {
             *worst = Reverse(key);
+        }
+        if let Some(Reverse(worst)) = self.heap.peek().filter(|_| self.heap.len() > self.wanted) {
+            self.worst = worst.0;
         }
     }
 
@@ -184,7 +197,7 @@ pub(super) fn collect(
             _ => (place.key, place.listed_at),
         });
     let wanted = query.wanted();
-    let mut best = Best { wanted, sort, after, heap: BinaryHeap::with_capacity(wanted + 2) };
+    let mut best = Best { wanted, sort, after, heap: BinaryHeap::with_capacity(wanted + 2), worst: i64::MIN };
     if let Some(filter) = Filter::of(catalog, query) {
         let counting = set.any();
         let mut look = |number: u32| {
@@ -193,8 +206,7 @@ pub(super) fn collect(
                 if counting {
                     counts.count(catalog, number, marks, set);
                 }
-                let key = best.key(catalog, room, number, marks);
-                best.take(key);
+                best.look(catalog, room, number, marks);
             }
         };
         each_candidate(catalog, query, &filter, room, &mut look);
@@ -213,7 +225,7 @@ fn each_candidate(
     look: &mut impl FnMut(u32),
 ) {
     if query.said().is_some() {
-        room.hits.iter().for_each(|number| look(*number));
+        room.hits().iter().for_each(|number| look(*number));
     } else if let Some(brand) = filter.brand {
         catalog.brands[brand as usize].products.iter().for_each(|number| look(*number));
     } else if let Some(below) = &filter.below {

@@ -24,21 +24,33 @@ pub(super) struct Room {
     /// The last word that counted for it, where not all have to.
     last: Vec<u8>,
     score: Vec<u16>,
-    /// What matches.
-    pub hits: Vec<u32>,
+    /// What matches, in its first `found` places.
+    places: Vec<u32>,
+    found: usize,
     /// Words and phrases that a whole match has.
     parts: u32,
 }
 
 impl Room {
     fn clear(&mut self, products: usize) {
-        self.hits.clear();
-        for marks in [&mut self.stage, &mut self.last] {
-            marks.clear();
-            marks.resize(products, 0);
-        }
-        // A score is set before it is read.
+        self.found = 0;
+        self.stage.clear();
+        self.stage.resize(products, 0);
+        // A score and a place are set before they are read.
         self.score.resize(products, 0);
+        self.places.resize(products + 1, 0);
+    }
+
+    /// What matches.
+    pub fn hits(&self) -> &[u32] {
+        &self.places[..self.found]
+    }
+
+    /// Notes a product, if it is a hit. It is written down anyway: which ones are hits cannot be foreseen, and a branch that
+    /// is taken wrongly costs more.
+    fn note(&mut self, number: u32, is_hit: bool) {
+        self.places[self.found] = number;
+        self.found += usize::from(is_hit);
     }
 
     /// Everything matches until something is looked for.
@@ -56,9 +68,17 @@ impl Room {
     /// does.
     pub fn relevance(&self, number: u32, title_words: u32) -> i64 {
         let parts = self.parts.max(1);
-        let matched = i64::from(u32::from(self.score[number as usize]) * 100 / parts);
-        let share = 10_000 * parts.min(title_words) / title_words.max(1);
-        matched + i64::from(share)
+        let score = u32::from(self.score[number as usize]) * 100;
+        // Divided by what the compiler knows, which is far quicker.
+        let matched = match parts {
+            1 => score,
+            2 => score / 2,
+            3 => score / 3,
+            4 => score / 4,
+            _ => score / parts,
+        };
+        let share = if title_words <= parts { 10_000 } else { 10_000 * parts / title_words };
+        i64::from(matched + share)
     }
 
     /// Fills `hits` with what the text matches. When no product has every word, mistyped words are thought of, and
@@ -70,7 +90,7 @@ impl Room {
         synonyms: &Synonyms,
     ) -> Result<(), IndexError> {
         self.parts = u32::try_from(typed.words.len() + typed.phrases.len()).unwrap_or(u32::MAX);
-        self.hits.clear();
+        self.found = 0;
         if typed.is_empty() {
             return Ok(());
         }
@@ -79,7 +99,7 @@ impl Room {
             words = expand(catalog, typed, synonyms, effort)?;
             words.sort_by_key(|meant| meant.cost);
             self.look_for_all(catalog, typed, &words)?;
-            if !self.hits.is_empty() {
+            if self.found > 0 {
                 return Ok(());
             }
         }
@@ -98,13 +118,14 @@ impl Room {
                 for list in lists {
                     let worth = worth(list.worth);
                     each(catalog, segment, list, |number| {
-                        if self.stage[number as usize] == stage {
-                            self.stage[number as usize] += 1;
-                            let before = if stage == 0 { 0 } else { self.score[number as usize] };
-                            self.score[number as usize] = before.saturating_add(worth);
-                            if stage + 1 == all {
-                                self.hits.push(number);
-                            }
+                        let at = number as usize;
+                        let (reached, score) = (self.stage[at], self.score[at]);
+                        let is_hit = reached == stage;
+                        let before = if stage == 0 { 0 } else { score };
+                        self.stage[at] = reached + u8::from(is_hit);
+                        self.score[at] = if is_hit { before.saturating_add(worth) } else { score };
+                        if stage + 1 == all {
+                            self.note(number, is_hit);
                         }
                     })?;
                 }
@@ -116,6 +137,8 @@ impl Room {
     /// What has most of the words, and half of them at least.
     fn look_for_most(&mut self, catalog: &Catalog, typed: &Typed, words: &[Meant]) -> Result<(), IndexError> {
         self.prepare(catalog, typed)?;
+        self.last.clear();
+        self.last.resize(catalog.columns.len(), 0);
         let phrases = u8::try_from(typed.phrases.len()).unwrap_or(0);
         for (nth, meant) in (1_u8..).zip(words) {
             for (segment, lists) in catalog.segments.iter().zip(&meant.segments) {
@@ -128,7 +151,7 @@ impl Room {
                             return;
                         }
                         if self.stage[at] == phrases {
-                            self.hits.push(number);
+                            self.note(number, true);
                             self.score[at] = if phrases == 0 { 0 } else { self.score[at] };
                         }
                         self.last[at] = nth;
@@ -138,10 +161,12 @@ impl Room {
                 }
             }
         }
-        let most = self.hits.iter().map(|number| self.stage[*number as usize]).max().unwrap_or(0);
-        let stage = &self.stage;
+        let most = self.hits().iter().map(|number| self.stage[*number as usize]).max().unwrap_or(0);
         let enough = usize::from(most - most.min(phrases)) * 2 >= words.len();
-        self.hits.retain(|number| enough && stage[*number as usize] == most);
+        for nth in 0..std::mem::take(&mut self.found) {
+            let number = self.places[nth];
+            self.note(number, enough && self.stage[number as usize] == most);
+        }
         Ok(())
     }
 
@@ -170,9 +195,7 @@ impl Room {
                         self.stage[at] += 1;
                         self.score[at] =
                             (if stage == 0 { 0 } else { self.score[at] }).saturating_add(worth(*whole));
-                        if last {
-                            self.hits.push(number);
-                        }
+                        self.note(number, last);
                     }
                 })?;
             }
@@ -193,6 +216,14 @@ fn each(
     mut found: impl FnMut(u32),
 ) -> Result<(), IndexError> {
     let inverted = segment.reader.inverted_index(catalog.fields.texts[list.field])?;
+    if let [only] = list.terms.as_slice() {
+        let mut block = inverted.read_block_postings_from_terminfo(only, DOCUMENTS)?;
+        while !block.docs().is_empty() {
+            block.docs().iter().for_each(|document| found(segment.numbers[*document as usize]));
+            block.advance();
+        }
+        return Ok(());
+    }
     let postings = |info| inverted.read_postings_from_terminfo(info, DOCUMENTS);
     let [first, others @ ..] = list.terms.as_slice() else { return Ok(()) };
     let mut first = postings(first)?;
