@@ -290,6 +290,9 @@ impl Asker {
     /// Lets this process's own follower come so far, if it has one: no database is asked meanwhile.
     async fn own_follower(&self, follower: &'static str, token: Token) {
         let Some(progress) = self.waits.get(follower).and_then(|wait| wait.progress.as_ref()) else { return };
+        if progress.position().is_none_or(|position| position >= token.position) {
+            return;
+        }
         self.want(follower);
         let mut positions = progress.positions();
         // It may be frozen, and another process follow.

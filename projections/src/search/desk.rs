@@ -47,6 +47,8 @@ impl Desk {
     /// Leaves everything as it is: another process may write by now, and what was built is for the next one to clear away.
     pub fn drop_work(&mut self) {
         self.work = None;
+        // Nor is what was found here true of what that one writes.
+        self.check.found(None);
     }
 
     /// The index becomes another one.

@@ -109,8 +109,9 @@ impl Clock for Leisurely {
     }
 
     async fn sleep(&self, duration: Duration) {
-        // The quicker pace is shorter, and whoever looks for something looks at other times.
-        if (Duration::from_millis(21)..=Duration::from_millis(50)).contains(&duration) {
+        // The quicker pace is 8 ms, and whoever looks for something does so at other times: 20 ms is an index's pause.
+        let rest = Duration::from_millis(9)..=Duration::from_millis(50);
+        if rest.contains(&duration) && duration != Duration::from_millis(20) {
             std::future::pending::<()>().await;
         }
         Machine.sleep(duration).await;

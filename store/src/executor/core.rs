@@ -156,7 +156,7 @@ impl Core {
             while loads.len() < LOADS_AT_ONCE
                 && let Some(next) = self.to_load.pop_front()
             {
-                loads.push(load(Arc::clone(&self.log), next).boxed());
+                loads.push(load(Arc::clone(&self.log), Arc::clone(&self.clock), next).boxed());
             }
             while saving.len() < SAVES_AT_ONCE
                 && let Some(snapshot) = self.snapshots.pop_front()

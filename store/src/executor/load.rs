@@ -1,23 +1,35 @@
 //! Reads an aggregate into memory, from its snapshot on, and keeps new snapshots.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::AnyState;
 
 use super::cache::{Loaded, Versioned};
-use crate::log::{Head, Log, LogError, Past, Snapshot, StreamId};
+use crate::{
+    log::{Head, Log, LogError, Past, Snapshot, StreamId},
+    ports::Clock,
+};
 
 /// A load, by its number and stream, and what came of it.
 pub type Loading = (u64, StreamId, Result<Loaded, LogError>);
 
+/// How long a load may take: a connection that has gone silent must not hold up all others.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Reads a stream, whole if its snapshot cannot be read.
-pub async fn load(log: Arc<dyn Log>, (number, stream): (u64, StreamId)) -> Loading {
-    let mut found = fold(&*log, &stream, true).await;
-    if let Ok((_, Some(error))) = &found {
-        tracing::warn!(%stream, %error, "a snapshot cannot be read: the whole stream is read instead");
-        found = fold(&*log, &stream, false).await;
-    }
-    (number, stream, found.map(|(loaded, _)| loaded))
+pub async fn load(log: Arc<dyn Log>, clock: Arc<dyn Clock>, (number, stream): (u64, StreamId)) -> Loading {
+    let found = tokio::select! {
+        found = read(&*log, &stream) => found,
+        () = clock.sleep(LOAD_TIMEOUT) => Err(LogError::timed_out()),
+    };
+    (number, stream, found)
+}
+
+async fn read(log: &dyn Log, stream: &StreamId) -> Result<Loaded, LogError> {
+    let (loaded, unreadable) = fold(log, stream, true).await?;
+    let Some(error) = unreadable else { return Ok(loaded) };
+    tracing::warn!(%stream, %error, "a snapshot cannot be read: the whole stream is read instead");
+    Ok(fold(log, stream, false).await?.0)
 }
 
 /// Reads a stream; beside it, why its snapshot could not be read: then what was read is of no use.

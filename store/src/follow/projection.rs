@@ -134,6 +134,7 @@ impl Follower {
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
+        self.progress.reached(None);
         self.lease.give_up().await;
     }
 

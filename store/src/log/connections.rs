@@ -29,9 +29,10 @@ impl Connections {
         Self { pool, free: Arc::default(), settings }
     }
 
-    /// One that was used before, which may be broken by now.
-    pub fn used(&self) -> Option<PgConnection> {
-        self.free().pop().filter(|_| !self.pool.is_closed())
+    /// One that was used before, which may be broken by now: unless it is said to be whole, all others are closed with it.
+    pub fn used(&self) -> Option<(PgConnection, Doubt)> {
+        let connection = self.free().pop().filter(|_| !self.pool.is_closed())?;
+        Some((connection, Doubt(Some(self.clone()))))
     }
 
     /// A new one.
@@ -55,5 +56,23 @@ impl Connections {
 
     fn free(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes connections when it is dropped, be it that nobody waits any longer for one of them.
+pub(super) struct Doubt(Option<Connections>);
+
+impl Doubt {
+    /// It was whole.
+    pub fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        if let Some(connections) = &self.0 {
+            connections.close();
+        }
     }
 }

@@ -51,7 +51,11 @@ impl PostgresLog {
 
     async fn writer(&self) -> Result<PgConnection, LogError> {
         match self.writer.used() {
-            Some(connection) => Ok(connection),
+            // Whoever appends finds out.
+            Some((connection, doubt)) => {
+                doubt.end();
+                Ok(connection)
+            }
             None => self.writer.open().await,
         }
     }
@@ -97,25 +101,24 @@ impl Log for PostgresLog {
     async fn history(&self, stream: &StreamId, snapshot: bool, take: TakePast<'_>) -> Result<(), LogError> {
         let mut used = self.readers.used();
         loop {
-            let may_be_broken = used.is_some();
-            let mut connection = match used.take() {
-                Some(connection) => connection,
-                None => self.readers.open().await?,
+            let (mut connection, doubt) = match used.take() {
+                Some((connection, doubt)) => (connection, Some(doubt)),
+                None => (self.readers.open().await?, None),
             };
             let mut begun = false;
-            match history::rows(&mut connection, (stream, snapshot), take, &mut begun).await {
-                Ok(read) => {
+            let read = history::rows(&mut connection, (stream, snapshot), take, &mut begun).await;
+            let broken = matches!(&read, Err(LogError::Database(_)));
+            let tries_again = broken && doubt.is_some() && !begun;
+            if let Some(doubt) = doubt.filter(|_| !broken) {
+                doubt.end();
+            }
+            match read {
+                Ok(Read::All) => {
                     self.readers.keep(connection);
-                    return match read {
-                        Read::All => Ok(()),
-                        Read::Away => history::events(stream, self.load(stream, 0).await?, take),
-                    };
+                    return Ok(());
                 }
-                Err(LogError::Database(error))
-                    if may_be_broken && !begun && Reason::of(&error) == Reason::Unreachable =>
-                {
-                    self.readers.close();
-                }
+                Ok(Read::Away) => return history::events(stream, self.load(stream, 0).await?, take),
+                Err(_) if tries_again => {}
                 Err(error) => return Err(error),
             }
         }
@@ -148,8 +151,13 @@ impl Log for PostgresLog {
             Err(AppendError::Refused(error)) => Reason::of(error) != Reason::ReadOnly,
             Ok(_) | Err(AppendError::Missed | AppendError::Answered | AppendError::StreamMoved) => true,
         };
-        if keep {
-            self.writer.keep(connection);
+        match keep {
+            true => self.writer.keep(connection),
+            false => self.writer.close(),
+        }
+        if matches!(appended, Err(AppendError::StreamMoved)) {
+            // What it rests on was perhaps read from a server that is no longer the one that is written to.
+            self.readers.close();
         }
         appended
     }
