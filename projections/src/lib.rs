@@ -18,6 +18,7 @@ mod rows;
 pub mod sales;
 pub mod search;
 pub mod stock;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ use super::{
     source::{self, Look, ReadError, SOURCES},
     work::drive,
 };
-use crate::read_models::come_further;
+use crate::waiting::come_further;
 
 /// How often checkpoints are looked at while nobody hints or waits.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
