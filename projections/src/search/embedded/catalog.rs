@@ -33,6 +33,8 @@ pub(super) struct Brand {
 /// A piece of the text index.
 pub(super) struct Segment {
     pub reader: SegmentReader,
+    /// The place of its first document among those of all segments.
+    pub begin: u32,
     /// Each document's product.
     pub numbers: Arc<[u32]>,
 }
@@ -67,13 +69,27 @@ impl Catalog {
         }
         let brand = document.brand.as_deref().map_or(NONE, |name| self.brand(name));
         let leaf = document.category.iter().fold(NONE, |parent, name| self.node(parent, name));
-        let number = self
-            .columns
-            .push(document, brand, leaf, terms(&document.title).len())
-            .ok_or_else(|| IndexError::Failed("it takes four billion products and no more".to_owned()))?;
+        let number =
+            self.columns.push(document, brand, leaf, terms(&document.title).len()).ok_or_else(too_many)?;
         self.brands[brand as usize].products.push(number);
         self.nodes[leaf as usize].products.push(number);
         Ok(())
+    }
+
+    /// The same products with other numbers: those of a category stand side by side, since what a query finds is mostly of few
+    /// categories, and what stands side by side is read several times as fast.
+    pub fn by_category(mut self) -> Result<Self, IndexError> {
+        let numbered = std::mem::take(&mut self.columns);
+        self.brands.iter_mut().for_each(|brand| brand.products.clear());
+        let mut nodes: Vec<usize> = (0..self.nodes.len()).collect();
+        nodes.sort_by(|one, other| self.nodes[*one].path.cmp(&self.nodes[*other].path));
+        for node in nodes {
+            for number in &mut self.nodes[node].products {
+                *number = self.columns.adopt(&numbered, *number).ok_or_else(too_many)?;
+                self.brands[self.columns.brand(*number) as usize].products.push(*number);
+            }
+        }
+        Ok(self)
     }
 
     pub fn find_brand(&self, name: &str) -> Option<u32> {
@@ -124,21 +140,27 @@ impl Catalog {
             .iter()
             .map(|segment| (segment.reader.segment_id(), Arc::clone(&segment.numbers)))
             .collect();
-        let mut segments = Vec::with_capacity(readers.len());
+        let (mut segments, mut begin): (Vec<Segment>, u32) = (Vec::with_capacity(readers.len()), 0);
         for reader in readers {
             let numbers = match known.get(&reader.segment_id()) {
                 Some(numbers) => Arc::clone(numbers),
                 None => self.numbers(reader)?,
             };
-            segments.push(Segment { reader: reader.clone(), numbers });
+            segments.push(Segment { reader: reader.clone(), begin, numbers });
+            begin += reader.max_doc();
         }
-        let documents: usize = segments.iter().map(|segment| segment.numbers.len()).sum();
-        if documents != self.columns.len() {
+        if begin as usize != self.columns.len() {
             let products = self.columns.len();
-            return Err(IndexError::Astray(format!("{documents} texts of {products} products")));
+            return Err(IndexError::Astray(format!("{begin} texts of {products} products")));
         }
         self.segments = segments;
         Ok(())
+    }
+
+    /// The product of the document at a place.
+    pub fn number(&self, place: u32) -> u32 {
+        let segment = self.segments.iter().rfind(|segment| segment.begin <= place);
+        segment.map_or(0, |segment| segment.numbers[(place - segment.begin) as usize])
     }
 
     fn numbers(&self, reader: &SegmentReader) -> Result<Arc<[u32]>, IndexError> {
@@ -149,4 +171,8 @@ impl Catalog {
         };
         (0..reader.max_doc()).map(of).collect()
     }
+}
+
+fn too_many() -> IndexError {
+    IndexError::Failed("it takes four billion products and no more".to_owned())
 }

@@ -128,8 +128,8 @@ struct Best {
 }
 
 impl Best {
-    fn look(&mut self, catalog: &Catalog, room: &Room, number: u32, marks: Marks) {
-        let first = self.first(catalog, room, number, marks);
+    fn look(&mut self, catalog: &Catalog, room: &Room, (number, place): Candidate, marks: Marks) {
+        let first = self.first(catalog, room, (number, place), marks);
         // Most are not among the best, and of those no more is read.
         if first >= self.worst {
             let listed_at = catalog.columns.listed_at(number);
@@ -138,10 +138,10 @@ impl Best {
     }
 
     /// What an order compares first, the greater the earlier.
-    fn first(&self, catalog: &Catalog, room: &Room, number: u32, marks: Marks) -> i64 {
+    fn first(&self, catalog: &Catalog, room: &Room, (number, place): Candidate, marks: Marks) -> i64 {
         let columns = &catalog.columns;
         match self.sort {
-            Sort::Relevance => room.relevance(number, marks.title_words()),
+            Sort::Relevance => place.map_or(0, |place| room.relevance(place, marks.title_words())),
             Sort::Newest => 0,
             Sort::PriceAsc => -columns.price(number),
             Sort::PriceDesc => columns.price(number),
@@ -200,13 +200,13 @@ pub(super) fn collect(
     let mut best = Best { wanted, sort, after, heap: BinaryHeap::with_capacity(wanted + 2), worst: i64::MIN };
     if let Some(filter) = Filter::of(catalog, query) {
         let counting = set.any();
-        let mut look = |number: u32| {
+        let mut look = |(number, place): Candidate| {
             let marks = catalog.columns.marks(number);
             if filter.passes(catalog, number, marks) {
                 if counting {
                     counts.count(catalog, number, marks, set);
                 }
-                best.look(catalog, room, number, marks);
+                best.look(catalog, room, (number, place), marks);
             }
         };
         each_candidate(catalog, query, &filter, room, &mut look);
@@ -216,23 +216,26 @@ pub(super) fn collect(
     hits
 }
 
-/// The fewest numbers that hold all hits.
+/// A product's number, and the place of its document where a text was looked for.
+type Candidate = (u32, Option<u32>);
+
+/// The fewest products that hold all hits.
 fn each_candidate(
     catalog: &Catalog,
     query: &ProductQuery,
     filter: &Filter,
     room: &Room,
-    look: &mut impl FnMut(u32),
+    look: &mut impl FnMut(Candidate),
 ) {
     if query.said().is_some() {
-        room.hits().iter().for_each(|number| look(*number));
+        room.hits().iter().for_each(|place| look((catalog.number(*place), Some(*place))));
     } else if let Some(brand) = filter.brand {
-        catalog.brands[brand as usize].products.iter().for_each(|number| look(*number));
+        catalog.brands[brand as usize].products.iter().for_each(|number| look((*number, None)));
     } else if let Some(below) = &filter.below {
         let nodes = catalog.nodes.iter().zip(below).filter(|(_, below)| **below);
-        nodes.flat_map(|(node, _)| &node.products).for_each(|number| look(*number));
+        nodes.flat_map(|(node, _)| &node.products).for_each(|number| look((*number, None)));
     } else {
-        let newest_first = (0..u32::try_from(catalog.columns.len()).unwrap_or(u32::MAX)).rev();
-        newest_first.for_each(look);
+        let all = 0..u32::try_from(catalog.columns.len()).unwrap_or(u32::MAX);
+        all.for_each(|number| look((number, None)));
     }
 }

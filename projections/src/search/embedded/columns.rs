@@ -89,19 +89,42 @@ impl Columns {
 
     /// Adds a product; `None` when there is no number left.
     pub fn push(&mut self, document: &Document, brand: u32, leaf: u32, title_words: usize) -> Option<u32> {
-        let number = u32::try_from(self.len).ok()?;
-        if self.len == self.chunks.len() * CHUNK {
-            self.chunks.push(Chunk::new());
-        }
-        self.len += 1;
-        self.numbers.insert(document.listed_at, number);
+        let number = self.grow(document.listed_at)?;
         let (chunk, at) = self.at(number);
-        chunk.listed_at[at].store(document.listed_at, Relaxed);
         chunk.brand[at].store(brand, Relaxed);
         chunk.leaf[at].store(leaf, Relaxed);
         let words = u32::try_from(title_words.clamp(1, 255)).unwrap_or(255);
         chunk.marks[at].store(words << 24, Relaxed);
         self.set(number, &document.values);
+        Some(number)
+    }
+
+    /// Adds a product as it is known elsewhere; `None` when there is no number left.
+    pub fn adopt(&mut self, other: &Self, number: u32) -> Option<u32> {
+        let new = self.grow(other.listed_at(number))?;
+        let ((from, there), (to, here)) = (other.at(number), self.at(new));
+        let wide = |from: &AtomicI64, to: &AtomicI64| to.store(from.load(Relaxed), Relaxed);
+        let narrow = |from: &AtomicU32, to: &AtomicU32| to.store(from.load(Relaxed), Relaxed);
+        wide(&from.price[there], &to.price[here]);
+        wide(&from.rating_sum[there], &to.rating_sum[here]);
+        wide(&from.sold[there], &to.sold[here]);
+        narrow(&from.brand[there], &to.brand[here]);
+        narrow(&from.leaf[there], &to.leaf[here]);
+        narrow(&from.rating[there], &to.rating[here]);
+        narrow(&from.marks[there], &to.marks[here]);
+        Some(new)
+    }
+
+    /// Makes room for one more product.
+    fn grow(&mut self, listed_at: Position) -> Option<u32> {
+        let number = u32::try_from(self.len).ok()?;
+        if self.len == self.chunks.len() * CHUNK {
+            self.chunks.push(Chunk::new());
+        }
+        self.len += 1;
+        self.numbers.insert(listed_at, number);
+        let (chunk, at) = self.at(number);
+        chunk.listed_at[at].store(listed_at, Relaxed);
         Some(number)
     }
 

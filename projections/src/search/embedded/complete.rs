@@ -70,7 +70,7 @@ fn together(catalog: &Catalog, room: &Room, infos: &[(usize, TermInfo)]) -> Resu
         let mut postings = inverted.read_postings_from_terminfo(info, DOCUMENTS)?;
         let mut document = postings.doc();
         while document != TERMINATED {
-            count += u32::from(room.has(segment.numbers[document as usize]));
+            count += u32::from(room.has(segment.begin + document));
             document = postings.advance();
         }
     }

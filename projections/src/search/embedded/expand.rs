@@ -46,7 +46,7 @@ pub(super) enum Effort {
 pub(super) struct List {
     /// All of them have to be there.
     pub terms: Vec<TermInfo>,
-    pub field: usize,
+    pub field: Field,
     pub worth: u32,
 }
 
@@ -62,9 +62,10 @@ impl Meant {
         Self { segments: (0..segments).map(|_| Vec::new()).collect(), cost: 0 }
     }
 
-    fn add(&mut self, segment: usize, field: usize, terms: Vec<TermInfo>, quality: u32) {
+    /// Adds what stands in a field whose matches are worth `whole`.
+    fn add(&mut self, segment: usize, (field, whole): (Field, u32), terms: Vec<TermInfo>, quality: u32) {
         self.cost += u64::from(terms.iter().map(|info| info.doc_freq).min().unwrap_or(0));
-        self.segments[segment].push(List { terms, field, worth: WORTH[field] * quality / 100 });
+        self.segments[segment].push(List { terms, field, worth: whole * quality / 100 });
     }
 }
 
@@ -109,12 +110,14 @@ pub(super) fn expand(
 }
 
 fn look_up(catalog: &Catalog, meant: &mut Meant, stems: &[&str], quality: u32) -> Result<(), IndexError> {
+    // Several words have to stand in the same field, which need not be the best one of each.
+    let fields = if stems.len() == 1 { catalog.fields.best } else { catalog.fields.texts };
     for (nth, segment) in catalog.segments.iter().enumerate() {
-        for field in 0..WORTH.len() {
-            let dictionary = segment.reader.inverted_index(catalog.fields.texts[field])?;
+        for field in fields.into_iter().zip(WORTH) {
+            let dictionary = segment.reader.inverted_index(field.0)?;
             let mut terms = Vec::with_capacity(stems.len());
             for stem in stems {
-                terms.extend(dictionary.get_term_info(&term(catalog.fields.texts[field], stem))?);
+                terms.extend(dictionary.get_term_info(&term(field.0, stem))?);
             }
             if terms.len() == stems.len() {
                 meant.add(nth, field, terms, quality);
@@ -128,8 +131,8 @@ fn look_up(catalog: &Catalog, meant: &mut Meant, stems: &[&str], quality: u32) -
 fn complete(catalog: &Catalog, meant: &mut Meant, word: &Word) -> Result<(), IndexError> {
     for (nth, segment) in catalog.segments.iter().enumerate() {
         let mut looked_at = 0;
-        for field in 0..WORTH.len() {
-            let mut found = continuations(segment, catalog.fields.texts[field], &word.text)?;
+        for field in catalog.fields.best.into_iter().zip(WORTH) {
+            let mut found = continuations(segment, field.0, &word.text)?;
             found.retain(|(text, _)| *text != word.stem);
             found.sort_by_key(|(_, info)| std::cmp::Reverse(info.doc_freq));
             for (text, info) in found {
@@ -182,11 +185,11 @@ fn forgive(catalog: &Catalog, meant: &mut Meant, word: &Word) -> Result<(), Inde
         return Ok(());
     }
     // A description is too long to be searched for what was not typed.
-    for field in 0..WORTH.len() - 1 {
+    for (field, whole) in catalog.fields.best.into_iter().zip(WORTH).take(2) {
         let mut forms: HashMap<String, (u8, bool)> = HashMap::new();
         for segment in &catalog.segments {
-            let inverted = segment.reader.inverted_index(catalog.fields.texts[field])?;
-            let wanted = term(catalog.fields.texts[field], &word.stem);
+            let inverted = segment.reader.inverted_index(field)?;
+            let wanted = term(field, &word.stem);
             let whole = FuzzyTermQuery::new(wanted.clone(), max, true).automaton()?;
             for form in matching(inverted.terms(), whole)? {
                 if let Some(edits) = edits(&word.stem, &form, max).filter(|edits| *edits > 0) {
@@ -194,8 +197,7 @@ fn forgive(catalog: &Catalog, meant: &mut Meant, word: &Word) -> Result<(), Inde
                 }
             }
             if word.open && forms.is_empty() {
-                let begun =
-                    FuzzyTermQuery::new_prefix(term(catalog.fields.texts[field], &word.text), 1, true);
+                let begun = FuzzyTermQuery::new_prefix(term(field, &word.text), 1, true);
                 for form in matching(inverted.terms(), begun.automaton()?)? {
                     if begins_like(&form, &word.text) {
                         forms.insert(form, (1, true));
@@ -208,7 +210,7 @@ fn forgive(catalog: &Catalog, meant: &mut Meant, word: &Word) -> Result<(), Inde
         for (form, (edits, begun)) in forms.into_iter().take(FORMS_MAX) {
             let quality = MISTYPED[usize::from(edits.min(2))] - if begun { 15 } else { 0 };
             let mut only = Meant::new(catalog.segments.len());
-            look_up_in(catalog, &mut only, field, &form, quality)?;
+            look_up_in(catalog, &mut only, (field, whole), &form, quality)?;
             meant.cost += only.cost;
             for (lists, found) in meant.segments.iter_mut().zip(only.segments) {
                 lists.extend(found);
@@ -221,13 +223,13 @@ fn forgive(catalog: &Catalog, meant: &mut Meant, word: &Word) -> Result<(), Inde
 fn look_up_in(
     catalog: &Catalog,
     meant: &mut Meant,
-    field: usize,
+    field: (Field, u32),
     form: &str,
     quality: u32,
 ) -> Result<(), IndexError> {
     for (nth, segment) in catalog.segments.iter().enumerate() {
-        let inverted = segment.reader.inverted_index(catalog.fields.texts[field])?;
-        if let Some(info) = inverted.get_term_info(&term(catalog.fields.texts[field], form))? {
+        let inverted = segment.reader.inverted_index(field.0)?;
+        if let Some(info) = inverted.get_term_info(&term(field.0, form))? {
             meant.add(nth, field, vec![info], quality);
         }
     }

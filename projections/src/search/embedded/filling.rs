@@ -171,6 +171,7 @@ impl Work {
             self.writer.merge(&segments).wait()?;
         }
         let reader = reader(&self.index)?;
+        self.catalog = self.catalog.by_category()?;
         if let Err(error) = self.catalog.reload(reader.searcher().segment_readers()) {
             self.forget();
             return Err(error);

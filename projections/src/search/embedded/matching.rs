@@ -1,4 +1,7 @@
-//! Which products a text matches, and how well: one pass over the documents of each word, into arrays by number.
+//! Which products a text matches, and how well: one pass over the documents of each word, into arrays by their places.
+//!
+//! A place is that of a document among those of all segments: words list theirs in this order, so that the arrays are gone
+//! through from one end to the other.
 
 use tantivy::{
     DocSet, TERMINATED,
@@ -13,18 +16,18 @@ use super::{
 };
 use crate::search::{index::IndexError, synonyms::Synonyms, words::Typed};
 
-/// No product with this mark matches.
+/// No document with this mark matches.
 const UNWANTED: u8 = u8::MAX;
 
 /// Room to match in, used again and again: nothing is allocated for a hit.
 #[derive(Default)]
 pub(super) struct Room {
-    /// How many of the words each product has matched, in the order in which they are looked at.
+    /// How many of the words each document has matched, in the order in which they are looked at.
     stage: Vec<u8>,
     /// The last word that counted for it, where not all have to.
     last: Vec<u8>,
     score: Vec<u16>,
-    /// What matches, in its first `found` places.
+    /// What matches: the first `found` of these.
     places: Vec<u32>,
     found: usize,
     /// Words and phrases that a whole match has.
@@ -46,10 +49,10 @@ impl Room {
         &self.places[..self.found]
     }
 
-    /// Notes a product, if it is a hit. It is written down anyway: which ones are hits cannot be foreseen, and a branch that
+    /// Notes a document, if it is a hit. It is written down anyway: which ones are hits cannot be foreseen, and a branch that
     /// is taken wrongly costs more.
-    fn note(&mut self, number: u32, is_hit: bool) {
-        self.places[self.found] = number;
+    fn note(&mut self, place: u32, is_hit: bool) {
+        self.places[self.found] = place;
         self.found += usize::from(is_hit);
     }
 
@@ -60,15 +63,15 @@ impl Room {
     }
 
     /// Whether a product was among the hits of what was looked for last, if anything was.
-    pub fn has(&self, number: u32) -> bool {
-        self.parts == 0 || u32::from(self.stage[number as usize]) == self.parts
+    pub fn has(&self, place: u32) -> bool {
+        self.parts == 0 || u32::from(self.stage[place as usize]) == self.parts
     }
 
     /// How well a hit matches: a hundred thousand when every word stands in its title, and a bit more when nothing else
     /// does.
-    pub fn relevance(&self, number: u32, title_words: u32) -> i64 {
+    pub fn relevance(&self, place: u32, title_words: u32) -> i64 {
         let parts = self.parts.max(1);
-        let score = u32::from(self.score[number as usize]) * 100;
+        let score = u32::from(self.score[place as usize]) * 100;
         // Divided by what the compiler knows, which is far quicker.
         let matched = match parts {
             1 => score,
@@ -117,15 +120,15 @@ impl Room {
             for (segment, lists) in catalog.segments.iter().zip(&meant.segments) {
                 for list in lists {
                     let worth = worth(list.worth);
-                    each(catalog, segment, list, |number| {
-                        let at = number as usize;
+                    each(segment, list, |place| {
+                        let at = place as usize;
                         let (reached, score) = (self.stage[at], self.score[at]);
                         let is_hit = reached == stage;
                         let before = if stage == 0 { 0 } else { score };
                         self.stage[at] = reached + u8::from(is_hit);
                         self.score[at] = if is_hit { before.saturating_add(worth) } else { score };
                         if stage + 1 == all {
-                            self.note(number, is_hit);
+                            self.note(place, is_hit);
                         }
                     })?;
                 }
@@ -144,14 +147,14 @@ impl Room {
             for (segment, lists) in catalog.segments.iter().zip(&meant.segments) {
                 for list in lists {
                     let worth = worth(list.worth);
-                    each(catalog, segment, list, |number| {
-                        let at = number as usize;
+                    each(segment, list, |place| {
+                        let at = place as usize;
                         let wanted = self.stage[at] != UNWANTED && self.stage[at] >= phrases;
                         if !wanted || self.last[at] == nth {
                             return;
                         }
                         if self.stage[at] == phrases {
-                            self.note(number, true);
+                            self.note(place, true);
                             self.score[at] = if phrases == 0 { 0 } else { self.score[at] };
                         }
                         self.last[at] = nth;
@@ -161,11 +164,11 @@ impl Room {
                 }
             }
         }
-        let most = self.hits().iter().map(|number| self.stage[*number as usize]).max().unwrap_or(0);
+        let most = self.hits().iter().map(|place| self.stage[*place as usize]).max().unwrap_or(0);
         let enough = usize::from(most - most.min(phrases)) * 2 >= words.len();
         for nth in 0..std::mem::take(&mut self.found) {
-            let number = self.places[nth];
-            self.note(number, enough && self.stage[number as usize] == most);
+            let place = self.places[nth];
+            self.note(place, enough && self.stage[place as usize] == most);
         }
         Ok(())
     }
@@ -174,10 +177,10 @@ impl Room {
     fn prepare(&mut self, catalog: &Catalog, typed: &Typed) -> Result<(), IndexError> {
         self.clear(catalog.columns.len());
         for unwanted in &typed.without {
-            for field in 0..WORTH.len() {
-                let wanted = term(catalog.fields.texts[field], unwanted);
+            for field in catalog.fields.best {
+                let wanted = term(field, unwanted);
                 let query = TermQuery::new(wanted, DOCUMENTS);
-                each_of(catalog, &query, |number| self.stage[number as usize] = UNWANTED)?;
+                each_of(catalog, &query, |place| self.stage[place as usize] = UNWANTED)?;
             }
         }
         for (stage, phrase) in (0_u8..).zip(&typed.phrases) {
@@ -189,13 +192,13 @@ impl Room {
                     [only] => Box::new(TermQuery::new(only.clone(), DOCUMENTS)),
                     _ => Box::new(PhraseQuery::new(terms)),
                 };
-                each_of(catalog, &*query, |number| {
-                    let at = number as usize;
+                each_of(catalog, &*query, |place| {
+                    let at = place as usize;
                     if self.stage[at] == stage {
                         self.stage[at] += 1;
                         self.score[at] =
                             (if stage == 0 { 0 } else { self.score[at] }).saturating_add(worth(*whole));
-                        self.note(number, last);
+                        self.note(place, last);
                     }
                 })?;
             }
@@ -208,18 +211,13 @@ fn worth(worth: u32) -> u16 {
     u16::try_from(worth).unwrap_or(u16::MAX)
 }
 
-/// Every product of a list, in the order of a segment's documents.
-fn each(
-    catalog: &Catalog,
-    segment: &Segment,
-    list: &List,
-    mut found: impl FnMut(u32),
-) -> Result<(), IndexError> {
-    let inverted = segment.reader.inverted_index(catalog.fields.texts[list.field])?;
+/// Every place of a list, in order.
+fn each(segment: &Segment, list: &List, mut found: impl FnMut(u32)) -> Result<(), IndexError> {
+    let inverted = segment.reader.inverted_index(list.field)?;
     if let [only] = list.terms.as_slice() {
         let mut block = inverted.read_block_postings_from_terminfo(only, DOCUMENTS)?;
         while !block.docs().is_empty() {
-            block.docs().iter().for_each(|document| found(segment.numbers[*document as usize]));
+            block.docs().iter().for_each(|document| found(segment.begin + *document));
             block.advance();
         }
         return Ok(());
@@ -231,7 +229,7 @@ fn each(
     let mut document = first.doc();
     while document != TERMINATED {
         if others.iter_mut().all(|other| other.doc() <= document && other.seek(document) == document) {
-            found(segment.numbers[document as usize]);
+            found(segment.begin + document);
         }
         document = first.advance();
     }
@@ -245,7 +243,7 @@ fn each_of(catalog: &Catalog, query: &dyn Query, mut found: impl FnMut(u32)) -> 
         let mut scorer = weight.scorer(&segment.reader, 1.0)?;
         let mut document = scorer.doc();
         while document != TERMINATED {
-            found(segment.numbers[document as usize]);
+            found(segment.begin + document);
             document = scorer.advance();
         }
     }

@@ -1,7 +1,7 @@
 //! Reads an embedded index from one end to the other: columns as they are, texts by digests of what stands in the postings.
 
 use std::{
-    collections::{BTreeSet, hash_map::DefaultHasher},
+    collections::hash_map::DefaultHasher,
     hash::{Hash as _, Hasher as _},
     sync::Arc,
 };
@@ -16,7 +16,7 @@ use super::{
     catalog::{Catalog, NONE, Segment},
     columns::RATED_MAX,
     shelf::Shelf,
-    text,
+    text::{self, PIECES},
 };
 use crate::search::{
     index::{Document, Held, IndexError, Reading, Values},
@@ -24,7 +24,7 @@ use crate::search::{
 };
 
 /// The names of the fields with texts, as [`text::pieces`] has them.
-const TEXTS: [&str; 4] = ["title", "names", "description", "words"];
+const TEXTS: [&str; PIECES] = ["title", "names", "description", "words", "names_only", "description_only"];
 
 /// An index that is being read. It may be written meanwhile: products come, values change, texts do not.
 pub(super) struct Pages {
@@ -38,7 +38,7 @@ struct Open {
     /// Every product by its listing.
     order: Vec<(Position, u32)>,
     /// Digests of each product's texts, unless they are left out.
-    digests: Option<Vec<[u64; 4]>>,
+    digests: Option<Vec<[u64; PIECES]>>,
 }
 
 impl Pages {
@@ -70,11 +70,7 @@ impl Reading for Pages {
         fields.insert("category".to_owned(), path(&document.category.join(" > ")));
         fields.insert("listed".to_owned(), json!(true));
         if self.texts {
-            let [title, names, description, words] = text::pieces(document);
-            // A word of the title is there or not, wherever it stands.
-            let words: BTreeSet<String> = words.into_iter().map(|(_, word)| word).collect();
-            let words = words.into_iter().map(|word| (0, word)).collect();
-            for (name, terms) in TEXTS.into_iter().zip([title, names, description, words]) {
+            for (name, terms) in TEXTS.into_iter().zip(text::pieces(document)) {
                 let digest = terms
                     .iter()
                     .fold(0_u64, |sum, (place, term)| sum.wrapping_add(digest(term.as_bytes(), *place)));
@@ -99,7 +95,7 @@ impl Open {
         }
         self.order.sort_unstable();
         if let Some(digests) = &mut self.digests {
-            digests.resize(all, [0; 4]);
+            digests.resize(all, [0; PIECES]);
             for segment in &held.catalog.segments {
                 if segment.numbers.iter().any(|number| *number as usize >= known) {
                     read_texts(&held.catalog, segment, known, digests)?;
@@ -183,11 +179,10 @@ fn read_texts(
     catalog: &Catalog,
     segment: &Segment,
     from: usize,
-    digests: &mut [[u64; 4]],
+    digests: &mut [[u64; PIECES]],
 ) -> Result<(), IndexError> {
-    let [title, names, description] = catalog.fields.texts;
     let mut places = Vec::new();
-    for (nth, field) in [title, names, description, catalog.fields.written].into_iter().enumerate() {
+    for (nth, (field, placed)) in catalog.fields.all().into_iter().enumerate() {
         let inverted = segment.reader.inverted_index(field)?;
         let mut stream = inverted.terms().stream()?;
         while let Some((term, info)) = stream.next() {
@@ -198,9 +193,10 @@ fn read_texts(
                 let number = segment.numbers[document as usize] as usize;
                 if number >= from {
                     places.clear();
-                    match nth {
-                        3 => places.push(0),
-                        _ => postings.positions(&mut places),
+                    if placed {
+                        postings.positions(&mut places);
+                    } else {
+                        places.push(0);
                     }
                     for place in &places {
                         let sum = &mut digests[number][nth];
@@ -284,8 +280,8 @@ mod tests {
             wrong,
             [
                 of(1, &["title"]),
-                of(2, &["description"]),
-                of(5, &["names"]),
+                of(2, &["description", "description_only"]),
+                of(5, &["names", "names_only"]),
                 of(7, &["title", "title_words", "words"])
             ]
         );
