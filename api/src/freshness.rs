@@ -21,8 +21,11 @@ use crate::{
 /// The position that an answer reflects, or that a command has reached.
 pub const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 
-const MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// The first event that an answer lacks, because its stream was set aside.
+pub const STALE_SINCE: HeaderName = HeaderName::from_static("daybook-stale-since");
+
+pub(crate) const MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// How long is waited for what a client did not say how long to wait for.
 const WAIT: Duration = Duration::from_secs(2);
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -69,7 +72,8 @@ fn wait(headers: &HeaderMap) -> Duration {
     waits.next().map_or(WAIT, |seconds| Duration::from_secs(seconds).min(WAIT_MAX))
 }
 
-fn token(text: &str) -> Option<Token> {
+/// A token as a header has it.
+pub(crate) fn token(text: &str) -> Option<Token> {
     let (incarnation, position) = text.trim().split_once(':')?;
     Some(Token {
         incarnation: incarnation.parse().ok()?,
@@ -84,11 +88,12 @@ pub fn answer<T: Serialize>(fresh: Fresh<T>) -> Response {
 
 /// The same for whom the header says.
 pub fn answer_for<T: Serialize>(fresh: Fresh<T>, keeping: HeaderValue) -> Response {
-    let mut response = (StatusCode::OK, Json(fresh.value)).into_response();
+    let Fresh { value, reflects, stale_since } = fresh;
+    let mut response = (StatusCode::OK, Json(value)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, keeping);
     headers.insert(header::VARY, VARY);
-    headers.insert(POSITION, pages::position(fresh.reflects));
+    pages::tell(headers, reflects, stale_since);
     response
 }
 
@@ -103,7 +108,7 @@ pub fn found<T: Serialize>(
     conditions: &Conditions,
 ) -> Result<Response, Problem> {
     let value = fresh.value.as_ref().ok_or_else(|| pages::missing(fresh, missing))?;
-    Page::of_stream(value, version(value))?.answer(fresh.reflects, conditions, PRIVATE)
+    Page::of_stream(value, version(value))?.answer(fresh, conditions, PRIVATE)
 }
 
 impl From<QueryError> for Problem {

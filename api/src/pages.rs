@@ -4,16 +4,19 @@ use std::fmt::Write as _;
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use domain::cart::Delivery;
 use projections::{Fresh, hot::Weighed};
 use serde::Serialize;
-use store::{executor::Token, log::Sequence};
+use store::{
+    executor::Token,
+    log::{Position, Sequence},
+};
 
 use crate::{
-    freshness::POSITION,
+    freshness::{POSITION, STALE_SINCE},
     problem::Problem,
     tags::{self, Conditions, Hash, Judged},
 };
@@ -91,6 +94,18 @@ impl Page {
         Self { delivery: delivery.map(Box::new), ..self }
     }
 
+    /// What tells it from others.
+    #[must_use]
+    pub const fn tag(&self) -> &HeaderValue {
+        &self.tag
+    }
+
+    /// As it is sent.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The page with one more member at its end; `differs` tells its forms apart without telling what is in it.
     ///
     /// # Errors
@@ -116,9 +131,9 @@ impl Page {
     ///
     /// # Errors
     /// `precondition.failed`, when the client insists on another one.
-    pub fn answer(
+    pub fn answer<T>(
         &self,
-        reflects: Token,
+        fresh: &Fresh<T>,
         conditions: &Conditions,
         keeping: HeaderValue,
     ) -> Result<Response, Problem> {
@@ -131,7 +146,7 @@ impl Page {
                 return Err(Problem::new("precondition.failed", now)
                     .with("version", self.version)
                     .with_header(header::ETAG, self.tag.to_str().unwrap_or_default())
-                    .with_header(POSITION, &reflects.to_string()));
+                    .with_header(POSITION, &fresh.reflects.to_string()));
             }
         };
         let headers = response.headers_mut();
@@ -141,11 +156,19 @@ impl Page {
         headers.insert(header::ETAG, self.tag.clone());
         headers.insert(header::CACHE_CONTROL, keeping);
         headers.insert(header::VARY, VARY);
-        headers.insert(POSITION, position(reflects));
+        tell(headers, fresh.reflects, fresh.stale_since);
         if judged == Judged::Known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
         Ok(response)
+    }
+}
+
+/// Says what an answer reflects, and what it lacks.
+pub fn tell(headers: &mut HeaderMap, reflects: Token, stale_since: Option<Position>) {
+    headers.insert(POSITION, position(reflects));
+    if let Some(first) = stale_since {
+        headers.insert(STALE_SINCE, position(Token { position: first, ..reflects }));
     }
 }
 
@@ -161,8 +184,12 @@ pub fn position(reflects: Token) -> HeaderValue {
 /// The problem that there is no such thing; it too says what it reflects.
 #[must_use]
 pub fn missing<T>(found: &Fresh<T>, code: &'static str) -> Problem {
-    Problem::new(code, "nothing has this id, as far as the read model has come")
-        .with_header(POSITION, &found.reflects.to_string())
+    let problem = Problem::new(code, "nothing has this id, as far as the read model has come")
+        .with_header(POSITION, &found.reflects.to_string());
+    match found.stale_since {
+        Some(position) => problem.with_header(STALE_SINCE, &Token { position, ..found.reflects }.to_string()),
+        None => problem,
+    }
 }
 
 fn json(value: &impl Serialize) -> Result<Bytes, Problem> {

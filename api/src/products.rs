@@ -140,7 +140,7 @@ pub async fn show(
     let key = StreamId::new(AggregateType::Product, id.as_str());
     let found = shop.pages.get(key, freshness, ask).await?;
     let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "product.not_found"))?;
-    page.answer(found.reflects, &conditions, shop.keeping.clone())
+    page.answer(&found, &conditions, shop.keeping.clone())
 }
 
 /// `GET /v1/products`

@@ -55,7 +55,7 @@ pub async fn show(
     let quote =
         quote.ok_or_else(|| Problem::new("checkout.no_tables", "the shop has set no tax or shipping"))?;
     let value = Answer { cart: id, lines: basket.lines.clone(), quote };
-    Ok(freshness::answer(Fresh { value, reflects }))
+    Ok(freshness::answer(Fresh::whole(value, reflects)))
 }
 
 /// The quote for a cart; none where the shop has no tables, or the cart is not open.

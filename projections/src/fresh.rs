@@ -22,6 +22,8 @@ pub struct Fresh<T> {
     pub value: T,
     /// The answer reflects every event up to here, perhaps later ones too.
     pub reflects: Token,
+    /// The first event that is missing because its stream was set aside, if there is one.
+    pub stale_since: Option<Position>,
 }
 
 /// Why there is no answer.
@@ -59,14 +61,34 @@ pub enum QueryError {
 impl<T> Fresh<T> {
     /// The same freshness with something made of the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Fresh<U> {
-        Fresh { value: change(self.value), reflects: self.reflects }
+        Fresh { value: change(self.value), reflects: self.reflects, stale_since: self.stale_since }
+    }
+
+    /// An answer that nothing is missing of.
+    pub const fn whole(value: T, reflects: Token) -> Self {
+        Self { value, reflects, stale_since: None }
+    }
+
+    pub(crate) fn seen(value: T, seen: &Seen) -> Self {
+        Self { value, reflects: seen.reflects(), stale_since: seen.parked_from }
+    }
+
+    /// The same where it rests on another answer, too: both reflect what the lesser one does, and nothing when they are of
+    /// different lives of the log, which have their beginning in common.
+    pub(crate) fn resting_on<U>(self, other: &Fresh<U>) -> Self {
+        let (one, other_reflects) = (self.reflects, other.reflects);
+        let same = one.incarnation == other_reflects.incarnation;
+        let position = if same { one.position.min(other_reflects.position) } else { 0 };
+        let stale_since = self.stale_since.into_iter().chain(other.stale_since).min();
+        Self { reflects: Token { position, ..one }, stale_since, ..self }
     }
 
     pub(crate) fn try_map<U>(
         self,
         change: impl FnOnce(T) -> Result<U, QueryError>,
     ) -> Result<Fresh<U>, QueryError> {
-        Ok(Fresh { value: change(self.value)?, reflects: self.reflects })
+        let Self { value, reflects, stale_since } = self;
+        Ok(Fresh { value: change(value)?, reflects, stale_since })
     }
 }
 

@@ -185,7 +185,7 @@ impl Asker {
         bind: impl Fn(PgQuery<'q>) -> PgQuery<'q> + Send + Sync,
     ) -> Result<Fresh<Vec<PgRow>>, QueryError> {
         let (value, seen) = self.ask_seen(statement, freshness, bind).await?;
-        Ok(Fresh { value, reflects: seen.reflects() })
+        Ok(Fresh::seen(value, &seen))
     }
 
     /// The same with what was seen beside the rows.

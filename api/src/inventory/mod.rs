@@ -77,7 +77,7 @@ pub async fn show(
     let found = shop.read.stock(&sku, shop.clock.now(), freshness).await?;
     let stock = found.value.as_ref().ok_or_else(|| pages::missing(&found, "inventory.not_found"))?;
     // It changes without an event, too: when a hold is over.
-    Page::of_more(stock, stock.version)?.answer(found.reflects, &conditions, PRIVATE)
+    Page::of_more(stock, stock.version)?.answer(&found, &conditions, PRIVATE)
 }
 
 /// `POST /v1/inventory/{sku}/receive`

@@ -106,7 +106,7 @@ pub async fn show(
         .document(id, delivery)
         .ok_or_else(|| Problem::new("order.not_invoiced", "an order is invoiced when it first ships"))?;
     if !accepts_html(&headers) {
-        return Ok(freshness::answer_for(Fresh { value: document, reflects }, NOWHERE));
+        return Ok(freshness::answer_for(Fresh::whole(document, reflects), NOWHERE));
     }
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     let headers = [(header::CONTENT_TYPE, html), (header::CACHE_CONTROL, NOWHERE)];

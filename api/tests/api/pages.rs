@@ -230,15 +230,18 @@ async fn what_is_set_aside_is_not_given_from_memory() {
             .execute(&read)
             .await
             .unwrap();
-        eventually("the page claims nothing", || async {
+        let stale = eventually("the page claims nothing", || async {
             let reply = api.send(get("/v1/products/chair")).await.expect(200);
-            (claimed(&reply) == 0).then_some(())
+            (claimed(&reply) == 0).then_some(reply)
         })
         .await;
+        let since = stale.header("daybook-position").replace(":0", ":1");
+        assert_eq!(stale.header("daybook-stale-since"), since, "{follower}");
         api.send(get("/v1/products/chair").after(&listed)).await.expect_problem(503, "read_model.parked");
         read.execute("DELETE FROM parked_streams").await.unwrap();
         let again = api.keeps("/v1/products/chair").await;
         assert!(claimed(&again) >= claimed(&listed));
+        assert_eq!(again.header("daybook-stale-since"), "");
     }
 }
 

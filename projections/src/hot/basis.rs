@@ -62,9 +62,9 @@ impl<T> Based<Option<T>> {
     /// # Errors
     /// When it cannot be made.
     pub fn try_map<U, E>(self, change: impl FnOnce(T) -> Result<U, E>) -> Result<Based<Option<U>>, E> {
-        let Fresh { value, reflects } = self.fresh;
+        let Fresh { value, reflects, stale_since } = self.fresh;
         let value = value.map(change).transpose()?;
-        Ok(Based { fresh: Fresh { value, reflects }, basis: self.basis })
+        Ok(Based { fresh: Fresh { value, reflects, stale_since }, basis: self.basis })
     }
 }
 

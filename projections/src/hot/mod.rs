@@ -166,7 +166,7 @@ impl<T: Weighed> Hot<T> {
             token.position == 0 || (token.incarnation == incarnation && token.position <= position)
         });
         let reflects = Token { incarnation, position };
-        enough.then(|| Fresh { value: Some(Arc::clone(&kept.value)), reflects })
+        enough.then(|| Fresh::whole(Some(Arc::clone(&kept.value)), reflects))
     }
 
     async fn ask<E>(

@@ -88,7 +88,7 @@ impl ReadModels {
         let order = rows.first().map(order_of).transpose()?;
         let streams = rows.first().map(|row| streams_of(id, order.as_ref(), row)).transpose()?;
         Ok(Based {
-            fresh: Fresh { value: order, reflects: seen.reflects() },
+            fresh: Fresh::seen(order, &seen),
             basis: streams.map(|streams| Basis::new(NAME, seen, streams)),
         })
     }

@@ -4,7 +4,7 @@ use domain::{
     AggregateType,
     value::{ProductId, Time},
 };
-use store::{executor::Token, log::StreamId};
+use store::log::StreamId;
 
 use super::{NAME, Offered, Product};
 use crate::{
@@ -27,7 +27,7 @@ impl ReadModels {
         let begun_us = self.asker.elapsed_us();
         let (product, seen) = self.product_seen(id, freshness).await?;
         let Some(product) = product else {
-            return Ok(Based { fresh: Fresh { value: None, reflects: seen.reflects() }, basis: None });
+            return Ok(Based { fresh: Fresh::seen(None, &seen), basis: None });
         };
         let skus: Vec<&str> = product.variants.iter().map(|variant| variant.sku.as_str()).collect();
         let freshness = Freshness { wait: self.asker.left(freshness.wait, begun_us), ..freshness };
@@ -35,17 +35,11 @@ impl ReadModels {
         let items = skus.iter().map(|sku| StreamId::new(AggregateType::InventoryItem, sku)).collect();
         let own = vec![StreamId::new(AggregateType::Product, id.as_str())];
         let basis = Basis::new(NAME, seen, own).and(Basis::new(stock::NAME, stock_seen, items), over);
-        let reflects = both(seen.reflects(), stock_seen.reflects());
         let page = product.with_variants(|variant| {
             let available = available.get(variant.sku.as_str()).copied().unwrap_or(0);
             Offered { variant, available }
         });
-        Ok(Based { fresh: Fresh { value: Some(page), reflects }, basis: Some(basis) })
+        let fresh = Fresh::seen(Some(page), &seen).resting_on(&Fresh::seen((), &stock_seen));
+        Ok(Based { fresh, basis: Some(basis) })
     }
-}
-
-/// What is reflected by what reflects the one here and the other there. Two lives of the log have their beginning in common.
-fn both(one: Token, other: Token) -> Token {
-    let same = one.incarnation == other.incarnation;
-    Token { position: if same { one.position.min(other.position) } else { 0 }, ..one }
 }

@@ -29,7 +29,7 @@ impl ReadModels {
         freshness: Freshness,
     ) -> Result<Fresh<Option<Product>>, QueryError> {
         let (value, seen) = self.product_seen(id, freshness).await?;
-        Ok(Fresh { value, reflects: seen.reflects() })
+        Ok(Fresh::seen(value, &seen))
     }
 
     pub(super) async fn product_seen(
@@ -78,7 +78,7 @@ impl ReadModels {
     /// As [`QueryError`] says. A product that was set aside counts unless it is known not to have the SKU.
     pub async fn variant(&self, sku: &Sku, freshness: Freshness) -> Result<Fresh<Option<Offer>>, QueryError> {
         let offers = self.variants(std::slice::from_ref(sku), freshness).await?;
-        Ok(Fresh { value: offers.value.into_iter().next(), reflects: offers.reflects })
+        Ok(offers.map(|offers| offers.into_iter().next()))
     }
 
     /// The same for several SKUs at once, by SKU; those that no product has are not among them.

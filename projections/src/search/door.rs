@@ -79,7 +79,7 @@ impl IndexSearch {
     }
 
     /// Waits until the index is as fresh as it has to be, and says what it reflects.
-    async fn fresh(&self, needs: Needs, freshness: Freshness) -> Result<Token, QueryError> {
+    async fn fresh(&self, needs: Needs, freshness: Freshness) -> Result<Fresh<()>, QueryError> {
         let mut deadline = self.followed.clock.sleep(freshness.wait);
         let mut late = freshness.wait.is_zero();
         let mut looks = self.followed.look.clone();
@@ -88,7 +88,7 @@ impl IndexSearch {
             let error = match look {
                 None => QueryError::Behind { reflects: 0 },
                 Some(look) => match self.judge(&look, needs, freshness.at_least) {
-                    Ok(reflects) => return Ok(reflects),
+                    Ok(fresh) => return Ok(fresh),
                     Err(error) => error,
                 },
             };
@@ -106,13 +106,14 @@ impl IndexSearch {
         }
     }
 
-    fn judge(&self, look: &Look, needs: Needs, at_least: Option<Token>) -> Result<Token, QueryError> {
-        let mut reflects: Option<Token> = None;
+    fn judge(&self, look: &Look, needs: Needs, at_least: Option<Token>) -> Result<Fresh<()>, QueryError> {
+        let mut fresh: Option<Fresh<()>> = None;
         for seen in needs.of_look(look) {
             self.asker.judge(seen, at_least)?;
-            reflects = Some(reflects.map_or(seen.reflects(), |token| least(token, seen.reflects())));
+            let this = Fresh::seen((), seen);
+            fresh = Some(fresh.map_or(this, |fresh| fresh.resting_on(&this)));
         }
-        reflects.ok_or(QueryError::Behind { reflects: 0 })
+        fresh.ok_or(QueryError::Behind { reflects: 0 })
     }
 
     async fn hits(&self, query: &ProductQuery) -> Result<Hits, QueryError> {
@@ -153,21 +154,15 @@ fn row_listed_at(row: &sqlx::postgres::PgRow) -> Result<Position, sqlx::Error> {
     row.try_get("listed_at")
 }
 
-/// What two read models reflect together: nothing, when they are of different lives.
-fn least(one: Token, other: Token) -> Token {
-    let position = if one.incarnation == other.incarnation { one.position.min(other.position) } else { 0 };
-    Token { position, ..one }
-}
-
 #[async_trait]
 impl Search for IndexSearch {
     async fn search(&self, query: &ProductQuery, freshness: Freshness) -> Result<Fresh<Results>, QueryError> {
         query.after()?;
         let begun_us = self.asker.elapsed_us();
-        let reflects = self.fresh(Needs::of(query), freshness).await?;
+        let fresh = self.fresh(Needs::of(query), freshness).await?;
         let hits = self.hits(query).await?;
         let products = self.products(&hits.listed_at, (freshness, begun_us)).await?;
-        let reflects = least(reflects, products.reflects);
+        let fresh = fresh.resting_on(&products);
         let typed = query.said().map(Typed::read);
         let marker = typed.as_ref().map(|typed| Marker::new(typed, &self.synonyms));
         let found = products
@@ -176,20 +171,20 @@ impl Search for IndexSearch {
             .map(|product| Found { highlight: marker.as_ref().map(|marker| marker.mark(&product)), product });
         let next_cursor = hits.next.map(|place| Cursor::after(&place)).transpose()?;
         let page = Page { data: found.collect(), has_more: next_cursor.is_some(), next_cursor };
-        Ok(Fresh { value: Results { page, facets: hits.facets }, reflects })
+        Ok(fresh.map(|()| Results { page, facets: hits.facets }))
     }
 
     async fn suggest(&self, text: &str, freshness: Freshness) -> Result<Fresh<Suggestions>, QueryError> {
         let limit = u32::try_from(COMPLETIONS_MAX).unwrap_or(10);
         let query = ProductQuery { text: Some(text.to_owned()), limit, ..ProductQuery::default() };
         let begun_us = self.asker.elapsed_us();
-        let reflects = self.fresh(Needs::of(&query), freshness).await?;
+        let fresh = self.fresh(Needs::of(&query), freshness).await?;
         let Some(text) = query.said() else {
-            return Ok(Fresh { value: Suggestions::default(), reflects });
+            return Ok(fresh.map(|()| Suggestions::default()));
         };
         let (queries, hits) = tokio::join!(self.followed.index.complete(text), self.hits(&query));
         let products = self.products(&hits?.listed_at, (freshness, begun_us)).await?;
-        let reflects = least(reflects, products.reflects);
+        let fresh = fresh.resting_on(&products);
         let typed = Typed::read(text);
         let marker = Marker::new(&typed, &self.synonyms);
         let titles = products.value.into_iter().map(|product| Suggested {
@@ -197,7 +192,8 @@ impl Search for IndexSearch {
             title: product.title.as_str().to_owned(),
             id: product.id,
         });
-        Ok(Fresh { value: Suggestions { queries: queries?, titles: titles.collect() }, reflects })
+        let suggestions = Suggestions { queries: queries?, titles: titles.collect() };
+        Ok(fresh.map(|()| suggestions))
     }
 
     fn checked(&self) -> Option<Checked> {

@@ -68,9 +68,13 @@ async fn a_parked_stream_claims_no_more_than_it_reflects() {
     let head = world.settle().await;
     let bad = world.read.stock(&sku("BAD"), NOW, any()).await.unwrap();
     assert_eq!((bad.value.unwrap().on_hand, bad.reflects.position), (9, 2));
+    assert_eq!(bad.stale_since, Some(3));
+    let good = world.read.stock(&sku("GOOD"), NOW, any()).await.unwrap();
+    assert_eq!(good.stale_since, None);
     let before = store::executor::Token { position: 2, ..head };
     assert!(world.read.stock(&sku("BAD"), NOW, after(before)).await.is_ok());
-    assert_eq!(world.read.stock_list(NOW, None, 10, any()).await.unwrap().reflects.position, 2);
+    let list = world.read.stock_list(NOW, None, 10, any()).await.unwrap();
+    assert_eq!((list.reflects.position, list.stale_since), (2, Some(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

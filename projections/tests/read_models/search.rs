@@ -155,7 +155,8 @@ async fn a_stock_that_is_set_aside_matters_only_where_availability_does(make: Ma
         matches!(answer, Err(QueryError::Parked { first_position }) if first_position == bad.position),
         "{answer:?}"
     );
-    assert_eq!(world.read.products(&available(), any()).await.unwrap().reflects.position, bad.position - 1);
+    let whatever = world.read.products(&available(), any()).await.unwrap();
+    assert_eq!((whatever.reflects.position, whatever.stale_since), (bad.position - 1, Some(bad.position)));
 }
 
 async fn a_rebuild_of_the_read_models_ends_with_the_same_answers(make: Make) {
