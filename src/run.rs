@@ -1,6 +1,7 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
 mod archive;
+mod fitness;
 mod followers;
 mod import;
 mod keys;
@@ -68,6 +69,15 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The process must not serve a shop as it is set up.
+    #[error(
+        "this is not fit for production, which it is when others than this machine can connect:\n- {}\nTo try things out, listen on 127.0.0.1 or set DAYBOOK_MODE=development.",
+        .0.join("\n- ")
+    )]
+    Unfit(Vec<String>),
+    /// The certificate cannot be used.
+    #[error("DAYBOOK_TLS_CERT and DAYBOOK_TLS_KEY: {0}")]
+    Tls(#[from] api::edge::tls::TlsError),
     /// The scenarios cannot be played.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),
@@ -109,6 +119,8 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Settings(_)
+            | Self::Unfit(_)
+            | Self::Tls(_)
             | Self::NoArchive
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
@@ -164,6 +176,10 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             if settings.database_url.is_none() {
                 // `serve` never starts servers; `up` does.
                 return Err(GroundError::Unset("DATABASE_URL").into());
+            }
+            let objections = fitness::objections(&settings, listen);
+            if !objections.is_empty() {
+                return Err(Failure::Unfit(objections));
             }
             let listener = serve::listener(listen).await?;
             let ground = Ground::prepare(settings, &data, false, tell).await?;

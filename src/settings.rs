@@ -1,5 +1,8 @@
 //! Settings that are not flags: from the environment, and where it is silent from a file of NAME=value lines.
 
+mod edge;
+mod names;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -11,53 +14,8 @@ use domain::{pricing::Tables, value::Money};
 use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
-/// Every name that a settings file may hold, and what it means. The environment knows the same names.
-pub const NAMES: &[(&str, &str)] = &[
-    ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
-    ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
-    ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),
-    ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),
-    ("DAYBOOK_PROJECTION_DATABASE_URL", "where read models are written; default: DATABASE_URL"),
-    (
-        "DAYBOOK_PROJECTION_OWNER_DATABASE_URL",
-        "the same as the owner of the tables, for migrate and rebuilds; default: DAYBOOK_PROJECTION_DATABASE_URL, else DAYBOOK_OWNER_DATABASE_URL",
-    ),
-    (
-        "DAYBOOK_READ_DATABASE_URL",
-        "where queries read, perhaps a standby; default: where read models are written",
-    ),
-    (
-        "DAYBOOK_ARCHIVE_DIR",
-        "the directory of archived events, for every process that reads the log; default with local servers: archive/ in the data directory",
-    ),
-    ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
-    ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
-    ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
-    (
-        "DAYBOOK_MASTER_KEY_PREVIOUS",
-        "the master key before, until `daybook keys rotate --check` finds nothing under it; default: none",
-    ),
-    ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
-    ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
-    ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
-    (
-        "DAYBOOK_READ_CACHE_MB",
-        "about how many megabytes of product and order pages are kept in memory, 0 for none; default: 64",
-    ),
-    ("DAYBOOK_PRODUCT_MAX_AGE", "seconds that browsers and CDNs may keep a product's page; default: 5"),
-    (
-        "DAYBOOK_PRODUCT_STALE",
-        "seconds after those in which they may show it while they ask anew; default: 30",
-    ),
-    ("MEILI_URL", "a Meilisearch to search products in; without it, an index in the process"),
-    ("MEILI_MASTER_KEY", "the key of that Meilisearch; default: none"),
-    (
-        "DAYBOOK_INDEX_DIR",
-        "the directory of this process's search index, for itself alone; default: index/ in the data directory, or index-2/ and so on beside it when another process has that one",
-    ),
-    ("DAYBOOK_SYNONYMS", "a file of words that mean the same, as samples/synonyms.txt; default: none"),
-    ("DAYBOOK_SERVERS", "where local servers' programs are kept; default: servers/ in the data directory"),
-];
+pub use edge::{Edge, Mode};
+pub use names::NAMES;
 
 /// A terabyte: more than anybody has.
 const MEGABYTES_MAX: u32 = 1_000_000;
@@ -114,6 +72,8 @@ pub struct Settings {
     pub synonyms: Synonyms,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
+    /// What requests go through.
+    pub edge: Edge,
 }
 
 /// Settings that cannot be used.
@@ -158,6 +118,14 @@ pub enum SettingsError {
         min: u32,
         /// The most.
         max: u32,
+    },
+    /// Something else than what it takes.
+    #[error("{name}: {reason}")]
+    Value {
+        /// Which setting.
+        name: &'static str,
+        /// What is wrong.
+        reason: String,
     },
     /// The synonyms cannot be used.
     #[error("DAYBOOK_SYNONYMS: {0}")]
@@ -222,6 +190,7 @@ impl Settings {
                 None => Synonyms::default(),
             },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
+            edge: Edge::read(&get, &number)?,
         })
     }
 

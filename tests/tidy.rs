@@ -31,7 +31,7 @@ const ADAPTERS: &[&str] = &[
     "store/src/engine.rs",
     "store/src/testing.rs",
     "api/src/outbound/",
-    "api/src/serve.rs",
+    "api/src/edge/",
 ];
 
 /// `(what, instead)` in everything but adapters.

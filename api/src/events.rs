@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{
@@ -21,12 +22,14 @@ use crate::{
     Shop,
     extract::Query,
     freshness::POSITION,
+    live::{Seat, Told, beat, follow, going_on, last_event, sse, wants_sse},
     pages::{self, NOWHERE},
     problem::Problem,
 };
 
 /// Where the next page begins.
-const NEXT: HeaderName = HeaderName::from_static("daybook-next");
+pub(crate) const NEXT: HeaderName = HeaderName::from_static("daybook-next");
+const NDJSON: &str = "application/x-ndjson";
 const LIMIT: u32 = 500;
 const LIMIT_MAX: u32 = 2_000;
 
@@ -39,6 +42,35 @@ pub struct Page {
     from: Option<Position>,
     #[serde(default)]
     limit: Option<u32>,
+    /// With NDJSON: go on when the end is reached.
+    #[serde(default)]
+    follow: bool,
+    #[serde(flatten)]
+    filter: Filter,
+}
+
+/// Which events: of all that are named, any when nothing is.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Filter {
+    /// Types, with commas between them.
+    #[serde(default, rename = "type")]
+    types: Option<String>,
+    /// Kinds of aggregates, with commas between them.
+    #[serde(default)]
+    aggregate_type: Option<String>,
+    #[serde(default)]
+    aggregate_id: Option<String>,
+}
+
+impl Filter {
+    pub(crate) fn wants(&self, stored: &StoredEvent) -> bool {
+        let among = |list: &Option<String>, name: &str| {
+            list.as_ref().is_none_or(|list| list.split(',').any(|one| one.trim() == name))
+        };
+        among(&self.types, &stored.event_type)
+            && among(&self.aggregate_type, &stored.aggregate_type)
+            && self.aggregate_id.as_deref().is_none_or(|id| id == &*stored.aggregate_id)
+    }
 }
 
 /// An event with payload and metadata as they are stored, to the byte.
@@ -59,8 +91,11 @@ pub(crate) struct Event<'a> {
 
 impl<'a> Event<'a> {
     pub(crate) fn new(stored: &'a StoredEvent) -> Result<Self, Problem> {
+        Self::of(stored).map_err(|error| Problem::internal(&error))
+    }
+
+    fn of(stored: &'a StoredEvent) -> Result<Self, serde_json::Error> {
         let recorded_at = domain::value::Time::from_millis(stored.recorded_at_us.div_euclid(1_000));
-        let raw = |text: &'a str| serde_json::from_str(text).map_err(|error| Problem::internal(&error));
         Ok(Self {
             position: stored.position,
             stream: format!("{}-{}", stored.aggregate_type, stored.aggregate_id),
@@ -71,19 +106,30 @@ impl<'a> Event<'a> {
             event_type: &stored.event_type,
             event_version: &stored.event_version,
             recorded_at: rfc3339::format(recorded_at),
-            metadata: raw(&stored.metadata)?,
-            payload: raw(&stored.payload)?,
+            metadata: serde_json::from_str(&stored.metadata)?,
+            payload: serde_json::from_str(&stored.payload)?,
         })
     }
 }
 
-/// `GET /v1/events`
-pub async fn list(State(shop): State<Arc<Shop>>, Query(page): Query<Page>) -> Result<Response, Problem> {
-    let from = page.from.unwrap_or(1).max(1);
+/// `GET /v1/events`: a page, or everything from there on as it happens.
+pub async fn list(
+    State(shop): State<Arc<Shop>>,
+    Query(page): Query<Page>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last = last_event(&shop, &headers)?;
+    let from = last.map_or_else(|| page.from.unwrap_or(1).max(1), |last| last.position + 1);
+    if wants_sse(&headers) {
+        return tell(&shop, page.filter, from, "text/event-stream", as_sse);
+    }
+    if page.follow {
+        return tell(&shop, page.filter, from, NDJSON, as_line);
+    }
     let limit = page.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
     let events = shop.log.read(from - 1, i64::from(limit)).await?;
     let mut lines = Vec::new();
-    for stored in &events {
+    for stored in events.iter().filter(|stored| page.filter.wants(stored)) {
         serde_json::to_writer(&mut lines, &Event::new(stored)?).map_err(|error| Problem::internal(&error))?;
         lines.push(b'\n');
     }
@@ -94,9 +140,43 @@ pub async fn list(State(shop): State<Arc<Shop>>, Query(page): Query<Page>) -> Re
     let reflects = Token { incarnation: head.incarnation, position: seen };
     let mut response = Response::new(Body::from(lines));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
     headers.insert(NEXT, HeaderValue::from(last + 1));
     headers.insert(header::CACHE_CONTROL, NOWHERE);
     headers.insert(POSITION, pages::position(reflects));
     Ok(response.into_response())
+}
+
+/// Everything from a position on, written in some way, for as long as it lasts.
+fn tell(
+    shop: &Arc<Shop>,
+    filter: Filter,
+    from: Position,
+    kind: &'static str,
+    write: fn(Token, Told) -> Result<Bytes, serde_json::Error>,
+) -> Result<Response, Problem> {
+    let incarnation = shop.feed.incarnation();
+    let told = follow(Seat::take(shop)?, filter, from - 1).map(move |told| {
+        let position = match &told {
+            Told::Event(stored) => stored.position,
+            Told::Nothing(position) => *position,
+        };
+        write(Token { incarnation, position }, told)
+    });
+    Ok(going_on(kind, told))
+}
+
+fn as_sse(token: Token, told: Told) -> Result<Bytes, serde_json::Error> {
+    let Told::Event(stored) = told else { return Ok(beat(token)) };
+    Ok(sse(token, &stored.event_type, &serde_json::to_vec(&Event::of(&stored)?)?))
+}
+
+/// An empty line says that there is nothing new: readers of NDJSON skip it.
+fn as_line(_: Token, told: Told) -> Result<Bytes, serde_json::Error> {
+    let mut line = match told {
+        Told::Event(stored) => serde_json::to_vec(&Event::of(&stored)?)?,
+        Told::Nothing(_) => Vec::new(),
+    };
+    line.push(b'\n');
+    Ok(line.into())
 }

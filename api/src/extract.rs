@@ -1,5 +1,7 @@
 //! Reads requests: bodies, paths and queries, with problems for what cannot be read.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{
@@ -11,7 +13,10 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::problem::Problem;
+use crate::{edge, problem::Problem};
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +95,17 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 }
 
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|error: BytesRejection| {
+    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(Problem::new(
+            "request.unsupported_media_type",
+            "send the body as it is, without a coding",
+        ));
+    }
+    let Some(body) = edge::within(BODY_WITHIN, Bytes::from_request(request, state)).await else {
+        let detail = format!("a body has to arrive within {} s", BODY_WITHIN.as_secs());
+        return Err(Problem::new("request.timeout", detail));
+    };
+    body.map_err(|error: BytesRejection| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::new("request.too_large", "a body has at most 1 MiB, one of /v1/commands 16 MiB")
         } else {

@@ -26,7 +26,7 @@ use crate::{
 /// Tells that an answer is the first one again.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Characters of a key.
 const KEY_MAX: usize = 255;
 

@@ -7,12 +7,14 @@ mod checkouts;
 pub mod clients;
 pub mod codes;
 pub mod commands;
+pub mod edge;
 mod events;
 mod extract;
 mod freshness;
 mod health;
 mod idempotency;
 mod inventory;
+mod live;
 mod metrics;
 mod orders;
 pub mod outbound;
@@ -26,15 +28,13 @@ mod subjects;
 mod tags;
 mod text;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::HeaderValue,
-    middleware,
     routing::{delete, get, post, put},
-    serve::{Listener, ListenerExt as _},
 };
 use domain::{pricing::Tables, value::Money};
 use projections::{ReadModels, hot::Hot};
@@ -49,8 +49,7 @@ use store::{
     vault::Vault,
 };
 
-use tokio::net::TcpListener;
-
+use edge::{Edge, EdgeSettings};
 use inventory::{reservations, shelves};
 
 pub use answer::segment;
@@ -80,6 +79,8 @@ pub struct Settings {
     pub page_bytes_max: usize,
     /// For how long others may keep a product's page.
     pub keeping: Keeping,
+    /// What every request goes through before its route.
+    pub edge: EdgeSettings,
 }
 
 impl Default for Settings {
@@ -93,6 +94,7 @@ impl Default for Settings {
             lag_max: 10_000,
             page_bytes_max: 64 << 20,
             keeping: Keeping { fresh_s: 5, stale_s: 30 },
+            edge: EdgeSettings::default(),
         }
     }
 }
@@ -124,6 +126,8 @@ pub struct Shop {
     pub keeping: HeaderValue,
     /// Who follows, and how far everybody has come.
     pub board: Board,
+    /// What requests go through first.
+    pub edge: Edge,
     /// What may be set.
     pub settings: Settings,
 }
@@ -145,6 +149,7 @@ impl Shop {
             keeping: settings.keeping.header(),
             read,
             board: engine.board(),
+            edge: Edge::new(&settings.edge),
             settings,
         }
     }
@@ -161,20 +166,10 @@ impl Shop {
     }
 }
 
-/// Sends what is written without waiting for more: an answer in several parts would wait for the client's
-/// acknowledgement of the first, which takes its time (40 ms on Linux).
-pub fn at_once(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
-    listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its answers back");
-        }
-    })
-}
-
 /// Every route.
 pub fn router(shop: Shop) -> Router {
     let shop = Arc::new(shop);
-    Router::new()
+    let routes = Router::new()
         .route("/v1/products", post(products::list).get(products::search))
         .route("/v1/products/suggest", get(products::suggest))
         .route("/v1/products/{id}", get(products::show))
@@ -212,7 +207,6 @@ pub fn router(shop: Shop) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
         .fallback(problem::unknown_route)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))
-        .with_state(shop)
+        .layer(DefaultBodyLimit::max(BODY_MAX));
+    edge::around(routes, &shop).with_state(shop)
 }

@@ -234,7 +234,12 @@ pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Nex
         return response;
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(uri.path(), &trace.to_string());
+        let mut told = problem.render(uri.path(), &trace.to_string());
+        // What others on the way have said of the request stays true.
+        for (name, value) in response.headers() {
+            told.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        return told;
     }
     if status != StatusCode::METHOD_NOT_ALLOWED {
         return response;

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{
     Keeping, Shop,
+    edge::{listener, tls::Tls},
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
@@ -17,6 +18,7 @@ use store::engine::Engine;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -45,7 +47,8 @@ pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(
 /// Serves.
 pub async fn serve(ground: Ground, listener: TcpListener) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
-    let listening = format!("listening on http://{}", listener.local_addr()?);
+    let scheme = if ground.settings.edge.tls.is_some() { "https" } else { "http" };
+    let listening = format!("listening on {scheme}://{}", listener.local_addr()?);
     running.said(&listening).await?.until_stopped(listener).await
 }
 
@@ -61,6 +64,9 @@ pub struct Running {
     tasks: JoinSet<()>,
     /// The index that products are searched in.
     followed: Followed,
+    tls: Option<Tls>,
+    /// How long others are told before no more connections are taken.
+    drain_notice: Duration,
 }
 
 impl Running {
@@ -96,9 +102,18 @@ impl Running {
                 fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
                 stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
             },
+            edge: ground.settings.edge.settings(),
             ..usual
         };
-        Ok(Self { engine, read, written, settings, tasks, followed })
+        let tls = match &ground.settings.edge.tls {
+            None => None,
+            Some((certificate, key)) => Some(Tls::load(certificate, key)?),
+        };
+        if let Some(tls) = tls.clone() {
+            tasks.spawn(tls.keep_up());
+        }
+        let drain_notice = ground.settings.edge.drain_notice;
+        Ok(Self { engine, read, written, settings, tasks, followed, tls, drain_notice })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -117,22 +132,23 @@ impl Running {
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (drain, mut draining) = tokio::sync::watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
+        let edge = shop.edge.clone();
+        let served = listener::serve(listener, api::router(shop), self.tls.clone(), stopped);
         let told = async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            drain.send_replace(true);
+            edge.drain();
+            tokio::time::sleep(self.drain_notice).await;
+            stop.send_replace(true);
+            tokio::time::sleep(DRAIN).await;
         };
-        let served = axum::serve(api::at_once(listener), api::router(shop)).with_graceful_shutdown(told);
         tokio::select! {
-            served = served.into_future() => served?,
+            () = served => {}
             () = self.engine.executor.stopped() => return Err(Failure::OtherLog),
-            () = async {
-                let _ = draining.wait_for(|draining| *draining).await;
-                tokio::time::sleep(DRAIN).await;
-            } => tracing::warn!("requests were still under way and are cut off"),
+            () = told => tracing::warn!("requests were still under way and are cut off"),
         }
         self.stop().await;
         Ok(())

@@ -1,6 +1,6 @@
 //! The keys that everything else is derived from: one master key, kept outside the database.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::AnyCommand;
@@ -44,6 +44,14 @@ impl MasterKey {
     #[must_use]
     pub fn id(&self) -> String {
         self.derive("id")[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether it is no work of chance: a text, or the same few bytes again and again. Of keys that are, less than one in 10¹³
+    /// looks like that.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        let distinct: BTreeSet<u8> = self.0.iter().copied().collect();
+        distinct.len() < 16 || self.0.iter().all(|byte| matches!(byte, b' '..=b'~'))
     }
 
     /// The key as text, for the one place that it is kept in.

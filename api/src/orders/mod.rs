@@ -3,6 +3,7 @@
 mod edits;
 mod invoice;
 mod invoice_page;
+mod live;
 mod returns;
 mod review;
 mod shipping;
@@ -52,6 +53,7 @@ pub fn routes() -> Router<Arc<Shop>> {
         .route("/v1/orders", get(history))
         .route("/v1/orders/{id}", get(show))
         .route("/v1/orders/{id}/events", get(events))
+        .route("/v1/orders/{id}/live", get(live::follow))
         .route("/v1/orders/{id}/invoice", get(invoice::show))
         .route("/v1/orders/{id}/hold", post(review::hold))
         .route("/v1/orders/{id}/release", post(review::release))
@@ -135,19 +137,24 @@ pub async fn show(
     Freshness(freshness): Freshness,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let (read, id) = (&shop.read, &id);
-    let ask = |freshness| async move { read.order_based(id, freshness).await?.try_map(page) };
+    let shown = shown(&shop, &id, freshness).await?;
+    shown.value.answer(&shown, &conditions, PRIVATE)
+}
+
+/// An order's page with its delivery opened.
+async fn shown(shop: &Shop, id: &OrderId, freshness: projections::Freshness) -> Result<Fresh<Page>, Problem> {
+    let ask = |freshness| async move { shop.read.order_based(id, freshness).await?.try_map(page) };
     let key = StreamId::new(AggregateType::Order, id.as_str());
     let found = shop.pages.get(key, freshness, ask).await?;
     let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "order.not_found"))?;
     let shown = match &page.delivery {
-        None => page.with("delivery", &(), &[]),
+        None => page.with("delivery", &(), &[])?,
         Some(delivery) => {
-            let opened = open(&shop, delivery).await?;
-            page.with("delivery", &opened, opened.forgotten())
+            let opened = open(shop, delivery).await?;
+            page.with("delivery", &opened, opened.forgotten())?
         }
     };
-    shown?.answer(found.reflects, &conditions, PRIVATE)
+    Ok(found.map(|_| shown))
 }
 
 /// Everything about an order that is nobody's secret, and the rest sealed.
@@ -225,10 +232,8 @@ pub async fn events(State(shop): State<Arc<Shop>>, Path(id): Path<OrderId>) -> R
     }
     events.sort_by_key(|stored| stored.position);
     let data = events.iter().map(Event::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(freshness::answer(Fresh {
-        value: serde_json::json!({ "data": data, "next_cursor": null, "has_more": false }),
-        reflects,
-    }))
+    let list = serde_json::json!({ "data": data, "next_cursor": null, "has_more": false });
+    Ok(freshness::answer(Fresh::whole(list, reflects)))
 }
 
 fn payments(recorded: Recorded) -> impl Iterator<Item = PaymentId> {

@@ -14,5 +14,6 @@ mod pages;
 mod payments;
 mod reads;
 mod status;
+#[allow(dead_code, reason = "the tests of the edge use the rest")]
 mod support;
 mod upcasts;

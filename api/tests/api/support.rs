@@ -6,6 +6,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
     Page, Settings, Shop,
+    edge::{Edge, Peer},
     outbound::simulator::{Late, Simulator},
 };
 use axum::{
@@ -38,6 +39,8 @@ pub struct Api {
     pub engine: Engine,
     /// What the edge keeps in memory.
     pub pages: Hot<Page>,
+    /// What requests go through first.
+    pub edge: Edge,
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
@@ -58,6 +61,7 @@ pub struct Ask {
     path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    peer: Option<Peer>,
 }
 
 /// What came back.
@@ -66,6 +70,13 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+}
+
+/// What came back, as it came.
+pub struct RawReply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
 }
 
 pub fn get(path: &str) -> Ask {
@@ -105,7 +116,7 @@ pub fn buyer(cart: &str, method: &str) -> Value {
 
 impl Ask {
     pub fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new(), peer: None }
     }
 
     pub fn json(self, body: &Value) -> Self {
@@ -120,6 +131,11 @@ impl Ask {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// As if it had come over a connection from there.
+    pub fn from(self, address: &str) -> Self {
+        Self { peer: Some(Peer(address.parse().unwrap())), ..self }
     }
 
     pub fn key(self, key: &str) -> Self {
@@ -240,8 +256,8 @@ impl Api {
         let models = models(&engine, read, &mut search);
         let shop = Shop::new(&engine, models, settings);
         tokio::spawn(shop.keep_pages());
-        let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
+        let (pages, edge) = (shop.pages.clone(), shop.edge.clone());
+        Self { router: api::router(shop), engine, pages, edge, ground, late: Some(late), search }
     }
 
     /// The read models' tables as their owner sees them.
@@ -272,8 +288,8 @@ impl Api {
         let models = models(&engine, ground.pool("_read").await, &mut search);
         let shop = Shop::new(&engine, models, Settings::default());
         tokio::spawn(shop.keep_pages());
-        let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: None, search }
+        let (pages, edge) = (shop.pages.clone(), shop.edge.clone());
+        Self { router: api::router(shop), engine, pages, edge, ground, late: None, search }
     }
 
     /// Asks until the page comes from memory.
@@ -308,15 +324,23 @@ impl Api {
     }
 
     pub async fn send(&self, ask: Ask) -> Reply {
+        let RawReply { status, headers, body } = self.send_raw(ask).await;
+        Reply { status, headers, text: String::from_utf8(body).unwrap() }
+    }
+
+    pub async fn send_raw(&self, ask: Ask) -> RawReply {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
         for (name, value) in ask.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(ask.body)).unwrap();
+        let mut request = request.body(Body::from(ask.body)).unwrap();
+        if let Some(peer) = ask.peer {
+            request.extensions_mut().insert(peer);
+        }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Reply { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
+        RawReply { status, headers, body }
     }
 
     /// Lists a product of one SKU, and waits until carts know its price.

@@ -5,7 +5,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use api::{Shop, clients::is_for_clients};
+use api::{Shop, clients::is_for_clients, edge::listener};
 use async_trait::async_trait;
 use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use hyper::{Method, StatusCode};
@@ -14,7 +14,7 @@ use projections::{
     search::{Embedded, Synonyms, follow},
 };
 use serde_json::{Map, Value as Json, json};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use super::{
@@ -53,13 +53,12 @@ impl HttpWorld {
         let router = api::router(shop);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let listener = api::at_once(listener);
         let mut server = JoinSet::new();
         server.spawn(keep_pages);
         server.spawn(following);
         server.spawn(async move {
-            // Whoever waits for an answer hears of it as well.
-            let _ = axum::serve(listener, router).await;
+            let (_running, stop) = watch::channel(false);
+            listener::serve(listener, router, None, stop).await;
         });
         let client = Client::connect(address).await?;
         Ok(Self { store: StoreWorld::on(engine, calendar, place.log.clone()), client, server })

@@ -1,0 +1,38 @@
+//! How many requests are at work at once, and how long each may take.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use crate::{Shop, problem::Problem};
+
+/// What is asked by whoever watches over the process: it has to be answered when there is too much to do above all.
+const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// What comes within that time.
+pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, future).await.ok()
+}
+
+/// Turns away what is too much, and gives up what takes too long.
+pub(super) async fn bounded(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+    if ALWAYS.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    let Ok(_turn) = shop.edge.turns.try_acquire() else {
+        return Problem::new("edge.overloaded", "too many requests are at work; nothing was done")
+            .into_response();
+    };
+    match within(shop.edge.answer_within, next.run(request)).await {
+        Some(response) => response,
+        None => Problem::new(
+            "edge.timeout",
+            "there is no answer yet; a command may take effect, so repeat it under its Idempotency-Key",
+        )
+        .into_response(),
+    }
+}

@@ -1,0 +1,112 @@
+//! What every request goes through before its route: connections, limits, and what all answers carry.
+
+mod headers;
+mod limits;
+pub mod listener;
+mod peer;
+mod rate;
+pub mod tls;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::HeaderValue, middleware};
+use tokio::sync::{Semaphore, watch};
+use tower_http::compression::CompressionLayer;
+
+pub(crate) use limits::within;
+pub use peer::{Network, NetworkError, Peer};
+pub use rate::{Rate, RateError};
+
+use crate::Shop;
+
+/// Requests at work at once.
+const AT_WORK_MAX: usize = 2_048;
+/// Answers without an end at once.
+const SEATS: usize = 1_000;
+/// How long a request may take until its answer begins; the longest wait that a client may ask for is far below.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// What may be set about the edge.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// Pages of these origins may read answers in a browser.
+    pub origins: Vec<HeaderValue>,
+    /// Proxies that are believed when they name a client.
+    pub proxies: Vec<Network>,
+    /// Requests of one address.
+    pub per_address: Option<Rate>,
+    /// Requests of one who has said who they are.
+    pub per_principal: Option<Rate>,
+    /// Whether clients come over TLS, here or at a proxy.
+    pub https: bool,
+    /// Requests at work at once.
+    pub at_work_max: usize,
+    /// How long a request may take until its answer begins.
+    pub answer_within: Duration,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            proxies: Network::LOOPBACK.to_vec(),
+            per_address: Some(Rate::PER_ADDRESS),
+            per_principal: Some(Rate::PER_PRINCIPAL),
+            https: false,
+            at_work_max: AT_WORK_MAX,
+            answer_within: ANSWER_WITHIN,
+        }
+    }
+}
+
+/// The edge of a running process.
+#[derive(Clone)]
+pub struct Edge {
+    turns: Arc<Semaphore>,
+    answer_within: Duration,
+    proxies: Arc<[Network]>,
+    per_address: Option<Arc<rate::Limiter<peer::Party>>>,
+    draining: Arc<watch::Sender<bool>>,
+    /// Places for answers without an end.
+    pub(crate) seats: Arc<Semaphore>,
+}
+
+impl Edge {
+    /// An edge that takes requests.
+    #[must_use]
+    pub fn new(settings: &EdgeSettings) -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(settings.at_work_max)),
+            answer_within: settings.answer_within,
+            proxies: settings.proxies.clone().into(),
+            per_address: settings.per_address.map(|rate| Arc::new(rate::Limiter::new("address", rate))),
+            draining: Arc::new(watch::Sender::new(false)),
+            seats: Arc::new(Semaphore::new(SEATS)),
+        }
+    }
+
+    /// From now on `/readyz` says that requests should go elsewhere; they are answered all the same.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Whether this process is about to end.
+    pub(crate) fn draining(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
+    }
+}
+
+/// Puts the edge around routes. What is added last is met first.
+pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<Shop>> {
+    let settings = &shop.settings.edge;
+    let routes = routes
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), limits::bounded))
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), rate::by_address))
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), crate::problem::complete))
+        .layer(middleware::map_response(headers::guards(settings.https)))
+        .layer(CompressionLayer::new());
+    match headers::cors(&settings.origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    }
+}
