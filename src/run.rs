@@ -77,7 +77,7 @@ pub enum Failure {
     Unfit(Vec<String>),
     /// The certificate cannot be used.
     #[error("DAYBOOK_TLS_CERT and DAYBOOK_TLS_KEY: {0}")]
-    Tls(#[from] api::edge::tls::TlsError),
+    Tls(#[from] api::ingress::tls::TlsError),
     /// The scenarios cannot be played.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),

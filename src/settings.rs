@@ -1,6 +1,6 @@
 //! Settings that are not flags: from the environment, and where it is silent from a file of NAME=value lines.
 
-mod edge;
+mod ingress;
 mod names;
 
 use std::{
@@ -14,7 +14,7 @@ use domain::{pricing::Tables, value::Money};
 use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
-pub use edge::{Edge, Mode};
+pub use ingress::{Ingress, Mode};
 pub use names::NAMES;
 
 /// A terabyte: more than anybody has.
@@ -73,7 +73,7 @@ pub struct Settings {
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
     /// What requests go through.
-    pub edge: Edge,
+    pub ingress: Ingress,
 }
 
 /// Settings that cannot be used.
@@ -190,7 +190,7 @@ impl Settings {
                 None => Synonyms::default(),
             },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
-            edge: Edge::read(&get, &number)?,
+            ingress: Ingress::read(&get, &number)?,
         })
     }
 

@@ -31,7 +31,7 @@ const ADAPTERS: &[&str] = &[
     "store/src/engine.rs",
     "store/src/testing.rs",
     "api/src/outbound/",
-    "api/src/edge/",
+    "api/src/ingress/",
 ];
 
 /// `(what, instead)` in everything but adapters.

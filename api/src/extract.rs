@@ -13,7 +13,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::{edge, problem::Problem};
+use crate::{ingress, problem::Problem};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
             "send the body as it is, without a coding",
         ));
     }
-    let Some(body) = edge::within(BODY_WITHIN, Bytes::from_request(request, state)).await else {
+    let Some(body) = ingress::within(BODY_WITHIN, Bytes::from_request(request, state)).await else {
         let detail = format!("a body has to arrive within {} s", BODY_WITHIN.as_secs());
         return Err(Problem::new("request.timeout", detail));
     };

@@ -44,7 +44,7 @@ pub async fn up() -> Json<serde_json::Value> {
 
 /// `GET /readyz`: the log and the read models can be read, these are of this log, and not too far behind.
 pub async fn ready(State(shop): State<Arc<Shop>>) -> Result<Response, Problem> {
-    if *shop.edge.draining().borrow() {
+    if *shop.ingress.draining().borrow() {
         return Err(Problem::new(
             "edge.draining",
             "send requests elsewhere; those that still come are answered",

@@ -7,12 +7,12 @@ mod checkouts;
 pub mod clients;
 pub mod codes;
 pub mod commands;
-pub mod edge;
 mod events;
 mod extract;
 mod freshness;
 mod health;
 mod idempotency;
+pub mod ingress;
 mod inventory;
 mod live;
 mod metrics;
@@ -49,7 +49,7 @@ use store::{
     vault::Vault,
 };
 
-use edge::{Edge, EdgeSettings};
+use ingress::{Ingress, IngressSettings};
 use inventory::{reservations, shelves};
 
 pub use answer::segment;
@@ -80,7 +80,7 @@ pub struct Settings {
     /// For how long others may keep a product's page.
     pub keeping: Keeping,
     /// What every request goes through before its route.
-    pub edge: EdgeSettings,
+    pub ingress: IngressSettings,
 }
 
 impl Default for Settings {
@@ -94,7 +94,7 @@ impl Default for Settings {
             lag_max: 10_000,
             page_bytes_max: 64 << 20,
             keeping: Keeping { fresh_s: 5, stale_s: 30 },
-            edge: EdgeSettings::default(),
+            ingress: IngressSettings::default(),
         }
     }
 }
@@ -127,7 +127,7 @@ pub struct Shop {
     /// Who follows, and how far everybody has come.
     pub board: Board,
     /// What requests go through first.
-    pub edge: Edge,
+    pub ingress: Ingress,
     /// What may be set.
     pub settings: Settings,
 }
@@ -149,7 +149,7 @@ impl Shop {
             keeping: settings.keeping.header(),
             read,
             board: engine.board(),
-            edge: Edge::new(&settings.edge),
+            ingress: Ingress::new(&settings.ingress),
             settings,
         }
     }
@@ -208,5 +208,5 @@ pub fn router(shop: Shop) -> Router {
         .route("/metrics", get(metrics::show))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX));
-    edge::around(routes, &shop).with_state(shop)
+    ingress::around(routes, &shop).with_state(shop)
 }

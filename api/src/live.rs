@@ -39,13 +39,13 @@ impl Seat {
     /// # Errors
     /// `edge.overloaded`, when there is none.
     pub fn take(shop: &Arc<Shop>) -> Result<Self, Problem> {
-        let place = Arc::clone(&shop.edge.seats).try_acquire_owned().map_err(|_| {
+        let place = Arc::clone(&shop.ingress.seats).try_acquire_owned().map_err(|_| {
             Problem::new("edge.overloaded", "too many are being told what happens; ask for pages instead")
         })?;
         let lasts_us = i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX);
         Ok(Self {
             until_us: shop.clock.elapsed_us() + lasts_us,
-            draining: shop.edge.draining(),
+            draining: shop.ingress.draining(),
             shop: Arc::clone(shop),
             _place: place,
         })

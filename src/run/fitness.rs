@@ -10,11 +10,11 @@ const KNOWN: [&str; 8] =
 
 /// Everything that stands against serving there, in words that say what to do; nothing in development.
 pub fn objections(settings: &Settings, address: SocketAddr) -> Vec<String> {
-    if settings.edge.mode_at(address) == Mode::Development {
+    if settings.ingress.mode_at(address) == Mode::Development {
         return Vec::new();
     }
     let mut objections = Vec::new();
-    if settings.edge.tls.is_none() && !settings.edge.behind_proxy {
+    if settings.ingress.tls.is_none() && !settings.ingress.behind_proxy {
         objections.push(
             "clients would speak to it in clear text: name a certificate in DAYBOOK_TLS_CERT and DAYBOOK_TLS_KEY, or set DAYBOOK_TLS=proxy when a proxy speaks TLS for it"
                 .to_owned(),

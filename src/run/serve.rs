@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{
     Keeping, Shop,
-    edge::{listener, tls::Tls},
+    ingress::{listener, tls::Tls},
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
@@ -47,7 +47,7 @@ pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(
 /// Serves.
 pub async fn serve(ground: Ground, listener: TcpListener) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
-    let scheme = if ground.settings.edge.tls.is_some() { "https" } else { "http" };
+    let scheme = if ground.settings.ingress.tls.is_some() { "https" } else { "http" };
     let listening = format!("listening on {scheme}://{}", listener.local_addr()?);
     running.said(&listening).await?.until_stopped(listener).await
 }
@@ -102,17 +102,17 @@ impl Running {
                 fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
                 stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
             },
-            edge: ground.settings.edge.settings(),
+            ingress: ground.settings.ingress.settings(),
             ..usual
         };
-        let tls = match &ground.settings.edge.tls {
+        let tls = match &ground.settings.ingress.tls {
             None => None,
             Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         };
         if let Some(tls) = tls.clone() {
             tasks.spawn(tls.keep_up());
         }
-        let drain_notice = ground.settings.edge.drain_notice;
+        let drain_notice = ground.settings.ingress.drain_notice;
         Ok(Self { engine, read, written, settings, tasks, followed, tls, drain_notice })
     }
 
@@ -133,14 +133,14 @@ impl Running {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (stop, stopped) = watch::channel(false);
-        let edge = shop.edge.clone();
+        let ingress = shop.ingress.clone();
         let served = listener::serve(listener, api::router(shop), self.tls.clone(), stopped);
         let told = async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            edge.drain();
+            ingress.drain();
             tokio::time::sleep(self.drain_notice).await;
             stop.send_replace(true);
             tokio::time::sleep(DRAIN).await;

@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
     Page, Settings, Shop,
-    edge::{Edge, Peer},
+    ingress::{Ingress, Peer},
     outbound::simulator::{Late, Simulator},
 };
 use axum::{
@@ -40,7 +40,7 @@ pub struct Api {
     /// What the edge keeps in memory.
     pub pages: Hot<Page>,
     /// What requests go through first.
-    pub edge: Edge,
+    pub ingress: Ingress,
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
@@ -256,8 +256,8 @@ impl Api {
         let models = models(&engine, read, &mut search);
         let shop = Shop::new(&engine, models, settings);
         tokio::spawn(shop.keep_pages());
-        let (pages, edge) = (shop.pages.clone(), shop.edge.clone());
-        Self { router: api::router(shop), engine, pages, edge, ground, late: Some(late), search }
+        let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
+        Self { router: api::router(shop), engine, pages, ingress, ground, late: Some(late), search }
     }
 
     /// The read models' tables as their owner sees them.
@@ -288,8 +288,8 @@ impl Api {
         let models = models(&engine, ground.pool("_read").await, &mut search);
         let shop = Shop::new(&engine, models, Settings::default());
         tokio::spawn(shop.keep_pages());
-        let (pages, edge) = (shop.pages.clone(), shop.edge.clone());
-        Self { router: api::router(shop), engine, pages, edge, ground, late: None, search }
+        let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
+        Self { router: api::router(shop), engine, pages, ingress, ground, late: None, search }
     }
 
     /// Asks until the page comes from memory.

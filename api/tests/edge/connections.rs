@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use api::edge::{listener, tls::Tls};
+use api::ingress::{listener, tls::Tls};
 use store::testing::eventually;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -2,13 +2,13 @@
 
 use std::io::Read as _;
 
-use api::{Settings, edge::EdgeSettings};
+use api::{Settings, ingress::IngressSettings};
 use axum::http::{HeaderValue, Method};
 
 use crate::support::{Api, Ask, get};
 
-fn with(edge: EdgeSettings) -> Settings {
-    Settings { edge, ..Settings::default() }
+fn with(ingress: IngressSettings) -> Settings {
+    Settings { ingress, ..Settings::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +21,7 @@ async fn every_answer_tells_browsers_what_not_to_do() {
         assert_eq!(reply.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
         assert_eq!(reply.header("strict-transport-security"), "", "it may well be clear text");
     }
-    let https = Api::start_with(with(EdgeSettings { https: true, ..EdgeSettings::default() })).await;
+    let https = Api::start_with(with(IngressSettings { https: true, ..IngressSettings::default() })).await;
     let reply = https.send(get("/v1/products")).await;
     assert!(reply.header("strict-transport-security").starts_with("max-age=63072000"), "{reply:?}");
 }
@@ -46,7 +46,7 @@ async fn answers_are_coded_as_the_client_likes_and_mean_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_the_origins_that_were_named_may_read_answers_and_no_others() {
     let origins = vec![HeaderValue::from_static("https://shop.example")];
-    let api = Api::start_with(with(EdgeSettings { origins, ..EdgeSettings::default() })).await;
+    let api = Api::start_with(with(IngressSettings { origins, ..IngressSettings::default() })).await;
     let preflight = |origin: &str| {
         Ask::new(Method::OPTIONS, "/v1/carts")
             .header("origin", origin)

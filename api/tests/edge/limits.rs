@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use api::{
     Settings,
-    edge::{EdgeSettings, Rate},
+    ingress::{IngressSettings, Rate},
 };
 use axum::http::Method;
 use serde_json::json;
 
 use crate::support::{Api, Ask, get, post};
 
-fn with(edge: EdgeSettings) -> Settings {
-    Settings { edge, ..Settings::default() }
+fn with(ingress: IngressSettings) -> Settings {
+    Settings { ingress, ..Settings::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_at_work_are_turned_away_but_not_who_watches() {
-    let api = Api::start_with(with(EdgeSettings { at_work_max: 0, ..EdgeSettings::default() })).await;
+    let api = Api::start_with(with(IngressSettings { at_work_max: 0, ..IngressSettings::default() })).await;
     let reply = api.send(get("/v1/products")).await.expect_problem(503, "edge.overloaded");
     assert!(!reply.header("retry-after").is_empty());
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -27,15 +27,15 @@ async fn too_many_requests_at_work_are_turned_away_but_not_who_watches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_takes_too_long_is_given_up() {
-    let edge = EdgeSettings { answer_within: Duration::ZERO, ..EdgeSettings::default() };
-    let api = Api::start_with(with(edge)).await;
+    let ingress = IngressSettings { answer_within: Duration::ZERO, ..IngressSettings::default() };
+    let api = Api::start_with(with(ingress)).await;
     api.send(post("/v1/carts", &json!({ "currency": "GBP" }))).await.expect_problem(503, "edge.timeout");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_too_often_is_told_when_to_come_again() {
     let per_address = Some(Rate::per_second(1).unwrap());
-    let api = Api::start_with(with(EdgeSettings { per_address, ..EdgeSettings::default() })).await;
+    let api = Api::start_with(with(IngressSettings { per_address, ..IngressSettings::default() })).await;
     let from = |address: &str| get("/v1/products").header("x-forwarded-for", address).from("127.0.0.1:9");
     for left in (0..10).rev() {
         let reply = api.send(from("198.51.100.7")).await.expect(200);
@@ -52,7 +52,7 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_no_trusted_proxy_cannot_hide_behind_others() {
     let per_address = Some(Rate::per_second(1).unwrap());
-    let api = Api::start_with(with(EdgeSettings { per_address, ..EdgeSettings::default() })).await;
+    let api = Api::start_with(with(IngressSettings { per_address, ..IngressSettings::default() })).await;
     let from = |nth: u8| {
         get("/v1/products").header("x-forwarded-for", &format!("198.51.100.{nth}")).from("203.0.113.5:9")
     };
@@ -66,7 +66,7 @@ async fn who_is_no_trusted_proxy_cannot_hide_behind_others() {
 async fn a_process_that_is_about_to_end_says_so_and_answers_all_the_same() {
     let api = Api::start().await;
     api.send(get("/readyz")).await.expect(200);
-    api.edge.drain();
+    api.ingress.drain();
     api.send(get("/readyz")).await.expect_problem(503, "edge.draining");
     api.send(post("/v1/carts", &json!({ "currency": "GBP" }))).await.expect(201);
 }

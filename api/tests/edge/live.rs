@@ -152,6 +152,6 @@ async fn an_order_is_told_from_where_it_stands_until_it_is_confirmed() {
 async fn what_goes_on_ends_with_the_process() {
     let api = Api::start().await;
     let mut events = Listener::sse(&api, "/v1/events").await;
-    api.edge.drain();
+    api.ingress.drain();
     assert!(events.next().await.is_none());
 }

@@ -5,7 +5,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use api::{Shop, clients::is_for_clients, edge::listener};
+use api::{Shop, clients::is_for_clients, ingress::listener};
 use async_trait::async_trait;
 use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use hyper::{Method, StatusCode};

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use api::edge::{EdgeSettings, Network, Rate};
+use api::ingress::{IngressSettings, Network, Rate};
 use axum::http::{HeaderValue, Uri};
 
 use super::SettingsError;
@@ -22,7 +22,7 @@ pub enum Mode {
 
 /// How clients reach the process.
 #[derive(Clone, Debug)]
-pub struct Edge {
+pub struct Ingress {
     /// The files of the certificate and its key.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether a proxy speaks TLS for this process.
@@ -37,12 +37,12 @@ pub struct Edge {
     per_principal: Option<Rate>,
 }
 
-impl Edge {
+impl Ingress {
     pub(super) fn read(
         get: &impl Fn(&str) -> Option<String>,
         number: &impl Fn(&'static str, &'static str, u32, u32) -> Result<Option<u32>, SettingsError>,
     ) -> Result<Self, SettingsError> {
-        let usual = EdgeSettings::default();
+        let usual = IngressSettings::default();
         let rate = |name, usual| match number(name, "requests a second", 0, RATE_MAX)? {
             None => Ok(usual),
             Some(0) => Ok(None),
@@ -98,14 +98,14 @@ impl Edge {
 
     /// As the API takes it.
     #[must_use]
-    pub fn settings(&self) -> EdgeSettings {
-        EdgeSettings {
+    pub fn settings(&self) -> IngressSettings {
+        IngressSettings {
             origins: self.origins.clone(),
             proxies: self.proxies.clone(),
             per_address: self.per_address,
             per_principal: self.per_principal,
             https: self.tls.is_some() || self.behind_proxy,
-            ..EdgeSettings::default()
+            ..IngressSettings::default()
         }
     }
 }
@@ -145,12 +145,12 @@ mod tests {
 
     use super::*;
 
-    fn read(set: &[(&str, &str)]) -> Result<Edge, String> {
+    fn read(set: &[(&str, &str)]) -> Result<Ingress, String> {
         let set: BTreeMap<String, String> =
             set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let get = |name: &str| set.get(name).cloned();
         let number = |name: &'static str, _, _, _| Ok(get(name).and_then(|text| text.parse().ok()));
-        Edge::read(&get, &number).map_err(|error| error.to_string())
+        Ingress::read(&get, &number).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -191,9 +191,9 @@ mod tests {
             ("DAYBOOK_RATE_PER_PRINCIPAL", "7"),
             ("DAYBOOK_TLS", "proxy"),
         ];
-        let edge = read(&set).unwrap().settings();
-        assert_eq!(edge.origins, ["https://shop.example", "http://localhost:3000"]);
-        assert_eq!((edge.per_address, edge.per_principal), (None, Rate::per_second(7).ok()));
-        assert!(edge.https);
+        let ingress = read(&set).unwrap().settings();
+        assert_eq!(ingress.origins, ["https://shop.example", "http://localhost:3000"]);
+        assert_eq!((ingress.per_address, ingress.per_principal), (None, Rate::per_second(7).ok()));
+        assert!(ingress.https);
     }
 }

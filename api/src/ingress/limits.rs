@@ -23,11 +23,11 @@ pub(super) async fn bounded(State(shop): State<Arc<Shop>>, request: Request, nex
     if ALWAYS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
-    let Ok(_turn) = shop.edge.turns.try_acquire() else {
+    let Ok(_turn) = shop.ingress.turns.try_acquire() else {
         return Problem::new("edge.overloaded", "too many requests are at work; nothing was done")
             .into_response();
     };
-    match within(shop.edge.answer_within, next.run(request)).await {
+    match within(shop.ingress.answer_within, next.run(request)).await {
         Some(response) => response,
         None => Problem::new(
             "edge.timeout",

@@ -139,8 +139,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
 /// Counts the requests of each address.
 pub(super) async fn by_address(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let Some(limiter) = &shop.edge.per_address else { return next.run(request).await };
-    let Some(party) = Party::of(request.headers(), request.extensions(), &shop.edge.proxies) else {
+    let Some(limiter) = &shop.ingress.per_address else { return next.run(request).await };
+    let Some(party) = Party::of(request.headers(), request.extensions(), &shop.ingress.proxies) else {
         return next.run(request).await;
     };
     let left = limiter.count(&party);

@@ -26,9 +26,9 @@ const SEATS: usize = 1_000;
 /// How long a request may take until its answer begins; the longest wait that a client may ask for is far below.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// What may be set about the edge.
+/// What may be set about it.
 #[derive(Clone, Debug)]
-pub struct EdgeSettings {
+pub struct IngressSettings {
     /// Pages of these origins may read answers in a browser.
     pub origins: Vec<HeaderValue>,
     /// Proxies that are believed when they name a client.
@@ -45,7 +45,7 @@ pub struct EdgeSettings {
     pub answer_within: Duration,
 }
 
-impl Default for EdgeSettings {
+impl Default for IngressSettings {
     fn default() -> Self {
         Self {
             origins: Vec::new(),
@@ -59,9 +59,9 @@ impl Default for EdgeSettings {
     }
 }
 
-/// The edge of a running process.
+/// What requests to a running process go through first.
 #[derive(Clone)]
-pub struct Edge {
+pub struct Ingress {
     turns: Arc<Semaphore>,
     answer_within: Duration,
     proxies: Arc<[Network]>,
@@ -71,10 +71,10 @@ pub struct Edge {
     pub(crate) seats: Arc<Semaphore>,
 }
 
-impl Edge {
-    /// An edge that takes requests.
+impl Ingress {
+    /// One that takes requests.
     #[must_use]
-    pub fn new(settings: &EdgeSettings) -> Self {
+    pub fn new(settings: &IngressSettings) -> Self {
         Self {
             turns: Arc::new(Semaphore::new(settings.at_work_max)),
             answer_within: settings.answer_within,
@@ -96,9 +96,9 @@ impl Edge {
     }
 }
 
-/// Puts the edge around routes. What is added last is met first.
+/// Puts it around routes. What is added last is met first.
 pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<Shop>> {
-    let settings = &shop.settings.edge;
+    let settings = &shop.settings.ingress;
     let routes = routes
         .layer(middleware::from_fn_with_state(Arc::clone(shop), limits::bounded))
         .layer(middleware::from_fn_with_state(Arc::clone(shop), rate::by_address))
