@@ -7,6 +7,7 @@ mod checkouts;
 pub mod clients;
 pub mod codes;
 pub mod commands;
+pub mod edge;
 mod events;
 mod extract;
 mod freshness;
@@ -49,6 +50,7 @@ use store::{
     vault::Vault,
 };
 
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 
 use inventory::{reservations, shelves};
@@ -122,6 +124,8 @@ pub struct Shop {
     pub pages: Hot<Page>,
     /// For how long others may keep a product's page, as a header says it.
     pub keeping: HeaderValue,
+    /// The edge's own tables.
+    pub edge: PgPool,
     /// Who follows, and how far everybody has come.
     pub board: Board,
     /// What may be set.
@@ -129,9 +133,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The doors of a running engine, with its read models, once everybody follows who is going to.
+    /// The doors of a running engine, with its read models and the edge's tables, once everybody follows who is going to.
     #[must_use]
-    pub fn new(engine: &Engine, read: ReadModels, settings: Settings) -> Self {
+    pub fn new(engine: &Engine, read: ReadModels, edge: PgPool, settings: Settings) -> Self {
         Self {
             executor: engine.executor.clone(),
             feed: engine.feed.clone(),
@@ -144,6 +148,7 @@ impl Shop {
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
             keeping: settings.keeping.header(),
             read,
+            edge,
             board: engine.board(),
             settings,
         }

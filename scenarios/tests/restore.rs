@@ -70,6 +70,7 @@ impl Shop {
         let ground = Ground::alone(&servers).await;
         let read = Ground { prefix: ground.prefix.clone(), ..Ground::new().await };
         read.lay(&projections::tables()).await;
+        ground.lay(&api::edge::tables()).await;
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         let told = std::env::temp_dir().join(format!("daybook-restore-{}.log", std::process::id()));

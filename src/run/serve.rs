@@ -13,6 +13,7 @@ use projections::{
     ReadModels,
     search::{Followed, follow},
 };
+use sqlx::PgPool;
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -57,6 +58,8 @@ pub struct Running {
     pub read: ReadModels,
     /// The questions of commands.
     written: ReadModels,
+    /// The edge's own tables.
+    edge: PgPool,
     settings: api::Settings,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
@@ -98,7 +101,8 @@ impl Running {
             },
             ..usual
         };
-        Ok(Self { engine, read, written, settings, tasks, followed })
+        let edge = ground.edge_pool().await?;
+        Ok(Self { engine, read, written, edge, settings, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -112,7 +116,7 @@ impl Running {
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone())
+        let shop = Shop::new(&self.engine, self.read.clone(), self.edge.clone(), self.settings.clone())
             .with_written(self.written.clone());
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -5,7 +5,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
-    Page, Settings, Shop,
+    Page, Settings, Shop, edge,
     outbound::simulator::{Late, Simulator},
 };
 use axum::{
@@ -200,6 +200,7 @@ impl Api {
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
+        ground.lay(&edge::tables()).await;
         Self::on(ground, settings).await
     }
 
@@ -238,7 +239,7 @@ impl Api {
         engine.ask(Arc::new(simulator));
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
-        let shop = Shop::new(&engine, models, settings);
+        let shop = Shop::new(&engine, models, ground.pool(edge::SUFFIX).await, settings);
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
         Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
@@ -270,7 +271,8 @@ impl Api {
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let mut search = JoinSet::new();
         let models = models(&engine, ground.pool("_read").await, &mut search);
-        let shop = Shop::new(&engine, models, Settings::default());
+        let edge = ground.pool(edge::SUFFIX).await;
+        let shop = Shop::new(&engine, models, edge, Settings::default());
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
         Self { router: api::router(shop), engine, pages, ground, late: None, search }
@@ -303,7 +305,8 @@ impl Api {
         projections::start(&mut engine, read.clone());
         self.search = JoinSet::new();
         let models = models(&engine, read, &mut self.search);
-        self.router = api::router(Shop::new(&engine, models, Settings::default()));
+        let edge = self.ground.pool(edge::SUFFIX).await;
+        self.router = api::router(Shop::new(&engine, models, edge, Settings::default()));
         self.engine = engine;
     }
 

@@ -48,7 +48,7 @@ impl HttpWorld {
         let (followed, following) = follow(index, &engine, place.read.clone());
         let read = ReadModels::new(place.read.clone(), &engine.progress(), Arc::clone(&calendar) as _)
             .with_index(followed, Synonyms::default());
-        let shop = Shop::new(&engine, read, api::Settings::default());
+        let shop = Shop::new(&engine, read, place.edge.clone(), api::Settings::default());
         let keep_pages = shop.keep_pages();
         let router = api::router(shop);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

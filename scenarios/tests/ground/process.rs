@@ -158,6 +158,7 @@ impl Drop for Serve {
 /// A log with its read models, nobody serving yet.
 pub async fn laid(ground: Ground) -> Ground {
     ground.lay(&projections::tables()).await;
+    ground.lay(&api::edge::tables()).await;
     ground
 }
 

@@ -64,6 +64,7 @@ impl Shop {
         let servers = tokio::task::block_in_place(stack::testing::private);
         let ground = Ground::alone(&servers).await;
         ground.lay(&projections::tables()).await;
+        ground.lay(&api::edge::tables()).await;
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         let told = std::env::temp_dir().join(format!("daybook-torture-{}.log", std::process::id()));
