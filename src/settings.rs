@@ -44,6 +44,10 @@ pub const NAMES: &[(&str, &str)] = &[
         "DAYBOOK_READ_CACHE_MB",
         "about how many megabytes of product and order pages are kept in memory, 0 for none; default: 64",
     ),
+    (
+        "DAYBOOK_FORWARDED_HOPS",
+        "trusted proxies in front that add to X-Forwarded-For, so that log-ins are counted by client; default: 0, nothing is believed",
+    ),
     ("DAYBOOK_PRODUCT_MAX_AGE", "seconds that browsers and CDNs may keep a product's page; default: 5"),
     (
         "DAYBOOK_PRODUCT_STALE",
@@ -63,6 +67,9 @@ pub const NAMES: &[(&str, &str)] = &[
 const MEGABYTES_MAX: u32 = 1_000_000;
 /// A day: what is shown of stock is not kept longer.
 const SECONDS_MAX: u32 = 86_400;
+
+/// More proxies than anybody stacks.
+const HOPS_MAX: u32 = 16;
 
 /// The serving role's name where nothing else is said.
 const APP_ROLE: &str = "daybook_app";
@@ -106,6 +113,8 @@ pub struct Settings {
     pub product_max_age_s: Option<u32>,
     /// For how many seconds more while they ask anew, if something is said of it.
     pub product_stale_s: Option<u32>,
+    /// Trusted proxies in front, if something is said of them.
+    pub forwarded_hops: Option<usize>,
     /// A Meilisearch, and its key.
     pub meili: Option<(String, Option<String>)>,
     /// The directory of this process's search index, if one was named.
@@ -215,6 +224,8 @@ impl Settings {
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,
             product_stale_s: number("DAYBOOK_PRODUCT_STALE", "seconds", 0, SECONDS_MAX)?,
+            forwarded_hops: number("DAYBOOK_FORWARDED_HOPS", "proxies", 0, HOPS_MAX)?
+                .map(|hops| hops as usize),
             meili: get("MEILI_URL").map(|url| (url, get("MEILI_MASTER_KEY"))),
             index: get("DAYBOOK_INDEX_DIR").map(PathBuf::from),
             synonyms: match get("DAYBOOK_SYNONYMS") {

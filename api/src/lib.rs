@@ -1,5 +1,6 @@
 //! The HTTP edge: it reads requests into commands and queries, and tells what came of them. It knows no rules.
 
+pub mod access;
 mod answer;
 mod awaiting;
 mod carts;
@@ -13,10 +14,12 @@ mod extract;
 mod freshness;
 mod health;
 mod idempotency;
+pub mod identity;
 mod inventory;
 mod metrics;
 mod orders;
 pub mod outbound;
+mod owners;
 mod pages;
 mod payments;
 mod principal;
@@ -27,7 +30,7 @@ mod subjects;
 mod tags;
 mod text;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -35,7 +38,7 @@ use axum::{
     http::HeaderValue,
     middleware,
     routing::{delete, get, post, put},
-    serve::{Listener, ListenerExt as _},
+    serve::{ListenerExt as _, TapIo},
 };
 use domain::{pricing::Tables, value::Money};
 use projections::{ReadModels, hot::Hot};
@@ -51,14 +54,17 @@ use store::{
 };
 
 use sqlx::PgPool;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use inventory::{reservations, shelves};
+use owners::Owners;
 
 pub use answer::segment;
+pub use identity::Identity;
 pub use pages::{Keeping, Page};
-pub use principal::Principal;
+pub use principal::{Member, Permission, Permissions, Principal};
 pub use problem::Problem;
+pub use text::{Email, NotAnEmail};
 
 /// Bytes of a request's body.
 const BODY_MAX: usize = 1 << 20;
@@ -82,6 +88,8 @@ pub struct Settings {
     pub page_bytes_max: usize,
     /// For how long others may keep a product's page.
     pub keeping: Keeping,
+    /// Trusted proxies in front, each of which adds to `X-Forwarded-For` where a request came from; with 0 nothing is believed.
+    pub forwarded_hops: usize,
 }
 
 impl Default for Settings {
@@ -95,6 +103,7 @@ impl Default for Settings {
             lag_max: 10_000,
             page_bytes_max: 64 << 20,
             keeping: Keeping { fresh_s: 5, stale_s: 30 },
+            forwarded_hops: 0,
         }
     }
 }
@@ -126,6 +135,10 @@ pub struct Shop {
     pub keeping: HeaderValue,
     /// The edge's own tables.
     pub edge: PgPool,
+    /// Who is who.
+    pub identity: Identity,
+    /// Whose carts, orders and payments are.
+    owners: Owners,
     /// Who follows, and how far everybody has come.
     pub board: Board,
     /// What may be set.
@@ -133,9 +146,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The doors of a running engine, with its read models and the edge's tables, once everybody follows who is going to.
+    /// The doors of a running engine, with its read models and those who may use it, once everybody follows who is going to.
     #[must_use]
-    pub fn new(engine: &Engine, read: ReadModels, edge: PgPool, settings: Settings) -> Self {
+    pub fn new(engine: &Engine, read: ReadModels, identity: Identity, settings: Settings) -> Self {
         Self {
             executor: engine.executor.clone(),
             feed: engine.feed.clone(),
@@ -148,7 +161,9 @@ impl Shop {
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
             keeping: settings.keeping.header(),
             read,
-            edge,
+            edge: identity.pool(),
+            identity,
+            owners: Owners::default(),
             board: engine.board(),
             settings,
         }
@@ -168,7 +183,7 @@ impl Shop {
 
 /// Sends what is written without waiting for more: an answer in several parts would wait for the client's
 /// acknowledgement of the first, which takes its time (40 ms on Linux).
-pub fn at_once(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+pub fn at_once(listener: TcpListener) -> TapIo<TcpListener, impl FnMut(&mut TcpStream) + Send + 'static> {
     listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its answers back");
@@ -216,6 +231,8 @@ pub fn router(shop: Shop) -> Router {
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .merge(identity::routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&shop), access::enforce))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&shop), problem::complete))

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use api::edge;
+use api::{Identity, edge};
 use projections::search::{Embedded, Index, Meili};
 use sqlx::PgPool;
 use stack::{Options, Stack};
@@ -232,6 +232,24 @@ impl Ground {
         let pool = schema::connect(&self.app_url, schema, edge::SUFFIX, EDGE_CONNECTIONS).await?;
         self.up_to_date(&pool, &edge::tables()).await?;
         Ok(pool)
+    }
+
+    /// Accounts and tokens, beside a running store.
+    ///
+    /// # Errors
+    /// When the edge's tables or the keys cannot be read.
+    pub async fn identity(&self, engine: &Engine) -> Result<Identity, GroundError> {
+        let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+        Ok(Identity::start(self.edge_pool().await?, engine.vault.clone(), clock, ids).await?)
+    }
+
+    /// The same with no store running.
+    ///
+    /// # Errors
+    /// When the edge's tables or the keys cannot be read.
+    pub async fn identity_alone(&self) -> Result<Identity, GroundError> {
+        let vault = self.vault().await?;
+        Ok(Identity::start(self.edge_pool().await?, vault, Arc::new(Machine), Arc::new(Machine)).await?)
     }
 
     /// The keys of personal data, and what opens them.

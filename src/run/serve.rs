@@ -1,9 +1,9 @@
 //! `up` and `serve`: everything running in one process, until it is told to stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use api::{
-    Keeping, Shop,
+    Identity, Keeping, Shop,
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
@@ -13,7 +13,6 @@ use projections::{
     ReadModels,
     search::{Followed, follow},
 };
-use sqlx::PgPool;
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -21,7 +20,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Failure;
+use super::{
+    Failure,
+    accounts::{LOCAL_ADMIN, local_admin},
+};
 use crate::{ground::Ground, out, sample};
 
 /// How long requests that are under way may take to end when the process is told to stop.
@@ -33,12 +35,17 @@ pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Serves, with the sample catalogue loaded first.
-pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(), Failure> {
+pub async fn up(ground: Ground, listener: TcpListener, data: &Path, sample: bool) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
     if sample {
         sample::load(&running.engine).await?;
     }
-    let welcome = welcome(listener.local_addr()?);
+    // Whose servers are given has admins of their own.
+    let admin = match ground.stack {
+        Some(_) => Some(local_admin(&running.identity, data).await?),
+        None => None,
+    };
+    let welcome = welcome(listener.local_addr()?, admin.as_deref());
     running.said(&welcome).await?.until_stopped(listener).await?;
     Ok(out::line("Stopped. The data is kept; the next start finds it.")?)
 }
@@ -58,8 +65,8 @@ pub struct Running {
     pub read: ReadModels,
     /// The questions of commands.
     written: ReadModels,
-    /// The edge's own tables.
-    edge: PgPool,
+    /// Who is who.
+    pub identity: Identity,
     settings: api::Settings,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
@@ -99,10 +106,12 @@ impl Running {
                 fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
                 stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
             },
+            forwarded_hops: ground.settings.forwarded_hops.unwrap_or(usual.forwarded_hops),
             ..usual
         };
-        let edge = ground.edge_pool().await?;
-        Ok(Self { engine, read, written, edge, settings, tasks, followed })
+        let identity = ground.identity(&engine).await?;
+        tasks.spawn(identity.clone().watch());
+        Ok(Self { engine, read, written, identity, settings, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -116,7 +125,7 @@ impl Running {
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.edge.clone(), self.settings.clone())
+        let shop = Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
             .with_written(self.written.clone());
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -129,7 +138,8 @@ impl Running {
             }
             drain.send_replace(true);
         };
-        let served = axum::serve(api::at_once(listener), api::router(shop)).with_graceful_shutdown(told);
+        let app = api::router(shop).into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(api::at_once(listener), app).with_graceful_shutdown(told);
         tokio::select! {
             served = served.into_future() => served?,
             () = self.engine.executor.stopped() => return Err(Failure::OtherLog),
@@ -155,9 +165,23 @@ fn answer_late(late: Late, engine: &Engine) -> impl Future<Output = ()> + Send +
 }
 
 /// The address, and an order to try: each line can be pasted as it stands.
-fn welcome(address: SocketAddr) -> String {
+fn welcome(address: SocketAddr, admin: Option<&Path>) -> String {
     let api = format!("http://{address}");
     let json = "-H 'content-type: application/json'";
+    let me = r#"-H "Authorization: Bearer $TOKEN""#;
+    let token = r#"python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])'"#;
+    let admin = admin.map_or_else(String::new, |password| {
+        format!(
+            r#"
+Everything else (stock, prices, shipments; see docs/IDENTITY.md) is the staff's. This is the admin's token, from a password that lies
+in {password}:
+
+ADMIN=$(curl -s -X POST {api}/v1/auth/login {json} -d '{{"email":"{LOCAL_ADMIN}","password":"'$(cat '{password}')'"}}' | {token})
+curl -s {api}/v1/inventory/MUG-SEA -H "Authorization: Bearer $ADMIN"
+"#,
+            password = password.display()
+        )
+    });
     format!(
         r#"
 Daybook is up on {api}
@@ -165,15 +189,16 @@ Daybook is up on {api}
 Place an order, line by line:
 
 curl -s "{api}/v1/products?q=mug"
-CART=$(curl -s -X POST {api}/v1/carts {json} -d '{{"currency":"GBP"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
-curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA {json} -d '{{"quantity":2}}'
-curl -s -X POST {api}/v1/checkouts {json} -H "Idempotency-Key: $CART" -d '{{"cart":"'$CART'","method":"card","contact":{{"name":"Ada","email":"ada@example.com"}},"address":{{"lines":["12 Ledger Lane"],"city":"London","postcode":"E1 6AN","country":"GB"}}}}' | tee /tmp/daybook-order.json
+TOKEN=$(curl -s -X POST {api}/v1/auth/guest | {token})
+CART=$(curl -s -X POST {api}/v1/carts {me} {json} -d '{{"currency":"GBP"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
+curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA {me} {json} -d '{{"quantity":2}}'
+curl -s -X POST {api}/v1/checkouts {me} {json} -H "Idempotency-Key: $CART" -d '{{"cart":"'$CART'","method":"card","contact":{{"name":"Ada","email":"ada@example.com"}},"address":{{"lines":["12 Ledger Lane"],"city":"London","postcode":"E1 6AN","country":"GB"}}}}' | tee /tmp/daybook-order.json
 ORDER=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["order"])')
 PAYMENT=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["payment"])')
-curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
-curl -s {api}/v1/orders/$ORDER/events
-curl -s {api}/v1/orders/$ORDER
-
+curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {me} {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
+curl -s {api}/v1/orders/$ORDER/events {me}
+curl -s {api}/v1/orders/$ORDER {me}
+{admin}
 Ctrl-C stops everything; the data is kept.
 "#
     )

@@ -5,7 +5,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
-    Page, Settings, Shop, edge,
+    Identity, Member, Page, Principal, Settings, Shop, edge,
     outbound::simulator::{Late, Simulator},
 };
 use axum::{
@@ -13,6 +13,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use domain::value::CustomerId;
 use projections::{
     ReadModels,
     hot::Hot,
@@ -25,7 +26,7 @@ use store::{
     archive::{Archive, Archiving},
     engine::Engine,
     follow::Projection,
-    ports::Machine,
+    ports::{Clock, Machine},
     testing::{Ground, ROLE, eventually},
 };
 use tokio::task::JoinSet;
@@ -38,6 +39,9 @@ pub struct Api {
     pub engine: Engine,
     /// What the edge keeps in memory.
     pub pages: Hot<Page>,
+    pub identity: Identity,
+    /// The token of whoever asks unless a request says who does: somebody who may do everything.
+    keeper: String,
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
@@ -52,12 +56,28 @@ fn models(engine: &Engine, read: PgPool, search: &mut JoinSet<()>) -> ReadModels
     models.with_index(followed, Synonyms::default())
 }
 
+/// Accounts and tokens, with a token for somebody who may do everything.
+async fn identity(ground: &Ground, engine: &Engine) -> (Identity, String) {
+    let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+    let pool = ground.pool(edge::SUFFIX).await;
+    let identity = Identity::start(pool, engine.vault.clone(), clock, ids).await.unwrap();
+    let keeper = identity.token_for(&keeper(), 24 * 3_600).unwrap().unwrap();
+    (identity, keeper)
+}
+
+/// Somebody who may do everything.
+pub fn keeper() -> Principal {
+    let customer = CustomerId::from(Uuid::nil());
+    Principal::Admin(Member { account: Uuid::nil(), session: Uuid::nil(), customer })
+}
+
 /// A request on its way.
 pub struct Ask {
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    nobody: bool,
 }
 
 /// What came back.
@@ -78,6 +98,10 @@ pub fn post(path: &str, body: &Value) -> Ask {
 
 pub fn put(path: &str, body: &Value) -> Ask {
     Ask::new(Method::PUT, path).json(body)
+}
+
+pub fn patch(path: &str, body: &Value) -> Ask {
+    Ask::new(Method::PATCH, path).json(body)
 }
 
 pub fn delete(path: &str) -> Ask {
@@ -105,7 +129,7 @@ pub fn buyer(cart: &str, method: &str) -> Value {
 
 impl Ask {
     pub fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new(), nobody: false }
     }
 
     pub fn json(self, body: &Value) -> Self {
@@ -119,6 +143,17 @@ impl Ask {
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Whoever has that token asks.
+    pub fn by(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Somebody without a token asks.
+    pub fn by_nobody(mut self) -> Self {
+        self.nobody = true;
         self
     }
 
@@ -224,13 +259,31 @@ impl Api {
         self.ground.owner_pool("").await
     }
 
+    /// The edge's tables.
+    pub async fn edge(&self) -> PgPool {
+        self.ground.pool(edge::SUFFIX).await
+    }
+
     /// The read models' tables as those who follow see them.
     pub async fn read(&self) -> PgPool {
         self.ground.pool("_read").await
     }
 
+    /// A shop that lives by another clock.
+    pub async fn start_at(clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        ground.lay(&edge::tables()).await;
+        let engine = ground.engine_at(clock).await;
+        Self::of(ground, engine, settings).await
+    }
+
     async fn on(ground: Ground, settings: Settings) -> Self {
-        let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        let engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        Self::of(ground, engine, settings).await
+    }
+
+    async fn of(ground: Ground, mut engine: Engine, settings: Settings) -> Self {
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
@@ -239,10 +292,12 @@ impl Api {
         engine.ask(Arc::new(simulator));
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
-        let shop = Shop::new(&engine, models, ground.pool(edge::SUFFIX).await, settings);
+        let (identity, keeper) = identity(&ground, &engine).await;
+        let shop = Shop::new(&engine, models, identity.clone(), settings);
         tokio::spawn(shop.keep_pages());
+        tokio::spawn(identity.clone().watch());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
+        Self { router: api::router(shop), engine, pages, identity, keeper, ground, late: Some(late), search }
     }
 
     /// The read models' tables as their owner sees them.
@@ -271,11 +326,11 @@ impl Api {
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let mut search = JoinSet::new();
         let models = models(&engine, ground.pool("_read").await, &mut search);
-        let edge = ground.pool(edge::SUFFIX).await;
-        let shop = Shop::new(&engine, models, edge, Settings::default());
+        let (identity, keeper) = identity(&ground, &engine).await;
+        let shop = Shop::new(&engine, models, identity.clone(), Settings::default());
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: None, search }
+        Self { router: api::router(shop), engine, pages, identity, keeper, ground, late: None, search }
     }
 
     /// Asks until the page comes from memory.
@@ -305,13 +360,17 @@ impl Api {
         projections::start(&mut engine, read.clone());
         self.search = JoinSet::new();
         let models = models(&engine, read, &mut self.search);
-        let edge = self.ground.pool(edge::SUFFIX).await;
-        self.router = api::router(Shop::new(&engine, models, edge, Settings::default()));
+        let (identity, keeper) = identity(&self.ground, &engine).await;
+        self.router = api::router(Shop::new(&engine, models, identity.clone(), Settings::default()));
+        (self.identity, self.keeper) = (identity, keeper);
         self.engine = engine;
     }
 
     pub async fn send(&self, ask: Ask) -> Reply {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
+        if !ask.nobody && !ask.headers.iter().any(|(name, _)| name == "authorization") {
+            request = request.header("authorization", format!("Bearer {}", self.keeper));
+        }
         for (name, value) in ask.headers {
             request = request.header(name, value);
         }

@@ -62,6 +62,9 @@ pub enum PlaceError {
     /// The shop's own port could not be opened.
     #[error(transparent)]
     Port(#[from] std::io::Error),
+    /// Nobody could be given a token.
+    #[error(transparent)]
+    Identity(#[from] api::identity::Error),
     /// The shop's own port does not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
