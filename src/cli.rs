@@ -1,9 +1,13 @@
 //! The command line: subcommands and flags. What a flag leaves open, the environment and then the file decide.
 
+mod accounts;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use store::verify::Anchor;
+
+pub use accounts::{AccountsCommand, RightsArgs};
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -86,11 +90,17 @@ pub enum Command {
     ///
     /// A dump that was restored, a base backup that was recovered and a standby that was promoted are noticed without it.
     Restored,
-    /// See to the keys that personal data is sealed under.
+    /// See to the keys that personal data is sealed under, and to those that sign tokens.
     Keys {
         /// What to do.
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// See to the accounts of people who work here.
+    Accounts {
+        /// What to do.
+        #[command(subcommand)]
+        command: AccountsCommand,
     },
     /// Show who follows the log, how far each has come, and see to what they have set aside.
     Followers {
@@ -129,6 +139,9 @@ pub enum KeysCommand {
         #[arg(long)]
         check: bool,
     },
+    /// Make a new key that signs tokens. It is published now and signs in ten minutes; the old one verifies until its tokens
+    /// have expired.
+    RotateTokens,
 }
 
 /// What can be done about followers.

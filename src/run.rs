@@ -1,5 +1,6 @@
 //! Runs a subcommand: who is started with what, what is printed, and the exit status.
 
+mod accounts;
 mod archive;
 mod fitness;
 mod followers;
@@ -20,7 +21,7 @@ use std::{
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
 
-use self::{followers::FollowersError, projections::ProjectionsError};
+use self::{accounts::AccountsError, followers::FollowersError, projections::ProjectionsError};
 use crate::{
     cli::{Cli, Command, ImportCommand, KeysCommand},
     ground::{Ground, GroundError},
@@ -102,6 +103,9 @@ pub enum Failure {
     /// The keys cannot be reached.
     #[error(transparent)]
     Vault(#[from] store::vault::VaultError),
+    /// Nothing was done about an account.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     /// Not everything was put away that may go.
     #[error(transparent)]
     Archiving(#[from] ArchivingError),
@@ -126,6 +130,7 @@ impl Failure {
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
             | Self::Scenario(_)
+            | Self::Accounts(AccountsError::Email(_) | AccountsError::Password(_))
             | Self::Projections(ProjectionsError::Unknown(..))
             | Self::Followers(FollowersError::NoFollower(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
             Self::Printing(unprinted) if unprinted.is_closed() => NOBODY_READS,
@@ -137,6 +142,7 @@ impl Failure {
             | Self::OtherLog
             | Self::Log(_)
             | Self::Vault(_)
+            | Self::Accounts(_)
             | Self::Followers(_)
             | Self::Projections(_)
             | Self::Archiving(_)
@@ -170,7 +176,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             // Taken before anything is started, so that a second `up` says so instead of disturbing the first.
             let listener = serve::listener(listen).await?;
             let ground = Ground::prepare(settings, &data, fresh, tell).await?;
-            serve::up(ground, listener, !no_sample).await?;
+            serve::up(ground, listener, &data, !no_sample).await?;
         }
         Command::Serve { listen } => {
             if settings.database_url.is_none() {
@@ -203,6 +209,14 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Keys { command: KeysCommand::Rotate { check } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return keys::rotate(&ground, check, cli.json).await;
+        }
+        Command::Keys { command: KeysCommand::RotateTokens } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return keys::rotate_tokens(&ground, cli.json).await;
+        }
+        Command::Accounts { command } => {
+            let ground = Ground::prepare(settings, &data, false, tell).await?;
+            return accounts::run(&ground, command, cli.json).await;
         }
         Command::Verify { anchor, after_anchor, archive_digests_only } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;

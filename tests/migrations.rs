@@ -9,8 +9,13 @@ use std::{
 };
 
 /// Where migrations lie.
-const SETS: [&str; 4] =
-    ["store/migrations/log", "store/migrations/followers", "store/migrations/keys", "projections/migrations"];
+const SETS: [&str; 5] = [
+    "store/migrations/log",
+    "store/migrations/followers",
+    "store/migrations/keys",
+    "projections/migrations",
+    "api/migrations",
+];
 
 /// `(file, statement begins with, why an older program does not notice)`. Nothing is added here without such a reason.
 const ALLOWED: &[(&str, &str, &str)] = &[

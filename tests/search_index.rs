@@ -57,6 +57,7 @@ struct Shop {
 async fn shop() -> Shop {
     let ground = Ground::new().await;
     ground.lay(&projections::tables()).await;
+    ground.lay(&api::edge::tables()).await;
     let (mut engine, pool) = (ground.engine().await, ground.pool("_read").await);
     projections::start(&mut engine, pool.clone());
     let index: Arc<dyn Index> = Arc::new(Embedded::in_memory(Synonyms::default()));
@@ -158,6 +159,7 @@ async fn without_a_process_there_is_nothing_to_rebuild_and_that_is_said() {
 async fn the_index_is_named_where_read_models_are() {
     let ground = Ground::new().await;
     ground.lay(&projections::tables()).await;
+    ground.lay(&api::edge::tables()).await;
     for args in [["projections", "rebuild", "nothing"], ["projections", "audit", "nothing"]] {
         let (status, text) = said(&ground, &args);
         assert_eq!(status, Some(2), "{text}");

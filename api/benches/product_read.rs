@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use api::{Settings, Shop};
+use api::{Identity, Settings, Shop, edge};
 use axum::{
     Router,
     body::Bytes,
@@ -53,6 +53,7 @@ async fn main() {
     let bench = Bench::start().await;
     log();
     bench.ground.lay(&projections::tables()).await;
+    bench.ground.lay(&edge::tables()).await;
     let length = bench.options.length();
     let (_engine, shop) = shop(&bench.ground).await;
     let pages = shop.pages.clone();
@@ -120,7 +121,9 @@ async fn shop(ground: &Ground) -> (Engine, Shop) {
     let listed = engine.executor.execute(store::testing::request("chair", command)).await.unwrap();
     let freshness = Freshness { at_least: Some(listed.token), wait: Duration::from_secs(20) };
     models.product(&"chair".parse().unwrap(), freshness).await.unwrap();
-    let shop = Shop::new(&engine, models, Settings::default());
+    let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+    let identity = Identity::start(ground.pool(edge::SUFFIX).await, engine.vault.clone(), clock, ids);
+    let shop = Shop::new(&engine, models, identity.await.unwrap(), Settings::default());
     tokio::spawn(shop.keep_pages());
     (engine, shop)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use domain::{
     Aggregate, AggregateType, AnyEvent, AnyRefusal,
-    cart::{Cart, Command, Line, Price, Refusal},
+    cart::{Cart, Command, Event, Line, Price, Refusal},
     value::{CartId, Currency, CustomerId, Quantity, Sku, Time},
 };
 use projections::products::Offer;
@@ -18,7 +18,7 @@ use store::{
 };
 
 use crate::{
-    Shop,
+    Permission, Principal, Shop, access,
     answer::Done,
     awaiting::read,
     extract::{Json, OptionalJson, Path},
@@ -73,9 +73,19 @@ pub async fn open(
     let run = call.run(&shop, &body)?;
     let id = CartId::from(run.new_id(&shop, "cart"));
     let Open { currency, customer } = body;
-    let command = Command::Open { customer, currency, expires_at: Some(expires_at(&shop)) };
+    let customer = buyer(call.principal(), customer)?;
+    let command = Command::Open { customer: customer.clone(), currency, expires_at: Some(expires_at(&shop)) };
     let done = run.execute(&shop, id.as_str(), command).await?;
+    shop.owners.remember(AggregateType::Cart, id.as_str(), customer);
     Ok(done.created(id.as_str(), &format!("/v1/carts/{id}")))
+}
+
+/// Whose a new cart is: one's own, or of whom the staff says, or nobody's.
+fn buyer(principal: &Principal, named: Option<CustomerId>) -> Result<Option<CustomerId>, Problem> {
+    match principal.customer() {
+        Some(own) if named.as_ref().is_none_or(|named| named == own) => Ok(Some(own.clone())),
+        Some(_) | None => access::needs(principal, Permission::Orders).map(|()| named),
+    }
 }
 
 /// `GET /v1/carts/{id}`
@@ -212,6 +222,15 @@ async fn adding(shop: &Shop, wanted: &Wanted) -> Result<Command, Problem> {
 /// The events of a cart, as the log has them.
 pub async fn history(shop: &Shop, id: &CartId) -> Result<Vec<Recorded>, Problem> {
     read(shop, &StreamId::new(AggregateType::Cart, id.as_str()), 0).await
+}
+
+/// Whose the cart of that history is; nobody's where it was never opened.
+pub fn owner(history: &[Recorded]) -> Option<CustomerId> {
+    let mut events = history.iter().flat_map(|recorded| &recorded.events);
+    events.find_map(|event| match event {
+        AnyEvent::Cart(Event::Opened { customer, .. }) => customer.clone(),
+        _ => None,
+    })
 }
 
 /// The cart of that history.

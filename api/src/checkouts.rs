@@ -8,7 +8,7 @@ use domain::{
     cart::{self, Delivery},
     checkout::{self, Plan},
     payment::{self, CaptureWhen, Method},
-    value::{CartId, Money, OrderId, PaymentId, Sealed, SubjectId, Text},
+    value::{CartId, CustomerId, Money, OrderId, PaymentId, Sealed, SubjectId, Text},
 };
 use serde::{Deserialize, Serialize};
 use store::{
@@ -17,7 +17,8 @@ use store::{
 };
 
 use crate::{
-    Shop,
+    Permission, Shop,
+    access::{self, Kind},
     answer::{Done, located},
     awaiting::{Deadline, Watch},
     carts,
@@ -61,7 +62,7 @@ struct Contact {
 /// Where it goes. Reaches the log sealed, the country excepted.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Address {
+pub struct Address {
     lines: AddressLines,
     city: Short,
     #[serde(default)]
@@ -122,9 +123,11 @@ pub async fn create(
     Json(body): Json<CheckOut>,
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
+    access::owned(&shop, call.principal(), Kind::Cart, body.cart.as_str(), Permission::Orders).await?;
     let order = OrderId::from(run.new_id(&shop, "order"));
     let payment = PaymentId::from(run.new_id(&shop, "payment"));
     let history = carts::history(&shop, &body.cart).await?;
+    let owner = carts::owner(&history);
     let cart = carts::folded(&history);
     let prices = carts::current_prices(&shop, &cart, freshness).await?;
     let shipping = body.shipping.clone().map(Text::from);
@@ -135,7 +138,7 @@ pub async fn create(
         order: order.clone(),
         payment: payment.clone(),
         method: body.method,
-        delivery: seal(&shop, &body, history).await?,
+        delivery: seal(&shop, &body, &history, owner.as_ref()).await?,
         expected_total: body.expected_total,
         pay_by: now.plus_millis(shop.settings.payment_window_ms),
         now: Some(now),
@@ -151,6 +154,8 @@ pub async fn create(
     };
     let deadline = Deadline::after(&shop, freshness.wait);
     let mut done = run.execute(&shop, body.cart.as_str(), command).await?;
+    shop.owners.remember(AggregateType::Order, order.as_str(), owner.clone());
+    shop.owners.remember(AggregateType::Payment, payment.as_str(), owner);
     if done.events.is_empty() {
         // The first answer is forgotten by now; what it told of stands in the cart's stream.
         let history = carts::history(&shop, &body.cart).await?;
@@ -172,17 +177,17 @@ fn review(shop: &Shop, total: Option<Money>) -> Result<Option<Text>, Problem> {
     Ok(Some(Text::new(reason)?))
 }
 
-/// Closes who buys and where it goes under the key of the customer, or of the guest's cart.
-async fn seal(shop: &Shop, body: &CheckOut, history: Vec<Recorded>) -> Result<Delivery, Problem> {
-    let mut events = history.into_iter().flat_map(|recorded| recorded.events);
-    let subject = events.find_map(|event| match event {
-        AnyEvent::Cart(cart::Event::Opened { customer, .. }) => Some(match customer {
-            Some(customer) => SubjectId::from(&customer),
-            None => SubjectId::from(&body.cart),
-        }),
-        _ => None,
-    });
-    let subject = subject.ok_or_else(|| Problem::refused(&cart::Refusal::NotOpen.into()))?;
+/// Closes who buys and where it goes under the key of the customer, or of a cart that is nobody's.
+async fn seal(
+    shop: &Shop,
+    body: &CheckOut,
+    history: &[Recorded],
+    owner: Option<&CustomerId>,
+) -> Result<Delivery, Problem> {
+    if history.is_empty() {
+        return Err(Problem::refused(&cart::Refusal::NotOpen.into()));
+    }
+    let subject = owner.map_or_else(|| SubjectId::from(&body.cart), SubjectId::from);
     Ok(Delivery {
         contact: sealed(shop, &subject, &body.contact).await?,
         address: sealed(shop, &subject, &body.address).await?,

@@ -2,6 +2,8 @@
 
 use domain::{AnyCommand, cart, inventory_item, order, payment, product, subject, value::Time};
 
+use crate::Permission;
+
 /// Whether a client may send a command as it stands.
 ///
 /// What process managers, gateways and timers tell each other is not for clients to say. Nor is whatever carries what the
@@ -19,6 +21,26 @@ pub const fn is_for_clients(command: &AnyCommand) -> bool {
         | AnyCommand::Checkout(_)
         | AnyCommand::Fulfilment(_)
         | AnyCommand::InvoiceBook(_) => false,
+    }
+}
+
+/// What a member of the staff needs to send a command as it stands.
+#[must_use]
+pub const fn needed_for(command: &AnyCommand) -> Permission {
+    use order::Command as O;
+    match command {
+        AnyCommand::Order(
+            O::HoldForReview { .. } | O::ReleaseFromReview { .. } | O::RejectAfterReview { .. },
+        ) => Permission::Reviews,
+        AnyCommand::Cart(_) | AnyCommand::Order(_) => Permission::Orders,
+        AnyCommand::InventoryItem(_) => Permission::Inventory,
+        AnyCommand::Payment(_) => Permission::Payments,
+        AnyCommand::Product(_) => Permission::Catalogue,
+        AnyCommand::Subject(_) => Permission::PersonalData,
+        AnyCommand::Allowance(_)
+        | AnyCommand::Checkout(_)
+        | AnyCommand::Fulfilment(_)
+        | AnyCommand::InvoiceBook(_) => Permission::Operations,
     }
 }
 

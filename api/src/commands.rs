@@ -8,16 +8,16 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{AggregateType, AnyCommand};
+use domain::{AggregateType, AnyCommand, subject, value::SubjectId};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::log::Sequence;
 
 use crate::{
-    Shop,
+    Shop, access,
     answer::Receipt,
-    clients::{is_for_clients, is_now},
+    clients::{is_for_clients, is_now, needed_for},
     extract::{Raw, parse},
     idempotency::Call,
     problem::Problem,
@@ -116,8 +116,13 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
             "what the shop tells itself, and what carries prices, is not taken as it stands: see whether it has a route",
         ));
     }
+    access::needs(call.principal(), needed_for(&command))?;
     is_now(&mut command, shop.clock.now());
+    let forgets = matches!(command, AnyCommand::Subject(subject::Command::Forget { .. }));
     let done = run.execute(shop, &aggregate_id, command).await?;
+    if forgets {
+        shop.identity.forget(&SubjectId::new(&*aggregate_id)?).await?;
+    }
     Ok(Outcome::Done { receipt: done.receipt(&aggregate_id), replayed: done.replayed })
 }
 

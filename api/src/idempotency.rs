@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<Shop>> for Call {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
-        let Ok(principal) = Principal::from_request_parts(parts, shop).await;
+        let principal = Principal::from_request_parts(parts, shop).await?;
         let route =
             MatchedPath::from_request_parts(parts, shop).await.map_err(|error| Problem::internal(&error))?;
         let params = RawPathParams::from_request_parts(parts, shop)
@@ -72,6 +72,12 @@ fn checked(key: &str) -> Result<&str, Problem> {
 }
 
 impl Call {
+    /// Who asks.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// A run of a command that must not happen twice: without a key there is none.
     ///
     /// # Errors

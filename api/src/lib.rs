@@ -1,5 +1,6 @@
 //! The HTTP edge: it reads requests into commands and queries, and tells what came of them. It knows no rules.
 
+pub mod access;
 mod answer;
 mod awaiting;
 mod carts;
@@ -7,17 +8,20 @@ mod checkouts;
 pub mod clients;
 pub mod codes;
 pub mod commands;
+pub mod edge;
 mod events;
 mod extract;
 mod freshness;
 mod health;
 mod idempotency;
+pub mod identity;
 pub mod ingress;
 mod inventory;
 mod live;
 mod metrics;
 mod orders;
 pub mod outbound;
+mod owners;
 mod pages;
 mod payments;
 mod principal;
@@ -34,6 +38,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::HeaderValue,
+    middleware,
     routing::{delete, get, post, put},
 };
 use domain::{pricing::Tables, value::Money};
@@ -49,13 +54,18 @@ use store::{
     vault::Vault,
 };
 
+use sqlx::PgPool;
+
 use ingress::{Ingress, IngressSettings};
 use inventory::{reservations, shelves};
+use owners::Owners;
 
 pub use answer::segment;
+pub use identity::Identity;
 pub use pages::{Keeping, Page};
-pub use principal::Principal;
+pub use principal::{Member, Permission, Permissions, Principal};
 pub use problem::Problem;
+pub use text::{Email, NotAnEmail};
 
 /// Bytes of a request's body.
 const BODY_MAX: usize = 1 << 20;
@@ -124,6 +134,12 @@ pub struct Shop {
     pub pages: Hot<Page>,
     /// For how long others may keep a product's page, as a header says it.
     pub keeping: HeaderValue,
+    /// The edge's own tables.
+    pub edge: PgPool,
+    /// Who is who.
+    pub identity: Identity,
+    /// Whose carts, orders and payments are.
+    owners: Owners,
     /// Who follows, and how far everybody has come.
     pub board: Board,
     /// What requests go through first.
@@ -133,9 +149,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The doors of a running engine, with its read models, once everybody follows who is going to.
+    /// The doors of a running engine, with its read models and those who may use it, once everybody follows who is going to.
     #[must_use]
-    pub fn new(engine: &Engine, read: ReadModels, settings: Settings) -> Self {
+    pub fn new(engine: &Engine, read: ReadModels, identity: Identity, settings: Settings) -> Self {
         Self {
             executor: engine.executor.clone(),
             feed: engine.feed.clone(),
@@ -148,6 +164,9 @@ impl Shop {
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
             keeping: settings.keeping.header(),
             read,
+            edge: identity.pool(),
+            identity,
+            owners: Owners::default(),
             board: engine.board(),
             ingress: Ingress::new(&settings.ingress),
             settings,
@@ -206,6 +225,8 @@ pub fn router(shop: Shop) -> Router {
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .merge(identity::routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&shop), access::enforce))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX));
     ingress::around(routes, &shop).with_state(shop)

@@ -42,6 +42,7 @@ pub async fn forget(
     let command = Command::Forget { reason: body.reason.map(Text::from) };
     let done = run.execute(&shop, subject.as_str(), command).await?;
     let answer = done.ok(subject.as_str());
+    shop.identity.forget(&subject).await?;
     tokio::select! {
         forgotten = shop.vault.until_forgotten(subject.as_str()) => {
             forgotten?;

@@ -1,5 +1,7 @@
 //! Texts of a length that a request may carry.
 
+use std::str::FromStr;
+
 use domain::value::{Invalid, Text};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,14 @@ pub type Note = Bounded<1_000>;
 pub struct TooLong {
     chars: usize,
     max: usize,
+}
+
+impl<const CHARS_MAX: usize> Bounded<CHARS_MAX> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
 }
 
 impl<const CHARS_MAX: usize> TryFrom<Text> for Bounded<CHARS_MAX> {
@@ -49,6 +59,14 @@ pub struct Email(Short);
 #[error("an e-mail address has one @ between two parts without spaces")]
 pub struct NotAnEmail;
 
+impl Email {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 impl TryFrom<Short> for Email {
     type Error = NotAnEmail;
 
@@ -59,6 +77,15 @@ impl TryFrom<Short> for Email {
             fine(name) && fine(host)
         });
         if valid { Ok(Self(text)) } else { Err(NotAnEmail) }
+    }
+}
+
+impl FromStr for Email {
+    type Err = NotAnEmail;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEmail> {
+        let short = Text::new(text).ok().and_then(|text| Short::try_from(text).ok()).ok_or(NotAnEmail)?;
+        Self::try_from(short)
     }
 }
 

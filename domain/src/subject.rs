@@ -1,6 +1,6 @@
 //! Somebody whose personal data is sealed under a key of their own, and whether they are forgotten.
 //!
-//! The aggregate's id is what sealed values name as their subject: `customer:<id>`, or `cart:<id>` of a guest. Nothing
+//! The aggregate's id is what sealed values name as their subject: `customer:<id>`, or `cart:<id>` of a cart that is nobody's. Nothing
 //! else about them is known here. Who is forgotten stays forgotten: their key is destroyed, and no other is made.
 
 use serde::{Deserialize, Serialize};

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
+#[path = "torture/keeper.rs"]
+#[allow(dead_code, reason = "the crash test takes more from it")]
+mod keeper;
+
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -70,8 +74,10 @@ impl Shop {
         let ground = Ground::alone(&servers).await;
         let read = Ground { prefix: ground.prefix.clone(), ..Ground::new().await };
         read.lay(&projections::tables()).await;
+        ground.lay(&api::edge::tables()).await;
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
+        keeper::admit(&ground, address).await;
         let told = std::env::temp_dir().join(format!("daybook-restore-{}.log", std::process::id()));
         Self { servers, ground, read, address, serve: None, told }
     }
@@ -134,6 +140,7 @@ impl Shop {
             .method(method)
             .uri(path)
             .header(header::HOST, self.address.to_string())
+            .header(header::AUTHORIZATION, keeper::authorization(self.address))
             .header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);

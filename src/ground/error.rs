@@ -68,6 +68,9 @@ pub enum GroundError {
     /// Only the owner may do it.
     #[error("DAYBOOK_OWNER_DATABASE_URL is not set: only the owner of the tables may do this")]
     NoOwner,
+    /// Accounts and tokens cannot be read.
+    #[error(transparent)]
+    Identity(#[from] api::identity::Error),
     /// The search index has no place.
     #[error(transparent)]
     Index(#[from] projections::search::IndexError),

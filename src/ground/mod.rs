@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use api::{Identity, edge};
 use projections::search::{Embedded, Index, Meili};
 use sqlx::PgPool;
 use stack::{Options, Stack};
@@ -32,6 +33,8 @@ use crate::settings::Settings;
 
 /// Connections of the command path.
 const LOG_CONNECTIONS: u32 = 16;
+/// Connections of the edge's own tables.
+const EDGE_CONNECTIONS: u32 = 8;
 /// Connections of keys.
 const KEY_CONNECTIONS: u32 = 4;
 /// Connections of projections.
@@ -218,6 +221,35 @@ impl Ground {
         let keys = schema::connect(&self.app_url, &self.settings.schema, "_keys", KEY_CONNECTIONS).await?;
         self.up_to_date(&keys, &schema::key_tables()).await?;
         Ok(keys)
+    }
+
+    /// The edge's own tables, which lie beside the log.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the tables are not there.
+    pub async fn edge_pool(&self) -> Result<PgPool, GroundError> {
+        let schema = &self.settings.schema;
+        let pool = schema::connect(&self.app_url, schema, edge::SUFFIX, EDGE_CONNECTIONS).await?;
+        self.up_to_date(&pool, &edge::tables()).await?;
+        Ok(pool)
+    }
+
+    /// Accounts and tokens, beside a running store.
+    ///
+    /// # Errors
+    /// When the edge's tables or the keys cannot be read.
+    pub async fn identity(&self, engine: &Engine) -> Result<Identity, GroundError> {
+        let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+        Ok(Identity::start(self.edge_pool().await?, engine.vault.clone(), clock, ids).await?)
+    }
+
+    /// The same with no store running.
+    ///
+    /// # Errors
+    /// When the edge's tables or the keys cannot be read.
+    pub async fn identity_alone(&self) -> Result<Identity, GroundError> {
+        let vault = self.vault().await?;
+        Ok(Identity::start(self.edge_pool().await?, vault, Arc::new(Machine), Arc::new(Machine)).await?)
     }
 
     /// The keys of personal data, and what opens them.

@@ -1,5 +1,6 @@
 //! Every set of tables: laid, compared with this program, and reached as their owner.
 
+use api::edge;
 use sqlx::PgPool;
 use store::schema::{self, Fitness, Standing, Tables};
 
@@ -57,11 +58,12 @@ pub async fn standings(owner_url: &str, settings: &Settings) -> Result<Vec<(Stri
 }
 
 /// Every set of tables, with the database that it lies in.
-fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 3] {
+fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 4] {
     let projections = settings.projection_owner().unwrap_or(owner_url);
     [
         (owner_url, schema::log_tables()),
         (owner_url, schema::key_tables()),
         (projections, projections::tables()),
+        (owner_url, edge::tables()),
     ]
 }

@@ -1,9 +1,13 @@
-//! `keys`: replaces the master key, and says how far that has come.
+//! `keys`: replaces the master key, and says how far that has come; and the key that signs tokens.
 
 use store::vault::{Rotated, Vault};
 
 use super::{FAILED, FINE, Failure};
-use crate::{ground::Ground, out, progress::Progress};
+use crate::{
+    ground::{Ground, GroundError},
+    out,
+    progress::Progress,
+};
 
 /// Wraps every key by the current master key; 1 when some do not open, and for a check when some are left.
 pub async fn rotate(ground: &Ground, check: bool, json: bool) -> Result<u8, Failure> {
@@ -13,6 +17,19 @@ pub async fn rotate(ground: &Ground, check: bool, json: bool) -> Result<u8, Fail
     }
     vault.keep_fingerprints(ground.masters()).await?;
     wrap(&vault, json).await
+}
+
+/// Makes a new key that signs tokens.
+pub async fn rotate_tokens(ground: &Ground, json: bool) -> Result<u8, Failure> {
+    let identity = ground.identity_alone().await?;
+    let (kid, signs_from) = identity.rotate_keys().await.map_err(GroundError::from)?;
+    let signs_from = store::rfc3339::format(signs_from);
+    if json {
+        out::line(serde_json::json!({ "ok": true, "kid": kid, "signs_from": signs_from }))?;
+    } else {
+        out::line(format_args!("Key {kid} is published and signs tokens from {signs_from} on."))?;
+    }
+    Ok(FINE)
 }
 
 async fn wrap(vault: &Vault, json: bool) -> Result<u8, Failure> {

@@ -1,9 +1,9 @@
 //! `up` and `serve`: everything running in one process, until it is told to stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use api::{
-    Keeping, Shop,
+    Identity, Keeping, Shop,
     ingress::{listener, tls::Tls},
     outbound::{
         behaviour::LATE_AFTER,
@@ -22,7 +22,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Failure;
+use super::{
+    Failure,
+    accounts::{LOCAL_ADMIN, local_admin},
+};
 use crate::{ground::Ground, out, sample};
 
 /// How long requests that are under way may take to end when the process is told to stop.
@@ -34,12 +37,17 @@ pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Serves, with the sample catalogue loaded first.
-pub async fn up(ground: Ground, listener: TcpListener, sample: bool) -> Result<(), Failure> {
+pub async fn up(ground: Ground, listener: TcpListener, data: &Path, sample: bool) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
     if sample {
         sample::load(&running.engine).await?;
     }
-    let welcome = welcome(listener.local_addr()?);
+    // Whose servers are given has admins of their own.
+    let admin = match ground.stack {
+        Some(_) => Some(local_admin(&running.identity, data).await?),
+        None => None,
+    };
+    let welcome = welcome(listener.local_addr()?, admin.as_deref());
     running.said(&welcome).await?.until_stopped(listener).await?;
     Ok(out::line("Stopped. The data is kept; the next start finds it.")?)
 }
@@ -60,6 +68,8 @@ pub struct Running {
     pub read: ReadModels,
     /// The questions of commands.
     written: ReadModels,
+    /// Who is who.
+    pub identity: Identity,
     settings: api::Settings,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
@@ -113,7 +123,9 @@ impl Running {
             tasks.spawn(tls.keep_up());
         }
         let drain_notice = ground.settings.ingress.drain_notice;
-        Ok(Self { engine, read, written, settings, tasks, followed, tls, drain_notice })
+        let identity = ground.identity(&engine).await?;
+        tasks.spawn(identity.clone().watch());
+        Ok(Self { engine, read, written, identity, settings, tasks, followed, tls, drain_notice })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -127,7 +139,7 @@ impl Running {
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone())
+        let shop = Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
             .with_written(self.written.clone());
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -167,9 +179,23 @@ fn answer_late(late: Late, engine: &Engine) -> impl Future<Output = ()> + Send +
 }
 
 /// The address, and an order to try: each line can be pasted as it stands.
-fn welcome(address: SocketAddr) -> String {
+fn welcome(address: SocketAddr, admin: Option<&Path>) -> String {
     let api = format!("http://{address}");
     let json = "-H 'content-type: application/json'";
+    let me = r#"-H "Authorization: Bearer $TOKEN""#;
+    let token = r#"python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])'"#;
+    let admin = admin.map_or_else(String::new, |password| {
+        format!(
+            r#"
+Everything else (stock, prices, shipments; see docs/IDENTITY.md) is the staff's. This is the admin's token, from a password that lies
+in {password}:
+
+ADMIN=$(curl -s -X POST {api}/v1/auth/login {json} -d '{{"email":"{LOCAL_ADMIN}","password":"'$(cat '{password}')'"}}' | {token})
+curl -s {api}/v1/inventory/MUG-SEA -H "Authorization: Bearer $ADMIN"
+"#,
+            password = password.display()
+        )
+    });
     format!(
         r#"
 Daybook is up on {api}
@@ -177,15 +203,16 @@ Daybook is up on {api}
 Place an order, line by line:
 
 curl -s "{api}/v1/products?q=mug"
-CART=$(curl -s -X POST {api}/v1/carts {json} -d '{{"currency":"GBP"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
-curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA {json} -d '{{"quantity":2}}'
-curl -s -X POST {api}/v1/checkouts {json} -H "Idempotency-Key: $CART" -d '{{"cart":"'$CART'","method":"card","contact":{{"name":"Ada","email":"ada@example.com"}},"address":{{"lines":["12 Ledger Lane"],"city":"London","postcode":"E1 6AN","country":"GB"}}}}' | tee /tmp/daybook-order.json
+TOKEN=$(curl -s -X POST {api}/v1/auth/guest | {token})
+CART=$(curl -s -X POST {api}/v1/carts {me} {json} -d '{{"currency":"GBP"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
+curl -s -X PUT {api}/v1/carts/$CART/items/MUG-SEA {me} {json} -d '{{"quantity":2}}'
+curl -s -X POST {api}/v1/checkouts {me} {json} -H "Idempotency-Key: $CART" -d '{{"cart":"'$CART'","method":"card","contact":{{"name":"Ada","email":"ada@example.com"}},"address":{{"lines":["12 Ledger Lane"],"city":"London","postcode":"E1 6AN","country":"GB"}}}}' | tee /tmp/daybook-order.json
 ORDER=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["order"])')
 PAYMENT=$(python3 -c 'import json; print(json.load(open("/tmp/daybook-order.json"))["payment"])')
-curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
-curl -s {api}/v1/orders/$ORDER/events
-curl -s {api}/v1/orders/$ORDER
-
+curl -s -X POST {api}/v1/payments/$PAYMENT/authorize {me} {json} -H "Idempotency-Key: pay-$CART" -d '{{"token":"tok_approve"}}'
+curl -s {api}/v1/orders/$ORDER/events {me}
+curl -s {api}/v1/orders/$ORDER {me}
+{admin}
 Ctrl-C stops everything; the data is kept.
 "#
     )

@@ -166,7 +166,7 @@ pub fn client_command_id(principal: &str, route: &str, key: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, &name)
 }
 
-fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC pads its key with zeros to the hash's block: done here, the constructor cannot fail.
     let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
     block[..32].copy_from_slice(key);

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::history;
 use crate::{
-    Shop,
+    Permission, Principal, Shop,
+    access::{self, Kind},
     answer::Done,
     awaiting::{Deadline, Watch},
     extract::{Json, Path},
@@ -23,12 +24,17 @@ use crate::{
     problem::Problem,
 };
 
-/// Whose the guest turns out to be, and the cart that takes the lines; it is opened if need be.
-#[derive(Debug, Serialize, Deserialize)]
+/// The cart that takes the lines, which is opened if need be, and the token of the guest whose cart gives them.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Merge {
     into: CartId,
-    customer: CustomerId,
+    /// The guest's, as proof that the cart was one's own before one logged in; not needed of the staff.
+    #[serde(default, skip_serializing)]
+    guest_token: Option<String>,
+    /// Whose the guest turned out to be: oneself, unless the staff asks.
+    #[serde(default)]
+    customer: Option<CustomerId>,
 }
 
 /// What the other cart took.
@@ -58,7 +64,8 @@ pub async fn merge(
     Json(body): Json<Merge>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
-    let Merge { into, customer } = body;
+    let customer = allowed(&shop, call.principal(), &id, &body).await?;
+    let into = body.into;
     let mut waiting = Waiting {
         guest: Watch::new(&shop, AggregateType::Cart, id.as_str()),
         other: Watch::new(&shop, AggregateType::Cart, into.as_str()),
@@ -70,6 +77,35 @@ pub async fn merge(
     let command = Command::MergeInto { into: waiting.into.clone(), customer };
     let done = run.execute(&shop, waiting.from.as_str(), command).await?;
     waiting.answer(&shop, done).await
+}
+
+/// Into whose cart the lines go, if whoever asks may take them from that cart.
+async fn allowed(
+    shop: &Shop,
+    principal: &Principal,
+    cart: &CartId,
+    body: &Merge,
+) -> Result<CustomerId, Problem> {
+    let Principal::Customer(member) = principal else {
+        access::needs(principal, Permission::Orders)?;
+        return body
+            .customer
+            .clone()
+            .ok_or_else(|| Problem::new("request.invalid", "say whose the guest is: customer"));
+    };
+    if body.customer.as_ref().is_some_and(|named| *named != member.customer) {
+        return Err(access::forbidden(Permission::Orders.as_str()));
+    }
+    let token = body.guest_token.as_deref().unwrap_or_default();
+    let guest = shop
+        .identity
+        .speaker(token)
+        .map_err(|error| Problem::new("auth.guest_token", format!("guest_token proves nothing: {error}")))?;
+    if !matches!(guest, Principal::Guest(_)) {
+        return Err(Problem::new("auth.guest_token", "guest_token is not a guest's"));
+    }
+    access::owned(shop, &guest, Kind::Cart, cart.as_str(), Permission::Orders).await?;
+    Ok(member.customer.clone())
 }
 
 /// The two streams that tell how a merge ends.

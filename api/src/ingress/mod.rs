@@ -9,12 +9,18 @@ pub mod tls;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, http::HeaderValue, middleware};
+use axum::{
+    Router,
+    http::{Extensions, HeaderMap, HeaderValue},
+    middleware,
+};
 use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
 
 pub(crate) use limits::within;
+pub(crate) use peer::Party;
 pub use peer::{Network, NetworkError, Peer};
+pub(crate) use rate::by_principal;
 pub use rate::{Rate, RateError};
 
 use crate::Shop;
@@ -65,7 +71,8 @@ pub struct Ingress {
     turns: Arc<Semaphore>,
     answer_within: Duration,
     proxies: Arc<[Network]>,
-    per_address: Option<Arc<rate::Limiter<peer::Party>>>,
+    per_address: Option<Arc<rate::Limiter<Party>>>,
+    per_principal: Option<Arc<rate::Limiter<Box<str>>>>,
     draining: Arc<watch::Sender<bool>>,
     /// Places for answers without an end.
     pub(crate) seats: Arc<Semaphore>,
@@ -80,9 +87,15 @@ impl Ingress {
             answer_within: settings.answer_within,
             proxies: settings.proxies.clone().into(),
             per_address: settings.per_address.map(|rate| Arc::new(rate::Limiter::new("address", rate))),
+            per_principal: settings.per_principal.map(|rate| Arc::new(rate::Limiter::new("principal", rate))),
             draining: Arc::new(watch::Sender::new(false)),
             seats: Arc::new(Semaphore::new(SEATS)),
         }
+    }
+
+    /// Who asks, by where it comes from; `None` for this machine itself, or a trusted proxy that names nobody.
+    pub(crate) fn party(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<Party> {
+        Party::of(headers, extensions, &self.proxies)
     }
 
     /// From now on `/readyz` says that requests should go elsewhere; they are answered all the same.

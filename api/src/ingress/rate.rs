@@ -23,8 +23,7 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 
-use super::peer::Party;
-use crate::{Shop, problem::Problem};
+use crate::{Shop, principal::Principal, problem::Problem};
 
 /// As draft-ietf-httpapi-ratelimit-headers has them.
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -140,7 +139,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 /// Counts the requests of each address.
 pub(super) async fn by_address(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
     let Some(limiter) = &shop.ingress.per_address else { return next.run(request).await };
-    let Some(party) = Party::of(request.headers(), request.extensions(), &shop.ingress.proxies) else {
+    let Some(party) = shop.ingress.party(request.headers(), request.extensions()) else {
         return next.run(request).await;
     };
     let left = limiter.count(&party);
@@ -148,6 +147,25 @@ pub(super) async fn by_address(State(shop): State<Arc<Shop>>, request: Request, 
         return limiter.refuse(wait);
     }
     let mut response = next.run(request).await;
+    limiter.tell(left, response.headers_mut());
+    response
+}
+
+/// Counts the requests of each who says who they are.
+pub(crate) async fn by_principal(
+    shop: &Shop,
+    principal: &Principal,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let Some(limiter) = shop.ingress.per_principal.as_ref().filter(|_| *principal != Principal::Nobody)
+    else {
+        return answer.await;
+    };
+    let left = limiter.count(&principal.actor());
+    if let Left::NoneFor(wait) = left {
+        return limiter.refuse(wait);
+    }
+    let mut response = answer.await;
     limiter.tell(left, response.headers_mut());
     response
 }

@@ -31,7 +31,7 @@ use store::{
 };
 
 use crate::{
-    Shop,
+    Permission, Principal, Shop, access,
     events::Event,
     extract::{OptionalJson, Path, Query},
     freshness::{self, Freshness, POSITION},
@@ -77,7 +77,9 @@ pub fn routes() -> Router<Arc<Shop>> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
-    customer: CustomerId,
+    /// Whose: one's own, unless the staff asks.
+    #[serde(default)]
+    customer: Option<CustomerId>,
     #[serde(default)]
     limit: Option<u32>,
     #[serde(default)]
@@ -122,12 +124,26 @@ enum Personal {
 /// `GET /v1/orders`
 pub async fn history(
     State(shop): State<Arc<Shop>>,
+    principal: Principal,
     Query(history): Query<History>,
     Freshness(freshness): Freshness,
 ) -> Result<Response, Problem> {
     let limit = history.limit.unwrap_or(LIMIT_MAX);
-    let page = shop.read.orders(&history.customer, history.cursor.as_ref(), limit, freshness).await?;
+    let customer = whose(&principal, history.customer)?;
+    let page = shop.read.orders(&customer, history.cursor.as_ref(), limit, freshness).await?;
     Ok(freshness::answer(page))
+}
+
+/// Whose orders are listed: one's own, or, for the staff, whose they say.
+fn whose(principal: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
+    match (principal.customer(), named) {
+        (Some(own), None) => Ok(own.clone()),
+        (Some(own), Some(named)) if *own == named => Ok(named),
+        (_, named) => {
+            access::needs(principal, Permission::Orders)?;
+            named.ok_or_else(|| Problem::new("request.invalid", "say whose orders: ?customer="))
+        }
+    }
 }
 
 /// `GET /v1/orders/{id}`
@@ -202,6 +218,9 @@ pub async fn cancel(
     OptionalJson(body): OptionalJson<Cancel>,
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
+    if matches!(body.reason, Reason::Staff) {
+        access::needs(call.principal(), Permission::Orders)?;
+    }
     let command = Command::Cancel {
         reason: match body.reason {
             Reason::CustomerRequest => CancelReason::CustomerRequest,

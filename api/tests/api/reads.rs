@@ -97,7 +97,7 @@ async fn an_orders_audit_says_who_did_what_and_why_in_order() {
     let expected = ["Started", "Placed", "Reserved", "IntentOpened", "Cancelled", "GivenUp", "Voided"];
     assert_eq!(steps, expected);
     let cancelled = &audit["data"][4];
-    assert_eq!(cancelled["metadata"]["actor"], "staff:anonymous");
+    assert_eq!(cancelled["metadata"]["actor"], "admin:00000000-0000-0000-0000-000000000000");
     assert_eq!(cancelled["payload"]["Cancelled"]["note"], "a duplicate");
     assert!(cancelled["metadata"]["occurred_at"].is_string());
 }

@@ -5,7 +5,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
-    Page, Settings, Shop,
+    Identity, Member, Page, Principal, Settings, Shop, edge,
     ingress::{Ingress, Peer},
     outbound::simulator::{Late, Simulator},
 };
@@ -14,6 +14,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use domain::value::CustomerId;
 use projections::{
     ReadModels,
     hot::Hot,
@@ -26,7 +27,7 @@ use store::{
     archive::{Archive, Archiving},
     engine::Engine,
     follow::Projection,
-    ports::Machine,
+    ports::{Clock, Machine},
     testing::{Ground, ROLE, eventually},
 };
 use tokio::task::JoinSet;
@@ -41,6 +42,9 @@ pub struct Api {
     pub pages: Hot<Page>,
     /// What requests go through first.
     pub ingress: Ingress,
+    pub identity: Identity,
+    /// The token of whoever asks unless a request says who does: somebody who may do everything.
+    keeper: String,
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
@@ -55,6 +59,21 @@ fn models(engine: &Engine, read: PgPool, search: &mut JoinSet<()>) -> ReadModels
     models.with_index(followed, Synonyms::default())
 }
 
+/// Accounts and tokens, with a token for somebody who may do everything.
+async fn identity(ground: &Ground, engine: &Engine) -> (Identity, String) {
+    let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+    let pool = ground.pool(edge::SUFFIX).await;
+    let identity = Identity::start(pool, engine.vault.clone(), clock, ids).await.unwrap();
+    let keeper = identity.token_for(&keeper(), 24 * 3_600).unwrap().unwrap();
+    (identity, keeper)
+}
+
+/// Somebody who may do everything.
+pub fn keeper() -> Principal {
+    let customer = CustomerId::from(Uuid::nil());
+    Principal::Admin(Member { account: Uuid::nil(), session: Uuid::nil(), customer })
+}
+
 /// A request on its way.
 pub struct Ask {
     method: Method,
@@ -62,6 +81,7 @@ pub struct Ask {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     peer: Option<Peer>,
+    nobody: bool,
 }
 
 /// What came back.
@@ -91,6 +111,10 @@ pub fn put(path: &str, body: &Value) -> Ask {
     Ask::new(Method::PUT, path).json(body)
 }
 
+pub fn patch(path: &str, body: &Value) -> Ask {
+    Ask::new(Method::PATCH, path).json(body)
+}
+
 pub fn delete(path: &str) -> Ask {
     Ask::new(Method::DELETE, path)
 }
@@ -116,7 +140,14 @@ pub fn buyer(cart: &str, method: &str) -> Value {
 
 impl Ask {
     pub fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new(), peer: None }
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            nobody: false,
+            peer: None,
+        }
     }
 
     pub fn json(self, body: &Value) -> Self {
@@ -136,6 +167,17 @@ impl Ask {
     /// As if it had come over a connection from there.
     pub fn from(self, address: &str) -> Self {
         Self { peer: Some(Peer(address.parse().unwrap())), ..self }
+    }
+
+    /// Whoever has that token asks.
+    pub fn by(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Somebody without a token asks.
+    pub fn by_nobody(mut self) -> Self {
+        self.nobody = true;
+        self
     }
 
     pub fn key(self, key: &str) -> Self {
@@ -216,6 +258,7 @@ impl Api {
     pub async fn start_with(settings: Settings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
+        ground.lay(&edge::tables()).await;
         Self::on(ground, settings).await
     }
 
@@ -239,13 +282,31 @@ impl Api {
         self.ground.owner_pool("").await
     }
 
+    /// The edge's tables.
+    pub async fn edge(&self) -> PgPool {
+        self.ground.pool(edge::SUFFIX).await
+    }
+
     /// The read models' tables as those who follow see them.
     pub async fn read(&self) -> PgPool {
         self.ground.pool("_read").await
     }
 
+    /// A shop that lives by another clock.
+    pub async fn start_at(clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        ground.lay(&edge::tables()).await;
+        let engine = ground.engine_at(clock).await;
+        Self::of(ground, engine, settings).await
+    }
+
     async fn on(ground: Ground, settings: Settings) -> Self {
-        let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        let engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        Self::of(ground, engine, settings).await
+    }
+
+    async fn of(ground: Ground, mut engine: Engine, settings: Settings) -> Self {
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
@@ -254,10 +315,13 @@ impl Api {
         engine.ask(Arc::new(simulator));
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
-        let shop = Shop::new(&engine, models, settings);
+        let (identity, keeper) = identity(&ground, &engine).await;
+        let shop = Shop::new(&engine, models, identity.clone(), settings);
         tokio::spawn(shop.keep_pages());
+        tokio::spawn(identity.clone().watch());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
-        Self { router: api::router(shop), engine, pages, ingress, ground, late: Some(late), search }
+        let router = api::router(shop);
+        Self { router, engine, pages, ingress, identity, keeper, ground, late: Some(late), search }
     }
 
     /// The read models' tables as their owner sees them.
@@ -286,10 +350,12 @@ impl Api {
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let mut search = JoinSet::new();
         let models = models(&engine, ground.pool("_read").await, &mut search);
-        let shop = Shop::new(&engine, models, Settings::default());
+        let (identity, keeper) = identity(&ground, &engine).await;
+        let shop = Shop::new(&engine, models, identity.clone(), Settings::default());
         tokio::spawn(shop.keep_pages());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
-        Self { router: api::router(shop), engine, pages, ingress, ground, late: None, search }
+        let router = api::router(shop);
+        Self { router, engine, pages, ingress, identity, keeper, ground, late: None, search }
     }
 
     /// Asks until the page comes from memory.
@@ -319,7 +385,9 @@ impl Api {
         projections::start(&mut engine, read.clone());
         self.search = JoinSet::new();
         let models = models(&engine, read, &mut self.search);
-        self.router = api::router(Shop::new(&engine, models, Settings::default()));
+        let (identity, keeper) = identity(&self.ground, &engine).await;
+        self.router = api::router(Shop::new(&engine, models, identity.clone(), Settings::default()));
+        (self.identity, self.keeper) = (identity, keeper);
         self.engine = engine;
     }
 
@@ -330,6 +398,9 @@ impl Api {
 
     pub async fn send_raw(&self, ask: Ask) -> RawReply {
         let mut request = Request::builder().method(ask.method).uri(ask.path);
+        if !ask.nobody && !ask.headers.iter().any(|(name, _)| name == "authorization") {
+            request = request.header("authorization", format!("Bearer {}", self.keeper));
+        }
         for (name, value) in ask.headers {
             request = request.header(name, value);
         }
@@ -339,7 +410,10 @@ impl Api {
         }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
+        // What goes on without an end is not waited for.
+        let goes_on = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if goes_on { Body::empty() } else { response.into_body() };
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         RawReply { status, headers, body }
     }
 

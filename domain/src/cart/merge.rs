@@ -24,7 +24,7 @@ impl Cart {
             return Ok(vec![]);
         }
         let basket = self.basket()?;
-        if basket.customer.is_some() {
+        if basket.customer.as_ref().is_some_and(|customer| !customer.is_guest()) {
             return Err(Refusal::NotAGuestCart);
         }
         Ok(vec![Event::MergedInto {

@@ -78,7 +78,7 @@ macro_rules! code_id {
 code_id! {
     /// One cart.
     CartId, "cart id";
-    /// One customer; guests have none.
+    /// One customer; a guest is a customer without an account.
     CustomerId, "customer id";
     /// One order, and the checkout that leads to it.
     OrderId, "order id";
@@ -115,7 +115,7 @@ text_id!(
 );
 
 text_id!(
-    /// Whose personal data is sealed under one key: `customer:<id>`, or `cart:<id>` of a guest.
+    /// Whose personal data is sealed under one key: `customer:<id>`, or `cart:<id>` of a cart that is nobody's.
     SubjectId, "subject", "customer:<id> or cart:<id>",
     |text| match text.split_once(':') {
         Some(("customer", id)) => CustomerId::new(id).is_ok(),
@@ -170,6 +170,23 @@ impl From<OrderId> for CaptureId {
     }
 }
 
+impl CustomerId {
+    /// What the ids of guests begin with; nobody with an account has such an id.
+    const GUEST: &'static str = "guest-";
+
+    /// A guest of that name.
+    #[must_use]
+    pub fn guest(id: Uuid) -> Self {
+        Self(format!("{}{id}", Self::GUEST).into())
+    }
+
+    /// Whether this is somebody without an account.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.0.starts_with(Self::GUEST)
+    }
+}
+
 impl LocationId {
     /// Where stock lies unless somebody says otherwise.
     pub const MAIN: &'static str = "main";
@@ -185,5 +202,23 @@ impl LocationId {
 impl From<OrderId> for RefundId {
     fn from(order: OrderId) -> Self {
         Self(order.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+    use uuid::Uuid;
+
+    use super::CustomerId;
+
+    #[test]
+    fn a_guest_is_known_by_the_id() {
+        assert!(CustomerId::guest(Uuid::nil()).is_guest());
+        assert_eq!(CustomerId::guest(Uuid::nil()).as_str(), "guest-00000000-0000-0000-0000-000000000000");
+        for other in ["guest", "Guest-1", "c-guest-1", "0192f1a0-0000-7000-8000-000000000000"] {
+            assert!(!CustomerId::new(other).unwrap().is_guest(), "{other}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::{
     Method, Request, StatusCode,
     client::conn::http1::{self, SendRequest},
-    header::HOST,
+    header::{AUTHORIZATION, HOST},
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
@@ -29,13 +29,15 @@ pub enum ClientError {
 /// A connection to a server.
 pub(super) struct Client {
     address: SocketAddr,
+    /// The header that says who asks.
+    authorization: String,
     sender: SendRequest<Body>,
     connection: JoinSet<()>,
 }
 
 impl Client {
-    /// Connects.
-    pub(super) async fn connect(address: SocketAddr) -> Result<Self, ClientError> {
+    /// Connects; `token` says who asks.
+    pub(super) async fn connect(address: SocketAddr, token: &str) -> Result<Self, ClientError> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -44,7 +46,7 @@ impl Client {
             // Whoever waits for an answer hears of it as well.
             let _ = connection.await;
         });
-        Ok(Self { address, sender, connection: driven })
+        Ok(Self { address, authorization: format!("Bearer {token}"), sender, connection: driven })
     }
 
     /// Sends a request and reads the JSON that answers it.
@@ -55,7 +57,11 @@ impl Client {
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<(StatusCode, Json), ClientError> {
-        let mut request = Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.address.to_string())
+            .header(AUTHORIZATION, &self.authorization);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -5,9 +5,12 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use api::{Shop, clients::is_for_clients, ingress::listener};
+use api::{Identity, Member, Principal, Shop, clients::is_for_clients, ingress::listener};
 use async_trait::async_trait;
-use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
+use domain::{
+    AnyCommand, AnyEvent, AnyRefusal,
+    value::{CustomerId, Time},
+};
 use hyper::{Method, StatusCode};
 use projections::{
     ReadModels,
@@ -30,6 +33,15 @@ use crate::{
     vocabulary::untagged,
 };
 
+/// A scenario's clock goes on by years.
+const TOKEN_LIFETIME_S: i64 = 100 * 365 * 24 * 3_600;
+
+/// Who asks in a scenario: somebody who may do everything.
+fn keeper() -> Principal {
+    let customer = CustomerId::from(Uuid::nil());
+    Principal::Admin(Member { account: Uuid::nil(), session: Uuid::nil(), customer })
+}
+
 /// A whole shop.
 pub(super) struct HttpWorld {
     store: StoreWorld,
@@ -48,7 +60,10 @@ impl HttpWorld {
         let (followed, following) = follow(index, &engine, place.read.clone());
         let read = ReadModels::new(place.read.clone(), &engine.progress(), Arc::clone(&calendar) as _)
             .with_index(followed, Synonyms::default());
-        let shop = Shop::new(&engine, read, api::Settings::default());
+        let (clock, ids) = (Arc::clone(&engine.clock), Arc::clone(&engine.ids));
+        let identity = Identity::start(place.edge.clone(), engine.vault.clone(), clock, ids).await?;
+        let token = identity.token_for(&keeper(), TOKEN_LIFETIME_S)?.unwrap_or_default();
+        let shop = Shop::new(&engine, read, identity, api::Settings::default());
         let keep_pages = shop.keep_pages();
         let router = api::router(shop);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -60,7 +75,7 @@ impl HttpWorld {
             let (_running, stop) = watch::channel(false);
             listener::serve(listener, router, None, stop).await;
         });
-        let client = Client::connect(address).await?;
+        let client = Client::connect(address, &token).await?;
         Ok(Self { store: StoreWorld::on(engine, calendar, place.log.clone()), client, server })
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::edge;
 use async_trait::async_trait;
 use futures::{
     StreamExt as _,
@@ -61,6 +62,9 @@ pub enum PlaceError {
     /// The shop's own port could not be opened.
     #[error(transparent)]
     Port(#[from] std::io::Error),
+    /// Nobody could be given a token.
+    #[error(transparent)]
+    Identity(#[from] api::identity::Error),
     /// The shop's own port does not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -72,6 +76,7 @@ pub(super) struct Place {
     pub(super) log: PgPool,
     keys: PgPool,
     pub(super) read: PgPool,
+    pub(super) edge: PgPool,
     broker: Arc<NatsBroker>,
     /// What makes all tables as they were laid.
     wipe: String,
@@ -81,7 +86,7 @@ impl Place {
     /// Lays the tables.
     pub(super) async fn lay(servers: &Servers, prefix: String) -> Result<Self, PlaceError> {
         let Servers { owner_url, app_url, role, .. } = servers;
-        let all = [schema::log_tables(), schema::key_tables(), projections::tables()];
+        let all = all_tables();
         for tables in &all {
             schema::migrate(owner_url, &prefix, role, tables).await?;
         }
@@ -92,6 +97,7 @@ impl Place {
             log: schema::connect(app_url, &prefix, "", LOG_CONNECTIONS).await?,
             keys: schema::connect(app_url, &prefix, "_keys", 1).await?,
             read: schema::connect(app_url, &prefix, "_read", READ_CONNECTIONS).await?,
+            edge: schema::connect(app_url, &prefix, edge::SUFFIX, 1).await?,
             broker: Arc::new(broker(servers, &prefix).await?),
         })
     }
@@ -129,12 +135,17 @@ impl Place {
         // There is none where nothing was played over HTTP.
         let _ = broker(servers, prefix).await?.delete().await;
         let owner = schema::connect(&servers.owner_url, prefix, "", 1).await?;
-        for tables in [schema::log_tables(), schema::key_tables(), projections::tables()] {
+        for tables in all_tables() {
             let drop = format!("DROP SCHEMA IF EXISTS {prefix}{} CASCADE", tables.suffix);
             owner.execute(drop.as_str()).await?;
         }
         Ok(())
     }
+}
+
+/// Everything that a shop keeps.
+fn all_tables() -> [Tables; 4] {
+    [schema::log_tables(), schema::key_tables(), projections::tables(), edge::tables()]
 }
 
 async fn broker(servers: &Servers, prefix: &str) -> Result<NatsBroker, BrokerError> {

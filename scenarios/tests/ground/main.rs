@@ -6,6 +6,9 @@
 #[path = "../torture/http.rs"]
 #[allow(dead_code, reason = "the crash test takes more from it")]
 mod http;
+#[path = "../torture/keeper.rs"]
+#[allow(dead_code, reason = "the crash test takes more from it")]
+mod keeper;
 mod process;
 
 mod full_disk;

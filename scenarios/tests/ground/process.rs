@@ -11,7 +11,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 use store::testing::{Ground, eventually, master_key};
 
-use crate::http::{Ask, Connection};
+use crate::{
+    http::{Ask, Connection},
+    keeper::admit,
+};
 
 /// The binary stands two folders above the tests that cargo built with it.
 pub fn program() -> PathBuf {
@@ -78,6 +81,7 @@ impl Serve {
     /// The same with further settings.
     pub async fn up_with(ground: &Ground, name: &str, settings: &[(&str, &str)]) -> Self {
         let mut serve = Self::start(ground, name, settings);
+        admit(ground, serve.address).await;
         eventually("the process answers", || async {
             (serve.get("/healthz").await.status == 200).then_some(())
         })
@@ -158,6 +162,7 @@ impl Drop for Serve {
 /// A log with its read models, nobody serving yet.
 pub async fn laid(ground: Ground) -> Ground {
     ground.lay(&projections::tables()).await;
+    ground.lay(&api::edge::tables()).await;
     ground
 }
 

@@ -15,7 +15,10 @@ use stack::Stack;
 use store::testing::{Ground, eventually};
 use tokio::{net::TcpStream, task::JoinSet};
 
-use crate::process::{Serve, laid};
+use crate::{
+    keeper,
+    process::{Serve, laid},
+};
 
 /// A server that follows the one it was copied from.
 struct Standby {
@@ -128,6 +131,7 @@ async fn try_ask(
         .method(method)
         .uri(path)
         .header(header::HOST, serve.address().to_string())
+        .header(header::AUTHORIZATION, keeper::authorization(serve.address()))
         .header(header::CONTENT_TYPE, "application/json")
         .header("prefer", format!("wait={wait_s}"));
     if !token.is_empty() {

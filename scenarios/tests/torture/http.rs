@@ -7,10 +7,12 @@ use http_body_util::BodyExt as _;
 use hyper::{
     Method, Request,
     client::conn::http1::{self, SendRequest},
-    header::{CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::Instant};
+
+use crate::keeper;
 
 /// Longer than the store tries to reach a lost database.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
@@ -73,6 +75,7 @@ impl Connection {
             .method(ask.method.clone())
             .uri(&ask.path)
             .header(HOST, self.address.to_string())
+            .header(AUTHORIZATION, keeper::authorization(self.address))
             .header("prefer", format!("wait={}", self.wait_s));
         let kind = if ask.key.is_some() { "application/json" } else { "application/x-ndjson" };
         request = request.header(CONTENT_TYPE, kind);

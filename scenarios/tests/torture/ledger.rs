@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     fold::Fold,
-    record::{ACTOR, Sent, Told},
+    keeper::ACTOR,
+    record::{Sent, Told},
 };
 
 /// An event's place.

@@ -9,6 +9,7 @@ mod chance;
 mod end;
 mod fold;
 mod http;
+mod keeper;
 mod ledger;
 mod load;
 mod record;

@@ -5,10 +5,10 @@ use serde_json::Value as Json;
 use store::secrets::client_command_id;
 use uuid::Uuid;
 
-use crate::http::{Ask, Reply};
-
-/// Who everybody is without authentication.
-pub const ACTOR: &str = "staff:anonymous";
+use crate::{
+    http::{Ask, Reply},
+    keeper::ACTOR,
+};
 
 /// What an accepted command was told.
 #[derive(Clone, Debug, PartialEq, Eq)]

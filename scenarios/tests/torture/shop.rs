@@ -14,7 +14,10 @@ use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions
 use stack::Stack;
 use store::testing::{Ground, eventually, master_key};
 
-use crate::http::{Ask, Connection};
+use crate::{
+    http::{Ask, Connection},
+    keeper::admit,
+};
 
 /// The name under which the test itself is connected.
 const TEST: &str = "torture";
@@ -64,8 +67,10 @@ impl Shop {
         let servers = tokio::task::block_in_place(stack::testing::private);
         let ground = Ground::alone(&servers).await;
         ground.lay(&projections::tables()).await;
+        ground.lay(&api::edge::tables()).await;
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
+        admit(&ground, address).await;
         let told = std::env::temp_dir().join(format!("daybook-torture-{}.log", std::process::id()));
         let index = std::env::temp_dir().join(format!("daybook-torture-{}-index", std::process::id()));
         Self { ground, address, servers, serve: None, rebuild: None, told, index }

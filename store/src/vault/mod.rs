@@ -15,8 +15,11 @@ use domain::value::Sealed;
 use sqlx::{PgPool, Row};
 use tokio::sync::watch;
 
-pub use self::rotate::{Rotated, Wrappings};
 use self::wrap::{Wrapped, Wraps, decrypt, encrypt};
+pub use self::{
+    rotate::{Rotated, Wrappings},
+    shop::ShopSecret,
+};
 use crate::{ports::Ids, secrets::MasterKeys};
 
 /// Keys kept in memory.

@@ -91,10 +91,11 @@ proptest! {
     #[test]
     fn what_a_merge_moves_and_leaves_out_is_what_the_guest_had(
         guests in filled(),
+        guest in prop_oneof![Just(None), Just(Some("guest-1"))],
         ours in prop::option::of(filled()),
     ) {
         let mut counter = Counter::default();
-        counter.put("guest", of(None, guests.clone()));
+        counter.put("guest", of(guest, guests.clone()));
         if let Some(ours) = &ours {
             counter.put("mine", of(Some("c-1"), ours.clone()));
         }

@@ -1,0 +1,31 @@
+//! The edge's own tables: what is neither history nor derived from it, such as accounts and outgoing mail.
+
+use sqlx::migrate::Migrator;
+use store::schema::Tables;
+
+/// What the name of the edge's schema ends with.
+pub const SUFFIX: &str = "_edge";
+
+static EDGE: Migrator = sqlx::migrate!("./migrations");
+
+/// Ordinary tables in a schema beside the log: rows there are changed and removed.
+#[must_use]
+pub fn tables() -> Tables {
+    Tables {
+        suffix: SUFFIX,
+        migrations: vec![&EDGE],
+        grants: &[
+            ("SELECT, INSERT, UPDATE, DELETE", "accounts"),
+            ("SELECT, INSERT, UPDATE, DELETE", "addresses"),
+            ("SELECT, INSERT, UPDATE, DELETE", "sessions"),
+            ("SELECT, INSERT, UPDATE, DELETE", "refresh_tokens"),
+            ("SELECT, INSERT, UPDATE, DELETE", "revocations"),
+            ("SELECT, INSERT, UPDATE, DELETE", "mailed_tokens"),
+            ("SELECT, INSERT, UPDATE, DELETE", "second_factors"),
+            ("SELECT, INSERT, UPDATE, DELETE", "recovery_codes"),
+            ("SELECT, INSERT, UPDATE, DELETE", "attempts"),
+            ("SELECT, INSERT, UPDATE, DELETE", "signing_keys"),
+            ("SELECT, INSERT, UPDATE, DELETE", "outgoing_mail"),
+        ],
+    }
+}

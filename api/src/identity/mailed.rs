@@ -1,0 +1,209 @@
+//! Tokens that are sent by mail, each good once: a forgotten password is set anew, an e-mail shown to be right.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode};
+use domain::value::Time;
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::PgConnection;
+use store::rfc3339::{self, moment};
+use uuid::Uuid;
+
+use super::{
+    Error, Identity,
+    accounts::{self, kept_as},
+    attempts::{Origin, Tried},
+    login::{set_password, set_verified},
+    outbox::{Kind, Mail},
+    password::Password,
+    sessions,
+};
+use crate::{Shop, extract::Json, principal::Member, problem::Problem, text::Email};
+
+/// What a mailed token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new password.
+    Reset,
+    /// Showing that mail arrives.
+    Verify,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Verify => "verify",
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Reset => Kind::ResetPassword,
+            Self::Verify => Kind::VerifyEmail,
+        }
+    }
+
+    const fn lifetime_ms(self) -> i64 {
+        match self {
+            Self::Reset => 3_600 * 1_000,
+            Self::Verify => 24 * 3_600 * 1_000,
+        }
+    }
+}
+
+/// Whose password is to be set anew.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forgotten {
+    email: Email,
+}
+
+/// The token that came by mail, and the password that is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    token: String,
+    password: Password,
+}
+
+/// The token that came by mail.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    token: String,
+}
+
+/// `POST /v1/auth/password/forgotten`: the same answer whether there is such an account or not.
+pub async fn forgotten(
+    State(shop): State<Arc<Shop>>,
+    origin: Origin,
+    Json(body): Json<Forgotten>,
+) -> Result<StatusCode, Problem> {
+    let identity = &shop.identity;
+    identity.attempted_from(origin).await?;
+    identity.attempt(Tried::Mail(&body.email)).await?;
+    if let Some(account) = identity.account_of(&body.email).await?.filter(|account| !account.disabled) {
+        let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+        send(identity, &mut transaction, account.id, Purpose::Reset).await?;
+        transaction.commit().await.map_err(Error::from)?;
+    }
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// `POST /v1/auth/password/reset`: ends all sessions.
+pub async fn reset(
+    State(shop): State<Arc<Shop>>,
+    origin: Origin,
+    Json(body): Json<Reset>,
+) -> Result<StatusCode, Problem> {
+    let identity = &shop.identity;
+    identity.attempted_from(origin).await?;
+    let hash = identity.hashed(&body.password).await?;
+    let ended = identity.redeem(&body.token, Purpose::Reset, async |identity, connection, account| {
+        let account = accounts::standing(connection, account).await?.ok_or(Error::NoAccount)?;
+        set_password(connection, &account, &hash).await?;
+        set_verified(identity, connection, account.id).await?;
+        password_changed(identity, connection, &account).await?;
+        Ok(sessions::end_all(connection, account.id, None, identity.now()).await?)
+    });
+    let ended = ended.await?.ok_or_else(spent)?;
+    identity.end(ended);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/auth/email/verify`
+pub async fn verify(
+    State(shop): State<Arc<Shop>>,
+    origin: Origin,
+    Json(body): Json<Verify>,
+) -> Result<StatusCode, Problem> {
+    let identity = &shop.identity;
+    identity.attempted_from(origin).await?;
+    let verified = identity.redeem(&body.token, Purpose::Verify, async |identity, connection, account| {
+        set_verified(identity, connection, account).await
+    });
+    verified.await?.ok_or_else(spent)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/me/email/verification`: the token is sent again.
+pub async fn ask_again(State(shop): State<Arc<Shop>>, member: Member) -> Result<StatusCode, Problem> {
+    let identity = &shop.identity;
+    identity.attempt(Tried::Account(member.account)).await?;
+    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    send(identity, &mut transaction, member.account, Purpose::Verify).await?;
+    transaction.commit().await.map_err(Error::from)?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+fn spent() -> Problem {
+    Problem::new("auth.token_spent", "the token is unknown, was used, or has expired: ask for another one")
+}
+
+/// Makes a token and queues the message that carries it. The one before is good no longer.
+pub async fn send(
+    identity: &Identity,
+    connection: &mut PgConnection,
+    account: Uuid,
+    purpose: Purpose,
+) -> Result<(), Error> {
+    let account = accounts::standing(connection, account).await?.ok_or(Error::NoAccount)?;
+    let subject = account.subject();
+    let Some(to) = identity.opened(&subject, Some(account.email.clone())).await? else { return Ok(()) };
+    let (token, hash) = identity.new_secret()?;
+    let expires_at = identity.now().plus_millis(purpose.lifetime_ms());
+    sqlx::query(
+        "INSERT INTO mailed_tokens (hash, account, purpose, expires_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (account, purpose) DO UPDATE SET hash = $1, expires_at = $4",
+    )
+    .bind(hash)
+    .bind(account.id)
+    .bind(purpose.as_str())
+    .bind(moment(expires_at))
+    .execute(&mut *connection)
+    .await?;
+    let values = json!({ "token": token, "expires_at": rfc3339::format(expires_at) });
+    let mail = Mail { kind: purpose.kind(), subject: &subject, to: &to, values };
+    identity.inner.outbox.queue(connection, mail).await
+}
+
+/// Tells the owner of an account that its password is another one.
+pub async fn password_changed(
+    identity: &Identity,
+    connection: &mut PgConnection,
+    account: &accounts::Standing,
+) -> Result<(), Error> {
+    let subject = account.subject();
+    let Some(to) = identity.opened(&subject, Some(account.email.clone())).await? else { return Ok(()) };
+    let values = json!({ "at": rfc3339::format(identity.now()) });
+    let mail = Mail { kind: Kind::PasswordChanged, subject: &subject, to: &to, values };
+    identity.inner.outbox.queue(connection, mail).await
+}
+
+impl Identity {
+    /// Uses a token up, and does in the same transaction what it is good for; `None` where it is good for nothing.
+    async fn redeem<T>(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        then: impl AsyncFnOnce(&Self, &mut PgConnection, Uuid) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let Some(hash) = kept_as(token) else { return Ok(None) };
+        let now: Time = self.now();
+        let mut transaction = self.inner.pool.begin().await?;
+        let account: Option<Uuid> = sqlx::query_scalar(
+            "DELETE FROM mailed_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING account",
+        )
+        .bind(hash)
+        .bind(purpose.as_str())
+        .bind(moment(now))
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(account) = account else { return Ok(None) };
+        let done = then(self, &mut transaction, account).await?;
+        transaction.commit().await?;
+        Ok(Some(done))
+    }
+}

@@ -1,0 +1,71 @@
+//! Tokens that come by mail: each is good once, for its time, for what it was sent for.
+
+use serde_json::json;
+
+use crate::{
+    people::{PASSWORD, login, mailed_token, mails, member, refresh, shop_with_clock, try_login},
+    support::{Api, Reply, get, post},
+};
+
+const NEW: &str = "another horse battery";
+
+async fn forgotten(api: &Api, email: &str) -> Reply {
+    api.send(post("/v1/auth/password/forgotten", &json!({ "email": email })).by_nobody()).await
+}
+
+async fn reset(api: &Api, token: &str) -> Reply {
+    let body = json!({ "token": token, "password": NEW });
+    api.send(post("/v1/auth/password/reset", &body).by_nobody()).await
+}
+
+async fn verify(api: &Api, token: &str) -> Reply {
+    api.send(post("/v1/auth/email/verify", &json!({ "token": token })).by_nobody()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_set_anew_once_and_every_session_ends() {
+    let api = Api::start().await;
+    let (email, tokens) = member(&api).await;
+    forgotten(&api, &email).await.expect(202);
+    let token = mailed_token(&api, &email, "account.reset_password").await;
+    verify(&api, &token).await.expect_problem(409, "auth.token_spent");
+    reset(&api, &token).await.expect(204);
+    reset(&api, &token).await.expect_problem(409, "auth.token_spent");
+    api.send(get("/v1/me").by(&tokens.access)).await.expect_problem(401, "auth.invalid_token");
+    refresh(&api, &tokens.refresh).await.expect_problem(401, "auth.refresh_invalid");
+    try_login(&api, &email, PASSWORD).await.expect_problem(401, "auth.invalid_credentials");
+    let access = try_login(&api, &email, NEW).await.expect(200).text_of("access_token");
+    let me = api.send(get("/v1/me").by(&access)).await.expect(200).json();
+    assert_eq!(me["email_verified"], true, "the token came by mail");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_an_unknown_address_gets_the_same_answer_and_sends_nothing() {
+    let api = Api::start().await;
+    let (email, _) = member(&api).await;
+    let (known, unknown) = (forgotten(&api, &email).await, forgotten(&api, "nobody@example.com").await);
+    assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
+    assert!(mails(&api, "nobody@example.com").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_newest_token_is_good_and_only_for_its_time() {
+    let (api, clock) = shop_with_clock().await;
+    let (email, tokens) = member(&api).await;
+    forgotten(&api, &email).await.expect(202);
+    let first = mailed_token(&api, &email, "account.reset_password").await;
+    clock.by_s(1);
+    forgotten(&api, &email).await.expect(202);
+    reset(&api, &first).await.expect_problem(409, "auth.token_spent");
+    let second = mailed_token(&api, &email, "account.reset_password").await;
+    clock.by_s(3_601);
+    reset(&api, &second).await.expect_problem(409, "auth.token_spent");
+    let token = mailed_token(&api, &email, "account.verify_email").await;
+    clock.by_s(24 * 3_600);
+    verify(&api, &token).await.expect_problem(409, "auth.token_spent");
+    let access = crate::people::Tokens::of(&refresh(&api, &tokens.refresh).await.expect(200)).access;
+    api.send(post("/v1/me/email/verification", &json!({})).by(&access)).await.expect(202);
+    verify(&api, &mailed_token(&api, &email, "account.verify_email").await).await.expect(204);
+    let me = api.send(get("/v1/me").by(&login(&api, &email).await.access)).await.expect(200).json();
+    assert_eq!(me["email_verified"], true);
+}
