@@ -25,6 +25,7 @@ mod quotes;
 mod subjects;
 mod tags;
 mod text;
+pub mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -52,6 +53,7 @@ use store::{
 use tokio::net::TcpListener;
 
 use inventory::{reservations, shelves};
+use webhooks::FromStripe;
 
 pub use answer::segment;
 pub use pages::{Keeping, Page};
@@ -124,6 +126,8 @@ pub struct Shop {
     pub keeping: HeaderValue,
     /// Who follows, and how far everybody has come.
     pub board: Board,
+    /// Who tells of payments, where Stripe is the gateway.
+    pub stripe: Option<FromStripe>,
     /// What may be set.
     pub settings: Settings,
 }
@@ -145,6 +149,7 @@ impl Shop {
             keeping: settings.keeping.header(),
             read,
             board: engine.board(),
+            stripe: None,
             settings,
         }
     }
@@ -153,6 +158,12 @@ impl Shop {
     #[must_use]
     pub fn with_written(self, written: ReadModels) -> Self {
         Self { written, ..self }
+    }
+
+    /// The same where Stripe is the gateway.
+    #[must_use]
+    pub fn with_stripe(self, stripe: FromStripe) -> Self {
+        Self { stripe: Some(stripe), ..self }
     }
 
     /// Keeps pages for as long as they are true: until this is driven, none are kept.
@@ -208,6 +219,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
+        .route("/v1/webhooks/stripe", post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::BODY_MAX)))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
