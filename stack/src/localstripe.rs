@@ -14,6 +14,7 @@ const WHEELS: Wheels = Wheels {
     name: "localstripe",
     folder: "localstripe-1.15.10",
     requirements: include_str!("requirements/localstripe.txt"),
+    source: Some(include_str!("requirements/localstripe-source.txt")),
     program: "localstripe/server.py",
 };
 

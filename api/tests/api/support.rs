@@ -6,7 +6,11 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
     Page, Settings, Shop,
-    outbound::simulator::{Late, Simulator},
+    outbound::{
+        simulator::{Late, Simulator},
+        stripe::Stripe,
+    },
+    webhooks::{FromStripe, Secrets},
 };
 use axum::{
     Router,
@@ -25,6 +29,7 @@ use store::{
     archive::{Archive, Archiving},
     engine::Engine,
     follow::Projection,
+    gateway::Gateway,
     ports::Machine,
     testing::{Ground, ROLE, eventually},
 };
@@ -131,6 +136,14 @@ impl Ask {
         self.header("prefer", "wait=30")
     }
 
+    pub fn into_request(self) -> Request<Body> {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(Body::from(self.body)).unwrap()
+    }
+
     /// Reads what `reply` wrote.
     pub fn after(self, reply: &Reply) -> Self {
         self.header("daybook-min-position", reply.header("daybook-position")).patient()
@@ -228,17 +241,35 @@ impl Api {
         self.ground.pool("_read").await
     }
 
+    /// A shop that Stripe, or what says that it is, is the gateway of.
+    pub async fn start_paid(settings: Settings, stripe: Stripe, secrets: Secrets) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        Self::on_with(ground, settings, Some((stripe, secrets))).await
+    }
+
     async fn on(ground: Ground, settings: Settings) -> Self {
+        Self::on_with(ground, settings, None).await
+    }
+
+    async fn on_with(ground: Ground, settings: Settings, stripe: Option<(Stripe, Secrets)>) -> Self {
         let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
         engine.relay();
         engine.manage();
-        engine.ask(Arc::new(simulator));
+        let gateway: Arc<dyn Gateway> = match &stripe {
+            Some((stripe, _)) => Arc::new(stripe.clone()),
+            None => Arc::new(simulator),
+        };
+        engine.ask(gateway);
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
-        let shop = Shop::new(&engine, models, settings);
+        let mut shop = Shop::new(&engine, models, settings);
+        if let Some((stripe, secrets)) = stripe {
+            shop = shop.with_stripe(FromStripe { stripe, secrets, results: engine.payment_results() });
+        }
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
         Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
@@ -308,11 +339,7 @@ impl Api {
     }
 
     pub async fn send(&self, ask: Ask) -> Reply {
-        let mut request = Request::builder().method(ask.method).uri(ask.path);
-        for (name, value) in ask.headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(Body::from(ask.body)).unwrap();
+        let request = ask.into_request();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();

@@ -10,9 +10,9 @@ use reqwest::Method as Verb;
 use store::gateway::{Ask, Authorized, GatewayError};
 
 use super::{
-    Stripe, amount,
+    KEYS_MAX, Stripe, amount,
     client::{Answer, Group, Patience, Refused, Request, Unanswered},
-    segment, unanswered,
+    nth_key, segment, unanswered,
     wire::{Intent, List, Status},
     word,
 };
@@ -22,6 +22,11 @@ const HELD_AT_MOST_MS: i64 = 31 * 24 * 60 * 60 * 1_000;
 
 /// What Stripe says of a PaymentIntent that has gone on meanwhile.
 const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
+
+/// How long each call of an authorization may take: a connection that hangs leaves time for another.
+const TRY: Duration = Duration::from_millis(2_400);
+/// How long both calls may take together, repeats included: a little less than the buyer waits.
+const AUTHORIZING: Duration = Duration::from_millis(4_700);
 
 /// How an authorization stands, as far as it is known.
 enum Known {
@@ -48,7 +53,7 @@ impl Stripe {
         if self.is_old(ask) {
             return answered(Authorization::TimedOut);
         }
-        let patience = self.client.patience(Duration::from_millis(4_600), Duration::from_millis(4_700), 4);
+        let patience = self.client.patience(TRY, AUTHORIZING, 4);
         let made = match self.make(ask, attempt, token, patience).await {
             Ok(Answer::Done(intent)) => intent,
             Ok(Answer::Refused(refused)) => return answered(refusal(&refused)?),
@@ -94,10 +99,14 @@ impl Stripe {
         let made = if self.is_old(ask) {
             self.search(attempt).await?
         } else {
-            match self.make(ask, attempt, token, self.settling()).await.map_err(unanswered)? {
-                Answer::Done(intent) => vec![intent],
-                Answer::Refused(refused) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
-                Answer::Refused(refused) => return never(refused.fault.word()),
+            match self.make(ask, attempt, token, self.settling()).await {
+                Ok(Answer::Done(intent)) => vec![intent],
+                Ok(Answer::Refused(refused)) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
+                Ok(Answer::Refused(refused)) => return never(refused.fault.word()),
+                Err(Unanswered::Reused) => self.search(attempt).await?,
+                // Whoever was answered so never learnt of a PaymentIntent that could be confirmed.
+                Err(Unanswered::Burnt) => return never("timed_out"),
+                Err(error) => return Err(unanswered(error)),
             }
         };
         for intent in made {
@@ -164,14 +173,27 @@ impl Stripe {
             path: "/v1/payment_intents".to_owned(),
             fields: &fields,
             key: Some(ask.request_id.to_string()),
-            patience: Patience { try_us: patience.try_us.min(2_500_000), ..patience },
+            patience,
         };
-        self.client.call(&request).await
+        self.around(request).await
+    }
+
+    /// Asks for what may be done twice: where Stripe keeps an error under one key, it is asked under the next.
+    async fn around(&self, mut request: Request<'_>) -> Result<Answer<Intent>, Unanswered> {
+        let key = request.key.take().unwrap_or_default();
+        for nth in 0..KEYS_MAX {
+            request.key = Some(nth_key(&key, nth));
+            match self.client.call(&request).await {
+                Err(Unanswered::Burnt) => {}
+                answer => return answer,
+            }
+        }
+        Err(Unanswered::Burnt)
     }
 
     async fn confirm(&self, ask: &Ask, id: &str, patience: Patience) -> Result<Answer<Intent>, Unanswered> {
-        self.on_intent(Group::Authorize, (id, "confirm"), format!("{}-confirm", ask.request_id), patience)
-            .await
+        let key = format!("{}-confirm", ask.request_id);
+        self.client.call(&on_intent(Group::Authorize, (id, "confirm"), key, patience)).await
     }
 
     pub(super) async fn cancel(
@@ -180,26 +202,8 @@ impl Stripe {
         id: &str,
         patience: Patience,
     ) -> Result<Answer<Intent>, Unanswered> {
-        self.on_intent(Group::Settle, (id, "cancel"), format!("{}-cancel-{id}", ask.request_id), patience)
-            .await
-    }
-
-    async fn on_intent(
-        &self,
-        group: Group,
-        (id, what): (&str, &str),
-        key: String,
-        patience: Patience,
-    ) -> Result<Answer<Intent>, Unanswered> {
-        let request = Request {
-            group,
-            method: Verb::POST,
-            path: format!("/v1/payment_intents/{}/{what}", segment(id)),
-            fields: &[],
-            key: Some(key),
-            patience,
-        };
-        self.client.call(&request).await
+        let key = format!("{}-cancel-{id}", ask.request_id);
+        self.around(on_intent(Group::Settle, (id, "cancel"), key, patience)).await
     }
 
     /// The PaymentIntents of an attempt, where their key is forgotten. Stripe's search shows what is a minute old.
@@ -210,6 +214,18 @@ impl Stripe {
             Answer::Done(list) => Ok(list.data),
             Answer::Refused(refused) => Err(GatewayError(refused.fault.word().to_owned())),
         }
+    }
+}
+
+/// A call without fields on a PaymentIntent.
+fn on_intent(group: Group, (id, what): (&str, &str), key: String, patience: Patience) -> Request<'static> {
+    Request {
+        group,
+        method: Verb::POST,
+        path: format!("/v1/payment_intents/{}/{what}", segment(id)),
+        fields: &[],
+        key: Some(key),
+        patience,
     }
 }
 

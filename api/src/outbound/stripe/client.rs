@@ -104,9 +104,12 @@ pub enum Unanswered {
     /// It was asked, and nobody knows what came of it.
     #[error("Stripe does not answer: {0}")]
     Unclear(String),
-    /// What is stored under the key is an error of Stripe's own, or the answer to something else: the key is of no use.
+    /// What is stored under the key is an error of Stripe's own: the key is of no use.
     #[error("Stripe keeps an error under this request's key")]
     Burnt,
+    /// The key was used for a request with other fields: by another version of this program, say.
+    #[error("Stripe knows another request under this request's key")]
+    Reused,
 }
 
 /// What became of one try.
@@ -116,7 +119,7 @@ enum Tried {
     Busy(String),
     /// Perhaps it was done.
     Lost(String),
-    Burnt,
+    Useless(Unanswered),
 }
 
 /// The door to one Stripe account.
@@ -171,7 +174,7 @@ impl Client {
             }
             let told = match self.attempt(request).await? {
                 Tried::Answered(status, body) => return self.concluded(status, &body),
-                Tried::Burnt => return Err(self.ended(Call::Failed, Unanswered::Burnt)),
+                Tried::Useless(why) => return Err(self.ended(Call::Failed, why)),
                 Tried::Busy(told) | Tried::Lost(told) => told,
             };
             let now_us = self.clock.elapsed_us();
@@ -221,7 +224,7 @@ impl Client {
             tried = self.send(request) => tried,
             () = self.clock.sleep(Duration::from_micros(limit_us.unsigned_abs())) => Tried::Lost("no answer in time".to_owned()),
         };
-        verdict.answered = matches!(tried, Tried::Answered(..) | Tried::Busy(_));
+        verdict.answered = matches!(tried, Tried::Answered(..) | Tried::Busy(_) | Tried::Useless(_));
         Ok(tried)
     }
 
@@ -300,9 +303,9 @@ async fn read(mut response: Response) -> Tried {
         StatusCode::TOO_MANY_REQUESTS => Tried::Busy("429: too many requests".to_owned()),
         // Another request has the object, or this very request is being worked on.
         StatusCode::CONFLICT => Tried::Busy("409: it is being worked on".to_owned()),
-        status if status.is_server_error() && replayed => Tried::Burnt,
+        status if status.is_server_error() && replayed => Tried::Useless(Unanswered::Burnt),
         status if status.is_server_error() => Tried::Lost(status.to_string()),
-        StatusCode::BAD_REQUEST if is_of_another(&body) => Tried::Burnt,
+        StatusCode::BAD_REQUEST if is_of_another(&body) => Tried::Useless(Unanswered::Reused),
         status => Tried::Answered(status, body),
     }
 }

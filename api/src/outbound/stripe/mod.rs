@@ -38,6 +38,9 @@ pub const URL: &str = "https://api.stripe.com";
 /// Stripe forgets the keys of requests after 24 hours at the earliest. What was asked longer ago is looked up first.
 const KEYS_KEPT_MS: i64 = 20 * 60 * 60 * 1_000;
 
+/// Keys that are tried for one request when Stripe keeps an error of its own under the one before.
+const KEYS_MAX: u32 = 3;
+
 /// How a shop reaches its Stripe account.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -201,6 +204,11 @@ impl Gateway for Stripe {
 
 fn unanswered(error: Unanswered) -> GatewayError {
     GatewayError(error.to_string())
+}
+
+/// The `nth` key of a request.
+fn nth_key(key: &str, nth: u32) -> String {
+    if nth == 0 { key.to_owned() } else { format!("{key}-{nth}") }
 }
 
 /// A word of Stripe's as a reason.

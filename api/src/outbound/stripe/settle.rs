@@ -8,16 +8,13 @@ use reqwest::Method as Verb;
 use store::gateway::{Ask, GatewayError, Settled};
 
 use super::{
-    Stripe, amount,
+    KEYS_MAX, Stripe, amount,
     authorize::of_the_key,
     client::{Answer, Group, Request, Unanswered},
-    segment, unanswered,
+    nth_key, segment, unanswered,
     wire::{Intent, Refund, Status},
     word,
 };
-
-/// Keys that are tried for one request when Stripe keeps an error of its own under the one before.
-const KEYS_MAX: u32 = 3;
 
 impl Stripe {
     /// Takes so much.
@@ -61,7 +58,7 @@ impl Stripe {
                         _ => failed(refused.fault.word()),
                     };
                 }
-                Err(Unanswered::Burnt) => {
+                Err(Unanswered::Burnt | Unanswered::Reused) => {
                     let intent = self.intent(reference.as_str()).await?;
                     if intent.is_some_and(|intent| taken(&intent, upto)) {
                         return done();
@@ -80,7 +77,7 @@ impl Stripe {
             Ok(Answer::Done(_)) => return done(),
             Ok(Answer::Refused(refused)) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
             Ok(Answer::Refused(refused)) => refused.fault.word().to_owned(),
-            Err(Unanswered::Burnt) => String::new(),
+            Err(Unanswered::Burnt | Unanswered::Reused) => String::new(),
             Err(error) => return Err(unanswered(error)),
         };
         let known = amount::to_stripe(ask.captured);
@@ -133,7 +130,7 @@ impl Stripe {
                 Ok(Answer::Done(refund)) => return refund.outcome(),
                 Ok(Answer::Refused(refused)) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
                 Ok(Answer::Refused(refused)) => Some(refused.fault.word().to_owned()),
-                Err(Unanswered::Burnt) => None,
+                Err(Unanswered::Burnt | Unanswered::Reused) => None,
                 Err(error) => return Err(unanswered(error)),
             };
             match (self.known_refund(ask, reference, refund).await?, word) {
@@ -183,7 +180,7 @@ fn taken(intent: &Intent, upto: i64) -> bool {
 }
 
 fn key(ask: &Ask, nth: u32) -> String {
-    if nth == 0 { ask.request_id.to_string() } else { format!("{}-{nth}", ask.request_id) }
+    nth_key(&ask.request_id.to_string(), nth)
 }
 
 fn done() -> Result<Settled, GatewayError> {

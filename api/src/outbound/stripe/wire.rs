@@ -59,7 +59,6 @@ impl Intent {
 /// A refund.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
-    pub id: String,
     #[serde(default)]
     pub status: Option<String>,
     #[serde(default)]
