@@ -68,6 +68,9 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The gateway cannot be called.
+    #[error(transparent)]
+    Stripe(#[from] api::outbound::stripe::StripeError),
     /// The scenarios cannot be played.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),
@@ -121,6 +124,7 @@ impl Failure {
             | Self::Ground(_)
             | Self::Sample(_)
             | Self::Query(_)
+            | Self::Stripe(_)
             | Self::Listen { .. }
             | Self::OtherLog
             | Self::Log(_)

@@ -1,5 +1,7 @@
 //! Settings that are not flags: from the environment, and where it is silent from a file of NAME=value lines.
 
+mod paying;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -10,6 +12,8 @@ use std::{
 use domain::{pricing::Tables, value::Money};
 use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
+
+pub use paying::{Paying, PayingError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
 pub const NAMES: &[(&str, &str)] = &[
@@ -39,6 +43,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ),
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
+    ("DAYBOOK_GATEWAY", "who payments are carried to: simulator or stripe; default: simulator"),
+    ("DAYBOOK_STRIPE_KEY", "the secret key of the Stripe account; needed for stripe"),
+    (
+        "DAYBOOK_STRIPE_WEBHOOK_SECRET",
+        "what Stripe signs its webhooks with, two with a comma between them while it is replaced; needed for stripe",
+    ),
+    ("DAYBOOK_STRIPE_URL", "where Stripe is, for tests; default: https://api.stripe.com"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
     (
         "DAYBOOK_READ_CACHE_MB",
@@ -98,6 +109,8 @@ pub struct Settings {
     pub pricing: Option<Arc<Tables>>,
     /// Orders of so much or more are held for review.
     pub review_from: Option<Money>,
+    /// Who payments are carried to.
+    pub paying: Paying,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
     /// About how many bytes the pages kept in memory may take, if something is said of it.
@@ -165,6 +178,9 @@ pub enum SettingsError {
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
+    /// The gateway cannot be used.
+    #[error(transparent)]
+    Paying(#[from] PayingError),
     /// A master key is not one.
     #[error("{name}: {source}")]
     MasterKey {
@@ -211,6 +227,7 @@ impl Settings {
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
+            paying: Paying::of(&get)?,
             cache_bytes_max: number("DAYBOOK_CACHE_MB", "megabytes", 1, MEGABYTES_MAX)?.map(bytes),
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,

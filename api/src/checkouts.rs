@@ -24,6 +24,7 @@ use crate::{
     extract::Json,
     freshness::Freshness,
     idempotency::Call,
+    payments,
     problem::Problem,
     quotes,
     text::{Country, Email, Short},
@@ -122,6 +123,7 @@ pub async fn create(
     Json(body): Json<CheckOut>,
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
+    payments::takes(&shop, body.method)?;
     let order = OrderId::from(run.new_id(&shop, "order"));
     let payment = PaymentId::from(run.new_id(&shop, "payment"));
     let history = carts::history(&shop, &body.cart).await?;

@@ -124,6 +124,7 @@ codes! {
     "payment.declined" CONFLICT "The gateway declined",
     "payment.timed_out" CONFLICT "The gateway did not answer in time",
     "payment.gateway_failed" CONFLICT "The gateway did not do it",
+    "payment.card_number" UNPROCESSABLE_ENTITY "The body holds a card's number",
     "payment.method_unavailable" UNPROCESSABLE_ENTITY "Nothing is paid that way here",
     "gateway.unavailable" SERVICE_UNAVAILABLE "The gateway cannot be asked",
     "webhook.bad_signature" BAD_REQUEST "The webhook is not believed",

@@ -11,7 +11,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::problem::Problem;
+use crate::{card, problem::Problem};
 
 /// A JSON body.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +112,8 @@ pub(crate) fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, P
     if !json {
         return Err(Problem::new("request.unsupported_media_type", "send Content-Type: application/json"));
     }
+    // First: what cannot be read is told with the value that is wrong.
+    card::none_in(body)?;
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Problem::new("request.invalid", error.to_string()),
         Category::Io | Category::Syntax | Category::Eof => {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod awaiting;
+mod card;
 mod carts;
 mod checkouts;
 pub mod clients;

@@ -7,7 +7,9 @@ use api::{
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
+        stripe::Stripe,
     },
+    webhooks::FromStripe,
 };
 use projections::{
     ReadModels,
@@ -21,7 +23,7 @@ use tokio::{
 };
 
 use super::Failure;
-use crate::{ground::Ground, out, sample};
+use crate::{ground::Ground, out, sample, settings::Paying};
 
 /// How long requests that are under way may take to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -58,22 +60,21 @@ pub struct Running {
     /// The questions of commands.
     written: ReadModels,
     settings: api::Settings,
+    stripe: Option<FromStripe>,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
     followed: Followed,
 }
 
 impl Running {
-    /// Starts the store with relay, projections, checkouts and the simulated gateway.
+    /// Starts the store with relay, projections, checkouts and the payment gateway.
     pub async fn start(ground: &Ground) -> Result<Self, Failure> {
         let mut engine = ground.engine().await?;
         engine.relay();
         projections::start(&mut engine, ground.projection_pool().await?);
         engine.manage();
-        let (simulator, late) = Simulator::new();
-        engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
-        tasks.spawn(answer_late(late, &engine));
+        let stripe = carry_payments(&mut engine, &mut tasks, &ground.settings.paying)?;
         let index = ground.index()?;
         // The lease of an index that all share is a row that only the database that is written to takes.
         let rows =
@@ -98,7 +99,7 @@ impl Running {
             },
             ..usual
         };
-        Ok(Self { engine, read, written, settings, tasks, followed })
+        Ok(Self { engine, read, written, settings, stripe, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -112,8 +113,11 @@ impl Running {
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone())
+        let mut shop = Shop::new(&self.engine, self.read.clone(), self.settings.clone())
             .with_written(self.written.clone());
+        if let Some(stripe) = self.stripe.clone() {
+            shop = shop.with_stripe(stripe);
+        }
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -143,6 +147,27 @@ impl Running {
         self.engine.stop().await;
         self.tasks.shutdown().await;
         self.followed.leave().await;
+    }
+}
+
+/// Lets payments be carried to the gateway that is set.
+fn carry_payments(
+    engine: &mut Engine,
+    tasks: &mut JoinSet<()>,
+    paying: &Paying,
+) -> Result<Option<FromStripe>, Failure> {
+    match paying {
+        Paying::Simulator => {
+            let (simulator, late) = Simulator::new();
+            engine.ask(Arc::new(simulator));
+            tasks.spawn(answer_late(late, engine));
+            Ok(None)
+        }
+        Paying::Stripe { options, secrets } => {
+            let stripe = Stripe::new(options.clone(), Arc::clone(&engine.clock), Arc::clone(&engine.ids))?;
+            engine.ask(Arc::new(stripe.clone()));
+            Ok(Some(FromStripe { stripe, secrets: secrets.clone(), results: engine.payment_results() }))
+        }
     }
 }
 

@@ -129,8 +129,12 @@ impl Told<'_> {
         if is_old_news(&known, &attempt, &told) {
             return Ok(Delivery::Taken);
         }
-        match self.door.stripe.intent(&told.id).await.map_err(unasked)? {
-            Some(intent) => self.converge(&known, &attempt, &intent).await,
+        let Some(intent) = self.door.stripe.intent(&told.id).await.map_err(unasked)? else {
+            return Ok(Delivery::Unknown);
+        };
+        // Read again: what Stripe has done by now was asked for in the log before.
+        match self.known(&intent).await? {
+            Some((known, attempt)) => self.converge(&known, &attempt, &intent).await,
             None => Ok(Delivery::Unknown),
         }
     }

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod failures;
+mod methods;
 mod proxy;
 mod settling;
 mod shop;
