@@ -199,7 +199,7 @@ fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
         }
         Event::AuthorizationTimedOut { attempt, .. } if attempt == ours => Some(Err(Problem::new(
             "payment.timed_out",
-            "the amount is released should the gateway approve it after all",
+            "should the gateway approve it after all, it pays the order if that still waits, and is released otherwise",
         ))),
         _ => None,
     }

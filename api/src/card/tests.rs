@@ -26,13 +26,10 @@ fn numbers_of_every_network_are_found_however_they_are_written() {
     for number in NUMBERS {
         // Diners' example of 16 digits begins as their 14 do; it counts where a card is named.
         let name = if *number == "3056930009020004" { "card" } else { "note" };
-        let grouped = |between: &str| {
-            let groups: Vec<_> = number
-                .as_bytes()
-                .chunks(4)
-                .map(|group| String::from_utf8_lossy(group).into_owned())
-                .collect();
-            groups.join(between)
+        // As they stand on the cards.
+        let grouped = |between: &str| match number.len() {
+            14 | 15 => [&number[..4], &number[4..10], &number[10..]].join(between),
+            _ => [&number[..4], &number[4..8], &number[8..12], &number[12..]].join(between),
         };
         for text in [(*number).to_owned(), grouped(" "), grouped("-"), format!("my card: {number}, thanks")] {
             assert!(refused(&json!({ name: text })), "{text}");
