@@ -79,6 +79,9 @@ pub enum Failure {
     /// The certificate cannot be used.
     #[error("DAYBOOK_TLS_CERT and DAYBOOK_TLS_KEY: {0}")]
     Tls(#[from] api::ingress::tls::TlsError),
+    /// The gateway cannot be called.
+    #[error(transparent)]
+    Stripe(#[from] api::outbound::stripe::StripeError),
     /// The scenarios cannot be played.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),
@@ -138,6 +141,7 @@ impl Failure {
             | Self::Ground(_)
             | Self::Sample(_)
             | Self::Query(_)
+            | Self::Stripe(_)
             | Self::Listen { .. }
             | Self::OtherLog
             | Self::Log(_)

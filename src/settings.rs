@@ -2,6 +2,7 @@
 
 mod ingress;
 mod names;
+mod paying;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +17,7 @@ use store::secrets::{MasterKey, MasterKeyError};
 
 pub use ingress::{Ingress, Mode};
 pub use names::NAMES;
+pub use paying::{Paying, PayingError};
 
 /// A terabyte: more than anybody has.
 const MEGABYTES_MAX: u32 = 1_000_000;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub pricing: Option<Arc<Tables>>,
     /// Orders of so much or more are held for review.
     pub review_from: Option<Money>,
+    /// Who payments are carried to.
+    pub paying: Paying,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
     /// About how many bytes the pages kept in memory may take, if something is said of it.
@@ -133,6 +137,9 @@ pub enum SettingsError {
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
+    /// The gateway cannot be used.
+    #[error(transparent)]
+    Paying(#[from] PayingError),
     /// A master key is not one.
     #[error("{name}: {source}")]
     MasterKey {
@@ -179,6 +186,7 @@ impl Settings {
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
+            paying: Paying::of(&get)?,
             cache_bytes_max: number("DAYBOOK_CACHE_MB", "megabytes", 1, MEGABYTES_MAX)?.map(bytes),
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,

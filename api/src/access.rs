@@ -121,6 +121,8 @@ pub const ROUTES: &[Route] = &[
     // Each line needs the permission for what it does.
     ("/v1/commands", &[("POST", Staff)]),
     ("/v1/events", &[("GET", Needs(Analytics))]),
+    // Whoever sends them signs them.
+    ("/v1/webhooks/stripe", &[("POST", Public)]),
     ("/healthz", &[("GET", Public)]),
     ("/readyz", &[("GET", Public)]),
     ("/metrics", &[("GET", Public)]),

@@ -25,6 +25,7 @@ use crate::{
     extract::Json,
     freshness::Freshness,
     idempotency::Call,
+    payments,
     problem::Problem,
     quotes,
     text::{Country, Email, Short},
@@ -124,6 +125,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let run = call.keyed(&shop, &body)?;
     access::owned(&shop, call.principal(), Kind::Cart, body.cart.as_str(), Permission::Orders).await?;
+    payments::takes(&shop, body.method)?;
     let order = OrderId::from(run.new_id(&shop, "order"));
     let payment = PaymentId::from(run.new_id(&shop, "payment"));
     let history = carts::history(&shop, &body.cart).await?;

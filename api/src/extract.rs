@@ -13,7 +13,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::{ingress, problem::Problem};
+use crate::{card, ingress, problem::Problem};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -127,6 +127,8 @@ pub(crate) fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, P
     if !json {
         return Err(Problem::new("request.unsupported_media_type", "send Content-Type: application/json"));
     }
+    // First: what cannot be read is told with the value that is wrong.
+    card::none_in(body)?;
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Problem::new("request.invalid", error.to_string()),
         Category::Io | Category::Syntax | Category::Eof => {

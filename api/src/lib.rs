@@ -3,6 +3,7 @@
 pub mod access;
 mod answer;
 mod awaiting;
+mod card;
 mod carts;
 mod checkouts;
 pub mod clients;
@@ -31,6 +32,7 @@ mod quotes;
 mod subjects;
 mod tags;
 mod text;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -59,6 +61,7 @@ use sqlx::PgPool;
 use ingress::{Ingress, IngressSettings};
 use inventory::{reservations, shelves};
 use owners::Owners;
+use webhooks::FromStripe;
 
 pub use answer::segment;
 pub use identity::Identity;
@@ -144,6 +147,8 @@ pub struct Shop {
     pub board: Board,
     /// What requests go through first.
     pub ingress: Ingress,
+    /// Who tells of payments, where Stripe is the gateway.
+    pub stripe: Option<FromStripe>,
     /// What may be set.
     pub settings: Settings,
 }
@@ -169,6 +174,7 @@ impl Shop {
             owners: Owners::default(),
             board: engine.board(),
             ingress: Ingress::new(&settings.ingress),
+            stripe: None,
             settings,
         }
     }
@@ -177,6 +183,12 @@ impl Shop {
     #[must_use]
     pub fn with_written(self, written: ReadModels) -> Self {
         Self { written, ..self }
+    }
+
+    /// The same where Stripe is the gateway.
+    #[must_use]
+    pub fn with_stripe(self, stripe: FromStripe) -> Self {
+        Self { stripe: Some(stripe), ..self }
     }
 
     /// Keeps pages for as long as they are true: until this is driven, none are kept.
@@ -222,6 +234,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
+        .route("/v1/webhooks/stripe", post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::BODY_MAX)))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

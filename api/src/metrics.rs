@@ -10,7 +10,14 @@ use axum::{
 use projections::search::Checked;
 use store::follow::{LEASES_ALONE, Look, Reading, Standing};
 
-use crate::Shop;
+use crate::{
+    Shop,
+    outbound::stripe::{
+        Stripe,
+        breaker::Standing as Breaker,
+        tally::{Call, Delivery},
+    },
+};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -34,6 +41,9 @@ pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
     );
     text.labelled("daybook_read_cache_answers_total", "from", "memory", given);
     text.labelled("daybook_read_cache_answers_total", "from", "read_models", asked);
+    if let Some(door) = &shop.stripe {
+        text.gateway(&door.stripe);
+    }
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text.0).into_response()
 }
 
@@ -72,6 +82,29 @@ impl Text {
     fn alone(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
         self.family(name, "gauge", help);
         let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    /// How calls to Stripe went, and what it told by itself.
+    fn gateway(&mut self, stripe: &Stripe) {
+        let help = "Whether calls to the gateway are held back: 0 no, 1 one is tried, 2 all are.";
+        self.family("daybook_gateway_breaker", "gauge", help);
+        for (group, standing) in stripe.standings() {
+            let value = match standing {
+                Breaker::Closed => 0,
+                Breaker::HalfOpen => 1,
+                Breaker::Open => 2,
+            };
+            self.labelled("daybook_gateway_breaker", "group", group, value);
+        }
+        self.family("daybook_gateway_calls_total", "counter", "Calls to the gateway, by how they ended.");
+        for (call, name) in Call::ALL {
+            self.labelled("daybook_gateway_calls_total", "outcome", name, stripe.tally().calls(call));
+        }
+        self.family("daybook_webhooks_total", "counter", "Webhooks of the gateway, by what they told.");
+        for (delivery, name) in Delivery::ALL {
+            let count = stripe.tally().deliveries(delivery);
+            self.labelled("daybook_webhooks_total", "outcome", name, count);
+        }
     }
 
     /// One value a follower, where there is one.

@@ -11,7 +11,7 @@ use axum::{
 };
 use domain::{
     Aggregate, AggregateType, AnyEvent,
-    payment::{Command, Event, Payment},
+    payment::{Command, Event, Method, Payment},
     value::{AttemptId, CaptureId, Money, PaymentId, RefundId, Text},
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use crate::{
     extract::{Json, OptionalJson, Path},
     freshness::{self, Freshness, Wait},
     idempotency::Call,
+    outbound::stripe::Stripe,
     problem::Problem,
     tags::Conditions,
     text::Short,
@@ -178,6 +179,17 @@ pub async fn refund(
     .await
 }
 
+/// Refuses what the gateway does not take, before anybody is asked anything.
+pub fn takes(shop: &Shop, method: Method) -> Result<(), Problem> {
+    if shop.stripe.is_none() || Stripe::takes(method) {
+        return Ok(());
+    }
+    let all = [Method::Card, Method::Wallet, Method::Upi, Method::CashOnDelivery];
+    let methods: Vec<_> = all.into_iter().filter(|method| Stripe::takes(*method)).collect();
+    Err(Problem::new("payment.method_unavailable", "the shop's gateway does not take payments that way")
+        .with("methods", methods))
+}
+
 fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
     match event {
         Event::Authorized { attempt, .. } if attempt == ours => Some(Ok(Status::Authorized)),
@@ -187,7 +199,7 @@ fn authorization(event: &Event, ours: &AttemptId) -> Option<Verdict> {
         }
         Event::AuthorizationTimedOut { attempt, .. } if attempt == ours => Some(Err(Problem::new(
             "payment.timed_out",
-            "the amount is released should the gateway approve it after all",
+            "should the gateway approve it after all, it pays the order if that still waits, and is released otherwise",
         ))),
         _ => None,
     }

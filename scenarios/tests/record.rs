@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{
     AggregateType, AnyCommand,
     payment::{Authorization, Settlement},
-    value::{AttemptId, Money, PaymentId, Text},
+    value::{AttemptId, CaptureId, Money, RefundId, Text},
 };
 use scenarios::{
     record::{LoadError, Wanted, load, record},
@@ -18,36 +18,28 @@ use scenarios::{
 use serde_json::{Value, json};
 use store::{
     engine::Engine,
-    gateway::{Authorized, Gateway, GatewayError},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
     log::StreamId,
     testing::{Ground, eventually, request},
 };
-use uuid::Uuid;
 
 /// A gateway that the simulator knows nothing of.
 struct Foreign;
 
 #[async_trait]
 impl Gateway for Foreign {
-    async fn authorize(
-        &self,
-        _: Uuid,
-        _: &PaymentId,
-        _: &AttemptId,
-        _: &Text,
-        _: Money,
-    ) -> Result<Authorized, GatewayError> {
+    async fn authorize(&self, _: &Ask, _: &AttemptId, _: &Text) -> Result<Authorized, GatewayError> {
         let reference = Text::new("foreign-1").unwrap();
         Ok(Authorized::Answered(Authorization::Approved { reference }))
     }
-    async fn capture(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+    async fn capture(&self, _: &Ask, _: &Text, _: &CaptureId, _: Money) -> Result<Settled, GatewayError> {
+        Ok(Settled::Answered(Settlement::Done))
     }
-    async fn void(&self, _: Uuid, _: &Text) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+    async fn void(&self, _: &Ask, _: &Text) -> Result<Settled, GatewayError> {
+        Ok(Settled::Answered(Settlement::Done))
     }
-    async fn refund(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        Ok(Settlement::Done)
+    async fn refund(&self, _: &Ask, _: &Text, _: &RefundId, _: Money) -> Result<Settled, GatewayError> {
+        Ok(Settled::Answered(Settlement::Done))
     }
 }
 

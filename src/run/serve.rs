@@ -8,7 +8,9 @@ use api::{
     outbound::{
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
+        stripe::Stripe,
     },
+    webhooks::FromStripe,
 };
 use projections::{
     ReadModels,
@@ -26,7 +28,7 @@ use super::{
     Failure,
     accounts::{LOCAL_ADMIN, local_admin},
 };
-use crate::{ground::Ground, out, sample};
+use crate::{ground::Ground, out, sample, settings::Paying};
 
 /// How long requests that are under way may take to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -71,6 +73,7 @@ pub struct Running {
     /// Who is who.
     pub identity: Identity,
     settings: api::Settings,
+    stripe: Option<FromStripe>,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
     followed: Followed,
@@ -80,16 +83,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the store with relay, projections, checkouts and the simulated gateway.
+    /// Starts the store with relay, projections, checkouts and the payment gateway.
     pub async fn start(ground: &Ground) -> Result<Self, Failure> {
         let mut engine = ground.engine().await?;
         engine.relay();
         projections::start(&mut engine, ground.projection_pool().await?);
         engine.manage();
-        let (simulator, late) = Simulator::new();
-        engine.ask(Arc::new(simulator));
         let mut tasks = JoinSet::new();
-        tasks.spawn(answer_late(late, &engine));
+        let stripe = carry_payments(&mut engine, &mut tasks, &ground.settings.paying)?;
         let index = ground.index()?;
         // The lease of an index that all share is a row that only the database that is written to takes.
         let rows =
@@ -125,7 +126,7 @@ impl Running {
         let drain_notice = ground.settings.ingress.drain_notice;
         let identity = ground.identity(&engine).await?;
         tasks.spawn(identity.clone().watch());
-        Ok(Self { engine, read, written, identity, settings, tasks, followed, tls, drain_notice })
+        Ok(Self { engine, read, written, identity, settings, stripe, tasks, followed, tls, drain_notice })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -139,8 +140,12 @@ impl Running {
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
-            .with_written(self.written.clone());
+        let mut shop =
+            Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
+                .with_written(self.written.clone());
+        if let Some(stripe) = self.stripe.clone() {
+            shop = shop.with_stripe(stripe);
+        }
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -171,6 +176,27 @@ impl Running {
         self.engine.stop().await;
         self.tasks.shutdown().await;
         self.followed.leave().await;
+    }
+}
+
+/// Lets payments be carried to the gateway that is set.
+fn carry_payments(
+    engine: &mut Engine,
+    tasks: &mut JoinSet<()>,
+    paying: &Paying,
+) -> Result<Option<FromStripe>, Failure> {
+    match paying {
+        Paying::Simulator => {
+            let (simulator, late) = Simulator::new();
+            engine.ask(Arc::new(simulator));
+            tasks.spawn(answer_late(late, engine));
+            Ok(None)
+        }
+        Paying::Stripe { options, secrets } => {
+            let stripe = Stripe::new(options.clone(), Arc::clone(&engine.clock), Arc::clone(&engine.ids))?;
+            engine.ask(Arc::new(stripe.clone()));
+            Ok(Some(FromStripe { stripe, secrets: secrets.clone(), results: engine.payment_results() }))
+        }
     }
 }
 

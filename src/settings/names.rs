@@ -28,6 +28,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ),
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
+    ("DAYBOOK_GATEWAY", "who payments are carried to: simulator or stripe; default: simulator"),
+    ("DAYBOOK_STRIPE_KEY", "the secret key of the Stripe account; needed for stripe"),
+    (
+        "DAYBOOK_STRIPE_WEBHOOK_SECRET",
+        "what Stripe signs its webhooks with, two with a comma between them while it is replaced; needed for stripe",
+    ),
+    ("DAYBOOK_STRIPE_URL", "where Stripe is, for tests; default: https://api.stripe.com"),
     ("DAYBOOK_CACHE_MB", "about how many megabytes the aggregates kept in memory may take; default: 256"),
     (
         "DAYBOOK_READ_CACHE_MB",

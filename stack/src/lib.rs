@@ -18,6 +18,7 @@ mod error;
 mod faults;
 mod guests;
 mod keeper;
+mod localstripe;
 mod nats;
 mod owner;
 mod pip;

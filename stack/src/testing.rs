@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use rustix::process::{geteuid, getppid};
 
+use crate::localstripe::Localstripe;
 use crate::process::Process;
 use crate::start::Life;
 use crate::{Options, Stack, StackError, place, postgres, provision, secrets, url};
@@ -46,6 +47,18 @@ pub fn shared() -> &'static TestStack {
 /// When the servers cannot be started: the test could not go on.
 pub fn private() -> Stack {
     start_private().unwrap_or_else(|error| panic!("the test's servers: {error}"))
+}
+
+/// The address of the localstripe of this test binary, an imitation of Stripe that others wrote: whichever test needs it
+/// first starts it, and it ends with the process.
+///
+/// # Panics
+/// When it cannot be started: no test could go on.
+pub fn stripe() -> &'static str {
+    static SHARED: OnceLock<Localstripe> = OnceLock::new();
+    let started = || Localstripe::start(&servers(), &|line| eprintln!("stack: {line}"));
+    let shared = SHARED.get_or_init(|| started().unwrap_or_else(|error| panic!("localstripe: {error}")));
+    shared.url()
 }
 
 /// A client program that belongs to the tests' Postgres, such as `pg_dump`.

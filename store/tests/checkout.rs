@@ -12,16 +12,18 @@ use domain::{
     AggregateType, AnyEvent, cart, inventory_item,
     order::CancelReason,
     payment::{self, Authorization, Method, Settlement},
-    value::{AttemptId, Currency, Money, OrderId, PaymentId, ProductId, Quantity, Sealed, Sku, Text, Time},
+    value::{
+        AttemptId, CaptureId, Currency, Money, OrderId, PaymentId, ProductId, Quantity, RefundId, Sealed,
+        Sku, Text, Time,
+    },
 };
 use store::{
     engine::Engine,
-    gateway::{Authorized, Gateway, GatewayError},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
     log::StreamId,
     ports::{Clock as _, Machine},
     testing::{Ground, eventually, request},
 };
-use uuid::Uuid;
 
 /// Approves every token but `no`, and counts how often it is asked.
 #[derive(Default)]
@@ -30,36 +32,29 @@ struct Approving {
 }
 
 impl Approving {
-    fn done(&self) -> Result<Settlement, GatewayError> {
+    fn done(&self) -> Result<Settled, GatewayError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(Settlement::Done)
+        Ok(Settled::Answered(Settlement::Done))
     }
 }
 
 #[async_trait]
 impl Gateway for Approving {
-    async fn authorize(
-        &self,
-        request_id: Uuid,
-        _: &PaymentId,
-        _: &AttemptId,
-        token: &Text,
-        _: Money,
-    ) -> Result<Authorized, GatewayError> {
+    async fn authorize(&self, ask: &Ask, _: &AttemptId, token: &Text) -> Result<Authorized, GatewayError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(Authorized::Answered(if token.as_str() == "no" {
             Authorization::Declined { reason: Text::new("do_not_honor").unwrap() }
         } else {
-            Authorization::Approved { reference: Text::new(request_id.to_string()).unwrap() }
+            Authorization::Approved { reference: Text::new(ask.request_id.to_string()).unwrap() }
         }))
     }
-    async fn capture(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
+    async fn capture(&self, _: &Ask, _: &Text, _: &CaptureId, _: Money) -> Result<Settled, GatewayError> {
         self.done()
     }
-    async fn void(&self, _: Uuid, _: &Text) -> Result<Settlement, GatewayError> {
+    async fn void(&self, _: &Ask, _: &Text) -> Result<Settled, GatewayError> {
         self.done()
     }
-    async fn refund(&self, _: Uuid, _: &Text, _: Money) -> Result<Settlement, GatewayError> {
+    async fn refund(&self, _: &Ask, _: &Text, _: &RefundId, _: Money) -> Result<Settled, GatewayError> {
         self.done()
     }
 }

@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    payment::{Authorization, Settlement},
-    value::{AttemptId, Invalid, Money, PaymentId, Text},
+    payment::Authorization,
+    value::{AttemptId, CaptureId, Invalid, Money, PaymentId, RefundId, Text},
 };
 use store::{
-    gateway::{Authorized, Gateway, GatewayError, PaymentResults},
+    gateway::{Ask, Authorized, Gateway, GatewayError, PaymentResults, Settled},
     ports::Clock,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -97,15 +97,13 @@ async fn deliver(results: &PaymentResults, clock: &dyn Clock, approval: &Approva
 impl Gateway for Simulator {
     async fn authorize(
         &self,
-        request_id: Uuid,
-        payment: &PaymentId,
+        ask: &Ask,
         attempt: &AttemptId,
         token: &Text,
-        _amount: Money,
     ) -> Result<Authorized, GatewayError> {
-        let Behaviour { first, late } = behaviour::authorization(request_id, token).map_err(failed)?;
+        let Behaviour { first, late } = behaviour::authorization(ask.request_id, token).map_err(failed)?;
         if let Some(behaviour::Late { delivery_id, outcome }) = late {
-            let (payment, attempt) = (payment.clone(), attempt.clone());
+            let (payment, attempt) = (ask.payment.clone(), attempt.clone());
             // When nobody drives the late answers any more, none come: as with a gateway that went away.
             let _ = self.late.send(Approval { delivery_id, payment, attempt, outcome });
         }
@@ -116,16 +114,28 @@ impl Gateway for Simulator {
         }
     }
 
-    async fn capture(&self, _: Uuid, reference: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        behaviour::capture(reference).map_err(failed)
+    async fn capture(
+        &self,
+        _: &Ask,
+        reference: &Text,
+        _: &CaptureId,
+        _: Money,
+    ) -> Result<Settled, GatewayError> {
+        behaviour::capture(reference).map(Settled::Answered).map_err(failed)
     }
 
-    async fn void(&self, _: Uuid, reference: &Text) -> Result<Settlement, GatewayError> {
-        behaviour::void(reference).map_err(failed)
+    async fn void(&self, _: &Ask, reference: &Text) -> Result<Settled, GatewayError> {
+        behaviour::void(reference).map(Settled::Answered).map_err(failed)
     }
 
-    async fn refund(&self, _: Uuid, reference: &Text, _: Money) -> Result<Settlement, GatewayError> {
-        behaviour::refund(reference).map_err(failed)
+    async fn refund(
+        &self,
+        _: &Ask,
+        reference: &Text,
+        _: &RefundId,
+        _: Money,
+    ) -> Result<Settled, GatewayError> {
+        behaviour::refund(reference).map(Settled::Answered).map_err(failed)
     }
 }
 

@@ -7,7 +7,11 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 use api::{
     Identity, Member, Page, Principal, Settings, Shop, edge,
     ingress::{Ingress, Peer},
-    outbound::simulator::{Late, Simulator},
+    outbound::{
+        simulator::{Late, Simulator},
+        stripe::Stripe,
+    },
+    webhooks::{FromStripe, Secrets},
 };
 use axum::{
     Router,
@@ -27,6 +31,7 @@ use store::{
     archive::{Archive, Archiving},
     engine::Engine,
     follow::Projection,
+    gateway::Gateway,
     ports::{Clock, Machine},
     testing::{Ground, ROLE, eventually},
 };
@@ -189,6 +194,18 @@ impl Ask {
         self.header("prefer", "wait=30")
     }
 
+    pub fn into_request(self) -> Request<Body> {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(Body::from(self.body)).unwrap();
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
+        request
+    }
+
     /// Reads what `reply` wrote.
     pub fn after(self, reply: &Reply) -> Self {
         self.header("daybook-min-position", reply.header("daybook-position")).patient()
@@ -256,10 +273,7 @@ impl Api {
     }
 
     pub async fn start_with(settings: Settings) -> Self {
-        let ground = Ground::new().await;
-        ground.lay(&projections::tables()).await;
-        ground.lay(&edge::tables()).await;
-        Self::on(ground, settings).await
+        Self::on(Self::laid().await, settings).await
     }
 
     /// Another process of the same shop.
@@ -294,29 +308,53 @@ impl Api {
 
     /// A shop that lives by another clock.
     pub async fn start_at(clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let ground = Self::laid().await;
+        let engine = ground.engine_at(clock).await;
+        Self::of(ground, engine, settings, None).await
+    }
+
+    /// A shop that Stripe, or what says that it is, is the gateway of.
+    pub async fn start_paid(settings: Settings, stripe: Stripe, secrets: Secrets) -> Self {
+        let ground = Self::laid().await;
+        let engine = ground.engine_with(Archive::at(directory(&ground))).await;
+        Self::of(ground, engine, settings, Some((stripe, secrets))).await
+    }
+
+    async fn laid() -> Ground {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
         ground.lay(&edge::tables()).await;
-        let engine = ground.engine_at(clock).await;
-        Self::of(ground, engine, settings).await
+        ground
     }
 
     async fn on(ground: Ground, settings: Settings) -> Self {
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
-        Self::of(ground, engine, settings).await
+        Self::of(ground, engine, settings, None).await
     }
 
-    async fn of(ground: Ground, mut engine: Engine, settings: Settings) -> Self {
+    async fn of(
+        ground: Ground,
+        mut engine: Engine,
+        settings: Settings,
+        stripe: Option<(Stripe, Secrets)>,
+    ) -> Self {
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
         engine.relay();
         engine.manage();
-        engine.ask(Arc::new(simulator));
+        let gateway: Arc<dyn Gateway> = match &stripe {
+            Some((stripe, _)) => Arc::new(stripe.clone()),
+            None => Arc::new(simulator),
+        };
+        engine.ask(gateway);
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
         let (identity, keeper) = identity(&ground, &engine).await;
-        let shop = Shop::new(&engine, models, identity.clone(), settings);
+        let mut shop = Shop::new(&engine, models, identity.clone(), settings);
+        if let Some((stripe, secrets)) = stripe {
+            shop = shop.with_stripe(FromStripe { stripe, secrets, results: engine.payment_results() });
+        }
         tokio::spawn(shop.keep_pages());
         tokio::spawn(identity.clone().watch());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
@@ -397,17 +435,8 @@ impl Api {
     }
 
     pub async fn send_raw(&self, ask: Ask) -> RawReply {
-        let mut request = Request::builder().method(ask.method).uri(ask.path);
-        if !ask.nobody && !ask.headers.iter().any(|(name, _)| name == "authorization") {
-            request = request.header("authorization", format!("Bearer {}", self.keeper));
-        }
-        for (name, value) in ask.headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(Body::from(ask.body)).unwrap();
-        if let Some(peer) = ask.peer {
-            request.extensions_mut().insert(peer);
-        }
+        let named = ask.nobody || ask.headers.iter().any(|(name, _)| name == "authorization");
+        let request = if named { ask } else { ask.by(&self.keeper) }.into_request();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         // What goes on without an end is not waited for.

@@ -114,6 +114,7 @@ pub fn all(names: &Names) -> Vec<Example> {
             json!({ "key": "k", "aggregate_type": "cart", "aggregate_id": "c", "command": {} }),
         ),
         of("GET", "/v1/events", nothing()),
+        of("POST", "/v1/webhooks/stripe", nothing()),
         of("GET", "/healthz", nothing()),
         of("GET", "/readyz", nothing()),
         of("GET", "/metrics", nothing()),

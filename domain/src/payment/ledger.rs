@@ -102,7 +102,15 @@ impl Ledger {
         self
     }
 
-    pub(super) fn refund_pending(&self, id: &RefundId) -> Option<Money> {
+    /// Whether so much as that refund was given back.
+    #[must_use]
+    pub fn is_refunded(&self, id: &RefundId) -> bool {
+        self.refunds.get(id).is_some_and(|refund| refund.stage == RefundStage::Done)
+    }
+
+    /// What the gateway is asked to give back under that name and has not answered.
+    #[must_use]
+    pub fn refund_pending(&self, id: &RefundId) -> Option<Money> {
         let refund = self.refunds.get(id).filter(|refund| refund.stage == RefundStage::Pending);
         refund.map(|refund| refund.amount)
     }

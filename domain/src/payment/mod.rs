@@ -381,6 +381,12 @@ impl Payment {
         }
     }
 
+    /// A try at having the amount held.
+    #[must_use]
+    pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.attempts().iter().find(|attempt| attempt.id == *id)
+    }
+
     fn attempts(&self) -> &[Attempt] {
         match self {
             Self::Open { attempts, .. }
