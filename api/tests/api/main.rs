@@ -14,5 +14,6 @@ mod pages;
 mod payments;
 mod reads;
 mod status;
+#[allow(dead_code, reason = "the tests of identity take more from it")]
 mod support;
 mod upcasts;
