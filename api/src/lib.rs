@@ -239,6 +239,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
         .merge(identity::routes())
+        // Guards what stands above it, so no route stands below.
         .route_layer(middleware::from_fn_with_state(Arc::clone(&shop), access::enforce))
         .fallback(problem::unknown_route)
         .layer(DefaultBodyLimit::max(BODY_MAX));

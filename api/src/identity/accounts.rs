@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// An account as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Account {
     /// Its id, which is also the customer's.
     pub id: Uuid,

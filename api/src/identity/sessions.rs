@@ -22,7 +22,7 @@ pub const REVOKED_FOR_S: i64 = ACCESS_LIFETIME_S + LEEWAY_S + 60;
 const SAME_ANSWER_MS: i64 = 10_000;
 
 /// The tokens of a log-in.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Tokens {
     access_token: String,
     token_type: &'static str,

@@ -20,10 +20,8 @@ pub fn step_of(secret: &[u8], code: &str, now_s: i64, last_step: i64) -> Option<
     let given: u32 =
         code.parse().ok().filter(|_| digits && code.bytes().all(|byte| byte.is_ascii_digit()))?;
     let now = now_s.div_euclid(STEP_S);
-    // All are worked out, whichever fits.
-    let fits =
-        (now - SKEW..=now + SKEW).filter(|step| truncated(secret, *step) % 10_u32.pow(DIGITS) == given);
-    fits.filter(|step| *step > last_step).last()
+    let mut steps = now - SKEW..=now + SKEW;
+    steps.rfind(|step| *step > last_step && truncated(secret, *step) % 10_u32.pow(DIGITS) == given)
 }
 
 /// RFC 4226's dynamic truncation: 31 bits.
