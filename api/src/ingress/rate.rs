@@ -151,14 +151,13 @@ pub(super) async fn by_address(State(shop): State<Arc<Shop>>, request: Request, 
     response
 }
 
-/// Counts the requests of each who says who they are.
+/// Counts the requests of each who says who they are. Those who work here are known, and their scripts come in bursts.
 pub(crate) async fn by_principal(
     shop: &Shop,
     principal: &Principal,
     answer: impl Future<Output = Response>,
 ) -> Response {
-    let Some(limiter) = shop.ingress.per_principal.as_ref().filter(|_| *principal != Principal::Nobody)
-    else {
+    let Some(limiter) = shop.ingress.per_principal.as_ref().filter(|_| principal.customer().is_some()) else {
         return answer.await;
     };
     let left = limiter.count(&principal.actor());

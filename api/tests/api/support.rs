@@ -429,6 +429,11 @@ impl Api {
         self.engine = engine;
     }
 
+    /// What somebody who may do everything sends along.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.keeper)
+    }
+
     pub async fn send(&self, ask: Ask) -> Reply {
         let RawReply { status, headers, body } = self.send_raw(ask).await;
         Reply { status, headers, text: String::from_utf8(body).unwrap() }

@@ -15,7 +15,7 @@ use crate::support::Api;
 
 /// A shop on a port.
 pub struct Served {
-    _api: Api,
+    api: Api,
     pub address: SocketAddr,
     pub stop: watch::Sender<bool>,
     pub ended: JoinHandle<()>,
@@ -28,7 +28,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let (stop, told) = watch::channel(false);
         let ended = tokio::spawn(listener::serve(listener, api.router.clone(), tls, told));
-        Self { _api: api, address, stop, ended }
+        Self { api, address, stop, ended }
     }
 
     pub async fn connect(&self) -> TcpStream {
@@ -47,7 +47,11 @@ pub async fn rest(stream: &mut TcpStream) -> String {
 async fn a_request_under_way_is_answered_after_the_stop_and_no_other_connection_is_taken() {
     let served = Served::start(None).await;
     let mut under_way = served.connect().await;
-    let head = "POST /v1/carts HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n";
+    let bearer = served.api.bearer();
+    let head = format!(
+        "POST /v1/carts HTTP/1.1\r\nhost: shop\r\nauthorization: {bearer}\r\ncontent-type: application/json\r\n\
+         content-length: 18\r\n\r\n"
+    );
     under_way.write_all(head.as_bytes()).await.unwrap();
     let mut idle = served.connect().await;
     idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();

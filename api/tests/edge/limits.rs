@@ -83,3 +83,23 @@ async fn deep_large_and_coded_bodies_are_refused() {
     let coded = ask(b"{}".to_vec()).header("content-encoding", "gzip");
     api.send(coded).await.expect_problem(415, "request.unsupported_media_type");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_has_a_quota_and_who_works_here_has_none() {
+    let per_principal = Some(Rate::per_second(1).unwrap());
+    let api = Api::start_with(with(IngressSettings { per_principal, ..IngressSettings::default() })).await;
+    let token = async || {
+        let guest = api.send(post("/v1/auth/guest", &json!({})).by_nobody()).await;
+        guest.text_of("access_token")
+    };
+    let (one, other) = (token().await, token().await);
+    for _ in 0..10 {
+        let reply = api.send(get("/v1/orders").by(&one)).await.expect(200);
+        assert_eq!(reply.header("ratelimit-policy"), "\"principal\";q=10;w=10");
+    }
+    api.send(get("/v1/orders").by(&one)).await.expect_problem(429, "rate.exceeded");
+    api.send(get("/v1/orders").by(&other)).await.expect(200);
+    for _ in 0..20 {
+        api.send(get("/v1/inventory")).await.expect(200);
+    }
+}

@@ -29,7 +29,7 @@ struct Message {
 
 impl Listener {
     async fn listen(api: &Api, path: &str, headers: &[(&str, &str)]) -> Self {
-        let mut request = Request::builder().uri(path);
+        let mut request = Request::builder().uri(path).header("authorization", api.bearer());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
