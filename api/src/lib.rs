@@ -23,9 +23,11 @@ mod principal;
 mod problem;
 mod products;
 mod quotes;
+pub mod standard_webhooks;
 mod subjects;
 mod tags;
 mod text;
+mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -54,6 +56,7 @@ use sqlx::PgPool;
 use tokio::net::TcpListener;
 
 use inventory::{reservations, shelves};
+use outbound::Outbound;
 
 pub use answer::segment;
 pub use pages::{Keeping, Page};
@@ -128,6 +131,8 @@ pub struct Shop {
     pub edge: PgPool,
     /// Who follows, and how far everybody has come.
     pub board: Board,
+    /// What is on its way to others.
+    pub outbound: Outbound,
     /// What may be set.
     pub settings: Settings,
 }
@@ -148,6 +153,7 @@ impl Shop {
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
             keeping: settings.keeping.header(),
             read,
+            outbound: Outbound::resting(engine, edge.clone()),
             edge,
             board: engine.board(),
             settings,
@@ -158,6 +164,12 @@ impl Shop {
     #[must_use]
     pub fn with_written(self, written: ReadModels) -> Self {
         Self { written, ..self }
+    }
+
+    /// The same in a process that tells others what happened.
+    #[must_use]
+    pub fn with_outbound(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Keeps pages for as long as they are true: until this is driven, none are kept.
@@ -211,6 +223,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
+        .merge(webhooks::routes())
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))

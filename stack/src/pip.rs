@@ -1,4 +1,4 @@
-//! Knows how to install a pinned wheel with Python's own installer, once, however many processes ask for it.
+//! Knows how to install pinned wheels with Python's own installer, once, however many processes ask for them.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -8,17 +8,27 @@ use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::place::User;
-use crate::provision::Wanted;
-use crate::search;
 use crate::start::Log;
 
-/// Installs the wheel as `<servers>/<folder>`; the error is a reason to look elsewhere.
+/// What is installed together, in a folder of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wheels {
+    pub name: &'static str,
+    /// The folder under `servers/`; a new pin gets a new folder, so that old and new versions never mix.
+    pub folder: &'static str,
+    /// The pinned wheels with the hashes of all platforms.
+    pub requirements: &'static str,
+    /// A file that is there when they are.
+    pub sign: &'static str,
+}
+
+/// Installs wheels as `<servers>/<folder>`; the error is a reason to look elsewhere. What was installed is checked by `check`,
+/// which is given its sign, before it is kept.
 pub(crate) fn install(
-    wanted: &Wanted,
+    wanted: Wheels,
     servers: &Path,
-    user: Option<User>,
     log: Log<'_>,
+    check: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<(), String> {
     let at = |error: io::Error| format!("cannot install into {}: {error}", servers.display());
     let lock = File::create(servers.join(format!("{}.lock", wanted.folder))).map_err(at)?;
@@ -27,7 +37,7 @@ pub(crate) fn install(
         flock(&lock, FlockOperation::LockExclusive).map_err(|error| at(error.into()))?;
     }
     let folder = servers.join(wanted.folder);
-    if folder.join(wanted.wheel_program).is_file() {
+    if folder.join(wanted.sign).is_file() {
         return Ok(());
     }
     // Under the lock nobody else works here, so whatever lies there is a crash's.
@@ -46,7 +56,7 @@ pub(crate) fn install(
     open_up(&tree, false).map_err(at)?;
     // Tried before it is kept: a wheel may not suit the machine's libc.
     open_up(&part, false).map_err(at)?;
-    search::check(wanted, &tree.join(wanted.wheel_program), user)?;
+    check(&tree.join(wanted.sign))?;
     fs::rename(&tree, &folder).map_err(at)?;
     fs::remove_dir_all(&part).map_err(at)
 }

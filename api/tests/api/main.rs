@@ -15,4 +15,5 @@ mod payments;
 mod reads;
 mod status;
 mod support;
+mod telling;
 mod upcasts;

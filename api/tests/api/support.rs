@@ -6,7 +6,10 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use api::{
     Page, Settings, Shop, edge,
-    outbound::simulator::{Late, Simulator},
+    outbound::{
+        Outbound, OutboundSettings,
+        simulator::{Late, Simulator},
+    },
 };
 use axum::{
     Router,
@@ -41,6 +44,8 @@ pub struct Api {
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
+    /// Whoever tells others what happened, where somebody does.
+    telling: JoinSet<()>,
 }
 
 /// The read models, with an index that is kept at their end.
@@ -201,12 +206,35 @@ impl Api {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
         ground.lay(&edge::tables()).await;
-        Self::on(ground, settings).await
+        Self::on(ground, settings, None).await
+    }
+
+    /// A shop that tells others what happened.
+    pub async fn start_telling(outbound: OutboundSettings) -> Self {
+        let ground = Ground::new().await;
+        ground.lay(&projections::tables()).await;
+        ground.lay(&edge::tables()).await;
+        Self::on(ground, Settings::default(), Some(outbound)).await
+    }
+
+    /// Another process of the same shop that does so too.
+    pub async fn another_telling(&self, outbound: OutboundSettings) -> Self {
+        Self::on(self.same_ground(), Settings::default(), Some(outbound)).await
+    }
+
+    /// Whoever tells others dies, with everything on its way.
+    pub async fn stop_telling(&mut self) {
+        self.telling.shutdown().await;
+    }
+
+    /// The edge's tables as those who serve see them.
+    pub async fn edge(&self) -> PgPool {
+        self.ground.pool(edge::SUFFIX).await
     }
 
     /// Another process of the same shop.
     pub async fn another(&self) -> Self {
-        Self::on(self.same_ground(), Settings::default()).await
+        Self::on(self.same_ground(), Settings::default(), None).await
     }
 
     fn same_ground(&self) -> Ground {
@@ -229,7 +257,7 @@ impl Api {
         self.ground.pool("_read").await
     }
 
-    async fn on(ground: Ground, settings: Settings) -> Self {
+    async fn on(ground: Ground, settings: Settings, outbound: Option<OutboundSettings>) -> Self {
         let mut engine = ground.engine_with(Archive::at(directory(&ground))).await;
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
@@ -239,10 +267,20 @@ impl Api {
         engine.ask(Arc::new(simulator));
         let mut search = JoinSet::new();
         let models = models(&engine, read, &mut search);
-        let shop = Shop::new(&engine, models, ground.pool(edge::SUFFIX).await, settings);
+        let edge = ground.pool(edge::SUFFIX).await;
+        let mut telling = JoinSet::new();
+        let outbound = outbound.map(|settings| {
+            let (outbound, running) = Outbound::start(&mut engine, edge.clone(), settings).unwrap();
+            telling.spawn(running);
+            outbound
+        });
+        let mut shop = Shop::new(&engine, models, edge, settings);
+        if let Some(outbound) = outbound {
+            shop = shop.with_outbound(outbound);
+        }
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: Some(late), search }
+        Self { router: api::router(shop), engine, pages, ground, late: Some(late), search, telling }
     }
 
     /// The read models' tables as their owner sees them.
@@ -275,7 +313,7 @@ impl Api {
         let shop = Shop::new(&engine, models, edge, Settings::default());
         tokio::spawn(shop.keep_pages());
         let pages = shop.pages.clone();
-        Self { router: api::router(shop), engine, pages, ground, late: None, search }
+        Self { router: api::router(shop), engine, pages, ground, late: None, search, telling: JoinSet::new() }
     }
 
     /// Asks until the page comes from memory.

@@ -1,0 +1,7 @@
+//! A shop that tells others what happened: real mail servers and receivers of webhooks, and what they got.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
+
+mod mails;
+mod receivers;
+mod webhooks;
