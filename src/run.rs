@@ -16,6 +16,7 @@ use std::{
     process::ExitCode,
 };
 
+use api::outbound::OutboundError;
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
 
@@ -95,6 +96,9 @@ pub enum Failure {
     /// Not everything was put away that may go.
     #[error(transparent)]
     Archiving(#[from] ArchivingError),
+    /// Nobody can be told what happens.
+    #[error("telling others: {0}")]
+    Outbound(#[from] OutboundError),
     /// Nobody said where the archive is.
     #[error(
         "say where the archive's files go: with --into DIR, or in DAYBOOK_ARCHIVE_DIR for every process that reads the log"
@@ -110,6 +114,7 @@ impl Failure {
         match self {
             Self::Settings(_)
             | Self::NoArchive
+            | Self::Outbound(OutboundError::Mail(_))
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
@@ -128,6 +133,7 @@ impl Failure {
             | Self::Followers(_)
             | Self::Projections(_)
             | Self::Archiving(_)
+            | Self::Outbound(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -199,7 +205,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {
-            for (name, meaning) in crate::settings::NAMES {
+            for (name, meaning) in crate::settings::names() {
                 out::line(format_args!("{name:32} {meaning}"))?;
             }
         }

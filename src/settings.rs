@@ -1,5 +1,7 @@
 //! Settings that are not flags: from the environment, and where it is silent from a file of NAME=value lines.
 
+mod outbound;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -7,12 +9,17 @@ use std::{
     sync::Arc,
 };
 
+use api::{carriers::Carriers, outbound::OutboundSettings};
 use domain::{pricing::Tables, value::Money};
 use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
-pub const NAMES: &[(&str, &str)] = &[
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().chain(outbound::NAMES).copied()
+}
+
+const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
     ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
     ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),
@@ -114,6 +121,10 @@ pub struct Settings {
     pub synonyms: Synonyms,
     /// Where local servers' programs are kept.
     pub servers: Option<PathBuf>,
+    /// Who is told what happened, and how.
+    pub outbound: OutboundSettings,
+    /// Whose word is taken about parcels.
+    pub carriers: Carriers,
 }
 
 /// Settings that cannot be used.
@@ -162,6 +173,9 @@ pub enum SettingsError {
     /// The synonyms cannot be used.
     #[error("DAYBOOK_SYNONYMS: {0}")]
     Synonyms(#[from] SynonymsError),
+    /// Nobody can be told so.
+    #[error(transparent)]
+    Outbound(#[from] outbound::WrongOutbound),
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
@@ -222,6 +236,8 @@ impl Settings {
                 None => Synonyms::default(),
             },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
+            outbound: outbound::outbound(&get)?,
+            carriers: outbound::carriers(&get)?,
         })
     }
 
@@ -264,9 +280,8 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
         }
         // A line may hold a secret, so none of it is repeated.
         let known = text.split_once('=').map(|(name, value)| (name.trim(), value));
-        let Some((name, value)) = known.filter(|(name, _)| NAMES.iter().any(|(known, _)| known == name))
-        else {
-            let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+        let Some((name, value)) = known.filter(|(name, _)| names().any(|(known, _)| known == *name)) else {
+            let names: Vec<_> = names().map(|(name, _)| name).collect();
             return Err(wrong(line, format!("not NAME=value with one of the names {}", names.join(", "))));
         };
         values.insert(name.to_owned(), value.trim().to_owned());

@@ -53,8 +53,8 @@ CREATE TABLE parcels (
     tracking    text   NOT NULL,
     order_id    text   NOT NULL,
     shipment_id text   NOT NULL,
-    -- The event that says so: a newer one has it, when a carrier uses a number again.
-    position    bigint NOT NULL,
+    -- When that was recorded, in microseconds since the epoch: when a carrier uses a number again, the newer one has it.
+    since_us    bigint NOT NULL,
     PRIMARY KEY (carrier, tracking)
 );
 CREATE INDEX parcels_by_shipment ON parcels (order_id, shipment_id);

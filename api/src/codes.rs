@@ -134,6 +134,8 @@ codes! {
     "webhook.endpoint_disabled" CONFLICT "The endpoint is disabled",
     "webhook.too_many_endpoints" CONFLICT "The shop takes no more endpoints",
     "webhook.url_refused" UNPROCESSABLE_ENTITY "Webhooks do not go there",
+    "webhook.not_believed" UNAUTHORIZED "Nobody known has signed the message",
+    "carrier.unknown" NOT_FOUND "Nobody knows this carrier",
     "notice.not_found" NOT_FOUND "There is no such notice",
     "precondition.malformed" BAD_REQUEST "If-Match is malformed",
     "precondition.failed" PRECONDITION_FAILED "It has changed since you read it",

@@ -2,6 +2,7 @@
 
 mod answer;
 mod awaiting;
+pub mod carriers;
 mod carts;
 mod checkouts;
 pub mod clients;
@@ -55,6 +56,7 @@ use store::{
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
+use carriers::Carriers;
 use inventory::{reservations, shelves};
 use outbound::Outbound;
 
@@ -85,6 +87,8 @@ pub struct Settings {
     pub page_bytes_max: usize,
     /// For how long others may keep a product's page.
     pub keeping: Keeping,
+    /// Whose word is taken about parcels.
+    pub carriers: Carriers,
 }
 
 impl Default for Settings {
@@ -98,6 +102,7 @@ impl Default for Settings {
             lag_max: 10_000,
             page_bytes_max: 64 << 20,
             keeping: Keeping { fresh_s: 5, stale_s: 30 },
+            carriers: Carriers::default(),
         }
     }
 }
@@ -224,6 +229,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
         .merge(webhooks::routes())
+        .merge(carriers::routes())
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/healthz", get(health::up))

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use api::{
     Keeping, Shop,
     outbound::{
+        Outbound,
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
     },
@@ -60,6 +61,8 @@ pub struct Running {
     written: ReadModels,
     /// The edge's own tables.
     edge: PgPool,
+    /// What is on its way to others.
+    outbound: Outbound,
     settings: api::Settings,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
@@ -99,10 +102,14 @@ impl Running {
                 fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
                 stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
             },
+            carriers: ground.settings.carriers.clone(),
             ..usual
         };
         let edge = ground.edge_pool().await?;
-        Ok(Self { engine, read, written, edge, settings, tasks, followed })
+        let (outbound, telling) =
+            Outbound::start(&mut engine, edge.clone(), ground.settings.outbound.clone())?;
+        tasks.spawn(telling);
+        Ok(Self { engine, read, written, edge, outbound, settings, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -117,7 +124,8 @@ impl Running {
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
         let shop = Shop::new(&self.engine, self.read.clone(), self.edge.clone(), self.settings.clone())
-            .with_written(self.written.clone());
+            .with_written(self.written.clone())
+            .with_outbound(self.outbound.clone());
         self.tasks.spawn(shop.keep_pages());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -4,10 +4,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::value::Time;
+pub use lettre::message::Mailbox;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{
-        Mailbox, MultiPart,
+        MultiPart,
         header::{Header, HeaderName, HeaderValue},
     },
     transport::smtp,
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     errands::{Backoff, Carry, Channel, Errand, Lane, Outcome},
-    letters::{Facts, Letter, Lookup, one_line},
+    letters::{ACCOUNT, AccountLetter, Facts, Letter, LookUpError, Lookup, Opened, one_line},
 };
 
 /// How long a mail server may take for each answer.
@@ -38,6 +39,8 @@ pub struct MailSettings {
     pub shop: Option<Mailbox>,
     /// The shop's name.
     pub shop_name: String,
+    /// Where the shop's own pages are, for links.
+    pub front: Option<String>,
     /// How long mails wait after each failure.
     pub backoff: Backoff,
 }
@@ -118,14 +121,13 @@ impl Mail {
     }
 
     async fn try_once(&self, errand: &Errand) -> Outcome {
+        if errand.kind.starts_with(ACCOUNT) {
+            return self.try_account(errand).await;
+        }
         let facts = match Facts::of(errand, &self.log, &self.vault).await {
             Ok(Lookup::Found(facts)) => facts,
             Ok(Lookup::Nobody(why)) => return Outcome::Void(why),
-            Err(error) if error.is_for_good() => return Outcome::Never("its facts cannot be read".into()),
-            Err(error) => {
-                tracing::warn!(errand = %errand.id, %error, "what a mail tells cannot be looked up");
-                return Outcome::Again("its facts cannot be looked up now".into());
-            }
+            Err(error) => return unfound(errand, &error),
         };
         let to = match &facts.buyer {
             Some(buyer) => match buyer.email.parse::<Address>() {
@@ -145,6 +147,24 @@ impl Mail {
             Err(error) => return Outcome::Never(error.to_string()),
         };
         self.send(errand.message, to, letter).await
+    }
+
+    async fn try_account(&self, errand: &Errand) -> Outcome {
+        let row = errand.payload.as_deref().unwrap_or_default();
+        let opened = match AccountLetter::open(row, &self.vault, self.clock.now()).await {
+            Ok(Opened::Letter(opened)) => opened,
+            Ok(Opened::Nobody(why)) => return Outcome::Void(why),
+            Err(error) => return unfound(errand, &error),
+        };
+        let Ok(address) = opened.to.parse::<Address>() else {
+            return Outcome::Never("the address is not one".into());
+        };
+        match opened.letter(&errand.kind, &self.settings.shop_name, self.settings.front.as_deref()) {
+            Ok(Some(letter)) => self.send(errand.message, Mailbox::new(None, address), letter).await,
+            // A newer program wrote it, and will send it.
+            Ok(None) => Outcome::Again("this program knows no such letter".into()),
+            Err(error) => Outcome::Never(error.to_string()),
+        }
     }
 
     async fn send(&self, id: Uuid, to: Mailbox, letter: Letter) -> Outcome {
@@ -173,6 +193,15 @@ impl Mail {
         }
         message.multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
     }
+}
+
+/// What a failure to look up what a mail tells means for it.
+fn unfound(errand: &Errand, error: &LookUpError) -> Outcome {
+    if error.is_for_good() {
+        return Outcome::Never("what it tells cannot be read".into());
+    }
+    tracing::warn!(errand = %errand.id, %error, "what a mail tells cannot be looked up");
+    Outcome::Again("what it tells cannot be looked up now".into())
 }
 
 fn system_time(time: Time) -> std::time::SystemTime {

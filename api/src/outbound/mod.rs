@@ -12,7 +12,7 @@ pub mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{OptionFuture, join_all};
 use sqlx::PgPool;
 use store::{engine::Engine, ports::Clock};
 
@@ -21,8 +21,9 @@ use self::{
     intake::{Intake, Open},
     mail::{Mail, MailSettings, NotAMailServer},
     sms::{HttpSms, Sms, SmsSettings},
-    webhooks::{Allowed, Endpoints, Listeners, Send, SendSettings},
+    webhooks::{Allowed, DISABLED, Endpoints, Listeners, Send, SendSettings},
 };
+use crate::carriers::{Parcels, Tell};
 
 /// How often what ended long ago is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
@@ -112,16 +113,21 @@ impl Outbound {
                 backoff,
             }));
         }
+        let tell = Tell::new(engine.executor.clone(), engine.fingerprints.clone(), edge.clone());
+        carriers.push(Arc::new(tell));
+        let parcels = Parcels { pool: edge.clone() };
         let listeners = Listeners::new(edge, Arc::clone(clock));
         let (queue, clock) = (outbound.queue.clone(), Arc::clone(clock));
-        let running = outbound.run(carriers, Arc::clone(&clock));
+        let running = outbound.run(carriers, open.mail, Arc::clone(&clock));
         engine.react(Arc::new(Intake { queue, listeners, open, clock }));
+        engine.react(Arc::new(parcels));
         Ok((outbound, running))
     }
 
     fn run(
         &self,
         carriers: Vec<Arc<dyn Carry>>,
+        mails: bool,
         clock: Arc<dyn Clock>,
     ) -> impl Future<Output = ()> + std::marker::Send + use<> {
         let runners: Vec<_> = carriers
@@ -134,8 +140,9 @@ impl Outbound {
             })
             .collect();
         let queue = self.queue.clone();
+        let accounts = OptionFuture::from(mails.then(|| self.queue.clone().take_over()));
         async move {
-            tokio::join!(join_all(runners.into_iter().map(Runner::run)), forget(queue, &*clock));
+            tokio::join!(join_all(runners.into_iter().map(Runner::run)), accounts, forget(queue, &*clock));
         }
     }
 }
@@ -143,6 +150,12 @@ impl Outbound {
 /// Forgets what ended long ago, over and over.
 async fn forget(queue: Queue, clock: &dyn Clock) {
     loop {
+        if let Err(error) = queue.give_up_left(DISABLED).await {
+            tracing::warn!(%error, "errands that nobody carries cannot be given up");
+        }
+        if let Err(error) = queue.forget_left().await {
+            tracing::warn!(%error, "mails that nobody sends cannot be forgotten");
+        }
         match queue.forget_old().await {
             // There may be more of them.
             Ok(forgotten) if forgotten > 0 => clock.sleep(Duration::from_secs(1)).await,

@@ -2,7 +2,7 @@
 
 use domain::{
     AnyEvent, inventory_item,
-    order::{self, CancelReason},
+    order::{self, CancelReason, Transit},
     payment,
     value::Money,
 };
@@ -140,6 +140,13 @@ fn of_order(event: &order::Event) -> Option<(&'static str, Value)> {
                 "order.shipped",
                 json!({ "status": status, "shipment": shipment, "value": value, "lines": lines }),
             )
+        }
+        E::TransitNoted { shipment, transit } => {
+            let kind = match transit {
+                Transit::InTransit => "order.in_transit",
+                Transit::Exception => "order.exception",
+            };
+            (kind, json!({ "shipment": shipment }))
         }
         E::Delivered { shipment, value, complete, .. } => {
             let status = if *complete { "delivered" } else { "partially_delivered" };

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, Url, header, redirect};
+pub use reqwest::Url;
+use reqwest::{Client, header, redirect};
 use serde_json::{Map, Value};
 use store::{log::Log, vault::Vault};
 use uuid::Uuid;

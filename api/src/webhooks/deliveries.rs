@@ -20,7 +20,7 @@ use crate::{
     Shop,
     extract::{Json, OptionalJson, Path, Query},
     orders::Nothing,
-    outbound::errands::{Channel, Listed, State as Became, Wanted},
+    outbound::errands::{AGAIN_MAX, Channel, Listed, State as Became, Wanted},
     pages::NOWHERE,
     problem::Problem,
 };
@@ -120,8 +120,13 @@ pub async fn replay_all(
         return Err(Problem::new("request.invalid", "from lies before to"));
     }
     let states: &[Became] = if body.done { &[Became::Dead, Became::Done] } else { &[Became::Dead] };
-    let replayed = shop.outbound.queue.all_again(&id.to_string(), (body.from, body.to), states).await?;
-    Ok((StatusCode::ACCEPTED, Answer(json!({ "id": id, "replayed": replayed }))).into_response())
+    let queue = &shop.outbound.queue;
+    let (replayed, last) = queue.all_again(&id.to_string(), (body.from, body.to), states).await?;
+    let has_more = replayed >= AGAIN_MAX;
+    // Of those made at that very moment some may come once more, under the same names.
+    let next_from = last.filter(|_| has_more).map(store::rfc3339::format);
+    let body = json!({ "id": id, "replayed": replayed, "has_more": has_more, "next_from": next_from });
+    Ok((StatusCode::ACCEPTED, Answer(body)).into_response())
 }
 
 /// What is sent again to an endpoint that is told nothing would wait for ever.

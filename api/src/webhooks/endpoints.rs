@@ -20,6 +20,7 @@ use crate::{
     idempotency::{Call, REPLAYED},
     orders::Nothing,
     outbound::{
+        errands::Channel,
         news,
         webhooks::{Changes, DISABLED, Endpoint, NewEndpoint, Target},
     },
@@ -155,7 +156,7 @@ pub async fn change(
     };
     let endpoint = shop.outbound.endpoints.change(id, changes).await?.ok_or_else(no_endpoint)?;
     if endpoint.enabled {
-        shop.outbound.queue.wake();
+        shop.outbound.queue.wake(Channel::Webhook);
     } else {
         shop.outbound.queue.give_up(&id.to_string(), DISABLED).await?;
     }

@@ -211,10 +211,15 @@ impl Api {
 
     /// A shop that tells others what happened.
     pub async fn start_telling(outbound: OutboundSettings) -> Self {
+        Self::start_set(Settings::default(), outbound).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn start_set(settings: Settings, outbound: OutboundSettings) -> Self {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;
         ground.lay(&edge::tables()).await;
-        Self::on(ground, Settings::default(), Some(outbound)).await
+        Self::on(ground, settings, Some(outbound)).await
     }
 
     /// Another process of the same shop that does so too.

@@ -3,6 +3,7 @@
 //! An errand is a row that is made with the event's own id, so that the same event makes it once, however often it is seen.
 //! Whoever carries it takes it for a while; if nothing is heard of it by then, it is carried again, under the same name.
 
+mod accounts;
 mod backoff;
 mod list;
 mod queue;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 pub use backoff::Backoff;
 pub(crate) use list::rfc3339;
-pub use list::{Listed, Wanted};
+pub use list::{AGAIN_MAX, Listed, Wanted};
 pub use queue::{KEPT_MS, NOW_MAX, Queue};
 pub(crate) use queue::{moment, time};
 pub use runner::{Runner, carry_one};

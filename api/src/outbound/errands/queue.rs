@@ -16,6 +16,8 @@ pub const TAKEN_MS: i64 = 120_000;
 pub const NOW_MAX: Duration = Duration::from_secs(60);
 /// What has ended is remembered for so long, so that whoever goes through the log again makes nothing of it.
 pub const KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// What has been due for so long is carried by nobody.
+const WAITING_MS: i64 = 7 * 24 * 3_600 * 1_000;
 /// Rows that are forgotten in one statement.
 const FORGOTTEN_AT_ONCE: i64 = 5_000;
 /// Characters of a reason.
@@ -29,8 +31,8 @@ pub(super) const COLUMNS: &str =
 pub struct Queue {
     pub(super) pool: PgPool,
     pub(super) clock: Arc<dyn Clock>,
-    /// Wakes whoever carries in this process.
-    made: Arc<Notify>,
+    /// Wakes whoever carries in this process, channel by channel.
+    made: Arc<[Notify; 4]>,
 }
 
 /// A moment as the domain counts it.
@@ -79,7 +81,9 @@ impl Queue {
         .bind(moment(self.clock.now()))
         .execute(&self.pool)
         .await?;
-        self.made.notify_waiters();
+        for errand in errands {
+            self.wake(errand.channel);
+        }
         Ok(())
     }
 
@@ -111,6 +115,30 @@ impl Queue {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(errand).collect()
+    }
+
+    /// Makes an errand of no event that whoever makes it carries at once; `None` when it was made before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn put_taken(&self, new: &NewErrand) -> Result<Option<Errand>, sqlx::Error> {
+        let now = self.clock.now();
+        let sql = format!(
+            "INSERT INTO errands (id, channel, lane, kind, message, payload, state, attempts, next_at, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 1, $7, $8) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"
+        );
+        let row = sqlx::query(&sql)
+            .bind(new.id)
+            .bind(new.channel.as_str())
+            .bind(&new.lane)
+            .bind(new.kind)
+            .bind(new.message)
+            .bind(&new.payload)
+            .bind(moment(now.plus_millis(TAKEN_MS)))
+            .bind(moment(now))
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(errand).transpose()
     }
 
     /// Takes this one errand if it is due.
@@ -184,14 +212,35 @@ impl Queue {
         Ok(forgotten.rows_affected())
     }
 
-    /// Returns when this process has made an errand.
-    pub async fn made(&self) {
-        self.made.notified().await;
+    /// Gives up what nobody is going to carry: what waits for an endpoint that is gone or disabled, and what has waited longer
+    /// than any errand is tried, because its channel is closed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn give_up_left(&self, disabled: &str) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        sqlx::query(
+            "UPDATE errands SET state = 'dead', ended_at = $1, \
+                                reason = CASE WHEN next_at < $2 THEN 'it has waited for too long' ELSE $3 END \
+             WHERE state = 'waiting' AND (next_at < $2 OR channel = 'webhook' AND NOT EXISTS ( \
+                 SELECT FROM webhook_endpoints w WHERE w.id::text = errands.lane AND w.disabled_at IS NULL))",
+        )
+        .bind(moment(now))
+        .bind(moment(now.plus_millis(-WAITING_MS)))
+        .bind(disabled)
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 
-    /// Somebody has made errands due.
-    pub fn wake(&self) {
-        self.made.notify_waiters();
+    /// Returns when this process has made an errand of that channel.
+    pub async fn made(&self, channel: Channel) {
+        self.made[channel as usize].notified().await;
+    }
+
+    /// Somebody has made errands of that channel due.
+    pub fn wake(&self, channel: Channel) {
+        self.made[channel as usize].notify_waiters();
     }
 }
 

@@ -9,6 +9,8 @@ use super::{Carry, Counters, Errand, Lane, NOW_MAX, Outcome, Queue};
 
 /// How often it is looked for what others have made, and for what is due again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long it is not looked again at least, however much is made.
+const PACE: Duration = Duration::from_millis(20);
 /// How long to wait when the database is away.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Errands of a channel that are carried at once in this process.
@@ -36,7 +38,7 @@ impl Runner {
         let mut busy: HashMap<String, usize> = HashMap::new();
         loop {
             // Asked for before it is looked, so that what is made meanwhile wakes it.
-            let made = self.queue.made();
+            let made = self.queue.made(self.carry.channel());
             tokio::pin!(made);
             let _ = made.as_mut().now_or_never();
             let mut pause = LOOK_EVERY;
@@ -53,23 +55,18 @@ impl Runner {
                 }
             }
             tokio::select! {
-                Some(lane) = working.next(), if !working.is_empty() => {
-                    self.leave(&mut busy, &lane);
-                    while let Some(Some(lane)) = working.next().now_or_never() {
-                        self.leave(&mut busy, &lane);
-                    }
-                }
+                Some(lane) = working.next(), if !working.is_empty() => leave(&mut busy, &lane),
                 () = &mut made => {}
                 () = self.clock.sleep(pause) => {}
             }
-        }
-    }
-
-    fn leave(&self, busy: &mut HashMap<String, usize>, lane: &str) {
-        if let Some(count) = busy.get_mut(lane) {
-            *count -= 1;
-            if *count == 0 {
-                busy.remove(lane);
+            // What ends meanwhile makes room for more at one look.
+            let pace = self.clock.sleep(PACE);
+            tokio::pin!(pace);
+            loop {
+                tokio::select! {
+                    Some(lane) = working.next(), if !working.is_empty() => leave(&mut busy, &lane),
+                    () = &mut pace => break,
+                }
             }
         }
     }
@@ -101,6 +98,15 @@ impl Runner {
             errand.lane
         }
         .boxed()
+    }
+}
+
+fn leave(busy: &mut HashMap<String, usize>, lane: &str) {
+    if let Some(count) = busy.get_mut(lane) {
+        *count -= 1;
+        if *count == 0 {
+            busy.remove(lane);
+        }
     }
 }
 

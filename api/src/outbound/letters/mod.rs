@@ -1,8 +1,10 @@
 //! What is written to buyers and to the shop: each letter as text and as HTML, from the templates in `api/templates/mail`.
 
+mod account;
 mod facts;
 mod templates;
 
+pub use account::{ACCOUNT, AccountLetter, Opened};
 pub use facts::{Buyer, Facts, LookUpError, Lookup, Ordered, Row, Story};
 
 /// A letter without its envelope.

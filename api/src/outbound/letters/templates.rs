@@ -44,6 +44,12 @@ letter!(CancelledHtml "mail/cancelled.html", CancelledText "mail/cancelled.txt",
     about: About<'a>,
     why: &'a str,
 });
+letter!(AccountHtml "mail/account.html", AccountText "mail/account.txt", {
+    shop: &'a str,
+    lines: &'a [&'a str],
+    link: Option<&'a str>,
+    code: Option<&'a str>,
+});
 letter!(LowHtml "mail/low_stock.html", LowText "mail/low_stock.txt", {
     shop: &'a str,
     sku: &'a str,
@@ -94,4 +100,14 @@ pub(super) fn low_stock(
     let subject = format!("{shop}: {sku} is low on stock");
     let text = LowText { shop, sku, available, reorder_point };
     letter(&subject, &text, &LowHtml { shop, sku, available, reorder_point })
+}
+
+pub(super) fn account(
+    shop: &str,
+    subject: &str,
+    lines: &[&str],
+    (link, code): (Option<&str>, Option<&str>),
+) -> Result<Letter, LetterError> {
+    let subject = format!("{shop}: {subject}");
+    letter(&subject, &AccountText { shop, lines, link, code }, &AccountHtml { shop, lines, link, code })
 }

@@ -262,3 +262,50 @@ async fn a_shop_that_begins_to_send_mails_says_nothing_of_what_happened_before()
     server.gets("the later confirmation", about(&after)).await;
     assert!(server.got().iter().all(|mail| !header(mail, "subject").contains(&before)));
 }
+
+/// A mail about an account, as the edge writes it down.
+async fn written(api: &Api, kind: &str, subject: &str, values: &Value) {
+    let vault = &api.engine.vault;
+    let recipient = vault.seal(subject, b"grace@example.com").await.unwrap();
+    let payload = vault.seal(subject, values.to_string().as_bytes()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO outgoing_mail (id, kind, subject, recipient, payload, created_at, next_at) \
+         VALUES (gen_random_uuid(), $1, $2, $3, $4, now(), now())",
+    )
+    .bind(kind)
+    .bind(subject)
+    .bind(&*recipient.sealed)
+    .bind(&*payload.sealed)
+    .execute(&api.edge().await)
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_about_accounts_are_sent_and_nothing_of_them_lies_open() {
+    let server = Receiver::of_mails();
+    let api = Api::start_telling(to_mails(&server, patient())).await;
+    let values = json!({ "token": "tok-1", "expires_at": "2100-01-01T00:00:00Z" });
+    written(&api, "account.reset_password", "customer:grace", &values).await;
+    let mail = server.gets("the link", about("choose a new password")).await;
+    assert_eq!(mail["to"], json!(["grace@example.com"]));
+    for kind in ["text/plain", "text/html"] {
+        let part = mail["parts"][kind].as_str().unwrap();
+        assert!(part.contains("https://shop.example/reset-password?token=tok-1"), "{part}");
+    }
+    let done = eventually("it is done", || async { notices(&api, "done").await.first().cloned() }).await;
+    assert_eq!(header(&mail, "x-daybook-id"), done["id"].as_str().unwrap());
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT e::text FROM errands e").fetch_all(&api.edge().await).await.unwrap();
+    assert!(kept.iter().all(|row| !row.contains("tok-1") && !row.contains("grace@")), "{kept:?}");
+
+    let old = json!({ "token": "tok-2", "expires_at": "2020-01-01T00:00:00Z" });
+    written(&api, "account.verify_email", "customer:grace", &old).await;
+    let void =
+        eventually("the other is let go of", || async { notices(&api, "void").await.first().cloned() }).await;
+    assert_eq!(void["reason"], "its token is of no use any more");
+    assert_eq!(server.got().len(), 1);
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM outgoing_mail").fetch_one(&api.edge().await).await.unwrap();
+    assert_eq!(left, 0);
+}

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
+mod carriers;
+mod left;
 mod mails;
 mod receivers;
+mod texts;
 mod webhooks;

@@ -150,6 +150,7 @@ pub fn to_mails(server: &Receiver, backoff: Backoff) -> OutboundSettings {
         reply_to: Some("help@shop.example".parse().unwrap()),
         shop: Some("stock@shop.example".parse().unwrap()),
         shop_name: "The Shop".into(),
+        front: Some("https://shop.example".into()),
         backoff,
     };
     OutboundSettings { mail: Some(mail), ..OutboundSettings::default() }

@@ -175,6 +175,18 @@ async fn a_dead_endpoint_holds_up_nobody_and_its_dead_letters_can_be_sent_again(
         bad.got().iter().map(|got| got["headers"]["webhook-id"].as_str().unwrap().to_owned()).collect();
     assert_eq!((tried.len(), bad.got().len()), (3, 12), "each comes again under the same name");
 
+    let metrics = api.send(get("/metrics")).await.expect(200).text;
+    for line in [
+        "daybook_messages_sent_total{channel=\"webhook\"} 3",
+        "daybook_messages_failed_total{channel=\"webhook\"} 12",
+        "daybook_messages_waiting{channel=\"webhook\"} 0",
+        "daybook_messages_oldest_seconds{channel=\"webhook\"} 0.000",
+        "daybook_messages_dead{channel=\"webhook\"} 3",
+        "daybook_messages_dead{channel=\"mail\"} 0",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line} in {metrics}");
+    }
+
     bad.answers(None);
     let one = dead[0]["id"].as_str().unwrap();
     let path = format!("/v1/webhook-deliveries/{one}");
