@@ -16,6 +16,7 @@ mod health;
 mod idempotency;
 mod inventory;
 mod metrics;
+mod notices;
 mod orders;
 pub mod outbound;
 mod pages;
@@ -28,7 +29,6 @@ pub mod standard_webhooks;
 mod subjects;
 mod tags;
 mod text;
-mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -228,7 +228,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
-        .merge(webhooks::routes())
+        .merge(notices::routes())
         .merge(carriers::routes())
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))

@@ -24,7 +24,7 @@ impl CarrierName {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let plain: String =
-            text.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+            text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
         let name = plain.split_whitespace().collect::<Vec<_>>().join("-");
         let fits = !name.is_empty() && name.chars().count() <= NAME_MAX;
         fits.then(|| Self(name.into()))

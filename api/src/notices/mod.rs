@@ -1,4 +1,4 @@
-//! Webhooks over HTTP: endpoints that are told, deliveries to them, and what else is on its way to people.
+//! What is on its way to others, over HTTP: endpoints of webhooks, deliveries to them, and notices to people.
 
 mod deliveries;
 mod endpoints;
