@@ -171,8 +171,6 @@ pub fn carriers(get: Get<'_>) -> Result<Carriers, WrongOutbound> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
     use super::*;
 
     fn with(values: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
