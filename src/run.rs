@@ -18,6 +18,7 @@ use std::{
     process::ExitCode,
 };
 
+use api::outbound::OutboundError;
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
 
@@ -112,6 +113,9 @@ pub enum Failure {
     /// Not everything was put away that may go.
     #[error(transparent)]
     Archiving(#[from] ArchivingError),
+    /// Nobody can be told what happens.
+    #[error("telling others: {0}")]
+    Outbound(#[from] OutboundError),
     /// Nobody said where the archive is.
     #[error(
         "say where the archive's files go: with --into DIR, or in DAYBOOK_ARCHIVE_DIR for every process that reads the log"
@@ -129,6 +133,7 @@ impl Failure {
             | Self::Unfit(_)
             | Self::Tls(_)
             | Self::NoArchive
+            | Self::Outbound(OutboundError::Mail(_))
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::Ledger(_)
@@ -150,6 +155,7 @@ impl Failure {
             | Self::Followers(_)
             | Self::Projections(_)
             | Self::Archiving(_)
+            | Self::Outbound(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -233,7 +239,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         Command::Settings => {
-            for (name, meaning) in crate::settings::NAMES {
+            for (name, meaning) in crate::settings::names() {
                 out::line(format_args!("{name:32} {meaning}"))?;
             }
         }

@@ -2,6 +2,7 @@
 
 mod ingress;
 mod names;
+mod outbound;
 mod paying;
 
 use std::{
@@ -11,12 +12,13 @@ use std::{
     sync::Arc,
 };
 
+use api::{carriers::Carriers, outbound::OutboundSettings};
 use domain::{pricing::Tables, value::Money};
 use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
 pub use ingress::{Ingress, Mode};
-pub use names::NAMES;
+pub use names::names;
 pub use paying::{Paying, PayingError};
 
 /// A terabyte: more than anybody has.
@@ -78,6 +80,10 @@ pub struct Settings {
     pub servers: Option<PathBuf>,
     /// What requests go through.
     pub ingress: Ingress,
+    /// Who is told what happened, and how.
+    pub outbound: OutboundSettings,
+    /// Whose word is taken about parcels.
+    pub carriers: Carriers,
 }
 
 /// Settings that cannot be used.
@@ -134,6 +140,9 @@ pub enum SettingsError {
     /// The synonyms cannot be used.
     #[error("DAYBOOK_SYNONYMS: {0}")]
     Synonyms(#[from] SynonymsError),
+    /// Nobody can be told so.
+    #[error(transparent)]
+    Outbound(#[from] outbound::WrongOutbound),
     /// Not an amount of money.
     #[error("DAYBOOK_REVIEW_FROM: {0}")]
     ReviewFrom(#[from] domain::value::Invalid),
@@ -199,6 +208,8 @@ impl Settings {
             },
             servers: get("DAYBOOK_SERVERS").map(PathBuf::from),
             ingress: Ingress::read(&get, &number)?,
+            outbound: outbound::outbound(&get)?,
+            carriers: outbound::carriers(&get)?,
         })
     }
 
@@ -241,9 +252,8 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
         }
         // A line may hold a secret, so none of it is repeated.
         let known = text.split_once('=').map(|(name, value)| (name.trim(), value));
-        let Some((name, value)) = known.filter(|(name, _)| NAMES.iter().any(|(known, _)| known == name))
-        else {
-            let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+        let Some((name, value)) = known.filter(|(name, _)| names().any(|(known, _)| known == *name)) else {
+            let names: Vec<_> = names().map(|(name, _)| name).collect();
             return Err(wrong(line, format!("not NAME=value with one of the names {}", names.join(", "))));
         };
         values.insert(name.to_owned(), value.trim().to_owned());

@@ -54,7 +54,7 @@ pub enum Kind {
 pub type Route = (&'static str, &'static [(&'static str, Access)]);
 
 use Access::{Account, Admin, Needs, Owner, Public, Staff, Token};
-use Permission::{Analytics, Catalogue, Inventory, Orders, Payments, PersonalData, Reviews};
+use Permission::{Analytics, Catalogue, Inventory, Operations, Orders, Payments, PersonalData, Reviews};
 
 /// The cart's buyer, and who looks after orders.
 const CART: Access = Owner(Kind::Cart, Orders);
@@ -121,7 +121,21 @@ pub const ROUTES: &[Route] = &[
     // Each line needs the permission for what it does.
     ("/v1/commands", &[("POST", Staff)]),
     ("/v1/events", &[("GET", Needs(Analytics))]),
+    ("/v1/webhook-endpoints", &[("GET", Needs(Operations)), ("POST", Needs(Operations))]),
+    (
+        "/v1/webhook-endpoints/{id}",
+        &[("GET", Needs(Operations)), ("PATCH", Needs(Operations)), ("DELETE", Needs(Operations))],
+    ),
+    ("/v1/webhook-endpoints/{id}/rotate-secret", &[("POST", Needs(Operations))]),
+    ("/v1/webhook-endpoints/{id}/replay", &[("POST", Needs(Operations))]),
+    ("/v1/webhook-deliveries", &[("GET", Needs(Operations))]),
+    ("/v1/webhook-deliveries/{id}", &[("GET", Needs(Operations))]),
+    ("/v1/webhook-deliveries/{id}/replay", &[("POST", Needs(Operations))]),
+    ("/v1/notices", &[("GET", Needs(Operations))]),
+    ("/v1/notices/{id}", &[("GET", Needs(Operations))]),
+    ("/v1/notices/{id}/replay", &[("POST", Needs(Operations))]),
     // Whoever sends them signs them.
+    ("/v1/webhooks/carriers/{carrier}", &[("POST", Public)]),
     ("/v1/webhooks/stripe", &[("POST", Public)]),
     ("/healthz", &[("GET", Public)]),
     ("/readyz", &[("GET", Public)]),

@@ -99,6 +99,7 @@ const fn of_order(command: &order::Command) -> bool {
         | C::CommitEdit { .. }
         | C::ApplyEdit { .. }
         | C::RejectEdit { .. }
+        | C::RecordTransit { .. }
         | C::RecordReturnRefunded { .. }
         | C::RecordInvoice { .. } => false,
     }

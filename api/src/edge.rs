@@ -26,6 +26,9 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "attempts"),
             ("SELECT, INSERT, UPDATE, DELETE", "signing_keys"),
             ("SELECT, INSERT, UPDATE, DELETE", "outgoing_mail"),
+            ("SELECT, INSERT, UPDATE, DELETE", "errands"),
+            ("SELECT, INSERT, UPDATE, DELETE", "webhook_endpoints"),
+            ("SELECT, INSERT, UPDATE, DELETE", "parcels"),
         ],
     }
 }

@@ -4,6 +4,7 @@ pub mod access;
 mod answer;
 mod awaiting;
 mod card;
+pub mod carriers;
 mod carts;
 mod checkouts;
 pub mod clients;
@@ -20,6 +21,7 @@ pub mod ingress;
 mod inventory;
 mod live;
 mod metrics;
+mod notices;
 mod orders;
 pub mod outbound;
 mod owners;
@@ -29,6 +31,7 @@ mod principal;
 mod problem;
 mod products;
 mod quotes;
+pub mod standard_webhooks;
 mod subjects;
 mod tags;
 mod text;
@@ -58,8 +61,10 @@ use store::{
 
 use sqlx::PgPool;
 
+use carriers::Carriers;
 use ingress::{Ingress, IngressSettings};
 use inventory::{reservations, shelves};
+use outbound::Outbound;
 use owners::Owners;
 use webhooks::FromStripe;
 
@@ -94,6 +99,8 @@ pub struct Settings {
     pub keeping: Keeping,
     /// What every request goes through before its route.
     pub ingress: IngressSettings,
+    /// Whose word is taken about parcels.
+    pub carriers: Carriers,
 }
 
 impl Default for Settings {
@@ -108,6 +115,7 @@ impl Default for Settings {
             page_bytes_max: 64 << 20,
             keeping: Keeping { fresh_s: 5, stale_s: 30 },
             ingress: IngressSettings::default(),
+            carriers: Carriers::default(),
         }
     }
 }
@@ -149,6 +157,8 @@ pub struct Shop {
     pub ingress: Ingress,
     /// Who tells of payments, where Stripe is the gateway.
     pub stripe: Option<FromStripe>,
+    /// What is on its way to others.
+    pub outbound: Outbound,
     /// What may be set.
     pub settings: Settings,
 }
@@ -169,6 +179,7 @@ impl Shop {
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
             keeping: settings.keeping.header(),
             read,
+            outbound: Outbound::resting(engine, identity.pool()),
             edge: identity.pool(),
             identity,
             owners: Owners::default(),
@@ -189,6 +200,12 @@ impl Shop {
     #[must_use]
     pub fn with_stripe(self, stripe: FromStripe) -> Self {
         Self { stripe: Some(stripe), ..self }
+    }
+
+    /// The same in a process that tells others what happened.
+    #[must_use]
+    pub fn with_outbound(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Keeps pages for as long as they are true: until this is driven, none are kept.
@@ -232,6 +249,8 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/inventory/{sku}/reservations/{id}/extend", post(reservations::extend))
         .route("/v1/inventory/{sku}/reservations/{id}/allocate", post(reservations::allocate))
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
+        .merge(notices::routes())
+        .merge(carriers::routes())
         .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
         .route("/v1/events", get(events::list))
         .route("/v1/webhooks/stripe", post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::BODY_MAX)))

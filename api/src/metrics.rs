@@ -1,6 +1,6 @@
 //! `GET /metrics`: how the followers are doing, in Prometheus' text format. What is not known is left out.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -12,12 +12,18 @@ use store::follow::{LEASES_ALONE, Look, Reading, Standing};
 
 use crate::{
     Shop,
-    outbound::stripe::{
-        Stripe,
-        breaker::Standing as Breaker,
-        tally::{Call, Delivery},
+    outbound::{
+        errands::{self, Channel, Counters},
+        stripe::{
+            Stripe,
+            breaker::Standing as Breaker,
+            tally::{Call, Delivery},
+        },
     },
 };
+
+/// How long the database may take to say what is on its way to others.
+const ERRANDS_WAIT: Duration = Duration::from_secs(2);
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -44,6 +50,11 @@ pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
     if let Some(door) = &shop.stripe {
         text.gateway(&door.stripe);
     }
+    let standings = tokio::select! {
+        standings = shop.outbound.queue.standings() => standings.ok(),
+        () = shop.clock.sleep(ERRANDS_WAIT) => None,
+    };
+    text.errands(&shop.outbound.counters, standings.as_deref());
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text.0).into_response()
 }
 
@@ -185,6 +196,38 @@ impl Text {
             ("gauge", "Blocks of the log of which a read model was given something else than they hold."),
             audited.iter().map(|(name, (_, differing))| (*name, Some(*differing))),
         );
+    }
+
+    /// What is on its way to others, channel by channel.
+    fn errands(&mut self, counters: &Counters, standings: Option<&[errands::Standing]>) {
+        let mut family = |name: &str, kind: &str, help: &str, values: &[(Channel, String)]| {
+            self.family(name, kind, help);
+            for (channel, value) in values {
+                self.labelled(name, "channel", channel.as_str(), value);
+            }
+        };
+        let counted = |of: fn((u64, u64)) -> u64| -> Vec<_> {
+            Channel::ALL.iter().map(|channel| (*channel, of(counters.of(*channel)).to_string())).collect()
+        };
+        let help = "Messages that this process has brought to whom they are for.";
+        family("daybook_messages_sent_total", "counter", help, &counted(|(sent, _)| sent));
+        let help = "Tries of this process to bring one that failed.";
+        family("daybook_messages_failed_total", "counter", help, &counted(|(_, failed)| failed));
+        let Some(standings) = standings else { return };
+        let stands = |of: fn(&errands::Standing) -> String| -> Vec<_> {
+            standings.iter().map(|standing| (standing.channel, of(standing))).collect()
+        };
+        let waiting = stands(|standing| standing.waiting.to_string());
+        family("daybook_messages_waiting", "gauge", "Messages that are yet to be brought.", &waiting);
+        let oldest = stands(|standing| seconds(standing.oldest_ms * 1_000));
+        family(
+            "daybook_messages_oldest_seconds",
+            "gauge",
+            "How long the oldest of them has waited.",
+            &oldest,
+        );
+        let dead = stands(|standing| standing.dead.to_string());
+        family("daybook_messages_dead", "gauge", "Messages that were given up in the last 30 days.", &dead);
     }
 
     fn counted(&mut self, readings: &[Reading]) {

@@ -50,6 +50,19 @@ Feature: Orders leave the house, in one part or in several
     When order "O1": Ship {shipment: S1, carrier: Post, tracking: PX1, lines: [{line: 0, quantity: 3}]}
     Then nothing happens
 
+  Scenario: A carrier that says the same again says nothing new, and nothing at all of what has arrived
+    Given order "O1": Ship {shipment: S1, carrier: Post, tracking: PX1, lines: [{line: 0, quantity: 3}]}
+    When order "O1": RecordTransit {shipment: S1, transit: in_transit}
+    Then TransitNoted {shipment: S1, transit: in_transit}
+    When order "O1": RecordTransit {shipment: S1, transit: in_transit}
+    Then nothing happens
+    When order "O1": RecordTransit {shipment: S1, transit: exception}
+    Then TransitNoted {shipment: S1, transit: exception}
+    And the order "O1" reads {shipments: [{id: S1, transit: exception, delivered: false, ..}], ..}
+    When order "O1": Deliver {shipment: S1}
+    And order "O1": RecordTransit {shipment: S1, transit: in_transit}
+    Then nothing happens
+
   Scenario: Only what was sent can be tracked or arrive
     When order "O1": ChangeTracking {shipment: S9, carrier: Courier, tracking: C77}
     Then refused: order.no_such_shipment {shipment: S9}

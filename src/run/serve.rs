@@ -6,6 +6,7 @@ use api::{
     Identity, Keeping, Shop,
     ingress::{listener, tls::Tls},
     outbound::{
+        Outbound,
         behaviour::LATE_AFTER,
         simulator::{Late, Simulator},
         stripe::Stripe,
@@ -72,6 +73,8 @@ pub struct Running {
     written: ReadModels,
     /// Who is who.
     pub identity: Identity,
+    /// What is on its way to others.
+    outbound: Outbound,
     settings: api::Settings,
     stripe: Option<FromStripe>,
     tasks: JoinSet<()>,
@@ -113,6 +116,7 @@ impl Running {
                 fresh_s: ground.settings.product_max_age_s.unwrap_or(usual.keeping.fresh_s),
                 stale_s: ground.settings.product_stale_s.unwrap_or(usual.keeping.stale_s),
             },
+            carriers: ground.settings.carriers.clone(),
             ingress: ground.settings.ingress.settings(),
             ..usual
         };
@@ -126,7 +130,10 @@ impl Running {
         let drain_notice = ground.settings.ingress.drain_notice;
         let identity = ground.identity(&engine).await?;
         tasks.spawn(identity.clone().watch());
-        Ok(Self { engine, read, written, identity, settings, stripe, tasks, followed, tls, drain_notice })
+        let edge = ground.edge_pool().await?;
+        let (outbound, telling) = Outbound::start(&mut engine, edge, ground.settings.outbound.clone())?;
+        tasks.spawn(telling);
+        Ok(Self { engine, read, written, identity, outbound, settings, stripe, tasks, followed, tls, drain_notice })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -142,7 +149,8 @@ impl Running {
     async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
         let mut shop =
             Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
-                .with_written(self.written.clone());
+                .with_written(self.written.clone())
+                .with_outbound(self.outbound.clone());
         if let Some(stripe) = self.stripe.clone() {
             shop = shop.with_stripe(stripe);
         }

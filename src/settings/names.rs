@@ -1,7 +1,13 @@
 //! The names of all settings, and what each means.
 
+use super::outbound;
+
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
-pub const NAMES: &[(&str, &str)] = &[
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().chain(outbound::NAMES).copied()
+}
+
+const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
     ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
     ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),

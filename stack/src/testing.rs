@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use rustix::process::{geteuid, getppid};
 
 use crate::localstripe::Localstripe;
+use crate::pip::{self, Wheels};
 use crate::process::Process;
-use crate::start::Life;
+use crate::start::{Life, Log};
 use crate::{Options, Stack, StackError, place, postgres, provision, secrets, url};
 
 /// The servers that all tests of one `cargo test` run share.
@@ -67,6 +68,29 @@ pub fn stripe() -> &'static str {
 /// When there is no such program: the test could not go on.
 pub fn postgres_program(name: &str) -> Command {
     find_program(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What the tests' receivers are written with: a mail server, and the reference of how webhooks are verified.
+const RECEIVERS: Wheels = Wheels {
+    name: "receivers",
+    folder: "receivers-1",
+    requirements: include_str!("requirements/receivers.txt"),
+    source: None,
+    program: "standardwebhooks/__init__.py",
+};
+
+/// Python with the packages that tests' receivers need.
+///
+/// # Panics
+/// When they cannot be installed: the test could not go on.
+pub fn python() -> Command {
+    let servers = servers();
+    let tell: Log<'_> = &|line| eprintln!("stack: {line}");
+    std::fs::create_dir_all(&servers).unwrap_or_else(|error| panic!("{}: {error}", servers.display()));
+    pip::install_tried(&RECEIVERS, &servers, tell, |_| Ok(())).unwrap_or_else(|error| panic!("receivers: {error}"));
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", servers.join(RECEIVERS.folder));
+    command
 }
 
 fn find_program(name: &str) -> Result<Command, StackError> {

@@ -1,4 +1,5 @@
-//! A reactor whose work fails for one instance goes on with all others, and serves that one in order once it can.
+//! A reactor whose work fails for one instance goes on with all others, and serves that one in order once it can. One that
+//! begins at the head is told of nothing that happened before.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
@@ -12,7 +13,7 @@ use domain::{inventory_item::Command, value::Quantity};
 use futures::future::join_all;
 use store::{
     engine::Engine,
-    follow::{React, ReactError, WaitingEvent},
+    follow::{Begins, React, ReactError, WaitingEvent},
     log::{Meant, Position},
     testing::{Ground, eventually, request},
 };
@@ -102,4 +103,56 @@ async fn an_instance_that_is_stuck_holds_nobody_up_and_loses_nothing() {
         WaitingEvent::list(&engine.pool).await.unwrap().is_empty().then_some(())
     })
     .await;
+}
+
+#[derive(Default)]
+struct Newcomer(Mutex<Vec<Position>>);
+
+#[async_trait]
+impl React for Newcomer {
+    fn name(&self) -> &'static str {
+        "newcomer"
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::AtTheHead
+    }
+
+    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+        Some(meant.recorded.stream.id.clone())
+    }
+
+    async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
+        self.0.lock().unwrap().push(meant.recorded.position);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_at_the_head_hears_what_happens_from_then_on_also_while_it_is_away() {
+    let ground = Ground::new().await;
+    let newcomer = Arc::new(Newcomer::default());
+    let begun = async |engine: &Engine, at: Position| {
+        let sql = "SELECT position FROM followers WHERE name = 'newcomer' AND incarnation IS NOT NULL";
+        eventually("the newcomer has come so far", || async {
+            let position: Option<Position> =
+                sqlx::query_scalar(sql).fetch_optional(&engine.pool).await.unwrap();
+            (position == Some(at)).then_some(())
+        })
+        .await;
+    };
+    let mut engine = ground.engine().await;
+    receive(&engine, "BEFORE", 5).await;
+    engine.react(Arc::<Newcomer>::clone(&newcomer) as Arc<dyn React>);
+    begun(&engine, 5).await;
+    receive(&engine, "AFTER", 2).await;
+    begun(&engine, 7).await;
+    engine.stop().await;
+
+    let mut engine = ground.engine().await;
+    receive(&engine, "AWAY", 1).await;
+    engine.react(Arc::<Newcomer>::clone(&newcomer) as Arc<dyn React>);
+    begun(&engine, 8).await;
+    assert_eq!(*newcomer.0.lock().unwrap(), [6, 7, 8]);
+    engine.stop().await;
 }

@@ -16,4 +16,5 @@ mod reads;
 mod status;
 #[allow(dead_code, reason = "the tests of the edge use the rest")]
 mod support;
+mod telling;
 mod upcasts;

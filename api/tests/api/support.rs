@@ -8,6 +8,7 @@ use api::{
     Identity, Member, Page, Principal, Settings, Shop, edge,
     ingress::{Ingress, Peer},
     outbound::{
+        Outbound, OutboundSettings,
         simulator::{Late, Simulator},
         stripe::Stripe,
     },
@@ -53,6 +54,8 @@ pub struct Api {
     ground: Ground,
     late: Option<Late>,
     search: JoinSet<()>,
+    /// Whoever tells others what happened, where somebody does.
+    telling: JoinSet<()>,
 }
 
 /// The read models, with an index that is kept at their end.
@@ -77,6 +80,13 @@ async fn identity(ground: &Ground, engine: &Engine) -> (Identity, String) {
 pub fn keeper() -> Principal {
     let customer = CustomerId::from(Uuid::nil());
     Principal::Admin(Member { account: Uuid::nil(), session: Uuid::nil(), customer })
+}
+
+/// Other parties that a shop has to do with.
+#[derive(Default)]
+struct With {
+    stripe: Option<(Stripe, Secrets)>,
+    outbound: Option<OutboundSettings>,
 }
 
 /// A request on its way.
@@ -273,12 +283,38 @@ impl Api {
     }
 
     pub async fn start_with(settings: Settings) -> Self {
-        Self::on(Self::laid().await, settings).await
+        Self::on(Self::laid().await, settings, With::default()).await
+    }
+
+    /// A shop that tells others what happened.
+    pub async fn start_telling(outbound: OutboundSettings) -> Self {
+        Self::start_set(Settings::default(), outbound).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn start_set(settings: Settings, outbound: OutboundSettings) -> Self {
+        Self::on(Self::laid().await, settings, With { outbound: Some(outbound), ..With::default() }).await
+    }
+
+    /// Another process of the same shop that does so too.
+    pub async fn another_telling(&self, outbound: OutboundSettings) -> Self {
+        let with = With { outbound: Some(outbound), ..With::default() };
+        Self::on(self.same_ground(), Settings::default(), with).await
+    }
+
+    /// Whoever tells others dies, with everything on its way.
+    pub async fn stop_telling(&mut self) {
+        self.telling.shutdown().await;
+    }
+
+    /// The edge's tables as those who serve see them.
+    pub async fn edge(&self) -> PgPool {
+        self.ground.pool(edge::SUFFIX).await
     }
 
     /// Another process of the same shop.
     pub async fn another(&self) -> Self {
-        Self::on(self.same_ground(), Settings::default()).await
+        Self::on(self.same_ground(), Settings::default(), With::default()).await
     }
 
     fn same_ground(&self) -> Ground {
@@ -296,11 +332,6 @@ impl Api {
         self.ground.owner_pool("").await
     }
 
-    /// The edge's tables.
-    pub async fn edge(&self) -> PgPool {
-        self.ground.pool(edge::SUFFIX).await
-    }
-
     /// The read models' tables as those who follow see them.
     pub async fn read(&self) -> PgPool {
         self.ground.pool("_read").await
@@ -310,14 +341,13 @@ impl Api {
     pub async fn start_at(clock: Arc<dyn Clock>, settings: Settings) -> Self {
         let ground = Self::laid().await;
         let engine = ground.engine_at(clock).await;
-        Self::of(ground, engine, settings, None).await
+        Self::of(ground, engine, settings, With::default()).await
     }
 
     /// A shop that Stripe, or what says that it is, is the gateway of.
     pub async fn start_paid(settings: Settings, stripe: Stripe, secrets: Secrets) -> Self {
-        let ground = Self::laid().await;
-        let engine = ground.engine_with(Archive::at(directory(&ground))).await;
-        Self::of(ground, engine, settings, Some((stripe, secrets))).await
+        let with = With { stripe: Some((stripe, secrets)), ..With::default() };
+        Self::on(Self::laid().await, settings, with).await
     }
 
     async fn laid() -> Ground {
@@ -327,17 +357,13 @@ impl Api {
         ground
     }
 
-    async fn on(ground: Ground, settings: Settings) -> Self {
+    async fn on(ground: Ground, settings: Settings, with: With) -> Self {
         let engine = ground.engine_with(Archive::at(directory(&ground))).await;
-        Self::of(ground, engine, settings, None).await
+        Self::of(ground, engine, settings, with).await
     }
 
-    async fn of(
-        ground: Ground,
-        mut engine: Engine,
-        settings: Settings,
-        stripe: Option<(Stripe, Secrets)>,
-    ) -> Self {
+    async fn of(ground: Ground, mut engine: Engine, settings: Settings, with: With) -> Self {
+        let With { stripe, outbound } = with;
         let read = ground.pool("_read").await;
         let (simulator, late) = Simulator::new();
         projections::start(&mut engine, read.clone());
@@ -355,11 +381,18 @@ impl Api {
         if let Some((stripe, secrets)) = stripe {
             shop = shop.with_stripe(FromStripe { stripe, secrets, results: engine.payment_results() });
         }
+        let mut telling = JoinSet::new();
+        if let Some(settings) = outbound {
+            let edge = ground.pool(edge::SUFFIX).await;
+            let (outbound, running) = Outbound::start(&mut engine, edge, settings).unwrap();
+            telling.spawn(running);
+            shop = shop.with_outbound(outbound);
+        }
         tokio::spawn(shop.keep_pages());
         tokio::spawn(identity.clone().watch());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
         let router = api::router(shop);
-        Self { router, engine, pages, ingress, identity, keeper, ground, late: Some(late), search }
+        Self { router, engine, pages, ingress, identity, keeper, ground, late: Some(late), search, telling }
     }
 
     /// The read models' tables as their owner sees them.
@@ -393,7 +426,7 @@ impl Api {
         tokio::spawn(shop.keep_pages());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
         let router = api::router(shop);
-        Self { router, engine, pages, ingress, identity, keeper, ground, late: None, search }
+        Self { router, engine, pages, ingress, identity, keeper, ground, late: None, search, telling: JoinSet::new() }
     }
 
     /// Asks until the page comes from memory.

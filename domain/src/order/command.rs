@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelReason, Change, Credit, EditFailure, Placement, ReceivedUnits, Units};
+use super::{CancelReason, Change, Credit, EditFailure, Placement, ReceivedUnits, Transit, Units};
 use crate::value::{CancellationId, EditId, Money, PaymentId, ReturnId, ShipmentId, Text, Time};
 
 /// What may be asked of an order.
@@ -54,6 +54,8 @@ pub enum Command {
         #[serde(default)]
         tracking: Option<Text>,
     },
+    /// The carrier tells how a shipment does that is under way.
+    RecordTransit { shipment: ShipmentId, transit: Transit },
     /// A shipment has arrived.
     Deliver { shipment: ShipmentId },
     /// Begin to change what is on it, before anything ships.

@@ -24,6 +24,9 @@ impl Order {
             Command::ChangeTracking { shipment, carrier, tracking } => {
                 self.in_book(|book| book.change_tracking(shipment, carrier, tracking))
             }
+            Command::RecordTransit { shipment, transit } => {
+                self.in_book(|book| book.record_transit(shipment, transit))
+            }
             Command::Deliver { shipment } => self.in_book(|book| book.deliver(shipment)),
             Command::BeginEdit { edit } => self.in_book(|book| book.begin_edit(edit)),
             Command::StageEdit { edit, changes } => self.in_book(|book| book.stage_edit(edit, changes)),

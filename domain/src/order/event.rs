@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CancelReason, Change, CreditDue, CreditNoteIssued, EditFailure, Line, Placed, ReceivedUnits, SkuUnits,
-    Terms, Units,
+    Terms, Transit, Units,
 };
 use crate::value::{CancellationId, CustomerId, EditId, Money, PaymentId, ReturnId, ShipmentId, Text, Time};
 
@@ -80,6 +80,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tracking: Option<Text>,
     },
+    /// A shipment does otherwise than before, by its carrier's word.
+    TransitNoted { shipment: ShipmentId, transit: Transit },
     /// A shipment arrived, worth `value`; `complete` says that nothing is left to be shipped or delivered.
     Delivered {
         shipment: ShipmentId,
@@ -156,6 +158,7 @@ impl crate::Event for Event {
         ("LinesCancelled", "1"),
         ("Shipped", "1"),
         ("TrackingChanged", "1"),
+        ("TransitNoted", "1"),
         ("Delivered", "1"),
         ("EditBegun", "1"),
         ("EditStaged", "1"),
@@ -182,6 +185,7 @@ impl crate::Event for Event {
             Self::LinesCancelled { .. } => "LinesCancelled",
             Self::Shipped { .. } => "Shipped",
             Self::TrackingChanged { .. } => "TrackingChanged",
+            Self::TransitNoted { .. } => "TransitNoted",
             Self::Delivered { .. } => "Delivered",
             Self::EditBegun { .. } => "EditBegun",
             Self::EditStaged { .. } => "EditStaged",

@@ -40,6 +40,7 @@ impl Order {
             event @ (Event::LinesCancelled { .. }
             | Event::Shipped { .. }
             | Event::TrackingChanged { .. }
+            | Event::TransitNoted { .. }
             | Event::Delivered { .. }
             | Event::EditBegun { .. }
             | Event::EditStaged { .. }
@@ -87,12 +88,22 @@ impl Book {
                 let shipped_as = (carrier.clone(), tracking.clone());
                 self.units_shipped(
                     shipment,
-                    Shipment { lines, value, carrier, tracking, delivered: false, shipped_as },
+                    Shipment {
+                        lines,
+                        value,
+                        carrier,
+                        tracking,
+                        transit: None,
+                        delivered: false,
+                        shipped_as,
+                        transits: 0,
+                    },
                 );
             }
             Event::TrackingChanged { shipment, carrier, tracking } => {
                 self.tracking_changed(&shipment, carrier, tracking);
             }
+            Event::TransitNoted { shipment, transit } => self.transit_noted(&shipment, transit),
             Event::Delivered { shipment, .. } => self.units_delivered(&shipment),
             Event::EditBegun { edit } => self.edit_begun(edit),
             Event::EditStaged { edit, changes } => self.edit_staged(&edit, changes),

@@ -38,7 +38,7 @@ pub use refusal::Refusal;
 pub use steps::{Edit, EditEnd, EditStage, Return, ReturnStage, Shipment};
 pub use words::{
     CancelReason, Change, Charge, Credit, CreditDue, Disposition, EditFailure, Line, Placement,
-    ReceivedUnits, SkuUnits, Source, Terms, Units,
+    ReceivedUnits, SkuUnits, Source, Terms, Transit, Units,
 };
 
 /// An order has at most this many lines.
@@ -58,6 +58,9 @@ pub struct Invoice {
     /// When it was issued, in business time.
     pub issued_at: Time,
 }
+
+/// A shipment takes at most this many words of its carrier; further ones are passed over, since it arrives all the same.
+pub const TRANSITS_MAX: u32 = 100;
 
 /// The state of an order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

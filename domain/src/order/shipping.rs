@@ -1,7 +1,8 @@
 //! Units leave an order: shipped, or cancelled before that.
 
 use super::{
-    Book, CancelReason, EditFailure, EditStage, Event, Refusal, STEPS_MAX, Shipment, Units,
+    Book, CancelReason, EditFailure, EditStage, Event, Refusal, STEPS_MAX, Shipment, TRANSITS_MAX, Transit,
+    Units,
     entry::{Entry, merged, sum},
 };
 use crate::value::{CancellationId, ShipmentId, Text};
@@ -36,6 +37,20 @@ impl Book {
             None => Err(Refusal::NoSuchShipment { shipment }),
             Some(known) if known.carrier == carrier && known.tracking == tracking => Ok(vec![]),
             Some(_) => Ok(vec![Event::TrackingChanged { shipment, carrier, tracking }]),
+        }
+    }
+
+    pub(super) fn record_transit(
+        &self,
+        shipment: ShipmentId,
+        transit: Transit,
+    ) -> Result<Vec<Event>, Refusal> {
+        match self.shipments.get(&shipment) {
+            None => Err(Refusal::NoSuchShipment { shipment }),
+            // Words of carriers overtake each other; what has arrived is under way no more.
+            Some(Shipment { delivered: true, .. }) => Ok(vec![]),
+            Some(known) if known.transit == Some(transit) || known.transits >= TRANSITS_MAX => Ok(vec![]),
+            Some(_) => Ok(vec![Event::TransitNoted { shipment, transit }]),
         }
     }
 
@@ -141,6 +156,13 @@ impl Book {
     pub(super) fn tracking_changed(&mut self, shipment: &ShipmentId, carrier: Text, tracking: Option<Text>) {
         if let Some(known) = self.shipments.get_mut(shipment) {
             (known.carrier, known.tracking) = (carrier, tracking);
+        }
+    }
+
+    pub(super) fn transit_noted(&mut self, shipment: &ShipmentId, transit: Transit) {
+        if let Some(known) = self.shipments.get_mut(shipment) {
+            known.transit = Some(transit);
+            known.transits = known.transits.saturating_add(1);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, ReceivedUnits, Units};
+use super::{Change, ReceivedUnits, Transit, Units};
 use crate::value::{EditId, Money, Text};
 
 /// Units that left the house together.
@@ -16,10 +16,14 @@ pub struct Shipment {
     pub carrier: Text,
     /// Its name with the carrier.
     pub tracking: Option<Text>,
+    /// The carrier's last word of it while it was under way.
+    pub transit: Option<Transit>,
     /// Whether it arrived.
     pub delivered: bool,
     /// Carrier and tracking as they were when it was shipped: they tell a repeat.
     pub(super) shipped_as: (Text, Option<Text>),
+    /// How many words of its carrier were noted.
+    pub(super) transits: u32,
 }
 
 /// How far a return has come.

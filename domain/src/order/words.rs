@@ -123,6 +123,16 @@ pub enum EditFailure {
     OrderClosed,
 }
 
+/// What a carrier tells of a shipment that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transit {
+    /// It moves.
+    InTransit,
+    /// Something is in its way: nobody was at home, the address is wrong, it is damaged.
+    Exception,
+}
+
 /// Where an order came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

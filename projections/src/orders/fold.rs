@@ -116,6 +116,7 @@ impl Row {
             | Event::ReturnReceived { .. } => Self { status: row.fulfilment.status(), ..row },
             Event::Placed(_)
             | Event::TrackingChanged { .. }
+            | Event::TransitNoted { .. }
             | Event::EditBegun { .. }
             | Event::EditStaged { .. }
             | Event::EditCommitted { .. }

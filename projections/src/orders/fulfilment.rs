@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    order::{self, Count, Event, Invoice, ReceivedUnits, Units},
+    order::{self, Count, Event, Invoice, ReceivedUnits, Transit, Units},
     value::{EditId, Money, PaymentId, ReturnId, ShipmentId, Text},
 };
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Shipment {
     pub lines: Vec<Units>,
     /// What that is worth, with the charges that went along.
     pub value: Money,
+    /// The carrier's last word of it while it was under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit: Option<Transit>,
     /// Whether it arrived.
     pub delivered: bool,
 }
@@ -156,6 +159,7 @@ impl Fulfilment {
                     tracking: tracking.clone(),
                     lines: lines.clone(),
                     value: *value,
+                    transit: None,
                     delivered: false,
                 });
             }
@@ -163,6 +167,7 @@ impl Fulfilment {
                 let known = self.shipment(shipment)?;
                 (known.carrier, known.tracking) = (carrier.clone(), tracking.clone());
             }
+            Event::TransitNoted { shipment, transit } => self.shipment(shipment)?.transit = Some(*transit),
             Event::Delivered { shipment, .. } => {
                 let known = self.shipment(shipment)?;
                 known.delivered = true;

@@ -1,7 +1,7 @@
 //! Orders, credit notes and the history of a customer.
 
 use domain::{
-    order::{CancelReason, Change, Command, Disposition, Placement, ReceivedUnits, Source, Units},
+    order::{CancelReason, Change, Command, Disposition, Placement, ReceivedUnits, Source, Transit, Units},
     value::{CustomerId, OrderId, Time},
 };
 use projections::orders::{Kind, ReturnStatus, Status};
@@ -94,12 +94,14 @@ async fn an_order_shows_its_shipments_and_what_came_back() {
     world.run("o", Command::CancelLines { cancellation, lines: some(&[(1, 1)]), note: None }).await;
     let (shipment, tracking) = ("s".parse().unwrap(), Some(text("1Z")));
     world.run("o", Command::ChangeTracking { shipment, carrier: text("UPS"), tracking }).await;
+    let transit = Transit::InTransit;
+    world.run("o", Command::RecordTransit { shipment: "s".parse().unwrap(), transit }).await;
     let token = world.run("o", Command::Deliver { shipment: "s".parse().unwrap() }).await;
     let order = world.read.order(&id("o"), after(token)).await.unwrap().value.unwrap();
     assert_eq!((order.status, &order.held), (Status::Delivered, &None));
     let [shipment] = &order.shipments[..] else { panic!("{order:?}") };
     assert_eq!((&shipment.carrier, &shipment.tracking), (&text("UPS"), &Some(text("1Z"))));
-    assert_eq!((shipment.value, shipment.delivered), (gbp(300), true));
+    assert_eq!((shipment.value, shipment.transit, shipment.delivered), (gbp(300), Some(transit), true));
     assert_eq!(
         order.progress.iter().map(|line| (line.shipped, line.cancelled)).collect::<Vec<_>>(),
         [(2, 0), (0, 1)]

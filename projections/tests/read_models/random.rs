@@ -183,7 +183,11 @@ fn shipping(dice: &mut Dice) -> order::Command {
             order::Command::Ship { shipment, carrier: text("DHL"), tracking: None, lines: some_units(dice) }
         }
         4 => order::Command::ChangeTracking { shipment, carrier: text("UPS"), tracking: Some(text("1Z")) },
-        5..=6 => order::Command::Deliver { shipment },
+        5 => order::Command::Deliver { shipment },
+        6 => order::Command::RecordTransit {
+            shipment,
+            transit: if dice.roll(2) == 0 { order::Transit::InTransit } else { order::Transit::Exception },
+        },
         _ => order::Command::CancelLines {
             cancellation: dice.name("x", 4).parse().unwrap(),
             lines: some_units(dice),

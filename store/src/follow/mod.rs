@@ -35,7 +35,7 @@ pub use meter::{Meter, Reading};
 pub use parked::{ParkedStream, see_to};
 pub use progress::Progress;
 pub use projection::{ApplyError, Follower, Projection, ReadTable};
-pub use react::{Reached, React, ReactError};
+pub use react::{Begins, Reached, React, ReactError};
 pub use reactor::Reactor;
 pub use remedy::{Left, Remedied, Remedy, RemedyError};
 pub use skipped::SkippedEvent;

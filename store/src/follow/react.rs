@@ -10,11 +10,25 @@ pub trait React: Send + Sync + 'static {
     /// The reactor's name, and its checkpoint's.
     fn name(&self) -> &'static str;
 
+    /// Where somebody begins who has never followed.
+    fn begins(&self) -> Begins {
+        Begins::WithTheLog
+    }
+
     /// Events of one lane are worked on one after another; `None` when the event means nothing here.
     fn lane(&self, meant: Meant<'_>) -> Option<Box<str>>;
 
     /// Does the work; called again until it succeeds.
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError>;
+}
+
+/// Where a reactor begins that has never followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// With the first event: nothing that happened is left undone.
+    WithTheLog,
+    /// With what happens from now on: nobody wants to hear what happened before.
+    AtTheHead,
 }
 
 /// How far a reactor has come in this process.

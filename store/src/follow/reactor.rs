@@ -19,7 +19,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::{
-    Checkpoint, CheckpointError, Lease, Reached, React, TOO_NEW_PAUSE, skipped,
+    Begins, Checkpoint, CheckpointError, Lease, Reached, React, TOO_NEW_PAUSE, skipped,
     waiting::Waiting,
     window::{Window, while_working},
 };
@@ -180,6 +180,12 @@ impl Reactor {
         let mut transaction = self.pool.begin().await.map_err(CheckpointError::from)?;
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
         let checkpoint = Checkpoint::lock(&mut transaction, self.react.name(), fence).await?;
+        if checkpoint == Checkpoint::empty() && self.react.begins() == Begins::AtTheHead {
+            let (_, begun) = Checkpoint::at(&*self.log, head.incarnation, head.position).await?;
+            begun.save(&mut transaction, self.react.name(), fence, 0).await?;
+            transaction.commit().await.map_err(CheckpointError::from)?;
+            return Ok(head.position);
+        }
         if checkpoint.is_of(&*self.log, &head).await? {
             Waiting::adopt(&mut transaction, self.react.name()).await.map_err(CheckpointError::from)?;
             if let Some(renewed) = checkpoint.renewed(&head) {
@@ -195,7 +201,9 @@ impl Reactor {
             position = checkpoint.position,
             "the log was restored: going through it again"
         );
-        Checkpoint::empty().save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
+        // Of this life, so that nobody takes it for the first time.
+        let again = Checkpoint { incarnation: Some(head.incarnation), ..Checkpoint::empty() };
+        again.save(&mut transaction, self.react.name(), fence, checkpoint.position).await?;
         Waiting::clear(&mut transaction, self.react.name()).await.map_err(CheckpointError::from)?;
         transaction.commit().await.map_err(CheckpointError::from)?;
         Ok(0)

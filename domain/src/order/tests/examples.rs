@@ -165,6 +165,33 @@ fn a_discount_is_shared_by_the_lines_so_that_nothing_ships_for_less_than_nothing
 }
 
 #[test]
+fn a_carriers_word_is_noted_when_it_is_a_new_one_until_the_shipment_has_arrived() {
+    let word = |transit| Command::RecordTransit { shipment: named("s-1"), transit };
+    let order = after(placement(vec![line("MUG", 1, 100)], vec![]), vec![ship("s-1", &[(0, 1)])]);
+    let moving = order.decide(word(Transit::InTransit)).unwrap();
+    assert_eq!(moving, [Event::TransitNoted { shipment: named("s-1"), transit: Transit::InTransit }]);
+    let mut order = moving.into_iter().fold(order, Order::evolve);
+    assert_eq!(order.decide(word(Transit::InTransit)), Ok(vec![]));
+    assert_eq!((order.status(), order.is_closed()), (Some(Status::Shipped), false));
+    for transit in
+        [Transit::Exception, Transit::InTransit].into_iter().cycle().take(TRANSITS_MAX as usize - 1)
+    {
+        let noted = order.decide(word(transit)).unwrap();
+        assert_eq!(noted.len(), 1);
+        order = noted.into_iter().fold(order, Order::evolve);
+    }
+    assert_eq!(order.decide(word(Transit::InTransit)), Ok(vec![]), "no more of them is noted");
+    let delivered = order.decide(Command::Deliver { shipment: named("s-1") }).unwrap();
+    let order = delivered.into_iter().fold(order, Order::evolve);
+    assert_eq!(order.decide(word(Transit::Exception)), Ok(vec![]));
+    assert_eq!(order.book().unwrap().shipments()[&named("s-1")].transit, Some(Transit::Exception));
+    assert_eq!(
+        order.decide(Command::RecordTransit { shipment: named("s-2"), transit: Transit::Exception }),
+        Err(Refusal::NoSuchShipment { shipment: named("s-2") })
+    );
+}
+
+#[test]
 fn a_shipment_keeps_its_name_when_its_tracking_changes() {
     let change = Command::ChangeTracking {
         shipment: named("s-1"),

@@ -134,6 +134,8 @@ fn shipping() -> impl Strategy<Value = Command> {
         1 => (shipment(), text(), prop::option::of(text())).prop_map(
             |(shipment, carrier, tracking)| Command::ChangeTracking { shipment, carrier, tracking }
         ),
+        2 => (shipment(), prop_oneof![Just(Transit::InTransit), Just(Transit::Exception)])
+            .prop_map(|(shipment, transit)| Command::RecordTransit { shipment, transit }),
         4 => shipment().prop_map(|shipment| Command::Deliver { shipment }),
         2 => (cancellation, some_units(), prop::option::of(text())).prop_map(
             |(cancellation, lines, note)| Command::CancelLines { cancellation, lines, note }
