@@ -37,24 +37,26 @@ pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// Serves, with the sample catalogue loaded first.
 pub async fn up(ground: Ground, listener: TcpListener, data: &Path, sample: bool) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
+    let identity = ground.identity(&running.engine).await?;
     if sample {
         sample::load(&running.engine).await?;
     }
     // Whose servers are given has admins of their own.
     let admin = match ground.stack {
-        Some(_) => Some(local_admin(&running.identity, data).await?),
+        Some(_) => Some(local_admin(&identity, data).await?),
         None => None,
     };
     let welcome = welcome(listener.local_addr()?, admin.as_deref());
-    running.said(&welcome).await?.until_stopped(listener).await?;
+    running.said(&welcome).await?.until_stopped(listener, identity).await?;
     Ok(out::line("Stopped. The data is kept; the next start finds it.")?)
 }
 
 /// Serves.
 pub async fn serve(ground: Ground, listener: TcpListener) -> Result<(), Failure> {
     let running = Running::start(&ground).await?;
+    let identity = ground.identity(&running.engine).await?;
     let listening = format!("listening on http://{}", listener.local_addr()?);
-    running.said(&listening).await?.until_stopped(listener).await
+    running.said(&listening).await?.until_stopped(listener, identity).await
 }
 
 /// One process's part of the system.
@@ -65,8 +67,6 @@ pub struct Running {
     pub read: ReadModels,
     /// The questions of commands.
     written: ReadModels,
-    /// Who is who.
-    pub identity: Identity,
     settings: api::Settings,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
@@ -109,9 +109,7 @@ impl Running {
             forwarded_hops: ground.settings.forwarded_hops.unwrap_or(usual.forwarded_hops),
             ..usual
         };
-        let identity = ground.identity(&engine).await?;
-        tasks.spawn(identity.clone().watch());
-        Ok(Self { engine, read, written, identity, settings, tasks, followed })
+        Ok(Self { engine, read, written, settings, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -124,10 +122,11 @@ impl Running {
     }
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
-    async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let shop = Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
+    async fn until_stopped(mut self, listener: TcpListener, identity: Identity) -> Result<(), Failure> {
+        let shop = Shop::new(&self.engine, self.read.clone(), identity.clone(), self.settings.clone())
             .with_written(self.written.clone());
         self.tasks.spawn(shop.keep_pages());
+        self.tasks.spawn(identity.watch());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (drain, mut draining) = tokio::sync::watch::channel(false);
