@@ -41,26 +41,28 @@ pub async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Serves, with the sample catalogue loaded first.
 pub async fn up(ground: Ground, listener: TcpListener, data: &Path, sample: bool) -> Result<(), Failure> {
-    let running = Running::start(&ground).await?;
+    let mut running = Running::start(&ground).await?;
     if sample {
         sample::load(&running.engine).await?;
     }
+    let doors = Doors::open(&ground, &mut running).await?;
     // Whose servers are given has admins of their own.
     let admin = match ground.stack {
-        Some(_) => Some(local_admin(&running.identity, data).await?),
+        Some(_) => Some(local_admin(&doors.identity, data).await?),
         None => None,
     };
     let welcome = welcome(listener.local_addr()?, admin.as_deref());
-    running.said(&welcome).await?.until_stopped(listener).await?;
+    running.said(&welcome).await?.until_stopped(listener, doors).await?;
     Ok(out::line("Stopped. The data is kept; the next start finds it.")?)
 }
 
 /// Serves.
 pub async fn serve(ground: Ground, listener: TcpListener) -> Result<(), Failure> {
-    let running = Running::start(&ground).await?;
+    let mut running = Running::start(&ground).await?;
+    let doors = Doors::open(&ground, &mut running).await?;
     let scheme = if ground.settings.ingress.tls.is_some() { "https" } else { "http" };
     let listening = format!("listening on {scheme}://{}", listener.local_addr()?);
-    running.said(&listening).await?.until_stopped(listener).await
+    running.said(&listening).await?.until_stopped(listener, doors).await
 }
 
 /// One process's part of the system.
@@ -71,18 +73,40 @@ pub struct Running {
     pub read: ReadModels,
     /// The questions of commands.
     written: ReadModels,
-    /// Who is who.
-    pub identity: Identity,
-    /// What is on its way to others.
-    outbound: Outbound,
     settings: api::Settings,
     stripe: Option<FromStripe>,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
     followed: Followed,
+}
+
+/// What a process has that others speak to: an import has none of it, and tells nobody of what happened long ago.
+struct Doors {
+    /// Who is who.
+    identity: Identity,
+    /// What is on its way to others.
+    outbound: Outbound,
     tls: Option<Tls>,
     /// How long others are told before no more connections are taken.
     drain_notice: Duration,
+}
+
+impl Doors {
+    async fn open(ground: &Ground, running: &mut Running) -> Result<Self, Failure> {
+        let identity = ground.identity(&running.engine).await?;
+        running.tasks.spawn(identity.clone().watch());
+        let (edge, outbound) = (ground.edge_pool().await?, ground.settings.outbound.clone());
+        let (outbound, telling) = Outbound::start(&mut running.engine, edge, outbound)?;
+        running.tasks.spawn(telling);
+        let tls = match &ground.settings.ingress.tls {
+            None => None,
+            Some((certificate, key)) => Some(Tls::load(certificate, key)?),
+        };
+        if let Some(tls) = tls.clone() {
+            running.tasks.spawn(tls.keep_up());
+        }
+        Ok(Self { identity, outbound, tls, drain_notice: ground.settings.ingress.drain_notice })
+    }
 }
 
 impl Running {
@@ -120,20 +144,7 @@ impl Running {
             ingress: ground.settings.ingress.settings(),
             ..usual
         };
-        let tls = match &ground.settings.ingress.tls {
-            None => None,
-            Some((certificate, key)) => Some(Tls::load(certificate, key)?),
-        };
-        if let Some(tls) = tls.clone() {
-            tasks.spawn(tls.keep_up());
-        }
-        let drain_notice = ground.settings.ingress.drain_notice;
-        let identity = ground.identity(&engine).await?;
-        tasks.spawn(identity.clone().watch());
-        let edge = ground.edge_pool().await?;
-        let (outbound, telling) = Outbound::start(&mut engine, edge, ground.settings.outbound.clone())?;
-        tasks.spawn(telling);
-        Ok(Self { engine, read, written, identity, outbound, settings, stripe, tasks, followed, tls, drain_notice })
+        Ok(Self { engine, read, written, settings, stripe, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -146,11 +157,11 @@ impl Running {
     }
 
     /// Answers requests until SIGINT or SIGTERM, then lets those under way end.
-    async fn until_stopped(mut self, listener: TcpListener) -> Result<(), Failure> {
-        let mut shop =
-            Shop::new(&self.engine, self.read.clone(), self.identity.clone(), self.settings.clone())
-                .with_written(self.written.clone())
-                .with_outbound(self.outbound.clone());
+    async fn until_stopped(mut self, listener: TcpListener, doors: Doors) -> Result<(), Failure> {
+        let Doors { identity, outbound, tls, drain_notice } = doors;
+        let mut shop = Shop::new(&self.engine, self.read.clone(), identity, self.settings.clone())
+            .with_written(self.written.clone())
+            .with_outbound(outbound);
         if let Some(stripe) = self.stripe.clone() {
             shop = shop.with_stripe(stripe);
         }
@@ -159,14 +170,14 @@ impl Running {
         let mut terminate = signal(SignalKind::terminate())?;
         let (stop, stopped) = watch::channel(false);
         let ingress = shop.ingress.clone();
-        let served = listener::serve(listener, api::router(shop), self.tls.clone(), stopped);
+        let served = listener::serve(listener, api::router(shop), tls, stopped);
         let told = async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             ingress.drain();
-            tokio::time::sleep(self.drain_notice).await;
+            tokio::time::sleep(drain_notice).await;
             stop.send_replace(true);
             tokio::time::sleep(DRAIN).await;
         };

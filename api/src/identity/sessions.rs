@@ -129,6 +129,7 @@ async fn exchange(identity: &Identity, token: &[u8; 32]) -> Result<Exchanged, Er
             if !unused || now.millis() - used_ms > SAME_ANSWER_MS {
                 let ended = end(&mut transaction, session, now).await?;
                 transaction.commit().await?;
+                tracing::warn!(%session, account = %account.id, "a refresh token came again: its session is ended");
                 identity.end(ended);
                 return Ok(Exchanged::Reused);
             }

@@ -20,7 +20,7 @@ use crate::{
     Shop,
     answer::located,
     extract::{Json, Path, Query},
-    principal::Permissions,
+    principal::{Member, Permissions},
     problem::Problem,
     text::{Email, Short},
 };
@@ -102,9 +102,14 @@ impl From<ChangeError> for Problem {
 }
 
 /// `POST /v1/accounts`
-pub async fn create(State(shop): State<Arc<Shop>>, Json(body): Json<Create>) -> Result<Response, Problem> {
+pub async fn create(
+    State(shop): State<Arc<Shop>>,
+    admin: Member,
+    Json(body): Json<Create>,
+) -> Result<Response, Problem> {
     let Create { email, password, role, permissions, name } = body;
     let id = shop.identity.create(&email, &password, (role, permissions), name.as_ref()).await?;
+    tracing::info!(account = %id, by = %admin.account, "an account was made");
     let account = shop.identity.account(id).await?;
     Ok(located(secret(StatusCode::CREATED, account), &format!("/v1/accounts/{id}")))
 }
@@ -122,10 +127,12 @@ pub async fn list(State(shop): State<Arc<Shop>>, Query(list): Query<List>) -> Re
 /// `PATCH /v1/accounts/{account}`: ends its sessions, whose tokens say what it was.
 pub async fn change(
     State(shop): State<Arc<Shop>>,
+    admin: Member,
     Path(id): Path<Uuid>,
     Json(body): Json<Change>,
 ) -> Result<Response, Problem> {
     shop.identity.change(id, body).await?;
+    tracing::info!(account = %id, by = %admin.account, ?body, "an account was changed");
     Ok(secret(StatusCode::OK, shop.identity.account(id).await?))
 }
 
