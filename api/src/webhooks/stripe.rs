@@ -255,13 +255,16 @@ impl Told<'_> {
             return Ok(Delivery::Taken);
         };
         // One that failed may be asked for again under its name: what is told of the try before is old news.
-        let asked = known.recorded.iter().flat_map(Recorded::meant).filter_map(|meant| match meant.event {
-            AnyEvent::Payment(PaymentEvent::RefundRequested { refund: asked, .. }) if *asked == refund => {
-                Some(meant.id().to_string())
-            }
-            _ => None,
-        });
-        if asked.last().as_ref() != told.metadata.get("request") {
+        let mut asked =
+            known.recorded.iter().flat_map(Recorded::meant).filter_map(|meant| match meant.event {
+                AnyEvent::Payment(PaymentEvent::RefundRequested { refund: asked, .. })
+                    if *asked == refund =>
+                {
+                    Some(meant.id().to_string())
+                }
+                _ => None,
+            });
+        if asked.next_back().as_ref() != told.metadata.get("request") {
             return Ok(Delivery::Taken);
         }
         let late = known.payment.ledger().is_some_and(|ledger| ledger.refund_pending(&refund).is_none());
