@@ -195,7 +195,7 @@ impl Settings {
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
-            paying: Paying::of(&get)?,
+            paying: Paying::of(get)?,
             cache_bytes_max: number("DAYBOOK_CACHE_MB", "megabytes", 1, MEGABYTES_MAX)?.map(bytes),
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,

@@ -149,7 +149,10 @@ fn bare(reply: &Reply) -> Router {
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(api::at_once(listener), router).into_future());
+    tokio::spawn(async move {
+        let (_running, stop) = tokio::sync::watch::channel(false);
+        api::ingress::listener::serve(listener, router, None, stop).await;
+    });
     address
 }
 

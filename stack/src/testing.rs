@@ -87,7 +87,8 @@ pub fn python() -> Command {
     let servers = servers();
     let tell: Log<'_> = &|line| eprintln!("stack: {line}");
     std::fs::create_dir_all(&servers).unwrap_or_else(|error| panic!("{}: {error}", servers.display()));
-    pip::install_tried(&RECEIVERS, &servers, tell, |_| Ok(())).unwrap_or_else(|error| panic!("receivers: {error}"));
+    pip::install_tried(&RECEIVERS, &servers, tell, |_| Ok(()))
+        .unwrap_or_else(|error| panic!("receivers: {error}"));
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", servers.join(RECEIVERS.folder));
     command

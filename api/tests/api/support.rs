@@ -426,7 +426,18 @@ impl Api {
         tokio::spawn(shop.keep_pages());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
         let router = api::router(shop);
-        Self { router, engine, pages, ingress, identity, keeper, ground, late: None, search, telling: JoinSet::new() }
+        Self {
+            router,
+            engine,
+            pages,
+            ingress,
+            identity,
+            keeper,
+            ground,
+            late: None,
+            search,
+            telling: JoinSet::new(),
+        }
     }
 
     /// Asks until the page comes from memory.
