@@ -21,7 +21,7 @@ const CLIENTS: usize = 64;
 const SKUS: usize = 64;
 
 pub async fn run(options: &Options) {
-    let shop = Shop::open(&[]).await;
+    let shop = Shop::open(&[("DAYBOOK_PRICING", "samples/pricing.json")]).await;
     shop.stock(SKUS, 1_000_000_000).await;
     let order = crate::reads::order(&shop).await;
     let page = shop.staff().await.get("order", &order).await.expect(200).body;
