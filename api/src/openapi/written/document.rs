@@ -43,6 +43,7 @@ pub fn openapi() -> Value {
     }
     schemas.add("Problem", problem());
     refined(&mut schemas);
+    schemas.flattened();
     assert!(schemas.1.is_empty(), "several schemas are called {:?}", schemas.1);
     let paths = schemas.plain(serde_json::to_value(paths).unwrap_or_default());
     json!({

@@ -176,6 +176,12 @@ impl Operation {
         self.says(status, what, headers, Some(content))
     }
 
+    /// Something that changes with the program only.
+    pub fn file(self, what: &str, content: Value) -> Self {
+        let headers = ["CacheControl", "ETag"];
+        self.says(304, "The client has it already.", &headers, None).says(200, what, &headers, Some(content))
+    }
+
     /// What a query answers that is no page of one thing.
     pub fn queried<T: ToSchema>(mut self, what: &str) -> Self {
         let schema = self.schemas.of::<T>();

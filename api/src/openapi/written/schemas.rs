@@ -58,6 +58,40 @@ impl Schemas {
         found
     }
 
+    /// Puts what is flattened in Rust into one object: each part alone would refuse the members of the others.
+    pub fn flattened(&mut self) {
+        let composed: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, schema)| schema["allOf"].is_array())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in composed {
+            if let Some(whole) = self.0.get(&name).and_then(|schema| self.merged(schema)) {
+                self.0.insert(name, whole);
+            }
+        }
+    }
+
+    fn merged(&self, schema: &Value) -> Option<Value> {
+        let Some(parts) = schema["allOf"].as_array() else { return Some(schema.clone()) };
+        let mut whole = json!({ "type": "object", "properties": {}, "required": [] });
+        for part in parts {
+            let named = part["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+            let part = self.merged(named.map_or(Some(part), |name| self.0.get(name))?)?;
+            whole["properties"].as_object_mut()?.extend(part["properties"].as_object()?.clone());
+            whole["required"]
+                .as_array_mut()?
+                .extend(part["required"].as_array().cloned().unwrap_or_default());
+        }
+        for word in ["description", "additionalProperties"] {
+            if let Some(said) = schema.get(word) {
+                whole[word] = said.clone();
+            }
+        }
+        Some(whole)
+    }
+
     /// All of them, plain ones written out.
     pub fn finished(self) -> BTreeMap<String, Value> {
         let plain: BTreeMap<String, Value> = self

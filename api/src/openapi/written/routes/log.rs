@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::orders::told;
 use crate::{
     answer::Receipt,
     commands, events, health,
@@ -41,7 +42,7 @@ pub fn operations() -> Vec<Operation> {
             &["PositionOfPage", "NextOfPage", "CacheControl"],
             json!({
                 "application/x-ndjson": { "schema": text("One `LoggedEvent` a line.") },
-                "text/event-stream": { "schema": text("One `LoggedEvent` a message; its name is the event's type, its id the position.") },
+                "text/event-stream": { "schema": told("<EventType>", "One `LoggedEvent`.") },
             }),
         )
         .refuses(&["position.malformed", "position.other_log"]),
@@ -87,24 +88,15 @@ pub fn machinery() -> Vec<Operation> {
             "The public keys.",
             keys,
         ),
-        get("/openapi.json", served::openapi, "This description").answers_in(
-            200,
+        get("/openapi.json", served::openapi, "This description").file(
             "This description, as OpenAPI 3.1.",
-            &["CacheControl", "ETag"],
             json!({ "application/json": { "schema": document() } }),
         ),
-        get("/asyncapi.json", served::asyncapi, "What is told: the stream of events, and webhooks")
-            .answers_in(
-                200,
-                "The description, as AsyncAPI 3.0.",
-                &["CacheControl", "ETag"],
-                json!({ "application/json": { "schema": document() } }),
-            ),
-        get("/docs", served::docs, "This description, to be read").answers_in(
-            200,
-            "A page for a browser.",
-            &["CacheControl", "ETag"],
-            text("text/html"),
+        get("/asyncapi.json", served::asyncapi, "What is told: the stream of events, and webhooks").file(
+            "The description, as AsyncAPI 3.0.",
+            json!({ "application/json": { "schema": document() } }),
         ),
+        get("/docs", served::docs, "This description, to be read")
+            .file("A page for a browser.", text("text/html")),
     ]
 }

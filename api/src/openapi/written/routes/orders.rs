@@ -32,6 +32,18 @@ fn shown(operation: &mut Operation) -> Value {
     json!({ "allOf": [order, { "type": "object", "required": ["delivery"], "properties": { "delivery": delivery } }] })
 }
 
+/// A message of Server-Sent Events.
+pub fn told(event: &str, data: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string", "description": "Where to go on: `Last-Event-ID`." },
+            "event": { "type": "string", "description": format!("`{event}`; not there when nothing is new.") },
+            "data": { "type": "string", "contentMediaType": "application/json", "description": data },
+        },
+    })
+}
+
 fn with<T>(mut operation: Operation, schema: impl FnOnce(&mut Operation) -> T) -> (Operation, T) {
     let schema = schema(&mut operation);
     (operation, schema)
@@ -60,7 +72,7 @@ pub fn operations() -> Vec<Operation> {
         follow
             .more("Server-Sent Events: the order's page at once, and whenever something on it is another. An `id` without data every 15 seconds; ends after 15 minutes.")
             .with_headers(&["LastEventId"])
-            .answers_in(200, "The order as it changes.", &["CacheControl"], json!({ "text/event-stream": { "schema": { "type": "string" } } }))
+            .answers_in(200, "The order as it changes.", &["CacheControl"], json!({ "text/event-stream": { "schema": told("order", "The order's page.") } }))
             .refuses(&["order.not_found", "position.malformed", "position.other_log", "read_model.behind", "read_model.parked"]),
         bill.more("Worked out from the order's own events; what is credited has an invoice of its own.")
             .with_headers(&["AcceptInvoice"])
