@@ -225,6 +225,7 @@ impl Engine {
             gateway,
             results: self.payment_results(),
             log: Arc::clone(&self.log),
+            feed: self.feed.clone(),
             clock: Arc::clone(&self.clock),
         };
         self.react(Arc::new(ask));

@@ -23,7 +23,7 @@ use crate::{
         DecodeError, Decoder, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, read_with,
         understand,
     },
-    ports::Clock,
+    ports::{Clock, micros},
 };
 
 /// How long the broker may lag behind this process's own appends before the log is read instead.
@@ -151,6 +151,15 @@ impl Feed {
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
         let entry = |stored, event| Arc::new(Entry::new(stored, event));
         read_with(&*self.inner.log, position, limit, entry).await
+    }
+
+    /// The events of one stream, if all of them are in memory up to that position at least.
+    #[must_use]
+    pub fn whole(&self, stream: &StreamId, upto: Position) -> Option<Vec<Arc<Entry>>> {
+        let key = (stream.aggregate_type.as_str().into(), stream.id.clone());
+        let found = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).stream(&key);
+        let first = found.first()?.event.as_ref().ok()?;
+        (first.sequence == 1 && found.last()?.position >= upto).then_some(found)
     }
 
     /// The events of one stream from now on, as they come.
@@ -346,8 +355,4 @@ impl Watchers {
             }
         }
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -19,6 +19,8 @@ use crate::{
 const HISTORY: Position = 100_000;
 /// Events read and published at a time.
 const PAGE: i64 = 2_000;
+/// From one copy to the next, at the least: what is appended meanwhile is copied together.
+const PACE: Duration = Duration::from_millis(10);
 /// How often the broker is looked at while there is nothing to copy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long is waited after a failure, twice as long after each further one, and at most: well within the lease.
@@ -95,7 +97,10 @@ impl Relay {
         let (mut last, mut incarnation) = self.agree(PAGE).await?;
         loop {
             self.head.mark_unchanged();
+            let clock = Arc::clone(&self.clock);
+            let pace = clock.sleep(PACE);
             last = self.copy_from(last, incarnation).await?;
+            pace.await;
             tokio::select! {
                 changed = self.head.changed() => if changed.is_err() {
                     // The executor has stopped; other processes may still append.

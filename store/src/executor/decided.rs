@@ -27,6 +27,13 @@ pub enum Decision {
     Impossible(ExecuteError),
 }
 
+impl Decision {
+    /// Whether anything happened.
+    pub const fn happened(&self) -> bool {
+        matches!(self, Self::Accepted { events, .. } if !events.is_empty())
+    }
+}
+
 /// A command with its decision, waiting to be durable.
 #[derive(Debug)]
 pub struct Decided {
