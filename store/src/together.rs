@@ -26,13 +26,15 @@ impl<R, T> Default for Together<R, T> {
 }
 
 impl<R, T: Clone> Together<R, T> {
-    /// Writes a row with all that wait by then, or lets somebody else take it along.
+    /// Writes a row with all that wait once it may be written and `others` had time to come along, or lets somebody else take
+    /// it along.
     ///
     /// # Errors
     /// When the write fails, or whoever was at it went away.
     pub async fn write<E: std::fmt::Display>(
         &self,
         row: R,
+        others: impl Future<Output = ()>,
         write: impl AsyncFnOnce(Vec<R>) -> Result<T, E>,
     ) -> Outcome<T> {
         let (sender, mut told) = oneshot::channel();
@@ -43,7 +45,7 @@ impl<R, T: Clone> Together<R, T> {
             Err(oneshot::error::TryRecvError::Closed) => {
                 return Err(Failed("whoever wrote it went away".into()));
             }
-            Err(oneshot::error::TryRecvError::Empty) => {}
+            Err(oneshot::error::TryRecvError::Empty) => others.await,
         }
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let (rows, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
@@ -58,7 +60,7 @@ impl<R, T: Clone> Together<R, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::Arc};
+    use std::{convert::Infallible, future::ready, sync::Arc};
 
     use futures::FutureExt as _;
     use tokio::sync::Notify;
@@ -69,11 +71,11 @@ mod tests {
     async fn what_comes_meanwhile_goes_together() {
         let (together, first) = (Together::<u8, Vec<u8>>::default(), Arc::new(Notify::new()));
         let ended = Arc::clone(&first);
-        let slow = together.write(1, async |rows| {
+        let slow = together.write(1, ready(()), async |rows| {
             ended.notified().await;
             Ok::<_, Infallible>(rows)
         });
-        let quick = |row| together.write(row, async |rows| Ok::<_, Infallible>(rows));
+        let quick = |row| together.write(row, ready(()), async |rows| Ok::<_, Infallible>(rows));
         let (mut slow, mut second, mut third) = (Box::pin(slow), Box::pin(quick(2)), Box::pin(quick(3)));
         assert!((&mut slow).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
@@ -87,18 +89,19 @@ mod tests {
     #[tokio::test]
     async fn everybody_is_told_that_it_failed_and_the_next_may_try() {
         let together = Together::<u8, ()>::default();
-        let failed = together.write(1, async |_| Err("full")).await;
+        let failed = together.write(1, ready(()), async |_| Err("full")).await;
         assert_eq!(failed.map_err(|error| error.to_string()), Err("full".to_owned()));
-        assert!(together.write(2, async |_| Ok::<_, Infallible>(())).await.is_ok());
+        assert!(together.write(2, ready(()), async |_| Ok::<_, Infallible>(())).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_row_whose_writer_goes_away_is_told_so() {
         let together = Together::<u8, ()>::default();
-        let mut gone =
-            Box::pin(together.write(1, async |_| std::future::pending::<Result<(), Infallible>>().await));
+        let mut gone = Box::pin(
+            together.write(1, ready(()), async |_| std::future::pending::<Result<(), Infallible>>().await),
+        );
         assert!((&mut gone).now_or_never().is_none());
         drop(gone);
-        assert!(together.write(2, async |_| Ok::<_, Infallible>(())).await.is_ok());
+        assert!(together.write(2, ready(()), async |_| Ok::<_, Infallible>(())).await.is_ok());
     }
 }

@@ -103,7 +103,7 @@ impl Decided {
                 metadata: metadata(&self.request, self.decided_at_us),
                 events: event.clone().into(),
             };
-            Arc::new(Entry::known(recorded, row.payload.len() + row.metadata.len()))
+            Arc::new(Entry::known(recorded, Arc::clone(row)))
         })
     }
 

@@ -11,13 +11,20 @@ use futures::future::try_join_all;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{recent::Recent, setting::Setting};
+use super::{
+    recent::Recent,
+    setting::{Setting, Wanted},
+};
 use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
     log::{Decoder, Log, Meant, StreamId, meant_id, understand},
+    ports::Clock,
     secrets::Fingerprints,
 };
+
+/// What process managers want is known by.
+const COMMAND: &str = "command";
 
 /// Runs the commands that others than clients want; cheap to clone.
 #[derive(Clone)]
@@ -142,8 +149,13 @@ impl React for Following {
 impl Driver {
     /// A driver of what is wanted in this log.
     #[must_use]
-    pub fn new(executor: Executor, log: Arc<dyn Log>, pool: PgPool, fingerprints: Fingerprints) -> Self {
-        Self { executor, log, fingerprints, timers: Setting::new(pool), firsts: Recent::default() }
+    pub fn new(
+        executor: Executor,
+        log: Arc<dyn Log>,
+        (pool, clock): (PgPool, Arc<dyn Clock>),
+        fingerprints: Fingerprints,
+    ) -> Self {
+        Self { executor, log, fingerprints, timers: Setting::new(pool, clock), firsts: Recent::default() }
     }
 
     /// Lets an instance learn something, and does everything that it concludes from it, answers included.
@@ -160,7 +172,7 @@ impl Driver {
             let first = self.first(instance, &executed, &concluded).await?;
             for Concluded { event_id, known_by, event } in concluded {
                 let issues = (instance.process.issues)(&first, &event);
-                let refused = self.carry_out(instance.want(event_id, known_by), "command", issues).await?;
+                let refused = self.carry_out(instance.want(event_id, known_by), COMMAND, issues).await?;
                 inputs.extend((instance.process.heard)(&event, refused).map(|command| Input {
                     command_id: derived_id(known_by, "answers", 0),
                     causation_id: event_id,
@@ -267,9 +279,10 @@ impl Driver {
                 Issue::Timer { due, to, command } => timers.push((due, to, command)),
             }
         }
-        let timers = timers
-            .iter()
-            .map(|(due, to, command)| self.timers.set((want.name, want.correlation_id), *due, to, command));
+        // What a manager learns next waits for what it wants now; a policy remembers nothing.
+        let hurry = kind == COMMAND;
+        let wanted = Wanted { manager: want.name, correlation_id: want.correlation_id, hurry };
+        let timers = timers.iter().map(|(due, to, command)| self.timers.set(wanted, *due, to, command));
         let answers = requests.into_iter().map(|request| async {
             match self.executor.execute_in_turn(request).await {
                 Ok(_) => Ok(None),

@@ -1,21 +1,37 @@
 //! Sets timers: a row each, many at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{AnyCommand, value::Time};
+use futures::FutureExt as _;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::recent::Recent;
-use crate::{follow::ReactError, rfc3339::moment, together::Together};
+use crate::{follow::ReactError, ports::Clock, rfc3339::moment, together::Together};
+
+/// For how long a timer that nobody waits for lets others come along.
+const LEISURE: Duration = Duration::from_millis(50);
 
 /// Sets timers; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Setting {
     pool: PgPool,
+    clock: Arc<dyn Clock>,
     /// Those that were set of late: many events of one aggregate want the same one.
     known: Recent<Uuid, ()>,
     together: Arc<Together<Timer, ()>>,
+    /// Of those who have time.
+    leisurely: Arc<Together<Timer, ()>>,
+}
+
+/// Who wants a timer.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub manager: &'static str,
+    pub correlation_id: Uuid,
+    /// Whether something waits until the timer is set.
+    pub hurry: bool,
 }
 
 /// A row.
@@ -30,14 +46,14 @@ struct Timer {
 }
 
 impl Setting {
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool, known: Recent::default(), together: Arc::default() }
+    pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+        Self { pool, clock, known: Recent::default(), together: Arc::default(), leisurely: Arc::default() }
     }
 
     /// A timer is known by what it will do and when: whoever wants the same again finds it set.
     pub async fn set(
         &self,
-        (manager, correlation_id): (&'static str, Uuid),
+        Wanted { manager, correlation_id, hurry }: Wanted,
         due: Time,
         to: &str,
         command: &AnyCommand,
@@ -49,7 +65,14 @@ impl Setting {
             return Ok(());
         }
         let timer = Timer { id, manager, instance: to.into(), correlation_id, input, due };
-        self.together.write(timer, async |timers| write(&self.pool, &timers).await).await.map_err(failed)?;
+        let (together, others) = match hurry {
+            true => (&self.together, futures::future::ready(()).boxed()),
+            false => (&self.leisurely, self.clock.sleep(LEISURE)),
+        };
+        together
+            .write(timer, others, async |timers| write(&self.pool, &timers).await)
+            .await
+            .map_err(failed)?;
         self.known.remember(id, ());
         Ok(())
     }

@@ -6,6 +6,7 @@ mod wrap;
 
 use std::{
     collections::HashMap,
+    future::ready,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -228,7 +229,10 @@ impl Vault {
         self.ids.fill(&mut key)?;
         let wrapped = self.wraps.wrap(&*self.ids, subject, &key)?;
         let own = wrapped.bytes.clone();
-        let kept = self.new.write((subject.into(), wrapped), async |rows| self.keep_new(&rows).await).await;
+        let kept = self
+            .new
+            .write((subject.into(), wrapped), ready(()), async |rows| self.keep_new(&rows).await)
+            .await;
         let kept = kept.map_err(|error| VaultError::Unwritten(error.to_string().into()))?;
         // Two seals at once: the first key stays, and both use it.
         if kept.get(subject) == Some(&own) {
