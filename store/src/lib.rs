@@ -20,6 +20,7 @@ pub mod schema;
 pub mod secrets;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod together;
 pub mod upcast;
 pub mod vault;
 pub mod verify;
