@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::support::Api;
 
-const ERRANDS: usize = 100;
+const ERRANDS: usize = 80;
 /// Less than whoever waits for a connection waits.
 const WITHIN: Duration = Duration::from_secs(8);
 
@@ -30,7 +30,7 @@ impl Carry for Slow {
     }
 
     async fn carry(&self, _: &Errand) -> Outcome {
-        match sqlx::query("SELECT pg_sleep(0.1)").execute(&self.0).await {
+        match sqlx::query("SELECT pg_sleep(0.05)").execute(&self.0).await {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Again(error.to_string()),
         }
