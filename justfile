@@ -26,6 +26,10 @@ import FILE *ARGS:
 scenarios *ARGS:
     cargo run -- scenario run {{ARGS}}
 
+# The descriptions that /openapi.json and /asyncapi.json serve, written anew from the code.
+documents:
+    DAYBOOK_WRITE_DOCUMENTS=1 cargo test -p api --lib openapi::
+
 # One benchmark, ours and its baseline in one run; see docs/BENCHMARKS.md.
 bench NAME *ARGS:
     cargo bench --workspace --bench {{NAME}} -- {{ARGS}}

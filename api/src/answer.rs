@@ -29,6 +29,7 @@ pub struct Done {
 
 /// The body that answers a command.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Receipt {
     /// What the command was for.
     pub id: String,

@@ -1,6 +1,6 @@
 //! Carts: opened, filled at the catalogue's prices, shown, put into another.
 
-mod merge;
+pub(crate) mod merge;
 
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ const TRIES_MAX: i64 = 5;
 
 /// A new cart.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = OpenCart))]
 #[serde(deny_unknown_fields)]
 pub struct Open {
     currency: Currency,
@@ -46,6 +47,7 @@ pub struct Open {
 
 /// How many units a line is to have.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = SetLine))]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     quantity: Quantity,
@@ -53,6 +55,7 @@ pub struct Set {
 
 /// Units that go into the cart.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AddLine))]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     sku: Sku,
@@ -61,6 +64,7 @@ pub struct Add {
 
 /// The catalogue says which prices; there is nothing to choose.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptPrices {}
 

@@ -32,10 +32,11 @@ use crate::{
 };
 
 /// Lines of an address.
-const ADDRESS_LINES_MAX: usize = 6;
+pub(crate) const ADDRESS_LINES_MAX: usize = 6;
 
 /// What a cart is checked out with.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CheckOut {
     cart: CartId,
@@ -52,6 +53,7 @@ pub struct CheckOut {
 
 /// Who buys. Reaches the log sealed.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 struct Contact {
     name: Short,
@@ -62,6 +64,7 @@ struct Contact {
 
 /// Where it goes. Reaches the log sealed, the country excepted.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     lines: AddressLines,
@@ -73,11 +76,11 @@ pub struct Address {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Short>", into = "Vec<Short>")]
-struct AddressLines(Vec<Short>);
+pub(crate) struct AddressLines(Vec<Short>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("an address has 1 to {ADDRESS_LINES_MAX} lines")]
-struct WrongAddressLines;
+pub(crate) struct WrongAddressLines;
 
 impl TryFrom<Vec<Short>> for AddressLines {
     type Error = WrongAddressLines;
@@ -95,6 +98,7 @@ impl From<AddressLines> for Vec<Short> {
 
 /// How far a checkout has come.
 #[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CheckoutStatus))]
 #[serde(rename_all = "snake_case")]
 enum Status {
     /// Not decided yet; the order's page tells.
@@ -106,7 +110,8 @@ enum Status {
 }
 
 #[derive(Serialize)]
-struct Answer {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CheckoutAnswer))]
+pub(crate) struct Answer {
     order: OrderId,
     /// `None` when there is nothing to pay.
     payment: Option<PaymentId>,

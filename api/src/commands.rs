@@ -32,8 +32,9 @@ const AT_ONCE: usize = 256;
 
 /// One line.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = BulkLine))]
 #[serde(deny_unknown_fields)]
-struct Line {
+pub(crate) struct Line {
     /// The command's Idempotency-Key: the same again when it is repeated.
     key: String,
     aggregate_type: String,

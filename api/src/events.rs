@@ -35,6 +35,7 @@ const LIMIT_MAX: u32 = 2_000;
 
 /// Which part of the log.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EventPage))]
 #[serde(deny_unknown_fields)]
 pub struct Page {
     /// The first position, 1 when it does not say.
@@ -51,6 +52,7 @@ pub struct Page {
 
 /// Which events: of all that are named, any when nothing is.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EventFilter))]
 pub(crate) struct Filter {
     /// Types, with commas between them.
     #[serde(default, rename = "type")]
@@ -75,6 +77,7 @@ impl Filter {
 
 /// An event with payload and metadata as they are stored, to the byte.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = LoggedEvent))]
 pub(crate) struct Event<'a> {
     position: Position,
     stream: String,
@@ -85,7 +88,9 @@ pub(crate) struct Event<'a> {
     event_type: &'a str,
     event_version: &'a str,
     recorded_at: String,
+    #[cfg_attr(test, schema(value_type = Object))]
     metadata: &'a RawValue,
+    #[cfg_attr(test, schema(value_type = Object))]
     payload: &'a RawValue,
 }
 

@@ -129,10 +129,15 @@ pub(crate) fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, P
     }
     // First: what cannot be read is told with the value that is wrong.
     card::none_in(body)?;
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let parsed = serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Problem::new("request.invalid", error.to_string()),
         Category::Io | Category::Syntax | Category::Eof => {
             Problem::new("request.malformed", error.to_string())
         }
-    })
+    })?;
+    // Members go by name: serde would take a list for them as well, in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new("request.invalid", "invalid type: sequence, expected an object"));
+    }
+    Ok(parsed)
 }

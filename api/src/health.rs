@@ -15,7 +15,8 @@ use store::log::Position;
 use crate::{Shop, pages::NOWHERE, problem::Problem};
 
 #[derive(Serialize)]
-struct Readiness {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(crate) struct Readiness {
     status: &'static str,
     position: Position,
     read_database: ReadDatabase,
@@ -24,6 +25,7 @@ struct Readiness {
 
 /// Where queries are answered.
 #[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct ReadDatabase {
     standby: bool,
     /// Whether it has not heard of anybody who fills the read models for ten seconds.
@@ -31,6 +33,7 @@ struct ReadDatabase {
 }
 
 #[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Follower {
     name: String,
     position: Position,

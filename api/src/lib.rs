@@ -22,6 +22,7 @@ mod inventory;
 mod live;
 mod metrics;
 mod notices;
+mod openapi;
 mod orders;
 pub mod outbound;
 mod owners;
@@ -272,6 +273,7 @@ pub fn router(shop: Shop) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
         .merge(identity::routes())
+        .merge(openapi::served::routes())
         // Guards what stands above it, so no route stands below.
         .route_layer(middleware::from_fn_with_state(Arc::clone(&shop), access::enforce))
         .fallback(problem::unknown_route)

@@ -35,6 +35,7 @@ const ORDER_MOVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// The buyer's token for this payment.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AuthorizePayment))]
 #[serde(deny_unknown_fields)]
 pub struct Authorize {
     token: Short,
@@ -42,6 +43,7 @@ pub struct Authorize {
 
 /// How much to capture; the rest when it does not say.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CapturePayment))]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     #[serde(default)]
@@ -50,6 +52,7 @@ pub struct Capture {
 
 /// How much to give back, everything when it does not say, and why.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RefundPayment))]
 #[serde(deny_unknown_fields)]
 pub struct Refund {
     #[serde(default)]
@@ -59,11 +62,13 @@ pub struct Refund {
 
 /// A void takes no values.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = VoidPayment))]
 #[serde(deny_unknown_fields)]
 pub struct Void {}
 
 /// How far the payment has come by this request.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = PaymentRequestStatus))]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Pending,
@@ -74,7 +79,8 @@ enum Status {
 }
 
 #[derive(Serialize)]
-struct Answer {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = PaymentAnswer))]
+pub(crate) struct Answer {
     #[serde(flatten)]
     receipt: Receipt,
     status: Status,

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 
 /// What a member of the staff may be allowed; an admin may do all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Products and prices.

@@ -32,6 +32,7 @@ const TEXT_CHARS_MAX: usize = 200;
 
 /// A product to be listed; `id` is made up when it is left out.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ListProduct))]
 #[serde(deny_unknown_fields)]
 pub struct List {
     #[serde(default)]
@@ -50,26 +51,35 @@ pub struct List {
 
 /// Which products.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Search {
+    /// Words to look for; `"…"` for a phrase, `-` for not.
     #[serde(default)]
+    #[cfg_attr(test, schema(max_length = 200))]
     q: Option<String>,
     /// `Home`, or a path such as `Home > Kitchen`.
     #[serde(default)]
     category: Option<String>,
     #[serde(default)]
     brand: Option<Text>,
+    /// Minor units.
     #[serde(default)]
+    #[cfg_attr(test, schema(minimum = 0))]
     price_min: Option<i64>,
+    /// Minor units.
     #[serde(default)]
+    #[cfg_attr(test, schema(minimum = 0))]
     price_max: Option<i64>,
     /// Stars, from 0 to 5; half ones too.
     #[serde(default)]
+    #[cfg_attr(test, schema(minimum = 0, maximum = 5))]
     rating_min: Option<f64>,
     #[serde(default)]
     available: Option<bool>,
     /// Names with commas between them, such as `brand,price`.
     #[serde(default)]
+    #[cfg_attr(test, schema(pattern = "^(?:(?:brand|category|price|rating|available)(?:,|$))*$"))]
     facets: Option<String>,
     #[serde(default)]
     sort: Option<Sort>,
@@ -81,13 +91,16 @@ pub struct Search {
 
 /// What somebody has typed so far.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Suggest {
+    #[cfg_attr(test, schema(max_length = 200))]
     q: String,
 }
 
 /// What a variant costs from now on.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePrice {
     price: Money,

@@ -22,6 +22,7 @@ use crate::{
 
 /// Where it goes, and how.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = QuoteWanted))]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     country: Country,
@@ -31,7 +32,8 @@ pub struct Wanted {
 }
 
 #[derive(Serialize)]
-struct Answer {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CartQuote))]
+pub(crate) struct Answer {
     cart: CartId,
     lines: Vec<Line>,
     /// The tax of each line, in their order, shipping, and what is to be paid.

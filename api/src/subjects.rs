@@ -24,6 +24,7 @@ use crate::{
 
 /// Why, in words that say nothing about the person.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ForgetSubject))]
 #[serde(deny_unknown_fields)]
 pub struct Forget {
     #[serde(default)]

@@ -195,6 +195,12 @@ pub fn of_page(version: Sequence, hash: Hash) -> HeaderValue {
     tag(format_args!("{version}.{:016x}", hash.0))
 }
 
+/// The tag of what changes with the program only.
+#[must_use]
+pub fn of_text(hash: Hash) -> HeaderValue {
+    tag(format_args!("{:016x}", hash.0))
+}
+
 fn tag(opaque: std::fmt::Arguments<'_>) -> HeaderValue {
     // Digits and dots are visible ASCII; without a tag a page would only be sent once more.
     HeaderValue::from_str(&format!("\"{opaque}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))

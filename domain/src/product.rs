@@ -27,6 +27,7 @@ pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
 
 /// Something that can be put into a cart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// Its stock keeping unit.

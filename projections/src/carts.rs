@@ -28,6 +28,7 @@ pub const NAME: &str = "carts";
 
 words! {
     /// How far a cart has come.
+    #[cfg_attr(feature = "openapi", schema(as = CartStatus))]
     Status {
         /// Being filled.
         Open = "open",
@@ -42,6 +43,7 @@ words! {
 
 /// A cart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cart {
     /// Its id.
     pub id: CartId,

@@ -10,6 +10,7 @@ pub const LIMIT_MAX: u32 = 100;
 
 /// Where a page begins: opaque to whoever carries it, understood by the list that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Cursor(String);
 
@@ -39,6 +40,7 @@ impl Cursor {
 
 /// Some entries of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The entries, in the list's order.
     pub data: Vec<T>,

@@ -23,6 +23,7 @@ use crate::{
 
 words! {
     /// How far a payment has come.
+    #[cfg_attr(feature = "openapi", schema(as = PaymentStatus))]
     Status {
         /// There is none, or nobody has asked for it yet.
         None = "none",
@@ -49,6 +50,7 @@ words! {
 
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Payment {
     /// Its id.
     pub id: PaymentId,

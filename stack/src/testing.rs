@@ -79,18 +79,39 @@ const RECEIVERS: Wheels = Wheels {
     program: "standardwebhooks/__init__.py",
 };
 
+/// What holds an API against its description: Schemathesis, and the rules of OpenAPI.
+const DESCRIPTIONS: Wheels = Wheels {
+    name: "descriptions",
+    folder: "descriptions-1",
+    requirements: include_str!("requirements/descriptions.txt"),
+    source: None,
+    program: "schemathesis/__init__.py",
+};
+
 /// Python with the packages that tests' receivers need.
 ///
 /// # Panics
 /// When they cannot be installed: the test could not go on.
 pub fn python() -> Command {
+    python_with(&RECEIVERS)
+}
+
+/// Python with the packages that hold an API against its description.
+///
+/// # Panics
+/// When they cannot be installed: the test could not go on.
+pub fn python_for_descriptions() -> Command {
+    python_with(&DESCRIPTIONS)
+}
+
+fn python_with(wheels: &Wheels) -> Command {
     let servers = servers();
     let tell: Log<'_> = &|line| eprintln!("stack: {line}");
     std::fs::create_dir_all(&servers).unwrap_or_else(|error| panic!("{}: {error}", servers.display()));
-    pip::install_tried(&RECEIVERS, &servers, tell, |_| Ok(()))
-        .unwrap_or_else(|error| panic!("receivers: {error}"));
+    pip::install_tried(wheels, &servers, tell, |_| Ok(()))
+        .unwrap_or_else(|error| panic!("{}: {error}", wheels.name));
     let mut command = Command::new("python3");
-    command.env("PYTHONPATH", servers.join(RECEIVERS.folder));
+    command.env("PYTHONPATH", servers.join(wheels.folder)).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 

@@ -2,7 +2,7 @@
 
 mod parcels;
 mod tell;
-mod webhook;
+pub(crate) mod webhook;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

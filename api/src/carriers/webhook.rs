@@ -50,7 +50,8 @@ pub fn routes() -> Router<Arc<Shop>> {
     Router::new().route("/v1/webhooks/carriers/{carrier}", post(take))
 }
 
-async fn take(
+/// `POST /v1/webhooks/carriers/{carrier}`
+pub async fn take(
     State(shop): State<Arc<Shop>>,
     Path(carrier): Path<String>,
     headers: HeaderMap,

@@ -26,6 +26,7 @@ use crate::{
 
 /// The cart that takes the lines, which is opened if need be, and the token of the guest whose cart gives them.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = MergeCart))]
 #[serde(deny_unknown_fields)]
 pub struct Merge {
     into: CartId,
@@ -39,7 +40,8 @@ pub struct Merge {
 
 /// What the other cart took.
 #[derive(Debug, Serialize)]
-struct Merged {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = MergedCart))]
+pub(crate) struct Merged {
     /// The other cart.
     id: CartId,
     version: i64,

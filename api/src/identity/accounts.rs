@@ -15,6 +15,7 @@ use crate::{
 
 /// An account as its owner sees it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Account {
     /// Its id, which is also the customer's.
     pub id: Uuid,

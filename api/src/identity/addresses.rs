@@ -26,6 +26,7 @@ const ADDRESSES_MAX: i64 = 20;
 
 /// An address, and what its owner calls it.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = KeptAddress))]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     #[serde(default)]
@@ -37,7 +38,8 @@ pub struct Kept {
 }
 
 #[derive(Serialize)]
-struct Shown {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ShownAddress))]
+pub(crate) struct Shown {
     id: Uuid,
     #[serde(flatten)]
     kept: Kept,

@@ -35,6 +35,7 @@ use crate::{
 
 /// A new account.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RegisterAccount))]
 #[serde(deny_unknown_fields)]
 pub struct Register {
     email: Email,
@@ -47,6 +48,7 @@ pub struct Register {
 
 /// Who somebody says they are.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     email: Email,
@@ -58,6 +60,7 @@ pub struct Login {
 
 /// A refresh token to be exchanged.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RefreshSession))]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     refresh_token: String,
@@ -65,11 +68,13 @@ pub struct Refresh {
 
 /// A body without any member.
 #[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 #[derive(Serialize)]
-struct GuestToken {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(crate) struct GuestToken {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,

@@ -55,6 +55,7 @@ impl Purpose {
 
 /// Whose password is to be set anew.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ForgottenPassword))]
 #[serde(deny_unknown_fields)]
 pub struct Forgotten {
     email: Email,
@@ -62,6 +63,7 @@ pub struct Forgotten {
 
 /// The token that came by mail, and the password that is to be.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ResetPassword))]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     token: String,
@@ -70,6 +72,7 @@ pub struct Reset {
 
 /// The token that came by mail.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = VerifyEmail))]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     token: String,

@@ -18,16 +18,20 @@ use crate::{Shop, extract::Json, principal::Member, problem::Problem, text::Shor
 
 /// What is to be another; what is `null` is to be nothing, and what is left out stays.
 #[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     #[serde(default, deserialize_with = "told")]
+    #[cfg_attr(test, schema(value_type = Option<Short>))]
     name: Option<Option<Short>>,
     #[serde(default, deserialize_with = "told")]
+    #[cfg_attr(test, schema(value_type = Option<Short>))]
     phone: Option<Option<Short>>,
 }
 
 /// A new password, and the old one.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
     old: Password,

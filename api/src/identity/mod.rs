@@ -1,22 +1,22 @@
 //! Who is who: accounts, sessions and tokens. All of it is rows of the edge's schema; none of it is in the log.
 
 mod accounts;
-mod addresses;
+pub(crate) mod addresses;
 mod attempts;
 mod bearer;
 mod error;
-mod login;
-mod mailed;
-mod me;
+pub(crate) mod login;
+pub(crate) mod mailed;
+pub(crate) mod me;
 mod outbox;
 mod password;
 mod recovery;
 mod routes;
-mod second_factor;
-mod sessions;
+pub(crate) mod second_factor;
+pub(crate) mod sessions;
 mod signing;
-mod staff;
-mod token;
+pub(crate) mod staff;
+pub(crate) mod token;
 mod totp;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -49,6 +49,8 @@ pub use self::{
     staff::{Change, ChangeError},
     token::{LEEWAY_S, Role},
 };
+#[cfg(test)]
+pub(crate) use self::{attempts::Origin, password::CHARS as PASSWORD_CHARS};
 
 /// Seconds that an access token is good for.
 pub const ACCESS_LIFETIME_S: i64 = 15 * 60;

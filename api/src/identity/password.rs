@@ -46,6 +46,10 @@ impl std::fmt::Debug for Password {
     }
 }
 
+/// How few and how many characters a password has.
+#[cfg(test)]
+pub(crate) const CHARS: (usize, usize) = (CHARS_MIN, CHARS_MAX);
+
 /// What a hash costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cost {

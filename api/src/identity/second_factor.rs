@@ -20,6 +20,7 @@ use crate::{Shop, extract::Json, principal::Member, problem::Problem, text::Shor
 
 /// Who wants a second factor.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EnrolSecondFactor))]
 #[serde(deny_unknown_fields)]
 pub struct Enrol {
     password: Password,
@@ -27,6 +28,7 @@ pub struct Enrol {
 
 /// That the app has the secret.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ConfirmSecondFactor))]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     code: Short,
@@ -34,6 +36,7 @@ pub struct Confirm {
 
 /// Who wants it no longer.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RemoveSecondFactor))]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
     password: Password,
@@ -41,13 +44,15 @@ pub struct Remove {
 }
 
 #[derive(Serialize)]
-struct Enrolled {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EnrolledSecondFactor))]
+pub(crate) struct Enrolled {
     secret: String,
     otpauth_uri: String,
 }
 
 #[derive(Serialize)]
-struct Confirmed {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RecoveryCodes))]
+pub(crate) struct Confirmed {
     /// Each is good once instead of a code of the app. They are told once.
     recovery_codes: Vec<String>,
 }

@@ -23,6 +23,7 @@ const SAME_ANSWER_MS: i64 = 10_000;
 
 /// The tokens of a log-in.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Tokens {
     access_token: String,
     token_type: &'static str,

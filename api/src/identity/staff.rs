@@ -27,6 +27,7 @@ use crate::{
 
 /// A new account of somebody who works here.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CreateAccount))]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     email: Email,
@@ -40,6 +41,7 @@ pub struct Create {
 
 /// What is to be another about an account; what is left out stays.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ChangeAccount))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// What it is.
@@ -55,6 +57,7 @@ pub struct Change {
 
 /// Which accounts.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AccountList))]
 #[serde(deny_unknown_fields)]
 pub struct List {
     #[serde(default)]
@@ -65,7 +68,8 @@ pub struct List {
 }
 
 #[derive(Serialize)]
-struct Page {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AccountPage))]
+pub(crate) struct Page {
     data: Vec<Account>,
     next_cursor: Option<Uuid>,
     has_more: bool,

@@ -25,6 +25,7 @@ use crate::{
 
 /// Goods that came in.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ReceiveStock))]
 #[serde(deny_unknown_fields)]
 pub struct Receive {
     quantity: Quantity,
@@ -36,8 +37,10 @@ pub struct Receive {
 
 /// A correction of the count.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AdjustStock))]
 #[serde(deny_unknown_fields)]
 pub struct Adjust {
+    #[cfg_attr(test, schema(value_type = i32))]
     delta: NonZeroI32,
     reason: AdjustReason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +51,7 @@ pub struct Adjust {
 
 /// Which page of the stock, or of a SKU's reservations.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = InventoryList))]
 #[serde(deny_unknown_fields)]
 pub struct List {
     #[serde(default)]

@@ -22,6 +22,7 @@ use crate::{
 
 /// A hold on some units.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ReserveUnits))]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
     #[serde(default)]
@@ -34,6 +35,7 @@ pub struct Reserve {
 
 /// How long a hold is to last, counted from now.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ExtendReservation))]
 #[serde(deny_unknown_fields)]
 pub struct Extend {
     ttl_seconds: u32,

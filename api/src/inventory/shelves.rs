@@ -20,6 +20,7 @@ use crate::{
 
 /// What a count found at a place.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CountStock))]
 #[serde(deny_unknown_fields)]
 pub struct Count {
     #[serde(default)]
@@ -34,6 +35,7 @@ pub struct Count {
 
 /// Units that go from one place to another.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = TransferStock))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     /// The same transfer again is the same move.
@@ -46,6 +48,7 @@ pub struct Transfer {
 
 /// How few available units are few; `null` for never.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReorderPoint {
     units: Option<u32>,

@@ -31,13 +31,16 @@ const LIMIT_USUAL: u32 = 20;
 
 /// Which of them.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = WhichErrands))]
 #[serde(deny_unknown_fields)]
 pub struct Which {
     #[serde(default)]
+    #[cfg_attr(test, schema(value_type = Option<Became>))]
     state: Option<String>,
     #[serde(default)]
     endpoint: Option<Uuid>,
     #[serde(default)]
+    #[cfg_attr(test, schema(value_type = Option<Channel>))]
     channel: Option<String>,
     #[serde(default)]
     limit: Option<u32>,
@@ -47,6 +50,7 @@ pub struct Which {
 
 /// Which deliveries of an endpoint are sent again.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ReplayDeliveries))]
 #[serde(deny_unknown_fields)]
 pub struct Again {
     /// Made then or later.

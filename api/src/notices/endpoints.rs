@@ -32,6 +32,7 @@ use crate::{
 
 /// An endpoint to be registered.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RegisterEndpoint))]
 #[serde(deny_unknown_fields)]
 pub struct Register {
     url: String,
@@ -44,6 +45,7 @@ pub struct Register {
 
 /// What is to be changed; what is not named stays.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ChangeEndpoint))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     #[serde(default)]
@@ -52,6 +54,7 @@ pub struct Change {
     types: Option<Vec<String>>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(test, schema(value_type = Option<Note>))]
     description: Option<Option<Note>>,
     #[serde(default)]
     enabled: Option<bool>,

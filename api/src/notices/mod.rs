@@ -1,7 +1,7 @@
 //! What is on its way to others, over HTTP: endpoints of webhooks, deliveries to them, and notices to people.
 
-mod deliveries;
-mod endpoints;
+pub(crate) mod deliveries;
+pub(crate) mod endpoints;
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use crate::{
 
 /// Something to be changed; lines are counted from 0, and what is added has the catalogue's price of now.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EditChange))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Change {
     SetQuantity { line: u32, quantity: Quantity },
@@ -29,6 +30,7 @@ enum Change {
 
 /// All that is to be changed.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = StageEdit))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     changes: Vec<Change>,

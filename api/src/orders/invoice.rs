@@ -22,15 +22,17 @@ use crate::{Shop, awaiting::read, extract::Path, freshness, pages::NOWHERE, prob
 
 /// What the document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = InvoiceKind))]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Invoice,
     CreditNote,
 }
 
 /// One row of the bill.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Row {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = InvoiceRow))]
+pub(crate) struct Row {
     pub description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
@@ -47,7 +49,8 @@ pub(super) struct Row {
 
 /// The document. Its rows add up to its total.
 #[derive(Serialize)]
-pub(super) struct Document {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = Invoice))]
+pub(crate) struct Document {
     pub kind: Kind,
     pub year: u16,
     pub number: u64,

@@ -1,12 +1,12 @@
 //! Orders: shown with their delivery opened, listed, audited, cancelled; the rest of their life by theme.
 
-mod edits;
-mod invoice;
+pub(crate) mod edits;
+pub(crate) mod invoice;
 mod invoice_page;
-mod live;
-mod returns;
-mod review;
-mod shipping;
+pub(crate) mod live;
+pub(crate) mod returns;
+pub(crate) mod review;
+pub(crate) mod shipping;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -44,6 +44,7 @@ use crate::{
 
 /// A body without any member.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
@@ -75,6 +76,7 @@ pub fn routes() -> Router<Arc<Shop>> {
 
 /// Which orders.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// Whose: one's own, unless the staff asks.
@@ -88,6 +90,7 @@ pub struct History {
 
 /// Why an order is called off by somebody; the shop has further reasons of its own.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CancelRequestReason))]
 #[serde(rename_all = "snake_case")]
 enum Reason {
     #[default]
@@ -97,6 +100,7 @@ enum Reason {
 
 /// An order to be called off.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = CancelOrder))]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
     #[serde(default)]
@@ -107,7 +111,8 @@ pub struct Cancel {
 
 /// Who gets it and where, opened.
 #[derive(Serialize)]
-struct Opened {
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = OpenedDelivery))]
+pub(crate) struct Opened {
     contact: Personal,
     address: Personal,
     country: Text,
@@ -116,7 +121,7 @@ struct Opened {
 /// Personal data, unless its subject was forgotten.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Personal {
+pub(crate) enum Personal {
     Known(Value),
     Forgotten(&'static str),
 }

@@ -20,6 +20,7 @@ use crate::{
 
 /// Units that the buyer wants to send back; lines are counted from 0.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RequestReturn))]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     lines: Vec<Units>,
@@ -28,6 +29,7 @@ pub struct Request {
 
 /// Why they may not come.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = RejectReturn))]
 #[serde(deny_unknown_fields)]
 pub struct Reject {
     #[serde(default)]
@@ -36,6 +38,7 @@ pub struct Reject {
 
 /// What came, and what becomes of it.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ReceiveReturn))]
 #[serde(deny_unknown_fields)]
 pub struct Receive {
     lines: Vec<ReceivedUnits>,

@@ -19,6 +19,7 @@ use crate::{
 
 /// An order to be looked at.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = HoldOrder))]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
     reason: Note,
@@ -26,6 +27,7 @@ pub struct Hold {
 
 /// What was found.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ReviewFinding))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     #[serde(default)]

@@ -20,6 +20,7 @@ use crate::{
 
 /// Units that leave the house; lines are counted from 0.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ShipUnits))]
 #[serde(deny_unknown_fields)]
 pub struct Ship {
     carrier: Short,
@@ -30,6 +31,7 @@ pub struct Ship {
 
 /// The name that a shipment travels under.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = ChangeTracking))]
 #[serde(deny_unknown_fields)]
 pub struct Tracking {
     carrier: Short,
@@ -39,6 +41,7 @@ pub struct Tracking {
 
 /// Units to be called off; lines are counted from 0.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CancelLines {
     lines: Vec<Units>,

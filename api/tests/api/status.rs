@@ -66,6 +66,7 @@ async fn a_request_that_cannot_be_understood_says_why() {
         (raw("application/json", r#"{"currency":"pounds"}"#), 422, "request.invalid"),
         (raw("application/json", r#"{"currency":"GBP","colour":"red"}"#), 422, "request.invalid"),
         (raw("application/json", r#"{"currency":7}"#), 422, "request.invalid"),
+        (raw("application/json", r#" ["GBP"]"#), 422, "request.invalid"),
         (raw("text/plain", r#"{"currency":"GBP"}"#), 415, "request.unsupported_media_type"),
         (post("/v1/inventory/A/receive", &json!({ "quantity": 0 })), 422, "request.invalid"),
         (post("/v1/inventory/A/receive", &json!({ "quantity": 1.5 })), 422, "request.invalid"),

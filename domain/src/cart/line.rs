@@ -7,6 +7,7 @@ use crate::value::{Currency, Money, ProductId, Quantity, Sealed, Sku, Text};
 
 /// So many units of a SKU at a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CartLine))]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// What.
@@ -74,6 +75,7 @@ pub struct PriceChange {
 
 /// Units of another cart for which there was no room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// Of what.

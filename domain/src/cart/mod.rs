@@ -193,6 +193,7 @@ pub enum Event {
 
 /// Why a cart does not take the lines of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MergeDeclined))]
 #[serde(rename_all = "snake_case")]
 pub enum Decline {
     /// It is not that customer's.

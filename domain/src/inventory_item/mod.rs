@@ -47,6 +47,7 @@ pub const LOCATIONS_MAX: usize = 1_000;
 
 /// Why a count was corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustReason {
     /// Stock that was there before the log began.

@@ -10,6 +10,7 @@ use crate::{
 
 /// So many units of a SKU at a price. A SKU may stand on several lines, at several prices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OrderLine))]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// What.
@@ -28,6 +29,7 @@ pub struct Line {
 
 /// Something on the bill that is not goods: postage, a fee, a discount (below zero).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Charge {
     /// The shop's code for it, such as `POST`.
@@ -46,6 +48,7 @@ pub struct Charge {
 
 /// Units of one of an order's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Units {
     /// The line's place among the order's lines, from 0.
@@ -78,6 +81,7 @@ pub struct Terms {
 
 /// What becomes of a unit that came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Disposition {
     /// It can be sold again.
@@ -88,6 +92,7 @@ pub enum Disposition {
 
 /// Units of one of an order's lines that came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReceivedUnits {
     /// The line's place among the order's lines, from 0.
@@ -125,6 +130,7 @@ pub enum EditFailure {
 
 /// What a carrier tells of a shipment that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Transit {
     /// It moves.
@@ -135,6 +141,7 @@ pub enum Transit {
 
 /// Where an order came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A cart was checked out.
@@ -145,6 +152,7 @@ pub enum Source {
 
 /// Why an order was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The buyer asked for it.

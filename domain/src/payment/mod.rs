@@ -26,6 +26,7 @@ pub const TRIES_MAX: usize = 50;
 
 /// How the buyer pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PaymentMethod))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// A tokenised card.
@@ -51,6 +52,7 @@ impl Method {
 
 /// When an authorized amount is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CaptureWhen {
     /// As soon as the order is confirmed.

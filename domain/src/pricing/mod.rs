@@ -19,6 +19,7 @@ pub use tables::{
 
 /// What a cart comes to with tax and shipping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quote {
     /// Whether prices hold the tax already; where not, it comes on top.
@@ -36,6 +37,7 @@ pub struct Quote {
 
 /// The tax of one line, all its units together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineTax {
     /// In millionths of the price before tax.
@@ -46,6 +48,7 @@ pub struct LineTax {
 
 /// What delivery costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Shipping {
     /// The method's code.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Invalid;
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $wanted:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $wanted:literal, $pattern:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -57,12 +57,15 @@ macro_rules! text_id {
                 name.0.into()
             }
         }
+
+        #[cfg(feature = "openapi")]
+        super::schema::text!($name, $kind, $wanted, $pattern);
     };
 }
 
 macro_rules! code_id {
     ($($(#[$doc:meta])* $name:ident, $kind:literal;)+) => {$(
-        text_id!($(#[$doc])* $name, $kind, "1 to 64 of A-Z a-z 0-9 _ -", |text| {
+        text_id!($(#[$doc])* $name, $kind, "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$", |text| {
             (1..=64).contains(&text.len())
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         });
@@ -109,6 +112,7 @@ code_id! {
 text_id!(
     /// A stock keeping unit. Real ones hold spaces, dots and both cases; case tells them apart.
     Sku, "SKU", "1 to 64 characters without control characters, not starting or ending with a space",
+    r"^[^\s\u0000-\u001f\u007f-\u009f](?:[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,62}[^\s\u0000-\u001f\u007f-\u009f])?$",
     |text| (1..=64).contains(&text.chars().count())
         && !text.chars().any(char::is_control)
         && text.trim() == text
@@ -116,7 +120,7 @@ text_id!(
 
 text_id!(
     /// Whose personal data is sealed under one key: `customer:<id>`, or `cart:<id>` of a cart that is nobody's.
-    SubjectId, "subject", "customer:<id> or cart:<id>",
+    SubjectId, "subject", "customer:<id> or cart:<id>", "^(?:customer|cart):[A-Za-z0-9_-]{1,64}$",
     |text| match text.split_once(':') {
         Some(("customer", id)) => CustomerId::new(id).is_ok(),
         Some(("cart", id)) => CartId::new(id).is_ok(),

@@ -3,6 +3,8 @@
 mod id;
 mod money;
 mod quantity;
+#[cfg(feature = "openapi")]
+mod schema;
 mod sealed;
 mod share;
 mod text;

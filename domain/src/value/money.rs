@@ -74,6 +74,7 @@ impl From<Currency> for String {
 
 /// An amount in minor units (pence, cents) with its currency. May be negative: a discount, a credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units.

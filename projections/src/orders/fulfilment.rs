@@ -14,6 +14,7 @@ use crate::rows::words;
 
 /// Units that left the house together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Shipment {
     /// Its id.
     pub id: ShipmentId,
@@ -50,6 +51,7 @@ words! {
 
 /// Units that the buyer sends back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Return {
     /// Its id.
     pub id: ReturnId,
@@ -71,6 +73,7 @@ pub struct Return {
 
 /// An edit that is not over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OrderEdit))]
 pub struct Edit {
     /// Its id.
     pub id: EditId,
@@ -83,6 +86,7 @@ pub struct Edit {
 
 /// What became of the units of one line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LineProgress {
     /// The line's place among the order's lines, from 0.
     pub line: u32,

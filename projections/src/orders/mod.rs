@@ -28,6 +28,7 @@ pub const NAME: &str = "orders";
 
 words! {
     /// What an entry is.
+    #[cfg_attr(feature = "openapi", schema(as = OrderKind))]
     Kind {
         /// Somebody buys.
         Sale = "sale",
@@ -38,6 +39,7 @@ words! {
 
 words! {
     /// How far an order has come.
+    #[cfg_attr(feature = "openapi", schema(as = OrderStatus))]
     Status {
         /// Placed, not yet certain.
         Placed = "placed",
@@ -81,6 +83,7 @@ impl From<order::Status> for Status {
 
 /// An order or a credit note.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Order {
     /// Its id.
     pub id: OrderId,
@@ -115,6 +118,7 @@ pub struct Order {
     pub country: Option<Text>,
     /// Who gets it and where, sealed as the log holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub delivery: Option<Delivery>,
     /// Why it was called off.
     pub cancel_reason: Option<CancelReason>,
@@ -138,6 +142,7 @@ pub struct Order {
 
 /// A number in the invoice book of a year.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invoiced {
     /// Whose book.
     pub year: u16,
@@ -156,6 +161,7 @@ impl From<Invoice> for Invoiced {
 
 /// An order in a list: everything but its contents, which may be thousands of lines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OrderSummary))]
 pub struct Summary {
     /// Its id.
     pub id: OrderId,

@@ -27,6 +27,7 @@ pub const NAME: &str = "products";
 
 /// An entry of the catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Product<V = Variant> {
     /// Its id.
     pub id: ProductId,
@@ -70,6 +71,7 @@ impl<V> Product<V> {
 
 /// A variant as the product's page shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OfferedVariant))]
 pub struct Offered {
     /// What it is and costs.
     #[serde(flatten)]

@@ -8,6 +8,7 @@ use crate::{Cursor, Page, QueryError, products::Product};
 /// In which order products are given. Where it leaves two alike, the one listed last comes first, except that prices
 /// from low to high are followed by the order of listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProductSort))]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
     /// What matches the text best; without a text, the newest.
@@ -126,6 +127,7 @@ pub struct Place {
 
 /// A text with what matched between `<em>` and `</em>`, everything else escaped for HTML.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Highlight {
     /// The title.
     pub title: String,
@@ -136,6 +138,7 @@ pub struct Highlight {
 
 /// A product that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FoundProduct))]
 pub struct Found {
     /// Which.
     #[serde(flatten)]
@@ -147,6 +150,7 @@ pub struct Found {
 
 /// How many hits have a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counted {
     /// The value, as the filter takes it.
     pub value: String,
@@ -156,6 +160,7 @@ pub struct Counted {
 
 /// How many hits cost so much.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PriceBand))]
 pub struct Band {
     /// The least, in minor units.
     pub from: i64,
@@ -167,6 +172,7 @@ pub struct Band {
 
 /// What was counted over all hits, whatever page is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Facets {
     /// All hits.
     pub total: u64,
@@ -189,6 +195,7 @@ pub struct Facets {
 
 /// A page of what was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProductPage))]
 pub struct Results {
     /// The page.
     #[serde(flatten)]
@@ -200,6 +207,7 @@ pub struct Results {
 
 /// What somebody who types may mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Suggestions {
     /// The text with its last word completed, what finds most first.
     pub queries: Vec<String>,
@@ -209,6 +217,7 @@ pub struct Suggestions {
 
 /// A product whose title matches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Suggested {
     /// Its id.
     pub id: domain::value::ProductId,

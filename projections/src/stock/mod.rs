@@ -34,6 +34,7 @@ pub type Locations = BTreeMap<LocationId, i64>;
 
 /// The stock of one SKU at the time of asking: holds whose time is over do not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stock {
     /// Which.
     pub sku: Sku,
@@ -46,6 +47,7 @@ pub struct Stock {
     /// Units that can still be reserved; who waits for units goes first.
     pub available: i64,
     /// Where units lie.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, i64>))]
     pub locations: Locations,
     /// How few available units are few, if somebody said so.
     pub reorder_point: Option<u32>,
@@ -61,6 +63,7 @@ pub struct Stock {
 
 /// Units held for somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reservation {
     /// Its name; a checkout's is its order's id.
     pub reservation: ReservationId,

@@ -7,6 +7,7 @@ use super::moment_if_any;
 
 /// A policy, named by `kind`, with its times as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = StockPolicy))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Policy {

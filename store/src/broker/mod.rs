@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use uuid::Uuid;
 
 pub use envelope::{Envelope, EnvelopeError};
-pub use nats::{NatsBroker, NatsOptions, client};
+pub use nats::{EVENT_HEADER, INCARNATION_HEADER, NatsBroker, NatsOptions, client};
 
 use crate::log::Position;
 

@@ -21,6 +21,11 @@ use crate::log::Position;
 /// Publishes that may wait for their acknowledgement at once.
 const OUTSTANDING_MAX: usize = 1_024;
 
+/// The header of a message that names its event.
+pub const EVENT_HEADER: &str = "Daybook-Event";
+/// The header of a message that names the life of the log that it is of.
+pub const INCARNATION_HEADER: &str = "Daybook-Incarnation";
+
 /// How to reach NATS, and what to call things there.
 #[derive(Clone, Debug)]
 pub struct NatsOptions {
@@ -86,8 +91,8 @@ impl NatsBroker {
         let before = u64::try_from(envelope.event.position - 1).unwrap_or(0);
         let message = PublishMessage::build()
             .payload(body.into())
-            .header("Daybook-Event", envelope.event.event_id.to_string().as_str())
-            .header("Daybook-Incarnation", envelope.incarnation.to_string().as_str())
+            .header(EVENT_HEADER, envelope.event.event_id.to_string().as_str())
+            .header(INCARNATION_HEADER, envelope.incarnation.to_string().as_str())
             .expected_last_sequence(before);
         self.context.send_publish(envelope.subject(&self.prefix), message).await
     }
@@ -160,7 +165,7 @@ impl Broker for NatsBroker {
             Ok(message) => {
                 let header =
                     |name: &str| message.headers.get(name).and_then(|value| value.as_str().parse().ok());
-                let id = header("Daybook-Event").zip(header("Daybook-Incarnation"));
+                let id = header(EVENT_HEADER).zip(header(INCARNATION_HEADER));
                 Ok(id.map(|(event_id, incarnation)| MessageId { incarnation, event_id }))
             }
             Err(error) => match error.kind() {

@@ -13,6 +13,7 @@ use super::{
 
 /// An errand as it is told.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = Errand))]
 pub struct Listed {
     /// Its id.
     pub id: Uuid,

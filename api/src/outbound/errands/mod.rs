@@ -27,9 +27,10 @@ pub use runner::{Runner, carry_one};
 pub use standing::{Counters, Standing};
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
+    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:tt,)+ }) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(test, derive(utoipa::ToSchema))]
+        $(#[$doc])*
         pub enum $name {
             $($(#[$word_doc])* #[serde(rename = $text)] $word,)+
         }
@@ -62,6 +63,7 @@ pub struct UnknownWord(String);
 
 words! {
     /// Which way an errand goes.
+    #[cfg_attr(test, schema(as = ErrandChannel))]
     Channel {
         /// An e-mail, over SMTP.
         Mail = "mail",
@@ -76,6 +78,7 @@ words! {
 
 words! {
     /// What has become of an errand.
+    #[cfg_attr(test, schema(as = ErrandState))]
     State {
         /// It is to be carried, now or again later.
         Waiting = "waiting",

@@ -27,6 +27,7 @@ const COLUMNS: &str =
 
 /// An endpoint, without its secret.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = WebhookEndpoint))]
 pub struct Endpoint {
     /// Its id.
     pub id: Uuid,

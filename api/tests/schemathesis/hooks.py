@@ -1,0 +1,44 @@
+"""What Schemathesis is told of this shop that its description cannot say."""
+
+import json
+import os
+
+import schemathesis
+from hypothesis import strategies
+
+TOKEN = os.environ.get("DAYBOOK_TOKEN")
+# Whoever logs out does so with a session of its own: the run's token has to last.
+SPENT = iter(open(os.environ["DAYBOOK_SPENT"]).read().split())
+ENDS_SESSIONS = ("/v1/auth/logout", "/v1/auth/logout-all")
+
+# What headers say that are more than letters and digits: what was seen, what there is not, and what is of another shop.
+OTHERS = "76ff85c2-4bbf-46bc-9753-ba85ccc02a27:61"
+POSITIONS = [os.environ["DAYBOOK_POSITION"], OTHERS]
+schemathesis.openapi.format("daybook-position", strategies.sampled_from(POSITIONS))
+TAGS = ["*", '"1"', '"2", "3.c0ffee"', 'W/"1"']
+schemathesis.openapi.format("entity-tags", strategies.sampled_from(TAGS))
+
+if TOKEN:
+
+    @schemathesis.auth()
+    class Bearer:
+        def get(self, case, ctx):
+            return TOKEN
+
+        def set(self, case, token, ctx):
+            if case.operation.path in ENDS_SESSIONS:
+                token = next(SPENT)
+            case.headers["Authorization"] = f"Bearer {token}"
+
+
+@schemathesis.hook
+def filter_case(ctx, case):
+    # Lines without an end are no answer that could be waited for.
+    query = case.query or {}
+    return not (case.operation.path == "/v1/events" and "follow" in query)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_it_is(ctx, value):
+    # The lines are described as one text.
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
