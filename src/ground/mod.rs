@@ -5,7 +5,7 @@ mod master_key;
 mod tables;
 
 pub use error::GroundError;
-pub use tables::{migrate, owner_log_pool, standings};
+pub use tables::{migrate, owner_log_pool, standings, up_to_date};
 
 use std::{
     path::{Path, PathBuf},
@@ -258,6 +258,18 @@ impl Ground {
     /// When the database cannot be reached or the tables are not there.
     pub async fn vault(&self) -> Result<Vault, GroundError> {
         Ok(Vault::new(self.key_pool().await?, Arc::new(Machine), &self.masters))
+    }
+
+    /// Postgres as the serving role.
+    #[must_use]
+    pub fn app_url(&self) -> &str {
+        &self.app_url
+    }
+
+    /// NATS.
+    #[must_use]
+    pub fn nats_url(&self) -> &str {
+        &self.nats_url
     }
 
     /// The master keys.
