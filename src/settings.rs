@@ -28,6 +28,8 @@ pub use values::{Origin, Values};
 
 /// A terabyte: more than anybody has.
 const MEGABYTES_MAX: u32 = 1_000_000;
+/// Megabytes of events that NATS keeps where nothing else is said.
+const NATS_MB: u32 = 4_096;
 /// A day: what is shown of stock is not kept longer.
 const SECONDS_MAX: u32 = 86_400;
 
@@ -57,6 +59,8 @@ pub struct Settings {
     pub nats_url: Option<String>,
     /// The first token of every subject.
     pub nats_prefix: String,
+    /// How many bytes of events NATS keeps.
+    pub nats_bytes_max: i64,
     /// The master key.
     pub master_key: Option<MasterKey>,
     /// The one before, while keys are still wrapped by it.
@@ -205,6 +209,9 @@ impl Settings {
             archive: get("DAYBOOK_ARCHIVE_DIR").map(PathBuf::from),
             nats_url: get("NATS_URL"),
             nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
+            nats_bytes_max: i64::from(
+                number("DAYBOOK_NATS_MB", "megabytes", 1, MEGABYTES_MAX)?.unwrap_or(NATS_MB),
+            ) << 20,
             master_key: master_key("DAYBOOK_MASTER_KEY")?,
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),

@@ -78,9 +78,9 @@ struct Sender {
 #[async_trait::async_trait]
 impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = self.http.execute(request.try_into()?);
+        let (http, request) = (self.http.clone(), request.try_into()?);
         let answered = self.runtime.spawn(async move {
-            let answer = sent.await?;
+            let answer = http.execute(request).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             let mut response = Response::new(answer.bytes().await?);
             *response.status_mut() = status;

@@ -117,6 +117,14 @@ impl Text {
         let _ = writeln!(self.0, "{name} {value}");
     }
 
+    /// The same where there may be nothing to tell; that there could be is told all the same.
+    fn perhaps(&mut self, name: &str, help: &str, value: Option<impl std::fmt::Display>) {
+        self.family(name, "gauge", help);
+        if let Some(value) = value {
+            self.sample(name, value);
+        }
+    }
+
     /// How calls to Stripe went, and what it told by itself.
     fn gateway(&mut self, stripe: &Stripe) {
         let help = "Whether calls to the gateway are held back: 0 no, 1 one is tried, 2 all are.";

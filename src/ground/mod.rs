@@ -41,8 +41,6 @@ const KEY_CONNECTIONS: u32 = 4;
 const PROJECTION_CONNECTIONS: u32 = 8;
 /// Connections of queries.
 const READ_CONNECTIONS: u32 = 16;
-/// Bytes of events that JetStream keeps; older ones are read from the log.
-const BROKER_BYTES_MAX: i64 = 4 << 30;
 
 /// Servers alone, with nothing laid on them yet.
 pub struct ServersOnly {
@@ -187,7 +185,7 @@ impl Ground {
         let options = NatsOptions {
             url: self.nats_url.clone(),
             prefix: self.settings.nats_prefix.clone(),
-            bytes_max: BROKER_BYTES_MAX,
+            bytes_max: self.settings.nats_bytes_max,
         };
         let schema = &self.settings.schema;
         let pool = schema::connect(&self.app_url, schema, "", LOG_CONNECTIONS).await?;

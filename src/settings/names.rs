@@ -47,6 +47,10 @@ const NAMES: &[(&str, &str)] = &[
     ),
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
     ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
+    (
+        "DAYBOOK_NATS_MB",
+        "megabytes of events that NATS keeps, which it sets aside at once; older ones are read from the log; default: 4096",
+    ),
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
     (
         "DAYBOOK_MASTER_KEY_PREVIOUS",

@@ -64,7 +64,9 @@ fn nothing_is_deployed_with_a_secret_that_everybody_knows() {
             let Some((_, value)) = line.split_once(['=', ':']).filter(|_| secret) else { continue };
             let value = value.trim().trim_matches('"');
             let handed = value.is_empty()
+                // What the example says in place of one.
                 || value.contains("PASSWORD@")
+                || value.contains("TOKEN@")
                 || value.contains("${")
                 || value.contains("/run/secrets/")
                 || value.contains("_FILE");

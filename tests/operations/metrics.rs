@@ -33,7 +33,8 @@ fn wanted(expression: &str) -> BTreeSet<(String, String)> {
         let words = value.split('|').map(|word| (label.to_owned(), word.to_owned()));
         // What Prometheus adds by itself, and Grafana's variables, are not for the shop to say.
         wanted.extend(words.filter(|(label, word)| {
-            !["job", "instance"].contains(&label.as_str()) && !word.contains(['$', '*', '.'])
+            !["job", "instance", "alertname", "alertstate"].contains(&label.as_str())
+                && !word.contains(['$', '*', '.'])
         }));
     }
     wanted

@@ -41,6 +41,8 @@ pub fn daybook(ground: &Ground, args: &[&str]) -> Command {
         .env("NATS_URL", &ground.nats_url)
         .env("DAYBOOK_SCHEMA", &ground.prefix)
         .env("DAYBOOK_NATS_PREFIX", &ground.prefix)
+        // Many shops share one broker.
+        .env("DAYBOOK_NATS_MB", "16")
         .env("DAYBOOK_MASTER_KEY", master_key().to_text())
         .env("DAYBOOK_INDEX_DIR", std::env::temp_dir().join(format!("daybook-{}.index", ground.prefix)));
     command

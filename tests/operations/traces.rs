@@ -55,7 +55,6 @@ async fn an_order_is_one_trace_from_its_request_to_the_read_models() {
     let spans = eventually("all parts of the order were collected", || async {
         let spans: Vec<_> = collector.spans().into_iter().filter(|span| span.trace_id == TRACE).collect();
         let names: BTreeSet<_> = spans.iter().map(|span| span.name.as_str()).collect();
-        eprintln!("{names:?}");
         PARTS.iter().all(|part| names.contains(part)).then(|| spans.clone())
     })
     .await;

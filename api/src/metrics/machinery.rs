@@ -38,9 +38,7 @@ impl Text {
         self.alone("daybook_jetstream_position", "The last position that the stream holds.", last);
         self.alone("daybook_jetstream_messages", "Events that the stream holds.", messages);
         self.alone("daybook_jetstream_bytes", "Bytes that they take.", bytes);
-        if let Some(max) = bytes_max {
-            self.alone("daybook_jetstream_bytes_max", "Bytes at which the oldest are dropped.", max);
-        }
+        self.perhaps("daybook_jetstream_bytes_max", "Bytes at which the oldest are dropped.", bytes_max);
     }
 
     /// Backups, as far as the database tells of them, and the archive.
@@ -50,15 +48,12 @@ impl Text {
         self.alone("daybook_wal_archive_on", help, i32::from(kept.journal));
         let help = "Whether putting the journal away has failed since it last succeeded.";
         self.alone("daybook_wal_archive_failing", help, i32::from(kept.journal_fails));
-        if let Some(age_us) = kept.journal_age_us {
-            let help = "How long ago a piece of the journal was put away.";
-            self.alone("daybook_wal_archive_age_seconds", help, seconds(age_us));
-        }
+        let help = "How long ago a piece of the journal was put away.";
+        self.perhaps("daybook_wal_archive_age_seconds", help, kept.journal_age_us.map(seconds));
         self.alone("daybook_archive_files", "Files of events that were put away.", kept.files);
         self.alone("daybook_archive_events", "Events in these files.", kept.events);
-        if let Some(age_us) = kept.files_age_us {
-            self.alone("daybook_archive_age_seconds", "How long ago the last was written.", seconds(age_us));
-        }
+        let help = "How long ago the last of them was written.";
+        self.perhaps("daybook_archive_age_seconds", help, kept.files_age_us.map(seconds));
     }
 
     fn pools(&mut self, shop: &Shop) {
