@@ -126,7 +126,10 @@ async fn a_collector_that_refuses_or_hangs_keeps_nobody_waiting() {
         };
         timeout(Duration::from_secs(20), bought).await.expect("requests wait for the collector");
         let ended = tokio::task::spawn_blocking(move || shop.end());
-        timeout(Duration::from_secs(15), ended).await.expect("the process waits for the collector").unwrap();
+        let ended = timeout(Duration::from_secs(15), ended).await;
+        let log = ended.expect("the process waits for the collector").unwrap();
+        assert!(log.contains("BatchSpanProcessor.Export") || url == hanging, "nobody is told: {log}");
+        assert!(!log.contains("AfterShutdown"), "the exporter has died: {log}");
     }
     held.abort();
 }

@@ -32,7 +32,7 @@ pub async fn look(database: &Database, read: Option<&PgPool>, told: &mut Told) {
     }
 }
 
-fn named<'a>(standings: &'a Standings, which: impl Fn(&Standing) -> bool) -> Vec<&'a str> {
+fn named(standings: &Standings, which: impl Fn(&Standing) -> bool) -> Vec<&str> {
     standings.followers.iter().filter(|of| which(of)).map(|of| of.name.as_str()).collect()
 }
 
