@@ -200,8 +200,10 @@ fn expires_at(shop: &Shop) -> Time {
 
 /// Adds a line at the catalogue's price of now.
 async fn adding(shop: &Shop, wanted: &Wanted) -> Result<Command, Problem> {
-    let offer = shop.written.variant(&wanted.sku, wanted.freshness).await?;
-    let Some(offer) = offer.value else {
+    let sku = &wanted.sku;
+    let ask = |freshness| async move { shop.written.offer(sku, freshness).await };
+    let offer = shop.offers.get(offer_of(sku), wanted.freshness, ask).await?;
+    let Some(offer) = offer.value.map(Arc::unwrap_or_clone) else {
         return Err(
             Problem::new("product.unknown_sku", "the catalogue has no such SKU").with("sku", &wanted.sku)
         );
@@ -252,11 +254,20 @@ pub async fn current_prices(
     if skus.is_empty() {
         return Ok(vec![]);
     }
-    let offers = shop.written.variants(&skus, freshness).await?.value;
-    let price = |offer: Offer| Price {
-        sku: offer.sku,
+    let price = |offer: &Offer| Price {
+        sku: offer.sku.clone(),
         unit_price: offer.price,
         purchase_limit: offer.purchase_limit,
     };
-    Ok(offers.into_iter().map(price).collect())
+    let known = |sku| shop.offers.known(&offer_of(sku), freshness);
+    if let Some(offers) = skus.iter().map(known).collect::<Option<Vec<_>>>() {
+        return Ok(offers.iter().map(|offer| price(offer)).collect());
+    }
+    let offers = shop.written.variants(&skus, freshness).await?.value;
+    Ok(offers.iter().map(price).collect())
+}
+
+/// The name of what a SKU is and costs, among what is kept.
+fn offer_of(sku: &Sku) -> StreamId {
+    StreamId::new(AggregateType::Product, sku.as_str())
 }

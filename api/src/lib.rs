@@ -48,7 +48,7 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use domain::{pricing::Tables, value::Money};
-use projections::{ReadModels, hot::Hot, stock::StockChecked};
+use projections::{ReadModels, hot::Hot, products::Offer, stock::StockChecked};
 use store::{
     census::Census,
     engine::Engine,
@@ -123,6 +123,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Bytes of offers kept in memory: of what pages may take, a quarter on top.
+    const fn offer_bytes_max(&self) -> usize {
+        self.page_bytes_max / 4
+    }
+}
+
 /// Everything that the routes reach; cheap to clone.
 #[derive(Clone)]
 pub struct Shop {
@@ -146,6 +153,8 @@ pub struct Shop {
     pub written: ReadModels,
     /// Pages that many ask for.
     pub pages: Hot<Page>,
+    /// What SKUs are and cost, as long as that is true.
+    pub offers: Hot<Offer>,
     /// For how long others may keep a product's page, as a header says it.
     pub keeping: HeaderValue,
     /// The edge's own tables.
@@ -190,6 +199,7 @@ impl Shop {
             ids: Arc::clone(&engine.ids),
             written: read.clone(),
             pages: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.page_bytes_max),
+            offers: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.offer_bytes_max()),
             keeping: settings.keeping.header(),
             read,
             outbound: Outbound::resting(engine, identity.pool()),
@@ -232,9 +242,13 @@ impl Shop {
         self.stock_checked.clone().keep(self.written.pool().clone(), log, clock)
     }
 
-    /// Keeps pages for as long as they are true: until this is driven, none are kept.
+    /// Keeps pages and offers for as long as they are true: until this is driven, none are kept.
     pub fn keep_pages(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.pages.clone().run(self.read.clone())
+        let pages = self.pages.clone().run(self.read.clone());
+        let offers = self.offers.clone().run(self.written.clone());
+        async {
+            tokio::join!(pages, offers);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use domain::{
     value::{AttemptId, CaptureId, Money, PaymentId, RefundId, Text},
 };
 use serde::{Deserialize, Serialize};
-use store::log::StreamId;
+use store::log::{Meant, StreamId};
 
 use crate::{
     Shop,
@@ -29,6 +29,9 @@ use crate::{
     tags::Conditions,
     text::Short,
 };
+
+/// How long an authorization that was given waits for what the order makes of it.
+const ORDER_MOVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// The buyer's token for this payment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,7 +107,23 @@ pub async fn authorize(
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
     let command = Command::Authorize { attempt: attempt.clone(), token: body.token.into() };
     let done = run.execute(&shop, id.as_str(), command).await?;
-    settle(&shop, &mut watch, &id, done, wait, |event| authorization(event, &attempt)).await
+    let order = done.events.iter().find_map(|event| match event {
+        AnyEvent::Payment(Event::AuthorizationRequested { order, .. }) => Some(order),
+        _ => None,
+    });
+    let order = order.map(|order| Watch::new(&shop, AggregateType::Order, order.as_str()));
+    let (mut done, status) =
+        settled(&shop, &mut watch, done, wait, |event| authorization(event, &attempt)).await?;
+    if let (Status::Authorized, Some(mut order)) = (status, order) {
+        let authorized = done.token.position;
+        let deadline = Deadline::after(&shop, wait.min(ORDER_MOVES_WITHIN));
+        let since = (0, done.replayed);
+        let later = |meant: Meant<'_>| (meant.recorded.position > authorized).then_some(());
+        if let Some((recorded, ())) = order.first(&shop, since, deadline, later).await? {
+            done.token.position = recorded.position;
+        }
+    }
+    Ok(answer(&id, &done, status))
 }
 
 /// `POST /v1/payments/{id}/capture`
@@ -223,7 +242,7 @@ async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
     Ok(matches!(payment, Payment::Voided { .. } | Payment::Released { .. }))
 }
 
-/// Answers once `look` finds the gateway's answer, in the command's own events or in what follows them.
+/// Answers once the gateway has.
 async fn settle(
     shop: &Shop,
     watch: &mut Watch,
@@ -232,21 +251,36 @@ async fn settle(
     wait: Duration,
     look: impl Fn(&Event) -> Option<Verdict>,
 ) -> Result<Response, Problem> {
+    let (done, status) = settled(shop, watch, done, wait, look).await?;
+    Ok(answer(id, &done, status))
+}
+
+/// Waits until `look` finds the gateway's answer, in the command's own events or in what follows them.
+async fn settled(
+    shop: &Shop,
+    watch: &mut Watch,
+    done: Done,
+    wait: Duration,
+    look: impl Fn(&Event) -> Option<Verdict>,
+) -> Result<(Done, Status), Problem> {
     let look = |event: &AnyEvent| match event {
         AnyEvent::Payment(event) => look(event),
         _ => None,
     };
     if let Some(verdict) = done.events.iter().find_map(&look) {
-        return verdict.map(|status| answer(id, &done, status));
+        return verdict.map(|status| (done, status));
     }
     let since = (done.version, done.replayed);
     let deadline = Deadline::after(shop, wait);
     let found = watch.first(shop, since, deadline, |meant| look(meant.event)).await?;
     let Some((recorded, verdict)) = found else {
-        return Ok(answer(id, &done, Status::Pending));
+        return Ok((done, Status::Pending));
     };
     let done = done.then(&recorded);
-    verdict.map(|status| answer(id, &done, status)).map_err(|problem| done.problem(problem))
+    match verdict {
+        Ok(status) => Ok((done, status)),
+        Err(problem) => Err(done.problem(problem)),
+    }
 }
 
 fn answer(id: &PaymentId, done: &Done, status: Status) -> Response {

@@ -179,7 +179,9 @@ impl From<VaultError> for Problem {
                 Self::new("subject.forgotten", error.to_string()).with("subject", subject)
             }
             // While keys are rotated, a process that has both master keys does better.
-            VaultError::OtherMaster { .. } => Self::unavailable(&error.to_string().into()),
+            VaultError::Unwritten(_) | VaultError::OtherMaster { .. } => {
+                Self::unavailable(&error.to_string().into())
+            }
             VaultError::Randomness(_) | VaultError::Broken { .. } | VaultError::WrongMaster { .. } => {
                 Self::internal(&error)
             }

@@ -245,6 +245,20 @@ aggregates! {
     Subject = "subject" => subject,
 }
 
+impl AnyCommand {
+    /// Whether it begins a stream under a name that was made for it: whoever sends it expects that there is none yet.
+    #[must_use]
+    pub const fn begins_a_stream(&self) -> bool {
+        matches!(
+            self,
+            Self::Cart(cart::Command::Open { .. })
+                | Self::Checkout(checkout::Command::Start(_))
+                | Self::Order(order::Command::Place(_))
+                | Self::Payment(payment::Command::OpenIntent { .. })
+        )
+    }
+}
+
 impl AggregateType {
     /// Whether an aggregate of this type is ever closed.
     #[must_use]

@@ -156,7 +156,7 @@ impl Engine {
             broker: Arc::clone(&self.broker),
             clock: Arc::clone(&self.clock),
             lease: self.lease(&self.pool.clone(), "relay"),
-            head: self.executor.head(),
+            feed: self.feed.clone(),
         };
         self.followers.spawn(relay.run(self.stop.subscribe()));
     }
@@ -222,7 +222,7 @@ impl Engine {
         let driver = Driver::new(
             self.executor.clone(),
             Arc::clone(&self.log),
-            self.pool.clone(),
+            (self.pool.clone(), Arc::clone(&self.clock)),
             self.fingerprints.clone(),
         );
         let timers = Timers {
@@ -246,6 +246,7 @@ impl Engine {
             gateway,
             results: self.payment_results(),
             log: Arc::clone(&self.log),
+            feed: self.feed.clone(),
             clock: Arc::clone(&self.clock),
         };
         self.react(Arc::new(ask));

@@ -1,7 +1,7 @@
 //! The newest events, read and decoded once for all followers of this process.
 //!
 //! This process's own come from its executor, the others from the broker, and from the log whenever the broker is away,
-//! silent or wrong.
+//! silent or wrong. While nobody else appends, the broker is not listened to: it would only say again what is known.
 
 mod ring;
 
@@ -20,10 +20,10 @@ use crate::{
     broker::{Broker, Envelope},
     executor::{Appended, Executor},
     log::{
-        DecodeError, Decoder, Head, Log, LogError, Position, Recorded, StoredEvent, StreamId, read_with,
-        understand,
+        DecodeError, Decoder, Head, Log, LogError, NewEvent, Position, Recorded, StoredEvent, StreamId,
+        read_with, understand,
     },
-    ports::Clock,
+    ports::{Clock, micros},
 };
 
 /// How long the broker may lag behind this process's own appends before the log is read instead.
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the broker may stay silent while the log moves before it is subscribed to anew.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long others may append nothing before the broker is listened to no longer.
+const ALONE_AFTER: Duration = Duration::from_secs(60);
 /// How long to wait before subscribing again to a broker that ended or sent something foreign.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(300);
 
@@ -46,6 +48,8 @@ pub struct Entry {
     pub key: (Box<str>, Box<str>),
     /// What it says.
     pub event: Result<Recorded, DecodeError>,
+    /// What stands in the log, where this process has written it.
+    row: Option<Arc<NewEvent>>,
     /// How long its texts were.
     bytes: usize,
 }
@@ -54,7 +58,7 @@ impl Entry {
     pub(crate) fn new(stored: StoredEvent, event: Result<Recorded, DecodeError>) -> Self {
         let bytes = stored.payload.len() + stored.metadata.len();
         let key = (stored.aggregate_type, stored.aggregate_id);
-        Self { position: stored.position, event_id: stored.event_id, key, event, bytes }
+        Self { position: stored.position, event_id: stored.event_id, key, event, row: None, bytes }
     }
 
     /// How long its texts are.
@@ -67,12 +71,31 @@ impl Entry {
         Self { event: Ok(event), ..self.clone() }
     }
 
-    /// An event that is known already; `bytes` is how long its texts are.
-    pub(crate) fn known(recorded: Recorded, bytes: usize) -> Self {
+    /// An event of this process's own.
+    pub(crate) fn known(recorded: Recorded, row: Arc<NewEvent>) -> Self {
         let StreamId { aggregate_type, id } = &recorded.stream;
         let key = (aggregate_type.as_str().into(), id.clone());
         let (position, event_id) = (recorded.position, recorded.event_id);
-        Self { position, event_id, key, event: Ok(recorded), bytes }
+        let bytes = row.payload.len() + row.metadata.len();
+        Self { position, event_id, key, event: Ok(recorded), row: Some(row), bytes }
+    }
+
+    /// As it stands in the log, where this process has written it.
+    fn stored(&self) -> Option<StoredEvent> {
+        let row = self.row.as_ref()?;
+        let (aggregate_type, aggregate_id) = self.key.clone();
+        Some(StoredEvent {
+            position: self.position,
+            aggregate_type,
+            aggregate_id,
+            sequence: row.sequence,
+            event_type: row.event_type.into(),
+            event_version: row.event_version.into(),
+            payload: row.payload.as_str().into(),
+            metadata: row.metadata.as_str().into(),
+            event_id: row.event_id,
+            recorded_at_us: row.recorded_at_us,
+        })
     }
 
     /// Why it is not for this program, when a newer one wrote it.
@@ -153,6 +176,23 @@ impl Feed {
         read_with(&*self.inner.log, position, limit, entry).await
     }
 
+    /// The events after a position as they stand in the log, as far as this process has written them and has them in memory.
+    #[must_use]
+    pub fn own(&self, position: Position, max: usize) -> Vec<StoredEvent> {
+        let found = self.in_memory(position, max).unwrap_or_default();
+        let next = found.first().is_some_and(|first| first.position == position + 1);
+        found.iter().take_while(|_| next).map_while(|entry| entry.stored()).collect()
+    }
+
+    /// The events of one stream, if all of them are in memory up to that position at least.
+    #[must_use]
+    pub fn whole(&self, stream: &StreamId, upto: Position) -> Option<Vec<Arc<Entry>>> {
+        let key = (stream.aggregate_type.as_str().into(), stream.id.clone());
+        let found = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).stream(&key);
+        let first = found.first()?.event.as_ref().ok()?;
+        (first.sequence == 1 && found.last()?.position >= upto).then_some(found)
+    }
+
     /// The events of one stream from now on, as they come.
     #[must_use]
     pub fn watch(&self, stream: StreamId) -> mpsc::UnboundedReceiver<Arc<Entry>> {
@@ -174,10 +214,22 @@ impl Feed {
         // The door to the executor is not kept open.
         drop(executor);
         let mut appends = true;
-        let mut envelopes = self.subscribe(&broker, Duration::ZERO);
+        let mut envelopes = futures::stream::pending().boxed();
         let mut heard_us = clock.elapsed_us();
         let mut looked_us = 0;
+        // When somebody else was last seen to append, while the broker is listened to.
+        let mut others_us = None;
+        let mut others = false;
         loop {
+            let (tip, now_us) = (*self.inner.tip.borrow(), clock.elapsed_us());
+            if std::mem::take(&mut others) && others_us.replace(now_us).is_none() {
+                heard_us = now_us;
+                envelopes = self.subscribe(&broker, Duration::ZERO);
+            }
+            if others_us.is_some_and(|others_us| now_us - others_us > micros(ALONE_AFTER)) {
+                others_us = None;
+                envelopes = futures::stream::pending().boxed();
+            }
             let hinted = async {
                 tokio::select! {
                     () = clock.sleep(PATIENCE) => false,
@@ -186,7 +238,10 @@ impl Feed {
             };
             tokio::select! {
                 own = appended.recv(), if appends => match own {
-                    Ok(own) => self.take_own(&own).await,
+                    Ok(own) => {
+                        others = own.0.first().is_some_and(|first| first.position > tip + 1);
+                        self.take_own(&own).await;
+                    }
                     // What was missed is read.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => appends = false,
@@ -194,6 +249,7 @@ impl Feed {
                 envelope = envelopes.next() => match envelope {
                     Some(envelope) => {
                         heard_us = clock.elapsed_us();
+                        others = envelope.event.position > tip;
                         if !self.take(envelope).await {
                             envelopes = self.subscribe(&broker, RESUBSCRIBE_AFTER);
                         }
@@ -208,9 +264,11 @@ impl Feed {
                         continue;
                     }
                     looked_us = now_us;
-                    match self.catch_up(Position::MAX).await {
+                    let caught_up = self.catch_up(Position::MAX).await;
+                    others = matches!(caught_up, Ok(true));
+                    match caught_up {
                         // The log moved and the broker said nothing: it may have lost the subscription.
-                        Ok(true) if now_us - heard_us > micros(SILENCE_MAX) => {
+                        Ok(true) if others_us.is_some() && now_us - heard_us > micros(SILENCE_MAX) => {
                             heard_us = now_us;
                             envelopes = self.subscribe(&broker, Duration::ZERO);
                         }
@@ -346,8 +404,4 @@ impl Watchers {
             }
         }
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -21,6 +21,7 @@ pub mod schema;
 pub mod secrets;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod together;
 pub mod trace;
 pub mod upcast;
 pub mod vault;

@@ -79,3 +79,8 @@ impl Ids for Machine {
         getrandom::fill(bytes).map_err(|error| std::io::Error::other(error.to_string()))
     }
 }
+
+/// A length of time as clocks count it.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

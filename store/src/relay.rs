@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     broker::{Broker, BrokerError, Envelope, MessageId},
+    feed::Feed,
     follow::Lease,
-    log::{Head, Log, LogError, Position},
+    log::{Head, Log, LogError, Position, StoredEvent},
     ports::Clock,
     trace,
 };
@@ -20,6 +21,8 @@ use crate::{
 const HISTORY: Position = 100_000;
 /// Events read and published at a time.
 const PAGE: i64 = 2_000;
+/// From one copy to the next, at the least: what is appended meanwhile is copied together.
+const PACE: Duration = Duration::from_millis(10);
 /// How often the broker is looked at while there is nothing to copy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long is waited after a failure, twice as long after each further one, and at most: well within the lease.
@@ -46,8 +49,8 @@ pub struct Relay {
     pub clock: Arc<dyn Clock>,
     /// Who copies.
     pub lease: Lease,
-    /// The head as this process's executor knows it: a hint to look at once.
-    pub head: watch::Receiver<Head>,
+    /// The newest events: what this process wrote itself is not read again.
+    pub feed: Feed,
 }
 
 impl Relay {
@@ -94,14 +97,16 @@ impl Relay {
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
         // Publishes are pipelined: behind one that failed others may have gone in, so the whole tail is looked at.
         let (mut last, mut incarnation) = self.agree(PAGE).await?;
+        let mut tip = self.feed.tip();
         loop {
-            self.head.mark_unchanged();
+            tip.mark_unchanged();
+            let clock = Arc::clone(&self.clock);
+            let pace = clock.sleep(PACE);
             last = self.copy_from(last, incarnation).await?;
+            pace.await;
             tokio::select! {
-                changed = self.head.changed() => if changed.is_err() {
-                    // The executor has stopped; other processes may still append.
-                    self.clock.sleep(LOOK_EVERY).await;
-                },
+                // The feed is this process's own, and stays.
+                _ = tip.changed() => {}
                 () = self.clock.sleep(LOOK_EVERY) => (last, incarnation) = self.agree(1).await?,
             }
         }
@@ -113,11 +118,7 @@ impl Relay {
             if !self.lease.hold().await {
                 return Err(RelayError::LeaseLost);
             }
-            let page = self.log.read(last, PAGE).await?;
-            // Looked at after reading: what was read is of this life, or another one has begun by now.
-            if self.log.head().await?.incarnation != incarnation {
-                return Err(LogError::OtherLog.into());
-            }
+            let page = self.page(last, incarnation).await?;
             self.lease.meter().reached(last);
             let Some(end) = page.last().map(|event| event.position) else {
                 return Ok(last);
@@ -136,6 +137,22 @@ impl Relay {
                 return Ok(last);
             }
         }
+    }
+
+    /// What stands behind `last`.
+    async fn page(&self, last: Position, incarnation: Uuid) -> Result<Vec<StoredEvent>, LogError> {
+        if self.feed.incarnation() == incarnation {
+            let own = self.feed.own(last, usize::try_from(PAGE).unwrap_or(usize::MAX));
+            if !own.is_empty() {
+                return Ok(own);
+            }
+        }
+        let page = self.log.read(last, PAGE).await?;
+        // Looked at after reading: what was read is of this life, or another one has begun by now.
+        if self.log.head().await?.incarnation != incarnation {
+            return Err(LogError::OtherLog);
+        }
+        Ok(page)
     }
 
     /// Makes sure that the broker's stream is a copy of the log, as far as its last `tail` messages tell, making it

@@ -108,7 +108,7 @@ fn relay(engine: &Engine, broker: &Arc<Odd>, clock: Arc<dyn Clock>) -> watch::Se
         broker: Arc::clone(broker) as Arc<dyn Broker>,
         lease: Lease::new(engine.pool.clone(), Arc::clone(&clock), "relay", Machine.next()),
         clock,
-        head: engine.executor.head(),
+        feed: engine.feed.clone(),
     };
     tokio::spawn(relay.run(stop.subscribe()));
     stop

@@ -147,6 +147,14 @@ impl<T: Weighed> Hot<T> {
         }
     }
 
+    /// An answer that is kept, if it is fresh enough.
+    #[must_use]
+    pub fn known(&self, key: &StreamId, freshness: Freshness) -> Option<Arc<T>> {
+        let found = self.find(key, freshness.at_least)?;
+        self.inner.given.fetch_add(1, Ordering::Relaxed);
+        found.value
+    }
+
     /// How many answers are kept, and about how many bytes they take.
     #[must_use]
     pub fn kept(&self) -> (usize, u64) {

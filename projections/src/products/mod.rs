@@ -18,7 +18,7 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::batch::steps;
+use crate::{batch::steps, hot::Weighed};
 
 pub(crate) use query::{COLUMNS, product_of};
 
@@ -95,6 +95,12 @@ pub struct Offer {
     pub weight_grams: u32,
     /// How many one customer may buy in all.
     pub purchase_limit: Option<Quantity>,
+}
+
+impl Weighed for Offer {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.sku.as_str().len() + self.product.as_str().len() + self.title.as_str().len()
+    }
 }
 
 /// Follows the catalogue.

@@ -1,15 +1,18 @@
 //! Products by their id or by what is searched for, and offers by their SKU.
 
 use domain::{
+    AggregateType,
     product::Variant,
     value::{Money, ProductId, Quantity, Sku, Text},
 };
 use sqlx::{Row as _, postgres::PgRow};
+use store::log::StreamId;
 
 use super::{NAME, Offer, Product};
 use crate::{
     Fresh, Freshness, QueryError, ReadModels,
     fresh::Seen,
+    hot::{Based, Basis},
     read_models::Statement,
     rows::{document, named, named_if_any},
     search::{ProductQuery, Results, Suggestions},
@@ -90,6 +93,27 @@ impl ReadModels {
         skus: &[Sku],
         freshness: Freshness,
     ) -> Result<Fresh<Vec<Offer>>, QueryError> {
+        let (offers, seen) = self.offers_seen(skus, freshness).await?;
+        Ok(Fresh::seen(offers, &seen))
+    }
+
+    /// What a SKU is and costs, and what that rests on: the product that was listed first stays the first.
+    ///
+    /// # Errors
+    /// As [`ReadModels::variant`].
+    pub async fn offer(&self, sku: &Sku, freshness: Freshness) -> Result<Based<Option<Offer>>, QueryError> {
+        let (offers, seen) = self.offers_seen(std::slice::from_ref(sku), freshness).await?;
+        let offer = offers.into_iter().next();
+        let stream = |offer: &Offer| StreamId::new(AggregateType::Product, offer.product.as_str());
+        let basis = offer.as_ref().map(|offer| Basis::new(NAME, seen, vec![stream(offer)]));
+        Ok(Based { fresh: Fresh::seen(offer, &seen), basis })
+    }
+
+    async fn offers_seen(
+        &self,
+        skus: &[Sku],
+        freshness: Freshness,
+    ) -> Result<(Vec<Offer>, Seen), QueryError> {
         let statement = Statement::new(
             NAME,
             "p.aggregate_type = 'product' AND ( \
@@ -101,8 +125,9 @@ impl ReadModels {
             "",
         );
         let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
-        let rows = self.asker.ask(&statement, freshness, |query| query.bind(skus.clone())).await?;
-        rows.try_map(|rows| Ok(rows.iter().map(offer_of).collect::<Result<_, _>>()?))
+        let (rows, seen) =
+            self.asker.ask_seen(&statement, freshness, |query| query.bind(skus.clone())).await?;
+        Ok((rows.iter().map(offer_of).collect::<Result<_, _>>()?, seen))
     }
 }
 

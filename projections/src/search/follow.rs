@@ -208,7 +208,10 @@ impl IndexFollower {
             done = caught_up??;
             self.failures = 0;
             if moved {
-                self.clock.sleep(self.index.pause()).await;
+                tokio::select! {
+                    () = self.clock.sleep(self.index.pause()) => {}
+                    () = self.wanted.notified() => self.clock.sleep(LOOK_SOON).await,
+                }
             }
         }
     }

@@ -57,6 +57,8 @@ pub struct Ready {
     /// The last sequence that a snapshot holds, and how many bytes that took.
     saved: (Sequence, usize),
     weight: Weight,
+    /// Nobody has looked whether the stream is as empty as this says; the first append of its events proves it.
+    guessed: bool,
 }
 
 impl Ready {
@@ -69,7 +71,13 @@ impl Ready {
             undecided_or_flying: 0,
             saved: (saved, 0),
             weight,
+            guessed: false,
         }
+    }
+
+    /// Whether the next command would be decided on nothing but a guess: then it may only be accepted.
+    pub fn is_unproven(&self) -> bool {
+        self.guessed && self.pending.is_empty()
     }
 
     /// The state that the next command is decided on.
@@ -180,6 +188,20 @@ impl Cache {
         }
     }
 
+    /// Takes it that a stream is empty, without asking the log.
+    pub fn guess_empty(&mut self, stream: &StreamId) {
+        let mut ready = Ready::new(Versioned::initial(stream), 0);
+        ready.guessed = true;
+        self.bytes += ready.weight.bytes();
+        self.slots.insert(stream.clone(), Slot::Ready(Box::new(ready)));
+    }
+
+    /// Whether what is in memory of a stream is a guess.
+    pub fn is_guessed(&self, stream: &StreamId) -> bool {
+        matches!(self.slots.get(stream), Some(Slot::Ready(ready)) if ready.guessed)
+    }
+
+    /// Begins to load a stream that is not in memory.
     pub fn begin_loading(&mut self, stream: StreamId, load: u64, first: (Box<Request>, Reply)) {
         self.slots.insert(stream, Slot::Loading { load, waiting: vec![first], seen: Vec::new() });
     }
@@ -229,6 +251,7 @@ impl Cache {
         let ready = self.ready_mut(stream)?;
         ready.undecided_or_flying -= 1;
         ready.settle(events);
+        ready.guessed &= events == 0;
         let snapshot = ready.snapshot(stream, every);
         self.weigh(stream, bytes);
         snapshot
@@ -239,6 +262,7 @@ impl Cache {
         match self.slots.get_mut(stream) {
             Some(Slot::Ready(ready)) if recorded.sequence == ready.durable.sequence + 1 => {
                 ready.durable.follow(recorded.events);
+                ready.guessed = false;
                 self.weigh(stream, bytes);
                 true
             }

@@ -204,15 +204,32 @@ impl Core {
         }
         let stream = request.stream();
         match self.cache.get_mut(&stream) {
-            Some(Slot::Ready(_)) => return self.decide(request, reply),
-            Some(Slot::Loading { waiting, .. }) => waiting.push((request, reply)),
-            None => {
-                self.loads += 1;
-                self.to_load.push_back((self.loads, stream.clone()));
-                self.cache.begin_loading(stream, self.loads, (request, reply));
+            Some(Slot::Ready(_)) => self.decide(request, reply),
+            Some(Slot::Loading { .. }) => self.load_for(request, reply),
+            // Nearly always there is nothing to read: the append proves it, and where it does not the stream is read.
+            None if request.command.begins_a_stream() => {
+                self.cache.guess_empty(&stream);
+                self.decide(request, reply);
             }
+            None => self.load_for(request, reply),
         }
+    }
+
+    /// Has a command wait until its aggregate is loaded.
+    pub(super) fn load_for(&mut self, request: Box<Request>, reply: Reply) {
         self.loading += 1;
+        let stream = request.stream();
+        if let Some(Slot::Loading { waiting, .. }) = self.cache.get_mut(&stream) {
+            return waiting.push((request, reply));
+        }
+        self.loads += 1;
+        self.to_load.push_back((self.loads, stream.clone()));
+        self.cache.begin_loading(stream, self.loads, (request, reply));
+    }
+
+    /// Whether the append on its way takes a stream to be empty that nobody has looked at.
+    fn rests_on_a_guess(&self) -> bool {
+        self.flying.iter().any(|decided| self.cache.is_guessed(&decided.request.stream()))
     }
 
     fn loaded(&mut self, stream: &StreamId, result: Result<Loaded, LogError>) {
@@ -249,13 +266,18 @@ impl Core {
             let _ = reply.send(Err(ExecuteError::Unavailable("the aggregate is not in memory".into())));
             return;
         };
-        ready.undecided_or_flying += 1;
+        let unproven = ready.is_unproven();
         let newest = ready.newest();
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
+        if unproven && !decision.happened() {
+            self.cache.forget(&stream);
+            return self.load_for(request, reply);
+        }
         let version = match &decision {
             Decision::Accepted { events, .. } if !events.is_empty() => ready.expect(events),
             _ => newest.sequence,
         };
+        ready.undecided_or_flying += 1;
         self.cache.touch(&stream);
         self.queue.push(Decided { request, reply, decision, version, decided_at_us });
     }
@@ -308,6 +330,9 @@ impl Core {
                 let look_up = self.broken_since_us.is_some();
                 // The first miss reads on and tries again; from the second on the head's lock makes sure of it.
                 Some(self.recover(Search { look_up, lock: self.misses >= 2 }, Duration::ZERO))
+            }
+            Step::Appended(Err(AppendError::StreamMoved)) if self.rests_on_a_guess() => {
+                Some(self.recover(Search { look_up: true, lock: false }, Duration::ZERO))
             }
             Step::Appended(Err(AppendError::Answered)) => {
                 Some(self.recover(Search { look_up: true, lock: false }, Duration::ZERO))

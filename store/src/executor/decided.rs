@@ -27,6 +27,13 @@ pub enum Decision {
     Impossible(ExecuteError),
 }
 
+impl Decision {
+    /// Whether anything happened.
+    pub const fn happened(&self) -> bool {
+        matches!(self, Self::Accepted { events, .. } if !events.is_empty())
+    }
+}
+
 /// A command with its decision, waiting to be durable.
 #[derive(Debug)]
 pub struct Decided {
@@ -96,7 +103,7 @@ impl Decided {
                 metadata: metadata(&self.request, self.decided_at_us),
                 events: event.clone().into(),
             };
-            Arc::new(Entry::known(recorded, row.payload.len() + row.metadata.len()))
+            Arc::new(Entry::known(recorded, Arc::clone(row)))
         })
     }
 

@@ -105,6 +105,13 @@ impl Core {
         let mut answers: HashMap<Uuid, Answer> =
             recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
         let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
+        // An append that did not simply find the head moved may have failed because of a guess.
+        let guessed: HashSet<StreamId> = match recovery.search.look_up {
+            true => pending.iter().map(|decided| decided.request.stream()).collect(),
+            false => HashSet::new(),
+        };
+        let guessed: HashSet<_> =
+            guessed.into_iter().filter(|stream| self.cache.is_guessed(stream)).collect();
         let mut waiting = Vec::with_capacity(pending.len());
         for decided in pending {
             let stream = decided.request.stream();
@@ -125,6 +132,14 @@ impl Core {
         for stream in &unreadable {
             self.give_up_loading(stream, &too_new());
             self.cache.forget(stream);
+        }
+        for stream in &guessed {
+            self.cache.forget(stream);
+        }
+        let (unread, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|decided| guessed.contains(&decided.request.stream()));
+        for Decided { request, reply, .. } in unread {
+            self.load_for(request, reply);
         }
         self.decide_again(waiting, &touched);
         if self.queue.is_empty() {

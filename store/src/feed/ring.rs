@@ -1,6 +1,10 @@
 //! What the feed keeps in memory: the newest events, and where this process's own appends ended.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use super::Entry;
 use crate::log::{Head, Position};
@@ -16,6 +20,9 @@ const ENDS: usize = 1_000;
 pub(super) struct Ring {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
+    /// Where the events of each stream are, by a hash of its type and id.
+    streams: HashMap<u64, VecDeque<Position>>,
+    hasher: RandomState,
     /// Of this process's own appends the first position, and the log's head with it.
     ends: VecDeque<(Position, Head)>,
 }
@@ -23,12 +30,29 @@ pub(super) struct Ring {
 impl Ring {
     pub fn push(&mut self, entry: Arc<Entry>) {
         self.bytes += entry.bytes;
+        self.streams.entry(self.hasher.hash_one(&entry.key)).or_default().push_back(entry.position);
         self.entries.push_back(entry);
         // The newest one stays, however long.
         while self.entries.len() > RING || (self.bytes > RING_BYTES && self.entries.len() > 1) {
             let Some(oldest) = self.entries.pop_front() else { return };
             self.bytes -= oldest.bytes;
+            let hash = self.hasher.hash_one(&oldest.key);
+            if let Some(positions) = self.streams.get_mut(&hash) {
+                positions.pop_front();
+                if positions.is_empty() {
+                    self.streams.remove(&hash);
+                }
+            }
         }
+    }
+
+    /// What is there of one stream, in order.
+    pub fn stream(&self, key: &(Box<str>, Box<str>)) -> Vec<Arc<Entry>> {
+        let Some(first) = self.entries.front().map(|entry| entry.position) else { return Vec::new() };
+        let positions = self.streams.get(&self.hasher.hash_one(key)).into_iter().flatten();
+        let found =
+            positions.filter_map(|position| self.entries.get(usize::try_from(position - first).ok()?));
+        found.filter(|entry| entry.key == *key).cloned().collect()
     }
 
     /// Notes an append of this process: its first position, and where the log stood with it.

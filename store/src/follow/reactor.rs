@@ -26,15 +26,18 @@ use super::{
 use crate::{
     feed::{Entry, Feed},
     log::{DecodeError, Log, LogError, Position},
-    ports::Clock,
+    ports::{Clock, micros},
 };
 
 /// Events that may be worked on at once.
 const WINDOW: usize = 1_024;
-/// How often the checkpoint is saved at most.
-const SAVE_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether the checkpoint is to be saved.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it is saved while work goes on: after a crash the work since is gone through again, and found done. Without
+/// work it is saved at the next look.
+const SAVE_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked whether somebody has seen to what was set aside.
-const HEAR_EVERY_US: i64 = 500_000;
+const HEAR_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stop {
@@ -103,14 +106,14 @@ impl Reactor {
         let mut saved = self.begin().await?;
         let mut window = self.window(saved).await?;
         self.progress.send_replace(Reached { position: saved, working: 0 });
-        let mut saved_us = self.clock.elapsed_us();
-        let mut heard_us = saved_us;
+        let mut looked_us = self.clock.elapsed_us();
+        let (mut saved_us, mut moved_us, mut heard_us) = (looked_us, looked_us, looked_us);
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
         loop {
             if reading.is_none() && window.open.len() < WINDOW && window.too_new.is_none() {
                 let (feed, after) = (self.feed.clone(), window.read);
-                reading = Some(async move { feed.after(after, WINDOW, SAVE_EVERY).await }.boxed());
+                reading = Some(async move { feed.after(after, WINDOW, LOOK_EVERY).await }.boxed());
             }
             tokio::select! {
                 Some(ended) = window.working.next(), if !window.working.is_empty() => {
@@ -118,24 +121,27 @@ impl Reactor {
                 }
                 Some(entries) = OptionFuture::from(reading.as_mut()) => {
                     reading = None;
+                    moved_us = self.clock.elapsed_us();
                     self.take(&mut window, entries?).await?;
                 }
-                () = self.clock.sleep(SAVE_EVERY) => {}
+                () = self.clock.sleep(LOOK_EVERY) => {}
             }
             let reached = Reached { position: window.read, working: window.working.len() };
             self.progress.send_if_modified(|known| std::mem::replace(known, reached) != reached);
             let now_us = self.clock.elapsed_us();
-            if now_us - saved_us < 100_000 {
+            if now_us - looked_us < micros(LOOK_EVERY) {
                 continue;
             }
-            saved_us = now_us;
+            looked_us = now_us;
             let done = window.done();
             self.lease.meter().reached(done);
+            let rests = window.working.is_empty() && now_us - moved_us >= micros(LOOK_EVERY);
+            let save = done > saved && (rests || now_us - saved_us >= micros(SAVE_EVERY));
             let kept = async {
                 if !self.lease.hold().await {
                     return Ok(false);
                 }
-                if done > saved {
+                if save {
                     self.save(saved, done).await?;
                 }
                 Ok::<_, Stop>(true)
@@ -145,8 +151,10 @@ impl Reactor {
             if !kept? {
                 return Ok(());
             }
-            saved = done;
-            if now_us - heard_us >= HEAR_EVERY_US && window.waiting.any() {
+            if save {
+                (saved, saved_us) = (done, now_us);
+            }
+            if now_us - heard_us >= micros(HEAR_EVERY) && window.waiting.any() {
                 heard_us = now_us;
                 self.hear(&mut window).await;
             }

@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     executor::derived_id,
+    feed::Feed,
     follow::{React, ReactError},
-    log::{Log, Meant},
+    log::{Log, Meant, Recorded},
     ports::Clock,
 };
 
@@ -29,6 +30,8 @@ pub struct AskGateway {
     pub results: PaymentResults,
     /// Where it is seen whether they came before.
     pub log: Arc<dyn Log>,
+    /// The same for what happened of late.
+    pub feed: Feed,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -99,18 +102,15 @@ impl AskGateway {
     /// Gateways forget their requests' ids after a day or so: whoever goes through the log again must not ask for what was
     /// done long ago, so it is seen first what the log holds.
     async fn history(&self, meant: Meant<'_>) -> Result<Vec<Past>, ReactError> {
-        let recorded = self.log.recorded(&meant.recorded.stream, 0).await.map_err(again)?;
-        let past = recorded.iter().flat_map(|recorded| {
-            recorded.meant().filter_map(|meant| match meant.event {
-                AnyEvent::Payment(event) => Some(Past {
-                    id: meant.id(),
-                    at: Time::from_millis(meant.recorded.recorded_at_us.div_euclid(1_000)),
-                    event: event.clone(),
-                }),
-                _ => None,
-            })
+        let stream = &meant.recorded.stream;
+        let whole = self.feed.whole(stream, meant.recorded.position).and_then(|entries| {
+            entries.iter().map(|entry| entry.event.as_ref().ok().map(past)).collect::<Option<Vec<_>>>()
         });
-        Ok(past.collect())
+        let histories = match whole {
+            Some(histories) => histories,
+            None => self.log.recorded(stream, 0).await.map_err(again)?.iter().map(past).collect(),
+        };
+        Ok(histories.into_iter().flatten().collect())
     }
 
     async fn ask(&self, ask: &Ask, event: &Event) -> Result<Option<Command>, ReactError> {
@@ -199,6 +199,19 @@ struct Past {
     id: Uuid,
     at: Time,
     event: Event,
+}
+
+/// What an event of a payment's stream means.
+fn past(recorded: &Recorded) -> Vec<Past> {
+    let meant = recorded.meant().filter_map(|meant| match meant.event {
+        AnyEvent::Payment(event) => Some(Past {
+            id: meant.id(),
+            at: Time::from_millis(recorded.recorded_at_us.div_euclid(1_000)),
+            event: event.clone(),
+        }),
+        _ => None,
+    });
+    meant.collect()
 }
 
 /// What the gateway has to know beside the request, from the payment as it was then.

@@ -6,20 +6,25 @@ use async_trait::async_trait;
 use domain::{
     AnyCommand, AnyEvent,
     process::{Fact, Issue, Policy, Process, Refused},
-    value::Time,
 };
 use futures::future::try_join_all;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::recent::Recent;
+use super::{
+    recent::Recent,
+    setting::{Setting, Wanted},
+};
 use crate::{
     executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
     log::{Decoder, Log, Meant, StreamId, meant_id, understand},
-    rfc3339::moment,
+    ports::Clock,
     secrets::Fingerprints,
 };
+
+/// What process managers want is known by.
+const COMMAND: &str = "command";
 
 /// Runs the commands that others than clients want; cheap to clone.
 #[derive(Clone)]
@@ -28,12 +33,12 @@ pub struct Driver {
     pub executor: Executor,
     /// Where a repeated input's events are read again.
     pub log: Arc<dyn Log>,
-    /// Where timers lie.
-    pub pool: PgPool,
     /// Tells repeats.
     pub fingerprints: Fingerprints,
-    /// Timers that it has set lately: many events of one aggregate want the same one.
-    timers_set: Recent,
+    /// Sets timers.
+    timers: Setting,
+    /// What the streams of instances begin with.
+    firsts: Recent<StreamId, Arc<AnyEvent>>,
 }
 
 /// A process manager that follows the log.
@@ -144,8 +149,13 @@ impl React for Following {
 impl Driver {
     /// A driver of what is wanted in this log.
     #[must_use]
-    pub fn new(executor: Executor, log: Arc<dyn Log>, pool: PgPool, fingerprints: Fingerprints) -> Self {
-        Self { executor, log, pool, fingerprints, timers_set: Recent::default() }
+    pub fn new(
+        executor: Executor,
+        log: Arc<dyn Log>,
+        (pool, clock): (PgPool, Arc<dyn Clock>),
+        fingerprints: Fingerprints,
+    ) -> Self {
+        Self { executor, log, fingerprints, timers: Setting::new(pool, clock), firsts: Recent::default() }
     }
 
     /// Lets an instance learn something, and does everything that it concludes from it, answers included.
@@ -162,7 +172,7 @@ impl Driver {
             let first = self.first(instance, &executed, &concluded).await?;
             for Concluded { event_id, known_by, event } in concluded {
                 let issues = (instance.process.issues)(&first, &event);
-                let refused = self.carry_out(instance.want(event_id, known_by), "command", issues).await?;
+                let refused = self.carry_out(instance.want(event_id, known_by), COMMAND, issues).await?;
                 inputs.extend((instance.process.heard)(&event, refused).map(|command| Input {
                     command_id: derived_id(known_by, "answers", 0),
                     causation_id: event_id,
@@ -228,17 +238,24 @@ impl Driver {
         instance: Instance<'_>,
         executed: &Executed,
         concluded: &[Concluded],
-    ) -> Result<AnyEvent, ReactError> {
+    ) -> Result<Arc<AnyEvent>, ReactError> {
+        let stream = StreamId::new(instance.process.aggregate_type, instance.id);
         let from_the_start =
             executed.positions.is_some_and(|(first, last)| executed.version == last - first + 1);
         if let Some(first) = concluded.first().filter(|_| from_the_start) {
-            return Ok(first.event.clone());
+            let first = Arc::new(first.event.clone());
+            self.firsts.remember(stream, Arc::clone(&first));
+            return Ok(first);
         }
-        let stream = StreamId::new(instance.process.aggregate_type, instance.id);
+        if let Some(first) = self.firsts.get(&stream) {
+            return Ok(first);
+        }
         let mut decoder = Decoder::default();
         for stored in self.log.load(&stream, 0).await.map_err(again)? {
             let recorded = understand(&*self.log, &mut decoder, &stored).await.map_err(again)?;
             if let Some(first) = recorded.map_err(again)?.events.into_iter().next() {
+                let first = Arc::new(first);
+                self.firsts.remember(stream, Arc::clone(&first));
                 return Ok(first);
             }
         }
@@ -252,16 +269,20 @@ impl Driver {
         kind: &str,
         issues: Vec<Issue>,
     ) -> Result<Vec<Refused>, ReactError> {
-        let mut requests = Vec::new();
+        let (mut requests, mut timers) = (Vec::new(), Vec::new());
         for (issue, nth) in issues.into_iter().zip(0_i64..) {
             match issue {
                 Issue::Command { to, command } => {
                     let id = derived_id(want.known_by, kind, nth);
                     requests.push(self.request(&to, command, id, want)?);
                 }
-                Issue::Timer { due, to, command } => self.set_timer(want, due, &to, &command).await?,
+                Issue::Timer { due, to, command } => timers.push((due, to, command)),
             }
         }
+        // What a manager learns next waits for what it wants now; a policy remembers nothing.
+        let hurry = kind == COMMAND;
+        let wanted = Wanted { manager: want.name, correlation_id: want.correlation_id, hurry };
+        let timers = timers.iter().map(|(due, to, command)| self.timers.set(wanted, *due, to, command));
         let answers = requests.into_iter().map(|request| async {
             match self.executor.execute_in_turn(request).await {
                 Ok(_) => Ok(None),
@@ -269,43 +290,12 @@ impl Driver {
                 Err(error) => Err(again(error)),
             }
         });
-        let answers = try_join_all(answers).await?;
+        let (answers, _) = futures::try_join!(try_join_all(answers), try_join_all(timers))?;
         Ok(answers
             .into_iter()
             .zip(0_u32..)
             .filter_map(|(refusal, index)| refusal.map(|refusal| Refused { index, refusal }))
             .collect())
-    }
-
-    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
-    async fn set_timer(
-        &self,
-        want: Want,
-        due: Time,
-        to: &str,
-        command: &AnyCommand,
-    ) -> Result<(), ReactError> {
-        let input = serde_json::to_string(command).map_err(again)?;
-        let name = format!("{}:{to}:{input}", due.millis());
-        let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
-        if self.timers_set.knows(timer_id) {
-            return Ok(());
-        }
-        sqlx::query(
-            "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
-             VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT (timer_id) DO NOTHING",
-        )
-        .bind(timer_id)
-        .bind(want.name)
-        .bind(to)
-        .bind(want.correlation_id)
-        .bind(input)
-        .bind(moment(due))
-        .execute(&self.pool)
-        .await
-        .map_err(again)?;
-        self.timers_set.remember(timer_id);
-        Ok(())
     }
 
     fn request(

@@ -3,6 +3,7 @@
 
 mod driver;
 mod recent;
+mod setting;
 mod timers;
 
 pub use driver::{Driver, Following, Managing};

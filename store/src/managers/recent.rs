@@ -1,45 +1,36 @@
-//! The last few ids that something was done for, so that doing it again needs no round trip.
+//! What was learned of late, so that learning it again needs no round trip.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use uuid::Uuid;
+use hashlink::LruCache;
 
-/// Ids that are remembered.
-const IDS_MAX: usize = 4_096;
+/// Things that are remembered.
+const KEPT_MAX: usize = 4_096;
 
-/// Ids, the oldest forgotten first; clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Recent(Arc<Mutex<Ids>>);
+/// Values by their names, those that were not asked for the longest forgotten first; clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Recent<K, V>(Arc<Mutex<LruCache<K, V>>>);
 
-#[derive(Debug, Default)]
-struct Ids {
-    order: VecDeque<Uuid>,
-    known: HashSet<Uuid>,
+impl<K: Eq + Hash, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(LruCache::new(KEPT_MAX))))
+    }
 }
 
-impl Recent {
-    pub(super) fn knows(&self, id: Uuid) -> bool {
-        self.ids().known.contains(&id)
+impl<K: Eq + Hash, V: Clone> Recent<K, V> {
+    pub(super) fn get(&self, name: &K) -> Option<V> {
+        self.all().get(name).cloned()
     }
 
-    pub(super) fn remember(&self, id: Uuid) {
-        let mut ids = self.ids();
-        if !ids.known.insert(id) {
-            return;
-        }
-        ids.order.push_back(id);
-        if ids.order.len() > IDS_MAX
-            && let Some(oldest) = ids.order.pop_front()
-        {
-            ids.known.remove(&oldest);
-        }
+    pub(super) fn remember(&self, name: K, value: V) {
+        self.all().insert(name, value);
     }
 
-    /// Whoever panicked in between has left a set of ids all the same.
-    fn ids(&self) -> MutexGuard<'_, Ids> {
+    /// Whoever panicked in between has left a cache all the same.
+    fn all(&self) -> MutexGuard<'_, LruCache<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -49,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_is_forgotten_first() {
+    fn what_was_not_asked_for_the_longest_is_forgotten_first() {
         let recent = Recent::default();
-        let ids: Vec<Uuid> = (0..=IDS_MAX as u128).map(Uuid::from_u128).collect();
-        for id in &ids {
-            recent.remember(*id);
-            recent.remember(*id);
+        for name in 0..KEPT_MAX {
+            recent.remember(name, ());
         }
-        assert!(!recent.knows(ids[0]));
-        assert!(ids[1..].iter().all(|id| recent.clone().knows(*id)));
+        assert!(recent.get(&0).is_some());
+        recent.remember(KEPT_MAX, ());
+        assert!(recent.get(&1).is_none());
+        assert!((2..=KEPT_MAX).chain([0]).all(|name| recent.clone().get(&name).is_some()));
     }
 }

@@ -6,6 +6,7 @@ mod wrap;
 
 use std::{
     collections::HashMap,
+    future::ready,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +21,7 @@ pub use self::{
     rotate::{Rotated, Wrappings},
     shop::ShopSecret,
 };
-use crate::{ports::Ids, secrets::MasterKeys};
+use crate::{ports::Ids, secrets::MasterKeys, together::Together};
 
 /// Keys kept in memory.
 const CACHED_MAX: usize = 10_000;
@@ -31,6 +32,9 @@ pub enum VaultError {
     /// The key database could not be reached or refused.
     #[error("the key database: {0}")]
     Database(#[from] sqlx::Error),
+    /// A new key could not be written.
+    #[error("the key database: {0}")]
+    Unwritten(Box<str>),
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] std::io::Error),
@@ -75,9 +79,14 @@ pub struct Vault {
     ids: Arc<dyn Ids>,
     wraps: Wraps,
     keys: Arc<Mutex<Keys>>,
+    /// New keys on their way into the database.
+    new: Arc<Together<(Box<str>, Wrapped), Kept>>,
     /// Counts the times that somebody was forgotten.
     forgotten: watch::Sender<u64>,
 }
+
+/// The wrapped keys that were new to the database, by their subjects.
+type Kept = Arc<HashMap<String, Vec<u8>>>;
 
 /// Keys in memory.
 #[derive(Default)]
@@ -91,7 +100,14 @@ impl Vault {
     /// A vault whose wrapped keys lie in the schema that `pool` sees.
     #[must_use]
     pub fn new(pool: PgPool, ids: Arc<dyn Ids>, masters: &MasterKeys) -> Self {
-        Self { pool, ids, wraps: Wraps::new(masters), keys: Arc::default(), forgotten: watch::Sender::new(0) }
+        Self {
+            pool,
+            ids,
+            wraps: Wraps::new(masters),
+            keys: Arc::default(),
+            new: Arc::default(),
+            forgotten: watch::Sender::new(0),
+        }
     }
 
     /// Seals a value of a subject, who gets a key if there is none yet.
@@ -99,9 +115,9 @@ impl Vault {
     /// # Errors
     /// As [`VaultError`] says.
     pub async fn seal(&self, subject: &str, plain: &[u8]) -> Result<Sealed, VaultError> {
-        let key = match self.key(subject).await? {
-            Some(key) => key,
-            None => self.new_key(subject).await?,
+        let key = match self.known(subject) {
+            Ok(key) => key,
+            Err(forgotten) => self.new_key(subject, forgotten).await?,
         };
         let sealed = encrypt(&*self.ids, &XChaCha20Poly1305::new(&key.into()), subject, plain)?;
         Ok(Sealed { subject: subject.into(), sealed: STANDARD.encode(sealed).into() })
@@ -173,13 +189,27 @@ impl Vault {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).known.contains_key(subject)
     }
 
+    /// The key in memory; without one, how often somebody was forgotten by now.
+    fn known(&self, subject: &str) -> Result<[u8; 32], u64> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.known.get(subject).copied().ok_or(keys.forgotten)
+    }
+
+    /// Keeps a key in memory, unless somebody was forgotten since: it may have been that subject.
+    fn keep(&self, subject: &str, key: [u8; 32], forgotten: u64) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.known.len() >= CACHED_MAX {
+            keys.known.clear();
+        }
+        if keys.forgotten == forgotten {
+            keys.known.insert(subject.into(), key);
+        }
+    }
+
     async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
-        let forgotten = {
-            let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(key) = keys.known.get(subject) {
-                return Ok(Some(*key));
-            }
-            keys.forgotten
+        let forgotten = match self.known(subject) {
+            Ok(key) => return Ok(Some(key)),
+            Err(forgotten) => forgotten,
         };
         let row = sqlx::query("SELECT wrapped, wrapped_by FROM subject_keys WHERE subject = $1")
             .bind(subject)
@@ -188,30 +218,42 @@ impl Vault {
         let Some(row) = row else { return Ok(None) };
         let Some(bytes) = row.try_get(0)? else { return Ok(None) };
         let key = self.wraps.unwrap(subject, &Wrapped { bytes, by: row.try_get(1)? })?;
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.known.len() >= CACHED_MAX {
-            keys.known.clear();
-        }
-        if keys.forgotten == forgotten {
-            keys.known.insert(subject.into(), key);
-        }
+        self.keep(subject, key, forgotten);
         Ok(Some(key))
     }
 
-    async fn new_key(&self, subject: &str) -> Result<[u8; 32], VaultError> {
+    /// A new key where there is none yet. Most of those who are not in memory are new: whether one is there is not asked
+    /// first.
+    async fn new_key(&self, subject: &str, forgotten: u64) -> Result<[u8; 32], VaultError> {
         let mut key = [0; 32];
         self.ids.fill(&mut key)?;
         let wrapped = self.wraps.wrap(&*self.ids, subject, &key)?;
+        let own = wrapped.bytes.clone();
+        let kept = self
+            .new
+            .write((subject.into(), wrapped), ready(()), async |rows| self.keep_new(&rows).await)
+            .await;
+        let kept = kept.map_err(|error| VaultError::Unwritten(error.to_string().into()))?;
         // Two seals at once: the first key stays, and both use it.
-        sqlx::query(
-            "INSERT INTO subject_keys (subject, wrapped, wrapped_by) VALUES ($1, $2, $3) \
-             ON CONFLICT (subject) DO NOTHING",
-        )
-        .bind(subject)
-        .bind(wrapped.bytes)
-        .bind(wrapped.by)
-        .execute(&self.pool)
-        .await?;
+        if kept.get(subject) == Some(&own) {
+            self.keep(subject, key, forgotten);
+            return Ok(key);
+        }
         self.key(subject).await?.ok_or_else(|| VaultError::Forgotten { subject: subject.into() })
+    }
+
+    /// Writes the keys of subjects that have none, and says which these were.
+    async fn keep_new(&self, rows: &[(Box<str>, Wrapped)]) -> Result<Kept, sqlx::Error> {
+        let subjects: Vec<&str> = rows.iter().map(|(subject, _)| &**subject).collect();
+        let wrapped: Vec<&[u8]> = rows.iter().map(|(_, wrapped)| &*wrapped.bytes).collect();
+        let by: Vec<Option<&str>> = rows.iter().map(|(_, wrapped)| wrapped.by.as_deref()).collect();
+        let kept = sqlx::query_as(
+            "INSERT INTO subject_keys (subject, wrapped, wrapped_by) \
+             SELECT unnest($1::text[]), unnest($2::bytea[]), unnest($3::text[]) \
+             ON CONFLICT (subject) DO NOTHING RETURNING subject, wrapped",
+        );
+        let kept: Vec<(String, Vec<u8>)> =
+            kept.bind(subjects).bind(wrapped).bind(by).fetch_all(&self.pool).await?;
+        Ok(Arc::new(kept.into_iter().collect()))
     }
 }

@@ -1,0 +1,104 @@
+//! Sets timers: a row each, many at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{AnyCommand, value::Time};
+use futures::FutureExt as _;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::recent::Recent;
+use crate::{follow::ReactError, ports::Clock, rfc3339::moment, together::Together};
+
+/// For how long a timer that nobody waits for lets others come along.
+const LEISURE: Duration = Duration::from_millis(50);
+
+/// Sets timers; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    /// Those that were set of late: many events of one aggregate want the same one.
+    known: Recent<Uuid, ()>,
+    together: Arc<Together<Timer, ()>>,
+    /// Of those who have time.
+    leisurely: Arc<Together<Timer, ()>>,
+}
+
+/// Who wants a timer.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub manager: &'static str,
+    pub correlation_id: Uuid,
+    /// Whether something waits until the timer is set.
+    pub hurry: bool,
+}
+
+/// A row.
+#[derive(Debug)]
+struct Timer {
+    id: Uuid,
+    manager: &'static str,
+    instance: Box<str>,
+    correlation_id: Uuid,
+    input: String,
+    due: Time,
+}
+
+impl Setting {
+    pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+        Self { pool, clock, known: Recent::default(), together: Arc::default(), leisurely: Arc::default() }
+    }
+
+    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
+    pub async fn set(
+        &self,
+        Wanted { manager, correlation_id, hurry }: Wanted,
+        due: Time,
+        to: &str,
+        command: &AnyCommand,
+    ) -> Result<(), ReactError> {
+        let input = serde_json::to_string(command).map_err(failed)?;
+        let name = format!("{}:{to}:{input}", due.millis());
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        if self.known.get(&id).is_some() {
+            return Ok(());
+        }
+        let timer = Timer { id, manager, instance: to.into(), correlation_id, input, due };
+        let (together, others) = match hurry {
+            true => (&self.together, futures::future::ready(()).boxed()),
+            false => (&self.leisurely, self.clock.sleep(LEISURE)),
+        };
+        together
+            .write(timer, others, async |timers| write(&self.pool, &timers).await)
+            .await
+            .map_err(failed)?;
+        self.known.remember(id, ());
+        Ok(())
+    }
+}
+
+async fn write(pool: &PgPool, timers: &[Timer]) -> Result<(), sqlx::Error> {
+    fn column<'a, C>(timers: &'a [Timer], value: impl Fn(&'a Timer) -> C) -> Vec<C> {
+        timers.iter().map(value).collect()
+    }
+    sqlx::query(
+        "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
+         SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::uuid[]), \
+                unnest($5::text[])::json, unnest($6::timestamptz[]) \
+         ON CONFLICT (timer_id) DO NOTHING",
+    )
+    .bind(column(timers, |timer| timer.id))
+    .bind(column(timers, |timer| timer.manager))
+    .bind(column(timers, |timer| &*timer.instance))
+    .bind(column(timers, |timer| timer.correlation_id))
+    .bind(column(timers, |timer| timer.input.as_str()))
+    .bind(column(timers, |timer| moment(timer.due)))
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+fn failed(error: impl std::fmt::Display) -> ReactError {
+    ReactError(error.to_string())
+}
