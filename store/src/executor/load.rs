@@ -6,7 +6,7 @@ use domain::AnyState;
 
 use super::cache::{Loaded, Versioned};
 use crate::{
-    log::{Head, Log, LogError, Past, Snapshot, StreamId},
+    log::{Head, Log, LogError, Past, Sequence, Snapshot, StreamId},
     ports::Clock,
 };
 
@@ -30,6 +30,15 @@ async fn read(log: &dyn Log, stream: &StreamId) -> Result<Loaded, LogError> {
     let Some(error) = unreadable else { return Ok(loaded) };
     tracing::warn!(%stream, %error, "a snapshot cannot be read: the whole stream is read instead");
     Ok(fold(log, stream, false).await?.0)
+}
+
+/// What an aggregate's events come to, and how many there are.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn folded(log: &dyn Log, stream: &StreamId) -> Result<(AnyState, Sequence), LogError> {
+    let Versioned { state, sequence } = read(log, stream).await?.durable;
+    Ok((state, sequence))
 }
 
 /// Reads a stream; beside it, why its snapshot could not be read: then what was read is of no use.
