@@ -86,7 +86,7 @@ pub fn headers() -> Map<String, Value> {
 
 /// Every parameter that is a header.
 pub fn parameters() -> Map<String, Value> {
-    let key = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$" });
+    let key = json!({ "type": "string", "format": "idempotency-key", "pattern": "^[!-~]{1,255}$" });
     let key_says = "A name of your own for this command, the same again when you repeat it: the first answer is given again. Kept for a day at least.";
     let of = |name: &str, required: bool, schema: Value, what: &str| json!({ "name": name, "in": "header", "required": required, "description": what, "schema": schema });
     let shown = |name: &axum::http::HeaderName| {
@@ -94,7 +94,7 @@ pub fn parameters() -> Map<String, Value> {
         words.collect::<Vec<_>>().join("-")
     };
     let text = || json!({ "type": "string" });
-    let token = || json!({ "type": "string", "format": "daybook-position", "pattern": TOKEN, "examples": ["76ff85c2-4bbf-46bc-9753-ba85ccc02a27:61"] });
+    let token = || json!({ "type": "string", "format": "daybook-position", "pattern": TOKEN });
     let tags =
         || json!({ "type": "string", "format": "entity-tags", "pattern": TAGS, "examples": ["\"7\"", "*"] });
     let all = [
@@ -114,7 +114,7 @@ pub fn parameters() -> Map<String, Value> {
             of(
                 &shown(&freshness::PREFER),
                 false,
-                json!({ "type": "string", "examples": ["wait=5"] }),
+                json!({ "type": "string" }),
                 "`wait=<seconds>`: how long to wait, 2 unless it says so, 30 at most.",
             ),
         ),
