@@ -143,7 +143,8 @@ impl Relay {
     async fn page(&self, last: Position, incarnation: Uuid) -> Result<Vec<StoredEvent>, LogError> {
         if self.feed.incarnation() == incarnation {
             let own = self.feed.own(last, usize::try_from(PAGE).unwrap_or(usize::MAX));
-            if !own.is_empty() {
+            // Whatever others append comes to the feed as well.
+            if !own.is_empty() || *self.feed.tip().borrow() <= last {
                 return Ok(own);
             }
         }

@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod attacks;
 mod examples;
 mod factor;
 mod forgotten;
