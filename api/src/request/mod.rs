@@ -65,7 +65,8 @@ pub async fn watched(State(shop): State<Arc<Shop>>, request: Request, next: Next
     let here = Here { trace_id: own.trace_id, principal: Cell::default(), command: Cell::default() };
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let answered = trace::within(span.as_ref().map(|_| own), async {
+    let collected = span.as_ref().filter(|span| span.is_kept()).map(|_| own);
+    let answered = trace::within(collected, async {
         let response = next.run(request).await;
         (response, HERE.with(|here| (here.principal.get(), here.command.get())))
     });
