@@ -165,6 +165,13 @@ fn crates_depend_on_each_other_in_one_direction() {
             broken.push(format!("domain/Cargo.toml: the domain uses {DOMAIN_MAY_USE:?} only, not {name}"));
         }
     }
+    for package in ["domain", "projections"] {
+        let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+        let needed = |line: &&str| line.starts_with("utoipa") && !line.contains("optional = true");
+        if manifest.lines().any(|line| needed(&line)) {
+            broken.push(format!("{package}/Cargo.toml: only tests of the API's description need utoipa"));
+        }
+    }
     check(broken);
 }
 

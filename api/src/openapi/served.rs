@@ -1,6 +1,6 @@
 //! Serves the documents and the page, which change with the program only.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
@@ -10,7 +10,6 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
 
 use crate::{
     Shop,

@@ -30,11 +30,23 @@ fn here(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis").join(name)
 }
 
-/// Where what a test is about lies for others to read.
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("daybook-descriptions-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
+/// Where what a test is about lies for others to read; it stays when the test fails.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("daybook-descriptions-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 /// Whoever asks.
@@ -65,23 +77,20 @@ fn run(shop: &Seeded, who: &Who<'_>, folder: &Path) -> Outcome {
         .arg("--config-file")
         .arg(&config)
         .args(["run", &format!("{}/openapi.json", shop.url()), "--no-color", "--continue-on-failure"])
+        // Tokens that are none are tried one by one, not in place of the one that was given.
+        .args(["--generation-with-security-parameters", "false"])
         .args(["--seed", SEED, "--generation-database", "none", "--workers", "2"])
         .args(["--max-examples", &who.examples.to_string()])
         .args(["--report", "json", "--report-json-path"])
         .arg(&report)
-        .env(
-            "SCHEMATHESIS_HOOKS",
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/hooks.py"),
-        )
+        .env("SCHEMATHESIS_HOOKS", here("hooks.py"))
         .env("DAYBOOK_POSITION", &shop.position)
         .env("DAYBOOK_PARTS", shop.parts())
         .env("DAYBOOK_SPENT", folder.join("spent.txt"))
         .current_dir(folder);
-    match who.token {
-        Some(token) => command.env("DAYBOOK_TOKEN", token),
-        // Made-up tokens are refused for what they are, before anything else is looked at.
-        None => command.args(["--generation-with-security-parameters", "false"]),
-    };
+    if let Some(token) = who.token {
+        command.env("DAYBOOK_TOKEN", token);
+    }
     let Output { status, stdout, stderr } = command.output().unwrap();
     let report: Value = serde_json::from_slice(&fs::read(&report).unwrap_or_default()).unwrap_or_default();
     let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -95,8 +104,9 @@ fn run(shop: &Seeded, who: &Who<'_>, folder: &Path) -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_does_what_its_description_says() {
     let shop = Seeded::start().await;
-    let folder = folder("requests");
-    fs::write(folder.join("spent.txt"), shop.spendable()).unwrap();
+    let folder = Folder::new("requests");
+    let at = folder.0.clone();
+    fs::write(at.join("spent.txt"), shop.spendable()).unwrap();
     let outcomes = tokio::task::spawn_blocking(move || {
         let Seeded { admin, customer, .. } = &shop;
         let everybody = [
@@ -104,7 +114,7 @@ async fn the_api_does_what_its_description_says() {
             Who { name: "customer", token: Some(&customer.token), of: customer, examples: 15 },
             Who { name: "admin", token: Some(&admin.token), of: admin, examples: 25 },
         ];
-        everybody.iter().map(|who| (who.name.to_owned(), run(&shop, who, &folder))).collect::<Vec<_>>()
+        everybody.iter().map(|who| (who.name.to_owned(), run(&shop, who, &at))).collect::<Vec<_>>()
     });
     let outcomes = outcomes.await.unwrap();
     for (name, outcome) in &outcomes {
@@ -118,7 +128,7 @@ async fn the_api_does_what_its_description_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_served_follows_the_rules_of_openapi_and_asyncapi() {
     let api = Api::start().await;
-    let folder = folder("rules");
+    let folder = Folder::new("rules");
     let mut command = stack::testing::python_for_descriptions();
     command.arg(here("rules.py"));
     for name in ["openapi.json", "asyncapi.json"] {
@@ -126,8 +136,8 @@ async fn what_is_served_follows_the_rules_of_openapi_and_asyncapi() {
         assert_eq!(served.header("content-type"), "application/json");
         let tag = served.header("etag").to_owned();
         api.send(get(&format!("/{name}")).header("if-none-match", &tag)).await.expect(304);
-        fs::write(folder.join(name), &served.text).unwrap();
-        command.arg(folder.join(name));
+        fs::write(folder.0.join(name), &served.text).unwrap();
+        command.arg(folder.0.join(name));
     }
     let checked = command.output().unwrap();
     let said = [checked.stdout, checked.stderr].concat();

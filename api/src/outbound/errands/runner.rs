@@ -42,7 +42,9 @@ impl Runner {
             tokio::pin!(made);
             let _ = made.as_mut().now_or_never();
             let mut pause = LOOK_EVERY;
-            match self.due(&busy, AT_ONCE.saturating_sub(working.len())).await {
+            let (due, ended) = self.looked(&busy, &mut working).await;
+            ended.iter().for_each(|lane| leave(&mut busy, lane));
+            match due {
                 Ok(errands) => {
                     for errand in errands {
                         *busy.entry(errand.lane.clone()).or_default() += 1;
@@ -67,6 +69,24 @@ impl Runner {
                     Some(lane) = working.next(), if !working.is_empty() => leave(&mut busy, &lane),
                     () = &mut pace => break,
                 }
+            }
+        }
+    }
+
+    /// What is due, and which of those on their way have ended meanwhile: they go on while it is looked, for whoever is not
+    /// polled may hold the very connection that the look waits for.
+    async fn looked(
+        &self,
+        busy: &HashMap<String, usize>,
+        working: &mut Working,
+    ) -> (Result<Vec<Errand>, sqlx::Error>, Vec<String>) {
+        let (room, mut ended) = (AT_ONCE.saturating_sub(working.len()), Vec::new());
+        let due = self.due(busy, room);
+        tokio::pin!(due);
+        loop {
+            tokio::select! {
+                due = &mut due => return (due, ended),
+                Some(lane) = working.next(), if !working.is_empty() => ended.push(lane),
             }
         }
     }

@@ -5,6 +5,7 @@
 mod carriers;
 mod left;
 mod mails;
+mod pace;
 mod receivers;
 mod texts;
 mod webhooks;

@@ -44,7 +44,7 @@ pub fn operations() -> Vec<Operation> {
             .plain_list::<Endpoint>("All of them."),
         register
             .created_with("The endpoint, with its secret unless this is a repeat.", told.clone())
-            .refuses(&["webhook.url_refused", "webhook.too_many_endpoints"]),
+            .refuses(&["webhook.url_refused", "webhook.too_many_endpoints", "subject.forgotten"]),
         get("/v1/webhook-endpoints/{id}", endpoints::show, "Show an endpoint")
             .answers::<Endpoint>(200, "The endpoint.")
             .refuses(&["webhook.endpoint_not_found"]),
