@@ -126,7 +126,15 @@ pub enum Command {
         #[command(subcommand)]
         command: ScenarioCommand,
     },
-    /// List every setting of the environment and the settings file.
+    /// Look at a deployment and say what is wrong with it; change nothing, send nothing.
+    ///
+    /// Exits with 0 when nothing is wrong, with 1 when something is; what should be looked at alone is not wrong.
+    Doctor {
+        /// Where serve listens.
+        #[arg(long, value_name = "ADDRESS", env = "DAYBOOK_LISTEN", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Show what each setting is, where that comes from and what it means; secrets are not shown.
     Settings,
 }
 

@@ -10,3 +10,4 @@ pub mod progress;
 pub mod run;
 pub mod sample;
 pub mod settings;
+pub mod telemetry;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archive;
+mod doctor;
 mod fitness;
 mod followers;
 mod import;
@@ -11,6 +12,7 @@ mod projections;
 mod restored;
 mod scenario;
 mod serve;
+mod settings;
 mod verify;
 
 use std::{
@@ -30,6 +32,7 @@ use crate::{
     out::{self, Unprinted},
     sample::SampleError,
     settings::{Settings, SettingsError},
+    telemetry::{Telemetry, TelemetryError},
 };
 
 /// Everything fine.
@@ -80,6 +83,9 @@ pub enum Failure {
     /// The certificate cannot be used.
     #[error("DAYBOOK_TLS_CERT and DAYBOOK_TLS_KEY: {0}")]
     Tls(#[from] api::ingress::tls::TlsError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The gateway cannot be called.
     #[error(transparent)]
     Stripe(#[from] api::outbound::stripe::StripeError),
@@ -132,6 +138,7 @@ impl Failure {
             Self::Settings(_)
             | Self::Unfit(_)
             | Self::Tls(_)
+            | Self::Telemetry(_)
             | Self::NoArchive
             | Self::Outbound(OutboundError::Mail(_))
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
@@ -178,15 +185,25 @@ pub fn main(cli: Cli) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<u8, Failure> {
-    let settings = Settings::load(cli.ground.config.as_deref())?;
+    if matches!(cli.command, Command::Settings) {
+        // They are shown even when one of them cannot be used.
+        return settings::run(cli.ground.config.as_deref(), cli.json);
+    }
     let data = cli.ground.data;
     let tell: &(dyn Fn(&str) + Sync) = &|line| out::tell(line);
+    if let Command::Doctor { listen } = cli.command {
+        return doctor::run(cli.ground.config.as_deref(), &data, listen, cli.json, tell).await;
+    }
+    let settings = Settings::load(cli.ground.config.as_deref())?;
     match cli.command {
         Command::Up { fresh, listen, no_sample } => {
             // Taken before anything is started, so that a second `up` says so instead of disturbing the first.
             let listener = serve::listener(listen).await?;
+            let telemetry = settings.tracing.as_ref().map(Telemetry::start).transpose()?;
             let ground = Ground::prepare(settings, &data, fresh, tell).await?;
-            serve::up(ground, listener, &data, !no_sample).await?;
+            let served = serve::up(ground, listener, &data, !no_sample).await;
+            ended(telemetry).await;
+            served?;
         }
         Command::Serve { listen } => {
             if settings.database_url.is_none() {
@@ -198,8 +215,11 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
                 return Err(Failure::Unfit(objections));
             }
             let listener = serve::listener(listen).await?;
+            let telemetry = settings.tracing.as_ref().map(Telemetry::start).transpose()?;
             let ground = Ground::prepare(settings, &data, false, tell).await?;
-            serve::serve(ground, listener).await?;
+            let served = serve::serve(ground, listener).await;
+            ended(telemetry).await;
+            served?;
         }
         Command::Migrate { check: true } => return migrate::check(settings, &data, cli.json, tell).await,
         Command::Migrate { check: false } => return migrate::run(settings, &data, cli.json, tell).await,
@@ -238,13 +258,17 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             return archive::run(&ground, older_than, into, dry_run, cli.json).await;
         }
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
-        Command::Settings => {
-            for (name, meaning) in crate::settings::names() {
-                out::line(format_args!("{name:32} {meaning}"))?;
-            }
-        }
+        // Seen to above, whatever the settings say.
+        Command::Doctor { .. } | Command::Settings => {}
     }
     Ok(FINE)
+}
+
+/// Sends the last spans, if any are collected.
+async fn ended(telemetry: Option<Telemetry>) {
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
 }
 
 /// Prints the failure where people and scripts look for it.

@@ -74,6 +74,7 @@ async fn execute(engine: &Engine, aggregate_id: &str, command: AnyCommand) -> Re
             correlation_id: command_id,
             causation_id: command_id,
             occurred_at: None,
+            traceparent: None,
         },
     };
     match engine.executor.execute_in_turn(request).await {

@@ -4,10 +4,12 @@ mod ingress;
 mod names;
 mod outbound;
 mod paying;
+mod shown;
+mod telemetry;
+mod values;
 
 use std::{
-    collections::BTreeMap,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,11 +20,16 @@ use projections::search::{Synonyms, SynonymsError};
 use store::secrets::{MasterKey, MasterKeyError};
 
 pub use ingress::{Ingress, Mode};
-pub use names::names;
+pub use names::{known, names};
 pub use paying::{Paying, PayingError};
+pub use shown::{is_secret, shown};
+pub use telemetry::Tracing;
+pub use values::{Origin, Values};
 
 /// A terabyte: more than anybody has.
 const MEGABYTES_MAX: u32 = 1_000_000;
+/// Megabytes of events that NATS keeps where nothing else is said.
+const NATS_MB: u32 = 4_096;
 /// A day: what is shown of stock is not kept longer.
 const SECONDS_MAX: u32 = 86_400;
 
@@ -52,6 +59,8 @@ pub struct Settings {
     pub nats_url: Option<String>,
     /// The first token of every subject.
     pub nats_prefix: String,
+    /// How many bytes of events NATS keeps.
+    pub nats_bytes_max: i64,
     /// The master key.
     pub master_key: Option<MasterKey>,
     /// The one before, while keys are still wrapped by it.
@@ -62,6 +71,8 @@ pub struct Settings {
     pub review_from: Option<Money>,
     /// Who payments are carried to.
     pub paying: Paying,
+    /// Whether that was said, rather than left open.
+    pub paying_named: bool,
     /// About how many bytes the aggregates kept in memory may take, if something is said of it.
     pub cache_bytes_max: Option<usize>,
     /// About how many bytes the pages kept in memory may take, if something is said of it.
@@ -84,6 +95,8 @@ pub struct Settings {
     pub outbound: OutboundSettings,
     /// Whose word is taken about parcels.
     pub carriers: Carriers,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// Settings that cannot be used.
@@ -165,10 +178,15 @@ impl Settings {
     /// # Errors
     /// When the file cannot be read or a value cannot be used.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let file = file.map(read).transpose()?.unwrap_or_default();
-        let get = |name: &str| {
-            env::var(name).ok().or_else(|| file.get(name).cloned()).filter(|value| !value.trim().is_empty())
-        };
+        Self::of(&Values::read(file)?)
+    }
+
+    /// Checks what was said.
+    ///
+    /// # Errors
+    /// When a value cannot be used.
+    pub fn of(values: &Values) -> Result<Self, SettingsError> {
+        let get = |name: &str| values.get(name).map(|(value, _)| value);
         let master_key = |name: &'static str| {
             let key = get(name).map(|text| text.parse()).transpose();
             key.map_err(|source| SettingsError::MasterKey { name, source })
@@ -191,11 +209,15 @@ impl Settings {
             archive: get("DAYBOOK_ARCHIVE_DIR").map(PathBuf::from),
             nats_url: get("NATS_URL"),
             nats_prefix: get("DAYBOOK_NATS_PREFIX").unwrap_or_else(|| "daybook".to_owned()),
+            nats_bytes_max: i64::from(
+                number("DAYBOOK_NATS_MB", "megabytes", 1, MEGABYTES_MAX)?.unwrap_or(NATS_MB),
+            ) << 20,
             master_key: master_key("DAYBOOK_MASTER_KEY")?,
             previous_master_key: master_key("DAYBOOK_MASTER_KEY_PREVIOUS")?,
             pricing: get("DAYBOOK_PRICING").map(|path| tables(Path::new(&path))).transpose()?.map(Arc::new),
             review_from: get("DAYBOOK_REVIEW_FROM").map(|text| text.parse()).transpose()?,
             paying: Paying::of(get)?,
+            paying_named: get("DAYBOOK_GATEWAY").is_some(),
             cache_bytes_max: number("DAYBOOK_CACHE_MB", "megabytes", 1, MEGABYTES_MAX)?.map(bytes),
             page_bytes_max: number("DAYBOOK_READ_CACHE_MB", "megabytes", 0, MEGABYTES_MAX)?.map(bytes),
             product_max_age_s: number("DAYBOOK_PRODUCT_MAX_AGE", "seconds", 0, SECONDS_MAX)?,
@@ -210,6 +232,7 @@ impl Settings {
             ingress: Ingress::read(&get, &number)?,
             outbound: outbound::outbound(&get)?,
             carriers: outbound::carriers(&get)?,
+            tracing: Tracing::read(&get)?,
         })
     }
 
@@ -238,25 +261,4 @@ fn tables(path: &Path) -> Result<Tables, SettingsError> {
     let wrong = |reason: String| SettingsError::Pricing { path: path.to_owned(), reason };
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
-}
-
-fn read(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
-    let text =
-        fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.to_owned(), source })?;
-    let wrong = |line: usize, reason: String| SettingsError::Line { path: path.to_owned(), line, reason };
-    let mut values = BTreeMap::new();
-    for (line, text) in (1..).zip(text.lines()) {
-        let text = text.trim();
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        // A line may hold a secret, so none of it is repeated.
-        let known = text.split_once('=').map(|(name, value)| (name.trim(), value));
-        let Some((name, value)) = known.filter(|(name, _)| names().any(|(known, _)| known == *name)) else {
-            let names: Vec<_> = names().map(|(name, _)| name).collect();
-            return Err(wrong(line, format!("not NAME=value with one of the names {}", names.join(", "))));
-        };
-        values.insert(name.to_owned(), value.trim().to_owned());
-    }
-    Ok(values)
 }

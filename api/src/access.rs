@@ -16,6 +16,7 @@ use crate::{
     Shop, ingress,
     principal::{Permission, Principal},
     problem::Problem,
+    request,
 };
 
 /// Who may use a route.
@@ -187,13 +188,13 @@ fn ruled(path: &str, method: &Method) -> Ruled {
 pub async fn enforce(
     State(shop): State<Arc<Shop>>,
     route: MatchedPath,
-    request: Request,
+    asked: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let access = match ruled(route.as_str(), request.method()) {
+    let access = match ruled(route.as_str(), asked.method()) {
         Ruled::By(access) => access,
         Ruled::OtherMethods => {
-            let detail = format!("{} means nothing here", request.method());
+            let detail = format!("{} means nothing here", asked.method());
             return Err(Problem::new("route.method_not_allowed", detail));
         }
         Ruled::Nothing if cfg!(debug_assertions) => {
@@ -201,7 +202,7 @@ pub async fn enforce(
         }
         Ruled::Nothing => return Err(forbidden("nothing")),
     };
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, body) = asked.into_parts();
     let principal = match access {
         Public => Principal::Nobody,
         _ => shop.identity.principal(&parts.headers)?,
@@ -225,6 +226,7 @@ pub async fn enforce(
             owned(&shop, &principal, kind, id, permission).await?;
         }
     }
+    request::is_by(principal.kind());
     parts.extensions.insert(principal.clone());
     let answer = next.run(Request::from_parts(parts, body));
     Ok(ingress::by_principal(&shop, &principal, answer).await)

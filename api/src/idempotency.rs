@@ -20,6 +20,7 @@ use crate::{
     answer::Done,
     principal::Principal,
     problem::Problem,
+    request,
     tags::{Expected, NO_VERSION},
 };
 
@@ -188,8 +189,10 @@ impl Run {
                 correlation_id: self.command_id,
                 causation_id: self.command_id,
                 occurred_at: None,
+                traceparent: None,
             },
         };
+        request::runs(self.command_id);
         let executed = match self.as_expected(shop, &request).await {
             // A repeat finds the version that it made itself: its first answer counts, not the version.
             Err(stale @ ExecuteError::VersionMismatch { .. }) if self.keyed => {

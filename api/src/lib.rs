@@ -32,6 +32,7 @@ mod principal;
 mod problem;
 mod products;
 mod quotes;
+mod request;
 pub mod standard_webhooks;
 mod subjects;
 mod tags;
@@ -48,8 +49,9 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use domain::{pricing::Tables, value::Money};
-use projections::{ReadModels, hot::Hot, products::Offer};
+use projections::{ReadModels, hot::Hot, products::Offer, stock::StockChecked};
 use store::{
+    census::Census,
     engine::Engine,
     executor::Executor,
     feed::Feed,
@@ -58,12 +60,13 @@ use store::{
     ports::{Clock, Ids},
     secrets::Fingerprints,
     vault::Vault,
+    verify::Watched,
 };
 
 use sqlx::PgPool;
 
 use carriers::Carriers;
-use ingress::{Ingress, IngressSettings};
+use ingress::{Ingress, IngressSettings, tls::Tls};
 use inventory::{reservations, shelves};
 use outbound::Outbound;
 use owners::Owners;
@@ -169,6 +172,16 @@ pub struct Shop {
     pub stripe: Option<FromStripe>,
     /// What is on its way to others.
     pub outbound: Outbound,
+    /// What came of requests until now.
+    requests: Arc<request::Tally>,
+    /// What this process has appended.
+    census: Arc<Census>,
+    /// What was found at the log's end.
+    watched: Arc<Watched>,
+    /// The certificate that the listener shows.
+    pub tls: Option<Tls>,
+    /// What was found in the stock.
+    pub stock_checked: StockChecked,
     /// What may be set.
     pub settings: Settings,
 }
@@ -196,6 +209,11 @@ impl Shop {
             owners: Owners::default(),
             board: engine.board(),
             ingress: Ingress::new(&settings.ingress),
+            requests: Arc::default(),
+            census: Arc::clone(&engine.census),
+            watched: Arc::clone(&engine.watched),
+            tls: None,
+            stock_checked: StockChecked::default(),
             stripe: None,
             settings,
         }
@@ -217,6 +235,12 @@ impl Shop {
     #[must_use]
     pub fn with_outbound(self, outbound: Outbound) -> Self {
         Self { outbound, ..self }
+    }
+
+    /// Compares the stock with the log for as long as this is driven.
+    pub fn check_stock(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
+        self.stock_checked.clone().keep(self.written.pool().clone(), log, clock)
     }
 
     /// Keeps pages and offers for as long as they are true: until this is driven, none are kept.

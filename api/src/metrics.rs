@@ -1,4 +1,8 @@
-//! `GET /metrics`: how the followers are doing, in Prometheus' text format. What is not known is left out.
+//! `GET /metrics`: how the shop is doing, in Prometheus' text format. What is not known is left out.
+
+mod machinery;
+mod process;
+mod requests;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -29,7 +33,13 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`. It answers also when no database does.
 pub async fn show(State(shop): State<Arc<Shop>>) -> Response {
-    let mut text = text(&shop.board.look().await);
+    let look = shop.board.look().await;
+    let mut text = text(&look);
+    text.requests(&shop.requests, shop.ingress.active());
+    text.machinery(&shop);
+    text.stream(look.stream);
+    text.kept(look.kept);
+    text.process();
     let (pages, bytes) = shop.pages.kept();
     text.alone("daybook_read_cache_pages", "Pages kept in memory.", pages);
     text.alone("daybook_read_cache_bytes", "About how many bytes they take.", bytes);
@@ -90,9 +100,29 @@ impl Text {
         let _ = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
     }
 
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (nth, (label, of)) in labels.iter().enumerate() {
+            let _ = write!(self.0, "{}{label}=\"{of}\"", if nth == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "}} {value}");
+    }
+
+    fn sample(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
     fn alone(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
         self.family(name, "gauge", help);
         let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    /// The same where there may be nothing to tell; that there could be is told all the same.
+    fn perhaps(&mut self, name: &str, help: &str, value: Option<impl std::fmt::Display>) {
+        self.family(name, "gauge", help);
+        if let Some(value) = value {
+            self.sample(name, value);
+        }
     }
 
     /// How calls to Stripe went, and what it told by itself.

@@ -145,6 +145,18 @@ impl Principal {
         }
     }
 
+    /// What kind of principal it is, which says nothing of who.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Guest(_) => "guest",
+            Self::Customer(_) => "customer",
+            Self::Staff(..) => "staff",
+            Self::Admin(_) => "admin",
+        }
+    }
+
     /// Whom carts and orders of this principal belong to; what the staff opens is whose they say.
     #[must_use]
     pub const fn customer(&self) -> Option<&CustomerId> {

@@ -1,11 +1,9 @@
 //! What went wrong, told as RFC 9457 problem details.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::AnyRefusal;
@@ -17,9 +15,8 @@ use store::{
     outage::{Outage, Reason},
     vault::VaultError,
 };
-use uuid::Uuid;
 
-use crate::{Shop, codes, freshness::POSITION, idempotency::REPLAYED, pages::NOWHERE};
+use crate::{codes, freshness::POSITION, idempotency::REPLAYED, pages::NOWHERE, request};
 
 /// Seconds after which it is worth trying again what the store could not do.
 const RETRY_AFTER_S: &str = "1";
@@ -67,7 +64,7 @@ impl Problem {
     /// Something that must not happen; its cause is logged and not told.
     #[must_use]
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%cause, "a request failed");
+        tracing::error!(%cause, trace_id = request::trace_id(), "a request failed");
         Self::new("internal", "the cause is in the log under this trace_id")
     }
 
@@ -201,7 +198,7 @@ impl From<domain::value::Invalid> for Problem {
 impl Problem {
     /// The cause is logged; whoever asked is told in a word what stands in the way.
     pub(crate) fn unavailable(cause: &Outage) -> Self {
-        tracing::error!(%cause, "the store is unavailable");
+        tracing::error!(%cause, trace_id = request::trace_id(), "the store is unavailable");
         let detail = match cause.reason {
             Reason::ReadOnly => {
                 "the database takes no writes for now; repeat a command later under its Idempotency-Key"
@@ -220,63 +217,36 @@ impl Problem {
     }
 }
 
-/// Writes the body of every problem, whoever answered with it, and logs the request.
-pub async fn complete(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let trace = Trace::of(request.headers()).unwrap_or_else(|| Trace::Made(shop.ids.next()));
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let begun_us = shop.clock.elapsed_us();
-    let mut response = next.run(request).await;
+/// Writes the body of whatever is not what was asked for, whoever answered with it; says under which code.
+pub(crate) fn complete(
+    response: Response,
+    method: &Method,
+    instance: &str,
+    trace_id: &str,
+) -> (Response, Option<&'static str>) {
     let status = response.status();
-    // The path of a query holds ids and SKUs only; what follows the question mark may be personal.
-    tracing::info!(
-        %method, path = uri.path(), status = status.as_u16(), trace_id = %trace,
-        took_us = shop.clock.elapsed_us() - begun_us
-    );
     if status.is_success() {
-        return response;
+        return (response, None);
     }
+    let mut response = response;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let mut told = problem.render(uri.path(), &trace.to_string());
+        let code = problem.0.code;
+        let mut told = problem.render(instance, trace_id);
         // What others on the way have said of the request stays true.
         for (name, value) in response.headers() {
             told.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
-        return told;
+        return (told, Some(code));
     }
     if status != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
+        return (response, None);
     }
     // The router adds the Allow header to whatever answers with this status.
     let problem = Problem::new("route.method_not_allowed", format!("{method} means nothing here"));
-    problem.render(uri.path(), &trace.to_string())
+    (problem.render(instance, trace_id), Some("route.method_not_allowed"))
 }
 
 /// The answer where no route is.
 pub async fn unknown_route() -> Problem {
     Problem::new("route.unknown", "no resource has this path")
-}
-
-/// The trace that a request belongs to, as W3C Trace Context names it, or one of its own.
-enum Trace {
-    Given(Box<str>),
-    Made(Uuid),
-}
-
-impl Trace {
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
-        let valid = trace_id.len() == 32
-            && trace_id.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
-            && trace_id.bytes().any(|byte| byte != b'0');
-        valid.then(|| Self::Given(trace_id.into()))
-    }
-}
-
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Given(id) => f.write_str(id),
-            Self::Made(id) => write!(f, "{}", id.simple()),
-        }
-    }
 }

@@ -109,6 +109,12 @@ impl ReadModels {
         Self { search: search::door(followed, synonyms, self.asker.clone()), ..self }
     }
 
+    /// Connections to the rows.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.asker.pool
+    }
+
     /// What was found when this process compared its index with the read models last.
     #[must_use]
     pub fn index_checked(&self) -> Option<search::Checked> {

@@ -5,7 +5,7 @@ mod master_key;
 mod tables;
 
 pub use error::GroundError;
-pub use tables::{migrate, owner_log_pool, standings};
+pub use tables::{migrate, owner_log_pool, standings, up_to_date};
 
 use std::{
     path::{Path, PathBuf},
@@ -41,8 +41,6 @@ const KEY_CONNECTIONS: u32 = 4;
 const PROJECTION_CONNECTIONS: u32 = 8;
 /// Connections of queries.
 const READ_CONNECTIONS: u32 = 16;
-/// Bytes of events that JetStream keeps; older ones are read from the log.
-const BROKER_BYTES_MAX: i64 = 4 << 30;
 
 /// Servers alone, with nothing laid on them yet.
 pub struct ServersOnly {
@@ -187,7 +185,7 @@ impl Ground {
         let options = NatsOptions {
             url: self.nats_url.clone(),
             prefix: self.settings.nats_prefix.clone(),
-            bytes_max: BROKER_BYTES_MAX,
+            bytes_max: self.settings.nats_bytes_max,
         };
         let schema = &self.settings.schema;
         let pool = schema::connect(&self.app_url, schema, "", LOG_CONNECTIONS).await?;
@@ -258,6 +256,18 @@ impl Ground {
     /// When the database cannot be reached or the tables are not there.
     pub async fn vault(&self) -> Result<Vault, GroundError> {
         Ok(Vault::new(self.key_pool().await?, Arc::new(Machine), &self.masters))
+    }
+
+    /// Postgres as the serving role.
+    #[must_use]
+    pub fn app_url(&self) -> &str {
+        &self.app_url
+    }
+
+    /// NATS.
+    #[must_use]
+    pub fn nats_url(&self) -> &str {
+        &self.nats_url
     }
 
     /// The master keys.

@@ -31,7 +31,11 @@ pub async fn owner_log_pool(owner_url: &str, prefix: &str) -> Result<PgPool, Gro
     Ok(pool)
 }
 
-pub(super) async fn up_to_date(pool: &PgPool, prefix: &str, tables: &Tables) -> Result<(), GroundError> {
+/// Looks whether the tables that a pool sees are those of this program.
+///
+/// # Errors
+/// When they are not, or the database cannot be reached.
+pub async fn up_to_date(pool: &PgPool, prefix: &str, tables: &Tables) -> Result<(), GroundError> {
     let standing = schema::standing(pool, tables).await?;
     if standing.fits() {
         return Ok(());

@@ -211,6 +211,7 @@ impl<'a> Run<'a> {
                 correlation_id: invoice_id,
                 causation_id: invoice_id,
                 occurred_at: Some(step.at),
+                traceparent: None,
             },
         };
         match self.executor.execute_in_turn(request).await {

@@ -20,6 +20,12 @@ pub fn objections(settings: &Settings, address: SocketAddr) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !settings.paying_named {
+        objections.push(
+            "payments would go to the simulator, which takes no money: set DAYBOOK_GATEWAY=stripe, or DAYBOOK_GATEWAY=simulator when that is meant"
+                .to_owned(),
+        );
+    }
     if settings.master_key.as_ref().is_some_and(store::secrets::MasterKey::is_guessable) {
         objections
             .push("DAYBOOK_MASTER_KEY can be guessed: make one with `openssl rand -base64 32`".to_owned());

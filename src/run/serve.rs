@@ -165,7 +165,10 @@ impl Running {
         if let Some(stripe) = self.stripe.clone() {
             shop = shop.with_stripe(stripe);
         }
+        shop.tls.clone_from(&tls);
         self.tasks.spawn(shop.keep_pages());
+        self.tasks.spawn(shop.check_stock());
+        self.engine.watch_chain();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (stop, stopped) = watch::channel(false);

@@ -1,11 +1,31 @@
 //! The names of all settings, and what each means.
 
-use super::outbound;
+use super::{outbound, telemetry};
 
 /// Every name that a settings file may hold, and what it means. The environment knows the same names.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    NAMES.iter().chain(outbound::NAMES).copied()
+    NAMES.iter().chain(outbound::NAMES).chain(telemetry::NAMES).copied()
 }
+
+/// Names that the environment has and a file cannot: they are needed before one is read, or are a flag as well.
+pub fn of_the_environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ENVIRONMENT.iter().copied()
+}
+
+/// All of them.
+pub fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    of_the_environment().chain(names())
+}
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("DAYBOOK_CONFIG", "the file with all other settings, as --config; default: none"),
+    ("DAYBOOK_DATA", "where local servers keep their data, as --data; default: .daybook"),
+    ("DAYBOOK_LISTEN", "where up and serve listen, as --listen; default: 127.0.0.1:8080"),
+    (
+        "DAYBOOK_LOG",
+        "what is logged, as warn or api=debug, with commas; default: warn,daybook=info,store=info,api=info",
+    ),
+];
 
 const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
@@ -27,6 +47,10 @@ const NAMES: &[(&str, &str)] = &[
     ),
     ("NATS_URL", "NATS with JetStream; needed beside DATABASE_URL"),
     ("DAYBOOK_NATS_PREFIX", "the first token of every subject; default: daybook"),
+    (
+        "DAYBOOK_NATS_MB",
+        "megabytes of events that NATS keeps, which it sets aside at once; older ones are read from the log; default: 4096",
+    ),
     ("DAYBOOK_MASTER_KEY", "32 bytes in base64 that every secret derives from; needed beside DATABASE_URL"),
     (
         "DAYBOOK_MASTER_KEY_PREVIOUS",
@@ -34,7 +58,10 @@ const NAMES: &[(&str, &str)] = &[
     ),
     ("DAYBOOK_PRICING", "a JSON file of tax and shipping tables, as samples/pricing.json; default: neither"),
     ("DAYBOOK_REVIEW_FROM", "orders of so much or more are held for review, as 500.00 GBP; default: none"),
-    ("DAYBOOK_GATEWAY", "who payments are carried to: simulator or stripe; default: simulator"),
+    (
+        "DAYBOOK_GATEWAY",
+        "who payments are carried to: simulator or stripe; to be named in production; default: simulator",
+    ),
     ("DAYBOOK_STRIPE_KEY", "the secret key of the Stripe account; needed for stripe"),
     (
         "DAYBOOK_STRIPE_WEBHOOK_SECRET",

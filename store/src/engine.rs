@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     archive::Archive,
     broker::Broker,
+    census::Census,
     executor::{self, Executor, Expiry, Limits},
     feed::Feed,
     follow::{Auditor, Board, Follower, Lease, Progress, Projection, Reached, React, Reactor},
@@ -21,6 +22,7 @@ use crate::{
     relay::Relay,
     secrets::{Fingerprints, MasterKeys},
     vault::{Vault, VaultError},
+    verify::{ChainWatch, Watched},
 };
 
 /// What an engine runs on.
@@ -76,6 +78,10 @@ pub struct Engine {
     progress: HashMap<&'static str, Progress>,
     reached: HashMap<&'static str, watch::Receiver<Reached>>,
     board: Board,
+    /// What it has appended.
+    pub census: Arc<Census>,
+    /// What it has found at the log's end.
+    pub watched: Arc<Watched>,
     followers: JoinSet<()>,
     inner: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -108,6 +114,8 @@ impl Engine {
             }
         });
         inner.spawn(feed.clone().run(Arc::clone(&parts.broker), executor.clone()));
+        let census = Arc::new(Census::default());
+        inner.spawn(Arc::clone(&census).run(executor.appended()));
         let vault = Vault::new(parts.keys, Arc::clone(&ids), &parts.master);
         let fingerprints = vault.fingerprints(&parts.master).await?;
         let after = *feed.tip().borrow();
@@ -125,7 +133,9 @@ impl Engine {
             log,
             vault,
             fingerprints,
-            board: Board::new(parts.pool.clone(), Arc::clone(&clock)),
+            board: Board::new(parts.pool.clone(), Arc::clone(&parts.broker), Arc::clone(&clock)),
+            census,
+            watched: Arc::default(),
             holder: ids.next(),
             clock,
             ids,
@@ -149,6 +159,17 @@ impl Engine {
             feed: self.feed.clone(),
         };
         self.followers.spawn(relay.run(self.stop.subscribe()));
+    }
+
+    /// Looks at the log's end from now on, whether it is as it was written.
+    pub fn watch_chain(&mut self) {
+        let watch = ChainWatch {
+            pool: self.pool.clone(),
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+            watched: Arc::clone(&self.watched),
+        };
+        self.followers.spawn(watch.run(self.stop.subscribe()));
     }
 
     /// Lets a projection follow, with its rows and checkpoint in the schema that `pool` sees.

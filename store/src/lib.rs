@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod bridge;
 pub mod broker;
+pub mod census;
 pub mod engine;
 pub mod executor;
 pub mod feed;
@@ -21,6 +22,7 @@ pub mod secrets;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod together;
+pub mod trace;
 pub mod upcast;
 pub mod vault;
 pub mod verify;

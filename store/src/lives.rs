@@ -83,7 +83,7 @@ async fn database(connection: &mut PgConnection) -> Result<Option<String>, sqlx:
 ///
 /// # Errors
 /// [`LogError::OtherLog`], and the database's.
-pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), LogError> {
+pub async fn check(connection: &mut PgConnection) -> Result<(), LogError> {
     if standing(connection).await?.is_another() { Err(LogError::OtherLog) } else { Ok(()) }
 }
 

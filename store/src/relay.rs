@@ -14,6 +14,7 @@ use crate::{
     follow::Lease,
     log::{Head, Log, LogError, Position, StoredEvent},
     ports::Clock,
+    trace,
 };
 
 /// Events that a stream made anew starts with; older ones stand in the log.
@@ -124,7 +125,11 @@ impl Relay {
             };
             let events = page.len();
             let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
+            let traced_us = trace::is_collected().then(|| self.clock.now_us());
             self.broker.publish(&envelopes).await?;
+            if let Some(traced_us) = traced_us {
+                trace::published(traced_us, &envelopes);
+            }
             self.lease.meter().handled(events);
             last = end;
             if i64::try_from(events).is_ok_and(|events| events < PAGE) {

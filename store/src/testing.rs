@@ -146,6 +146,7 @@ pub fn request_as(command_id: Uuid, aggregate_id: &str, command: impl Into<AnyCo
             correlation_id: command_id,
             causation_id: command_id,
             occurred_at: None,
+            traceparent: None,
         },
     }
 }
@@ -169,6 +170,7 @@ pub async fn write(log: &dyn Log, request: &Request, rows: &[Row]) -> Position {
         correlation_id: request.cause.correlation_id,
         causation_id: request.cause.causation_id,
         command_id: request.command_id,
+        traceparent: None,
     };
     let metadata = serde_json::to_string(&metadata).expect("metadata is JSON");
     let events = rows.iter().zip(version + 1..).map(|((event_type, event_version, fields), sequence)| {

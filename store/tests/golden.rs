@@ -34,6 +34,7 @@ fn every_stored_sample_is_read_and_none_of_it_is_lost() {
         correlation_id: uuid::Uuid::nil(),
         causation_id: uuid::Uuid::nil(),
         command_id: uuid::Uuid::nil(),
+        traceparent: None,
     };
     for (aggregate_type, event_type, event_version, payload) in samples() {
         let stored = StoredEvent {

@@ -368,10 +368,12 @@ async fn nobody_takes_the_lease_while_an_event_is_being_set_aside() {
     let row =
         "INSERT INTO waiting_events (follower, lane, position, reason) VALUES ('picky', 'STUCK', 1, '')";
     holding.execute(row).await.unwrap();
+    let holder: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *holding).await.unwrap();
     let engine = following(&ground, &picky).await;
-    let held_up = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+    // Within a transaction the list of sessions is that of the first look.
+    let held_up = format!("SELECT FROM pg_stat_activity WHERE {holder} = ANY(pg_blocking_pids(pid))");
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    while holding.fetch_optional(held_up).await.unwrap().is_none() {
+    while owner.fetch_optional(held_up.as_str()).await.unwrap().is_none() {
         assert!(tokio::time::Instant::now() < deadline, "it is not set aside");
     }
     // Whoever has the lease next reads what waits; the row would come behind that.

@@ -10,7 +10,7 @@ use sqlx::{Executor as _, PgPool};
 use store::{
     engine::Engine,
     testing::{Ground, request},
-    verify::{Anchor, Finding, Verified, Wanted, verify},
+    verify::{Anchor, Finding, Verified, Wanted, verify, verify_end},
 };
 
 /// Every column of an event, and what makes another value of it that the database would take.
@@ -169,4 +169,28 @@ async fn an_anchor_noted_elsewhere_must_still_stand_and_may_be_gone_on_from() {
         let findings = verify(pool, other, &|_, _| {}).await.unwrap().findings;
         assert_eq!(findings[0], Finding::Anchor { position: anchor.position });
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logs_end_is_verified_from_where_it_was_left() {
+    let book = Book::written().await;
+    let look = |seen, newest| verify_end(&book.engine.pool, &*book.engine.log, seen, newest);
+    let all = look(None, 1_000).await.unwrap();
+    assert_eq!((all.ok, all.events, all.anchor.position), (true, book.events, book.events));
+    // What was seen is not read again; nothing new is well, too.
+    assert_eq!(look(Some(all.anchor), 1_000).await.unwrap().events, 0);
+    book.engine.executor.execute(request("MUG", receive("a later one"))).await.unwrap();
+    let newer = look(Some(all.anchor), 1_000).await.unwrap();
+    assert_eq!((newer.ok, newer.events), (true, 1));
+    // Of a long time away the newest alone, from the end of a batch on.
+    let newest = look(Some(Anchor::BEGINNING), 2).await.unwrap();
+    assert!(newest.ok && newest.events >= 2 && newest.events < book.events, "{newest:?}");
+    let last = book.events + 1;
+    let sql = format!("UPDATE events SET payload = '{{}}' WHERE position = {last}");
+    book.owner.execute(sql.as_str()).await.unwrap();
+    let changed = look(Some(all.anchor), 1_000).await.unwrap();
+    assert!(
+        matches!(changed.findings[..], [Finding::Altered { position, .. }] if position == last),
+        "{changed:?}"
+    );
 }

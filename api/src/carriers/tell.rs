@@ -101,6 +101,7 @@ impl Tell {
                 correlation_id: errand.id,
                 causation_id: errand.id,
                 occurred_at: None,
+                traceparent: None,
             },
         };
         match self.executor.execute_in_turn(request).await {

@@ -69,6 +69,7 @@ impl Default for IngressSettings {
 #[derive(Clone)]
 pub struct Ingress {
     turns: Arc<Semaphore>,
+    at_work_max: usize,
     answer_within: Duration,
     proxies: Arc<[Network]>,
     per_address: Option<Arc<rate::Limiter<Party>>>,
@@ -84,6 +85,7 @@ impl Ingress {
     pub fn new(settings: &IngressSettings) -> Self {
         Self {
             turns: Arc::new(Semaphore::new(settings.at_work_max)),
+            at_work_max: settings.at_work_max,
             answer_within: settings.answer_within,
             proxies: settings.proxies.clone().into(),
             per_address: settings.per_address.map(|rate| Arc::new(rate::Limiter::new("address", rate))),
@@ -96,6 +98,11 @@ impl Ingress {
     /// Who asks, by where it comes from; `None` for this machine itself, or a trusted proxy that names nobody.
     pub(crate) fn party(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<Party> {
         Party::of(headers, extensions, &self.proxies)
+    }
+
+    /// How many requests are at work, and how many may be.
+    pub(crate) fn active(&self) -> (usize, usize) {
+        (self.at_work_max.saturating_sub(self.turns.available_permits()), self.at_work_max)
     }
 
     /// From now on `/readyz` says that requests should go elsewhere; they are answered all the same.
@@ -115,7 +122,7 @@ pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<
     let routes = routes
         .layer(middleware::from_fn_with_state(Arc::clone(shop), limits::bounded))
         .layer(middleware::from_fn_with_state(Arc::clone(shop), rate::by_address))
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), crate::problem::complete))
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), crate::request::watched))
         .layer(middleware::map_response(headers::guards(settings.https)))
         .layer(CompressionLayer::new());
     match headers::cors(&settings.origins) {

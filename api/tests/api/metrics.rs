@@ -192,3 +192,44 @@ async fn a_scrape_is_answered_without_any_database() {
     assert_eq!(scrape.value("database_up{database=\"log\"}"), Some(0.0));
     assert!(scrape.of_follower("follower_events_total", "orders").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_events_are_counted_by_what_they_are_and_not_by_what_a_client_calls_them() {
+    let api = sold().await;
+    api.send(get("/v1/orders/0190a0b0-0000-7000-8000-000000000000")).await.expect(404);
+    api.send(get("/v1/nothing/at-all")).await.expect(404);
+    let scrape = Scrape::of(&api).await;
+    let requests = |method: &str, route: &str, status: &str| {
+        let labels = format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
+        scrape.value(&format!("http_requests_total{labels}"))
+    };
+    assert_eq!(requests("POST", "/v1/checkouts", "2xx"), Some(1.0));
+    assert_eq!(requests("GET", "/v1/orders/{id}", "4xx"), Some(1.0));
+    assert_eq!(requests("any", "none", "4xx"), Some(1.0));
+    for code in ["order.not_found", "route.unknown"] {
+        let name = format!("http_problems_total{{code=\"{code}\"}}");
+        assert_eq!(scrape.value(&name), Some(1.0), "{code}");
+    }
+    let labels = "{method=\"POST\",route=\"/v1/checkouts\"";
+    let name = |what: &str| format!("http_request_duration_seconds_{what}");
+    assert_eq!(scrape.value(&format!("{}{labels}}}", name("count"))), Some(1.0));
+    assert_eq!(scrape.value(&format!("{}{labels},le=\"+Inf\"}}", name("bucket"))), Some(1.0));
+    assert!(scrape.value(&format!("{}{labels}}}", name("sum"))).unwrap() > 0.0);
+    let events = |aggregate: &str, event: &str| {
+        scrape.value(&format!("events_total{{aggregate=\"{aggregate}\",event=\"{event}\"}}"))
+    };
+    for (aggregate, event, count) in
+        [("order", "Placed", 1.0), ("payment", "Authorized", 1.0), ("payment", "Declined", 0.0)]
+    {
+        assert_eq!(events(aggregate, event), Some(count), "{aggregate} {event}");
+    }
+    let all: f64 =
+        scrape.0.iter().filter(|(of, _)| of.starts_with("daybook_events_total")).map(|of| of.1).sum();
+    assert!(all >= scrape.value("log_position").unwrap());
+    assert_eq!(scrape.value("jetstream_up"), Some(1.0));
+    for pool in ["log", "projections", "edge", "read_models"] {
+        let open = scrape.value(&format!("pool_connections{{pool=\"{pool}\"}}")).unwrap();
+        let max = scrape.value(&format!("pool_connections_max{{pool=\"{pool}\"}}")).unwrap();
+        assert!(open > 0.0 && open <= max, "{pool}: {open} of {max}");
+    }
+}

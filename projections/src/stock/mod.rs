@@ -1,5 +1,6 @@
 //! Stock: what is on hand, reserved and available of each SKU, where it lies, and who holds it or waits for it.
 
+mod check;
 mod holds;
 mod policy;
 mod query;
@@ -24,6 +25,7 @@ use crate::{
     rows::{document, text},
 };
 
+pub use check::StockChecked;
 pub use policy::Policy;
 
 /// The follower's name.

@@ -4,7 +4,7 @@ use domain::{
     inventory_item::{Command, StockPolicy},
     value::{LocationId, Time},
 };
-use projections::QueryError;
+use projections::{QueryError, stock::StockChecked};
 
 use crate::world::{NOW, World, after, allocate, any, receive, release, reserve, sku, text, units};
 
@@ -148,4 +148,30 @@ async fn a_cursor_of_another_list_is_refused() {
         let answer = world.read.stock_list(NOW, Some(&projections::Cursor::new(bad)), 10, any()).await;
         assert!(matches!(answer, Err(QueryError::BadCursor)), "{bad}: {answer:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_what_its_events_come_to_is_found_and_found_mended() {
+    let world = World::new().await;
+    for name in ["A", "B", "C"] {
+        world.run(name, receive(10)).await;
+    }
+    let token = world.run("B", reserve("r1", 3, None)).await;
+    world.read.stock(&sku("B"), NOW, after(token)).await.unwrap();
+    let checked = StockChecked::default();
+    let look = || checked.some(&world.pool, &*world.engine.log, "");
+    assert_eq!(look().await.unwrap().as_deref(), Some("C"));
+    assert_eq!((checked.compared(), checked.differing()), (3, 0));
+    let owner = world.ground.owner_pool("_read").await;
+    for (sql, differing, compared) in [
+        ("UPDATE stock SET reserved = 0 WHERE sku = 'B'", 1, 6),
+        // One that is behind is no difference yet.
+        ("UPDATE stock SET version = 0, on_hand = 1 WHERE sku = 'A'", 1, 8),
+        ("UPDATE stock SET reserved = 3 WHERE sku = 'B'", 0, 10),
+    ] {
+        sqlx::query(sql).execute(&owner).await.unwrap();
+        look().await.unwrap();
+        assert_eq!((checked.differing(), checked.compared()), (differing, compared), "{sql}");
+    }
+    assert_eq!(checked.some(&world.pool, &*world.engine.log, "C").await.unwrap(), None);
 }

@@ -160,6 +160,7 @@ impl StoreWorld {
                 correlation_id: command_id,
                 causation_id: command_id,
                 occurred_at: None,
+                traceparent: None,
             },
             command,
             command_id,
@@ -196,6 +197,7 @@ impl World for StoreWorld {
                 correlation_id: event_id,
                 causation_id: event_id,
                 command_id: event_id,
+                traceparent: None,
             };
             let mut row = NewEvent {
                 stream: id.clone(),

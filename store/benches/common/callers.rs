@@ -109,6 +109,7 @@ pub fn request(fingerprints: &Fingerprints, id: Box<str>, command: impl Into<Any
             correlation_id: command_id,
             causation_id: command_id,
             occurred_at: None,
+            traceparent: None,
         },
     }
 }

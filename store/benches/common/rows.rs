@@ -105,6 +105,7 @@ pub fn metadata(command_id: Uuid, now_us: i64) -> String {
         correlation_id: Machine.next(),
         causation_id: command_id,
         command_id,
+        traceparent: None,
     })
     .unwrap()
 }

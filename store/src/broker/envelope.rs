@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::log::StoredEvent;
+use crate::{log::StoredEvent, trace::Traceparent};
 
 /// An event with the life of the log that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,18 @@ struct CloudEvent<'a> {
 const SOURCE: &str = "urn:daybook:log:";
 
 impl Envelope {
+    /// The span that the event goes on from, where somebody collects its trace.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<Traceparent> {
+        #[derive(Deserialize)]
+        struct Only {
+            traceparent: Option<Traceparent>,
+        }
+        // Most have none, and a text is searched sooner than read.
+        let metadata = Some(&self.event.metadata).filter(|text| text.contains("\"traceparent\""))?;
+        serde_json::from_str::<Only>(metadata).ok()?.traceparent
+    }
+
     /// The message's body.
     ///
     /// # Errors

@@ -19,6 +19,10 @@ pub struct StreamState {
     pub last: Position,
     /// How many messages it holds.
     pub messages: u64,
+    /// How many bytes they take.
+    pub bytes: u64,
+    /// How many they may take before the oldest are dropped, where that is bounded.
+    pub bytes_max: Option<u64>,
 }
 
 /// Why the broker did not do what was asked.

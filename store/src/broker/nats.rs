@@ -89,11 +89,15 @@ impl NatsBroker {
     ) -> Result<jetstream::context::PublishAckFuture, jetstream::context::PublishError> {
         // Positions start at 1, so the one before is never negative.
         let before = u64::try_from(envelope.event.position - 1).unwrap_or(0);
-        let message = PublishMessage::build()
+        let mut message = PublishMessage::build()
             .payload(body.into())
             .header(EVENT_HEADER, envelope.event.event_id.to_string().as_str())
             .header(INCARNATION_HEADER, envelope.incarnation.to_string().as_str())
             .expected_last_sequence(before);
+        // Whoever listens beside Daybook goes on in the same trace.
+        if let Some(traceparent) = envelope.traceparent() {
+            message = message.header("traceparent", traceparent.to_string().as_str());
+        }
         self.context.send_publish(envelope.subject(&self.prefix), message).await
     }
 }
@@ -127,8 +131,13 @@ impl Broker for NatsBroker {
     async fn state(&self) -> Result<Option<StreamState>, BrokerError> {
         match self.context.get_stream(&self.name).await {
             Ok(stream) => {
-                let state = &stream.cached_info().state;
-                Ok(Some(StreamState { last: position(state.last_sequence), messages: state.messages }))
+                let info = stream.cached_info();
+                Ok(Some(StreamState {
+                    last: position(info.state.last_sequence),
+                    messages: info.state.messages,
+                    bytes: info.state.bytes,
+                    bytes_max: u64::try_from(info.config.max_bytes).ok().filter(|max| *max > 0),
+                }))
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {

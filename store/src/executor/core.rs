@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     Appended, ExecuteError, Executor, Limits, Reply, Request,
-    cache::{Cache, Loaded, Slot},
+    cache::{Cache, Slot},
     decided::{Decided, Decision, batch, decide},
     durable::Durable,
     load::{Loading, load, save},
@@ -107,11 +107,11 @@ pub(super) struct Core {
     /// Aggregates with an event that this program cannot read.
     pub(super) unreadable: HashSet<StreamId>,
     /// Commands whose aggregate is being loaded.
-    loading: usize,
+    pub(super) loading: usize,
     /// Loads that were ever begun: each has a number.
-    loads: u64,
+    pub(super) loads: u64,
     /// Aggregates that are to be loaded, once fewer are.
-    to_load: VecDeque<(u64, StreamId)>,
+    pub(super) to_load: VecDeque<(u64, StreamId)>,
     /// Snapshots that are to be written; the next one of a stream takes the place of one that waits.
     snapshots: VecDeque<Snapshot>,
     /// Appends in a row that found the head moved.
@@ -212,50 +212,6 @@ impl Core {
                 self.decide(request, reply);
             }
             None => self.load_for(request, reply),
-        }
-    }
-
-    /// Has a command wait until its aggregate is loaded.
-    pub(super) fn load_for(&mut self, request: Box<Request>, reply: Reply) {
-        self.loading += 1;
-        let stream = request.stream();
-        if let Some(Slot::Loading { waiting, .. }) = self.cache.get_mut(&stream) {
-            return waiting.push((request, reply));
-        }
-        self.loads += 1;
-        self.to_load.push_back((self.loads, stream.clone()));
-        self.cache.begin_loading(stream, self.loads, (request, reply));
-    }
-
-    /// Whether the append on its way takes a stream to be empty that nobody has looked at.
-    fn rests_on_a_guess(&self) -> bool {
-        self.flying.iter().any(|decided| self.cache.is_guessed(&decided.request.stream()))
-    }
-
-    fn loaded(&mut self, stream: &StreamId, result: Result<Loaded, LogError>) {
-        match result {
-            Ok(loaded) => {
-                let (waiting, snapshot) = self.cache.loaded(stream, loaded);
-                self.keep(snapshot);
-                for (request, reply) in waiting {
-                    self.loading -= 1;
-                    self.decide(request, reply);
-                }
-            }
-            Err(error) => {
-                tracing::error!(%stream, %error, "an aggregate could not be loaded");
-                self.give_up_loading(stream, &ExecuteError::Unavailable((&error).into()));
-                self.head_sender.send_replace(self.head);
-            }
-        }
-    }
-
-    /// Answers the commands that wait for an aggregate which cannot be loaded.
-    pub(super) fn give_up_loading(&mut self, stream: &StreamId, error: &ExecuteError) {
-        for (request, reply) in self.cache.loading_failed(stream) {
-            self.loading -= 1;
-            self.known_ids.remove(&request.command_id);
-            let _ = reply.send(Err(error.clone()));
         }
     }
 

@@ -217,6 +217,7 @@ fn metadata(request: &Request, decided_at_us: i64) -> Metadata {
         correlation_id: cause.correlation_id,
         causation_id: cause.causation_id,
         command_id: request.command_id,
+        traceparent: cause.traceparent,
     }
 }
 

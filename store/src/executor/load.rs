@@ -1,12 +1,16 @@
-//! Reads an aggregate into memory, from its snapshot on, and keeps new snapshots.
+//! Reads an aggregate into memory, from its snapshot on, for the commands that wait for it, and keeps new snapshots.
 
 use std::{sync::Arc, time::Duration};
 
 use domain::AnyState;
 
-use super::cache::{Loaded, Versioned};
+use super::{
+    ExecuteError, Reply, Request,
+    cache::{Loaded, Slot, Versioned},
+    core::Core,
+};
 use crate::{
-    log::{Head, Log, LogError, Past, Snapshot, StreamId},
+    log::{Head, Log, LogError, Past, Sequence, Snapshot, StreamId},
     ports::Clock,
 };
 
@@ -30,6 +34,15 @@ async fn read(log: &dyn Log, stream: &StreamId) -> Result<Loaded, LogError> {
     let Some(error) = unreadable else { return Ok(loaded) };
     tracing::warn!(%stream, %error, "a snapshot cannot be read: the whole stream is read instead");
     Ok(fold(log, stream, false).await?.0)
+}
+
+/// What an aggregate's events come to, and how many there are.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn folded(log: &dyn Log, stream: &StreamId) -> Result<(AnyState, Sequence), LogError> {
+    let Versioned { state, sequence } = read(log, stream).await?.durable;
+    Ok((state, sequence))
 }
 
 /// Reads a stream; beside it, why its snapshot could not be read: then what was read is of no use.
@@ -58,5 +71,51 @@ async fn fold(
 pub async fn save(log: Arc<dyn Log>, head: Head, snapshot: Snapshot) {
     if let Err(error) = log.save(&head, &snapshot).await {
         tracing::warn!(stream = %snapshot.stream, %error, "a snapshot was not kept; a later one will be");
+    }
+}
+
+impl Core {
+    /// Has a command wait until its aggregate is loaded.
+    pub(super) fn load_for(&mut self, request: Box<Request>, reply: Reply) {
+        self.loading += 1;
+        let stream = request.stream();
+        if let Some(Slot::Loading { waiting, .. }) = self.cache.get_mut(&stream) {
+            return waiting.push((request, reply));
+        }
+        self.loads += 1;
+        self.to_load.push_back((self.loads, stream.clone()));
+        self.cache.begin_loading(stream, self.loads, (request, reply));
+    }
+
+    /// Whether the append on its way takes a stream to be empty that nobody has looked at.
+    pub(super) fn rests_on_a_guess(&self) -> bool {
+        self.flying.iter().any(|decided| self.cache.is_guessed(&decided.request.stream()))
+    }
+
+    pub(super) fn loaded(&mut self, stream: &StreamId, result: Result<Loaded, LogError>) {
+        match result {
+            Ok(loaded) => {
+                let (waiting, snapshot) = self.cache.loaded(stream, loaded);
+                self.keep(snapshot);
+                for (request, reply) in waiting {
+                    self.loading -= 1;
+                    self.decide(request, reply);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%stream, %error, "an aggregate could not be loaded");
+                self.give_up_loading(stream, &ExecuteError::Unavailable((&error).into()));
+                self.head_sender.send_replace(self.head);
+            }
+        }
+    }
+
+    /// Answers the commands that wait for an aggregate which cannot be loaded.
+    pub(super) fn give_up_loading(&mut self, stream: &StreamId, error: &ExecuteError) {
+        for (request, reply) in self.cache.loading_failed(stream) {
+            self.loading -= 1;
+            self.known_ids.remove(&request.command_id);
+            let _ = reply.send(Err(error.clone()));
+        }
     }
 }

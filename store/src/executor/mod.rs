@@ -16,11 +16,12 @@ use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits};
+pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits, load::folded};
 use crate::{
     feed::Entry,
     log::{Head, Position, Sequence, StreamId},
     outage::Outage,
+    trace::{self, Traceparent},
 };
 
 /// Why a command is executed and on whose behalf.
@@ -34,6 +35,8 @@ pub struct Cause {
     pub causation_id: Uuid,
     /// Business time, where it is not now.
     pub occurred_at: Option<Time>,
+    /// The span that its events go on from. Whoever asks leaves it open: the executor's door fills it in.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// Where a command's id comes from, and so how long its answer is kept.
@@ -164,7 +167,8 @@ impl Executor {
     ///
     /// # Errors
     /// As [`ExecuteError`] says.
-    pub async fn execute(&self, request: Request) -> Result<Executed, ExecuteError> {
+    pub async fn execute(&self, mut request: Request) -> Result<Executed, ExecuteError> {
+        let span = trace::asked(&mut request);
         let (reply, answer) = oneshot::channel();
         self.requests.try_send((Box::new(request), reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
@@ -173,7 +177,13 @@ impl Executor {
             }
         })?;
         // The reply is dropped only when the executor stops in between.
-        answer.await.unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())))
+        let answer = answer
+            .await
+            .unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())));
+        if let Some(mut span) = span {
+            span.answered(&answer);
+        }
+        answer
     }
 
     /// Executes a command, waiting for room where [`Executor::execute`] would say that there is none; for callers that
@@ -181,7 +191,8 @@ impl Executor {
     ///
     /// # Errors
     /// As [`ExecuteError`] says, `Overloaded` and `InFlight` excepted.
-    pub async fn execute_in_turn(&self, request: Request) -> Result<Executed, ExecuteError> {
+    pub async fn execute_in_turn(&self, mut request: Request) -> Result<Executed, ExecuteError> {
+        let span = trace::asked(&mut request);
         let mut head = self.head.clone();
         loop {
             head.mark_unchanged();
@@ -195,9 +206,21 @@ impl Executor {
                 Ok(Err(ExecuteError::InFlight)) | Err(_) => {
                     return Err(ExecuteError::Unavailable("the executor has stopped".into()));
                 }
-                Ok(answer) => return answer,
+                Ok(answer) => {
+                    if let Some(mut span) = span {
+                        span.answered(&answer);
+                    }
+                    return answer;
+                }
             }
         }
+    }
+
+    /// How many commands wait to be taken up, and how many may.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let max = self.requests.max_capacity();
+        (max - self.requests.capacity(), max)
     }
 
     /// Returns when the executor has stopped: the log is not the one that it worked on, and the process must end.

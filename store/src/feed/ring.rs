@@ -29,13 +29,13 @@ pub(super) struct Ring {
 
 impl Ring {
     pub fn push(&mut self, entry: Arc<Entry>) {
-        self.bytes += entry.bytes;
+        self.bytes += entry.bytes();
         self.streams.entry(self.hasher.hash_one(&entry.key)).or_default().push_back(entry.position);
         self.entries.push_back(entry);
         // The newest one stays, however long.
         while self.entries.len() > RING || (self.bytes > RING_BYTES && self.entries.len() > 1) {
             let Some(oldest) = self.entries.pop_front() else { return };
-            self.bytes -= oldest.bytes;
+            self.bytes -= oldest.bytes();
             let hash = self.hasher.hash_one(&oldest.key);
             if let Some(positions) = self.streams.get_mut(&hash) {
                 positions.pop_front();

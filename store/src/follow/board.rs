@@ -6,10 +6,13 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 
 use super::{
-    Lease, Meter, Reading,
+    Kept, Lease, Meter, Reading, kept,
     standing::{Standing, Standings, beside, of_log},
 };
-use crate::ports::Clock;
+use crate::{
+    broker::{Broker, StreamState},
+    ports::Clock,
+};
 
 /// How long each of the databases may take to answer.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -20,6 +23,7 @@ const KEPT_US: i64 = 1_000_000;
 #[derive(Clone)]
 pub struct Board {
     log: PgPool,
+    broker: Arc<dyn Broker>,
     clock: Arc<dyn Clock>,
     /// Schemas beside the log's.
     beside: Vec<PgPool>,
@@ -34,8 +38,12 @@ struct Asked {
     at_us: i64,
     /// Of the log's; `None` when it did not answer in time.
     log: Option<Standings>,
+    /// What is kept beside the log; `None` when its database did not answer in time.
+    kept: Option<Kept>,
     /// Whether those beside it answered.
     beside: bool,
+    /// What the broker said of its stream; `None` when it did not answer in time.
+    stream: Option<Option<StreamState>>,
 }
 
 /// What is known at a moment. Whatever a database did not say is missing, never made up.
@@ -44,16 +52,20 @@ pub struct Look {
     /// Where the log stands with its followers; `None` when its database did not answer. Those of another database are
     /// missing when that one did not.
     pub standings: Option<Standings>,
+    /// What is kept beside the log; `None` when its database did not answer.
+    pub kept: Option<Kept>,
     /// Whether the database of the read models answered.
     pub read_models: bool,
+    /// What the broker's stream holds, if there is one; `None` when the broker did not answer.
+    pub stream: Option<Option<StreamState>>,
     /// What this process counts.
     pub readings: Vec<Reading>,
 }
 
 impl Board {
     /// A board of the followers in the log's schema that `log` sees.
-    pub(crate) fn new(log: PgPool, clock: Arc<dyn Clock>) -> Self {
-        Self { log, clock, beside: Vec::new(), meters: Vec::new(), last: Arc::default() }
+    pub(crate) fn new(log: PgPool, broker: Arc<dyn Broker>, clock: Arc<dyn Clock>) -> Self {
+        Self { log, broker, clock, beside: Vec::new(), meters: Vec::new(), last: Arc::default() }
     }
 
     /// One more follower, whose checkpoint lies in the schema that `pool` sees.
@@ -71,9 +83,16 @@ impl Board {
         let now_us = self.clock.elapsed_us();
         Look {
             standings: asked.log.clone(),
+            kept: asked.kept,
             read_models: asked.beside,
+            stream: asked.stream,
             readings: self.meters.iter().map(|meter| meter.read(now_us)).collect(),
         }
+    }
+
+    /// Connections to the log, and to each schema beside it.
+    pub fn pools(&self) -> impl Iterator<Item = &PgPool> {
+        [&self.log].into_iter().chain(&self.beside)
     }
 
     async fn asked(&self) -> Arc<Asked> {
@@ -84,26 +103,39 @@ impl Board {
         {
             return Arc::clone(asked);
         }
-        let mut others: Vec<Standing> = Vec::new();
-        let mut answered = true;
-        for pool in &self.beside {
-            match self.in_time(beside(pool)).await {
-                Some(found) => others.extend(found),
-                None => answered = false,
+        let databases = async {
+            let mut others: Vec<Standing> = Vec::new();
+            let mut answered = true;
+            for pool in &self.beside {
+                match self.in_time(beside(pool)).await {
+                    Some(found) => others.extend(found),
+                    None => answered = false,
+                }
             }
-        }
-        let log = self.in_time(of_log(&self.log, self.clock.now_us(), others)).await;
-        let asked = Arc::new(Asked { at_us: self.clock.elapsed_us(), log, beside: answered });
+            let log = self.in_time(of_log(&self.log, self.clock.now_us(), others)).await;
+            // Whoever did not answer that would not answer this.
+            let kept = match log {
+                Some(_) => self.in_time(kept::kept(&self.log)).await,
+                None => None,
+            };
+            (log, kept, answered)
+        };
+        let ((log, kept, answered), stream) = futures::join!(databases, self.in_time(self.broker.state()));
+        let asked = Arc::new(Asked { at_us: self.clock.elapsed_us(), log, kept, beside: answered, stream });
         *last = Some(Arc::clone(&asked));
         asked
     }
 
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Option<T> {
-        let answer = tokio::select! {
-            answer = answer => answer,
-            () = self.clock.sleep(DEADLINE) => Err(sqlx::Error::PoolTimedOut),
-        };
-        answer.inspect_err(|error| tracing::debug!(%error, "followers cannot be looked at")).ok()
+    async fn in_time<T, E: std::fmt::Display>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Option<T> {
+        tokio::select! {
+            answer = answer => {
+                answer.inspect_err(|error| tracing::debug!(%error, "followers cannot be looked at")).ok()
+            }
+            () = self.clock.sleep(DEADLINE) => None,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     feed::{Entry, Feed},
     log::{Log, LogError, Position, Recorded},
     ports::Clock,
+    trace,
 };
 
 /// Events that one transaction takes when they come as they happen.
@@ -198,11 +199,15 @@ impl Follower {
             let next = applying.prepare(&skipped, next).await?;
             if next.end > position {
                 let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
+                let traced_us = trace::is_collected().then(|| self.clock.now_us());
                 let (taken, read) = futures::join!(
                     applying.take(&mut connection, fence, position, &next),
                     self.read_ahead(next.end)
                 );
                 taken?;
+                if let Some(traced_us) = traced_us {
+                    trace::applied(traced_us, self.projection.name(), &next.entries);
+                }
                 ahead = read?;
                 // What it is not given is done with as well.
                 self.lease.meter().handled(usize::try_from(next.end - position).unwrap_or(0));

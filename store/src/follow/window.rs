@@ -12,6 +12,7 @@ use super::{React, ReactError, waiting::Waiting};
 use crate::{
     feed,
     log::{DecodeError, Log, Position, Recorded},
+    trace,
 };
 
 /// Work on its way.
@@ -76,6 +77,10 @@ pub(super) async fn attempt(react: &dyn React, lane: &str, entry: &feed::Entry) 
 
 /// What an event means in one lane, in order; all that it means in the lane of its whole stream.
 async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
+    trace::reacting(react.name(), recorded, all_in(react, lane, recorded)).await
+}
+
+async fn all_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
     let ours = |meant| react.lane(meant).as_deref() == Some(lane);
     // What was set aside under its stream's name, or before an upcaster split it, is in no lane of what it means now: then
     // all of that is due.

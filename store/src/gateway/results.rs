@@ -108,6 +108,7 @@ impl PaymentResults {
                 correlation_id,
                 causation_id: cause_id,
                 occurred_at: None,
+                traceparent: None,
             },
         };
         match self.executor.execute_in_turn(request).await {

@@ -173,6 +173,7 @@ pub fn without_meaning(stored: &StoredEvent) -> Decoded {
         correlation_id: stored.event_id,
         causation_id: stored.event_id,
         command_id: stored.event_id,
+        traceparent: None,
     };
     Ok(Recorded {
         position: stored.position,

@@ -18,7 +18,7 @@ use domain::{AggregateType, value::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::archive::ArchiveError;
+use crate::{archive::ArchiveError, trace::Traceparent};
 
 pub(crate) use decode::without_meaning;
 pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_but, read_with, understand};
@@ -86,6 +86,9 @@ pub struct Metadata {
     pub causation_id: Uuid,
     /// The command that it came from.
     pub command_id: Uuid,
+    /// The span of that command, where somebody collects its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 /// An event as it stands in the log, its texts untouched.

@@ -317,6 +317,7 @@ impl Driver {
                 correlation_id: want.correlation_id,
                 causation_id: want.causation_id,
                 occurred_at: None,
+                traceparent: None,
             },
         })
     }
