@@ -141,3 +141,23 @@ pub(crate) fn parse<T: DeserializeOwned>(json: bool, body: &[u8]) -> Result<T, P
     }
     Ok(parsed)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request, response::IntoResponse};
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let piece = Ok::<_, std::io::Error>(Bytes::from_static(b"{\"currency\":"));
+        let body = Body::from_stream(stream::unfold(Some(piece), async |piece| match piece {
+            Some(piece) => Some((piece, None)),
+            None => std::future::pending().await,
+        }));
+        let request = Request::post("/v1/carts").body(body).unwrap_or_default();
+        let refused = Raw::from_request(request, &()).await.err().map(IntoResponse::into_response);
+        assert_eq!(refused.map(|refused| refused.status()), Some(StatusCode::REQUEST_TIMEOUT));
+    }
+}
