@@ -25,6 +25,12 @@ impl Deadline {
         Self { at_us: shop.clock.elapsed_us().saturating_add(wait_us) }
     }
 
+    /// The same, or so long from now if that is sooner.
+    #[must_use]
+    pub fn within(self, shop: &Shop, wait: Duration) -> Self {
+        Self { at_us: self.at_us.min(Self::after(shop, wait).at_us) }
+    }
+
     fn left(self, shop: &Shop) -> Duration {
         Duration::from_micros(u64::try_from(self.at_us - shop.clock.elapsed_us()).unwrap_or(0))
     }

@@ -111,6 +111,7 @@ pub async fn authorize(
     let run = call.keyed(&shop, &body)?;
     let attempt = AttemptId::from(run.new_id(&shop, "attempt"));
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
+    let deadline = Deadline::after(&shop, wait);
     let command = Command::Authorize { attempt: attempt.clone(), token: body.token.into() };
     let done = run.execute(&shop, id.as_str(), command).await?;
     let order = done.events.iter().find_map(|event| match event {
@@ -119,13 +120,14 @@ pub async fn authorize(
     });
     let order = order.map(|order| Watch::new(&shop, AggregateType::Order, order.as_str()));
     let (mut done, status) =
-        settled(&shop, &mut watch, done, wait, |event| authorization(event, &attempt)).await?;
+        settled(&shop, &mut watch, done, deadline, |event| authorization(event, &attempt)).await?;
     if let (Status::Authorized, Some(mut order)) = (status, order) {
         let authorized = done.token.position;
-        let deadline = Deadline::after(&shop, wait.min(ORDER_MOVES_WITHIN));
         let since = (0, done.replayed);
         let later = |meant: Meant<'_>| (meant.recorded.position > authorized).then_some(());
-        if let Some((recorded, ())) = order.first(&shop, since, deadline, later).await? {
+        if let Some((recorded, ())) =
+            order.first(&shop, since, deadline.within(&shop, ORDER_MOVES_WITHIN), later).await?
+        {
             done.token.position = recorded.position;
         }
     }
@@ -257,7 +259,7 @@ async fn settle(
     wait: Duration,
     look: impl Fn(&Event) -> Option<Verdict>,
 ) -> Result<Response, Problem> {
-    let (done, status) = settled(shop, watch, done, wait, look).await?;
+    let (done, status) = settled(shop, watch, done, Deadline::after(shop, wait), look).await?;
     Ok(answer(id, &done, status))
 }
 
@@ -266,7 +268,7 @@ async fn settled(
     shop: &Shop,
     watch: &mut Watch,
     done: Done,
-    wait: Duration,
+    deadline: Deadline,
     look: impl Fn(&Event) -> Option<Verdict>,
 ) -> Result<(Done, Status), Problem> {
     let look = |event: &AnyEvent| match event {
@@ -277,7 +279,6 @@ async fn settled(
         return verdict.map(|status| (done, status));
     }
     let since = (done.version, done.replayed);
-    let deadline = Deadline::after(shop, wait);
     let found = watch.first(shop, since, deadline, |meant| look(meant.event)).await?;
     let Some((recorded, verdict)) = found else {
         return Ok((done, Status::Pending));

@@ -175,6 +175,9 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Database(error) => Self::unavailable(&(&error).into()),
+            VaultError::Unwritten(store::vault::Failed::Database(error)) => {
+                Self::unavailable(&(&*error).into())
+            }
             VaultError::Forgotten { ref subject } => {
                 Self::new("subject.forgotten", error.to_string()).with("subject", subject)
             }

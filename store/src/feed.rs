@@ -152,13 +152,16 @@ impl Feed {
         // When somebody else was last seen to append, while the broker is listened to.
         let mut others_us = None;
         let mut others = false;
+        let mut own_us = heard_us;
         loop {
             let (tip, now_us) = (*self.inner.tip.borrow(), clock.elapsed_us());
             if std::mem::take(&mut others) && others_us.replace(now_us).is_none() {
                 heard_us = now_us;
                 envelopes = self.subscribe(&broker, Duration::ZERO);
             }
-            if others_us.is_some_and(|others_us| now_us - others_us > micros(ALONE_AFTER)) {
+            // Who appends nothing hears nothing twice, and hears others at once.
+            let alone = |since_us: i64| now_us - since_us > micros(ALONE_AFTER);
+            if others_us.is_some_and(alone) && !alone(own_us) {
                 others_us = None;
                 envelopes = futures::stream::pending().boxed();
             }
@@ -171,6 +174,7 @@ impl Feed {
             tokio::select! {
                 own = appended.recv(), if appends => match own {
                     Ok(own) => {
+                        own_us = now_us;
                         others = own.0.first().is_some_and(|first| first.position > tip + 1);
                         self.take_own(&own).await;
                     }

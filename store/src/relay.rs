@@ -132,7 +132,10 @@ impl Relay {
             }
             self.lease.meter().handled(events);
             last = end;
-            if i64::try_from(events).is_ok_and(|events| events < PAGE) {
+            // A page of this process's own ends where somebody else has appended.
+            let more =
+                i64::try_from(events).is_ok_and(|events| events >= PAGE) || *self.feed.tip().borrow() > last;
+            if !more {
                 self.lease.meter().reached(last);
                 return Ok(last);
             }

@@ -210,7 +210,8 @@ impl IndexFollower {
             if moved {
                 tokio::select! {
                     () = self.clock.sleep(self.index.pause()) => {}
-                    () = self.wanted.notified() => self.clock.sleep(LOOK_SOON).await,
+                    // It is waited for as if it came only now.
+                    () = self.wanted.notified() => self.wanted.notify_one(),
                 }
             }
         }

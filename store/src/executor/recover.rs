@@ -105,8 +105,9 @@ impl Core {
         let mut answers: HashMap<Uuid, Answer> =
             recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
         let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
-        // An append that did not simply find the head moved may have failed because of a guess.
-        let guessed: HashSet<StreamId> = match recovery.search.look_up {
+        // An append that did not simply find the head moved may have failed because of a guess, and one under the lock must
+        // not.
+        let guessed: HashSet<StreamId> = match recovery.search.look_up || recovery.search.lock {
             true => pending.iter().map(|decided| decided.request.stream()).collect(),
             false => HashSet::new(),
         };
@@ -143,6 +144,10 @@ impl Core {
         }
         self.decide_again(waiting, &touched);
         if self.queue.is_empty() {
+            if self.loading == 0 {
+                self.broken_since_us = None;
+                self.misses = 0;
+            }
             return None;
         }
         Some(self.append(recovery.guard))

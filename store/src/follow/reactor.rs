@@ -121,8 +121,11 @@ impl Reactor {
                 }
                 Some(entries) = OptionFuture::from(reading.as_mut()) => {
                     reading = None;
-                    moved_us = self.clock.elapsed_us();
-                    self.take(&mut window, entries?).await?;
+                    let entries = entries?;
+                    if !entries.is_empty() {
+                        moved_us = self.clock.elapsed_us();
+                    }
+                    self.take(&mut window, entries).await?;
                 }
                 () = self.clock.sleep(LOOK_EVERY) => {}
             }

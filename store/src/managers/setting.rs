@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 }
 
 /// A row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Timer {
     id: Uuid,
     manager: &'static str,
@@ -47,7 +47,9 @@ struct Timer {
 
 impl Setting {
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
-        Self { pool, clock, known: Recent::default(), together: Arc::default(), leisurely: Arc::default() }
+        let together = || Arc::new(Together::new(Arc::clone(&clock)));
+        let (prompt, leisurely) = (together(), together());
+        Self { pool, clock, known: Recent::default(), together: prompt, leisurely }
     }
 
     /// A timer is known by what it will do and when: whoever wants the same again finds it set.
@@ -70,7 +72,7 @@ impl Setting {
             false => (&self.leisurely, self.clock.sleep(LEISURE)),
         };
         together
-            .write(timer, others, async |timers| write(&self.pool, &timers).await)
+            .write(timer, others, async |timers| write(&self.pool, timers).await)
             .await
             .map_err(failed)?;
         self.known.remember(id, ());
@@ -78,7 +80,10 @@ impl Setting {
     }
 }
 
-async fn write(pool: &PgPool, timers: &[Timer]) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, mut timers: Vec<Timer>) -> Result<(), sqlx::Error> {
+    // Two processes that write the same ones wait for each other in one direction.
+    timers.sort_unstable_by_key(|timer| timer.id);
+    let timers = timers.as_slice();
     fn column<'a, C>(timers: &'a [Timer], value: impl Fn(&'a Timer) -> C) -> Vec<C> {
         timers.iter().map(value).collect()
     }

@@ -21,7 +21,12 @@ pub use self::{
     rotate::{Rotated, Wrappings},
     shop::ShopSecret,
 };
-use crate::{ports::Ids, secrets::MasterKeys, together::Together};
+pub use crate::together::Failed;
+use crate::{
+    ports::{Ids, Machine},
+    secrets::MasterKeys,
+    together::Together,
+};
 
 /// Keys kept in memory.
 const CACHED_MAX: usize = 10_000;
@@ -34,7 +39,7 @@ pub enum VaultError {
     Database(#[from] sqlx::Error),
     /// A new key could not be written.
     #[error("the key database: {0}")]
-    Unwritten(Box<str>),
+    Unwritten(Failed),
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] std::io::Error),
@@ -105,7 +110,7 @@ impl Vault {
             ids,
             wraps: Wraps::new(masters),
             keys: Arc::default(),
-            new: Arc::default(),
+            new: Arc::new(Together::new(Arc::new(Machine))),
             forgotten: watch::Sender::new(0),
         }
     }
@@ -145,7 +150,7 @@ impl Vault {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO subject_keys (subject, wrapped, forgotten_at) SELECT s, NULL, now() FROM UNNEST($1) AS s \
+            "INSERT INTO subject_keys (subject, wrapped, forgotten_at) SELECT s, NULL, now() FROM UNNEST($1) AS s ORDER BY s \
              ON CONFLICT (subject) DO UPDATE SET wrapped = NULL, forgotten_at = now() \
              WHERE subject_keys.wrapped IS NOT NULL",
         )
@@ -231,9 +236,9 @@ impl Vault {
         let own = wrapped.bytes.clone();
         let kept = self
             .new
-            .write((subject.into(), wrapped), ready(()), async |rows| self.keep_new(&rows).await)
+            .write((subject.into(), wrapped), ready(()), async |rows| self.keep_new(rows).await)
             .await;
-        let kept = kept.map_err(|error| VaultError::Unwritten(error.to_string().into()))?;
+        let kept = kept.map_err(VaultError::Unwritten)?;
         // Two seals at once: the first key stays, and both use it.
         if kept.get(subject) == Some(&own) {
             self.keep(subject, key, forgotten);
@@ -243,7 +248,9 @@ impl Vault {
     }
 
     /// Writes the keys of subjects that have none, and says which these were.
-    async fn keep_new(&self, rows: &[(Box<str>, Wrapped)]) -> Result<Kept, sqlx::Error> {
+    async fn keep_new(&self, mut rows: Vec<(Box<str>, Wrapped)>) -> Result<Kept, sqlx::Error> {
+        // Two processes that write the same ones wait for each other in one direction.
+        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let subjects: Vec<&str> = rows.iter().map(|(subject, _)| &**subject).collect();
         let wrapped: Vec<&[u8]> = rows.iter().map(|(_, wrapped)| &*wrapped.bytes).collect();
         let by: Vec<Option<&str>> = rows.iter().map(|(_, wrapped)| wrapped.by.as_deref()).collect();

@@ -17,6 +17,7 @@ use crate::{
 const NONCE: usize = 24;
 
 /// A key as it lies in the database.
+#[derive(Clone)]
 pub(super) struct Wrapped {
     pub(super) bytes: Vec<u8>,
     /// The name of the master key that wrapped it; an older program did not say.
