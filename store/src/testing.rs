@@ -23,6 +23,9 @@ use crate::{
 /// The role that `serve` would use.
 pub const ROLE: &str = "daybook_test_app";
 
+/// Bytes that a test's stream may hold. The broker reserves them, and the tests of a whole run share one broker.
+const STREAM_BYTES_MAX: i64 = 4 << 20;
+
 /// A test's own ground: dropped schemas are left to the throw-away servers.
 pub struct Ground {
     /// What the names of its schemas start with; its stream's prefix too.
@@ -79,8 +82,11 @@ impl Ground {
 
     /// The test's own stream.
     pub async fn broker(&self) -> Arc<NatsBroker> {
-        let options =
-            NatsOptions { url: self.nats_url.clone(), prefix: self.prefix.clone(), bytes_max: 16 << 20 };
+        let options = NatsOptions {
+            url: self.nats_url.clone(),
+            prefix: self.prefix.clone(),
+            bytes_max: STREAM_BYTES_MAX,
+        };
         Arc::new(NatsBroker::connect(&options).await.expect("a broker's address"))
     }
 

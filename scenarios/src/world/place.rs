@@ -25,8 +25,8 @@ use super::{client::ClientError, clock::Calendar};
 const LOG_CONNECTIONS: u32 = 6;
 /// Connections of a place's read models.
 const READ_CONNECTIONS: u32 = 4;
-/// Bytes of events that a place's stream may hold.
-const STREAM_BYTES_MAX: i64 = 16 << 20;
+/// Bytes of events that a place's stream may hold: the broker reserves them, and places share one.
+const STREAM_BYTES_MAX: i64 = 4 << 20;
 
 /// Servers that scenarios may be played on.
 #[derive(Clone, Debug)]
