@@ -39,7 +39,10 @@ pub(super) struct Look {
 impl Look {
     /// Looks at the checkpoints, and whether somebody asks for something.
     pub async fn at(connection: &mut PgConnection) -> Result<(Self, Option<Asked>), sqlx::Error> {
-        let rows = sqlx::query(
+        // Without parameters it is planned once a connection, and planning is most of what it costs.
+        let sources = SOURCES.iter().enumerate();
+        let sources = sources.map(|(nth, (name, kind))| format!("({nth}, '{name}', '{kind}')"));
+        let statement = format!(
             "SELECT f.incarnation AS seen_incarnation, COALESCE(f.position, 0) AS seen_position, \
                     (SELECT min(p.first_position) FROM parked_streams p \
                      WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS seen_parked_from, \
@@ -48,15 +51,12 @@ impl Look {
                     ARRAY(SELECT p.aggregate_type || '-' || p.aggregate_id FROM parked_streams p \
                           WHERE p.follower = n.name AND p.aggregate_type = n.kind) AS aside, \
                     (SELECT to_json(a)::text FROM search_asked a \
-                     WHERE a.seen_at > now() - $3 * interval '1 second') AS asked \
-             FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY AS n (name, kind, nth) \
-                  LEFT JOIN followers f ON f.name = n.name ORDER BY n.nth",
-        )
-        .bind(SOURCES.map(|(name, _)| name))
-        .bind(SOURCES.map(|(_, kind)| kind))
-        .bind(ASKER_SILENT_MAX.as_secs_f64())
-        .fetch_all(connection)
-        .await?;
+                     WHERE a.seen_at > now() - interval '{} seconds') AS asked \
+             FROM (VALUES {}) AS n (nth, name, kind) LEFT JOIN followers f ON f.name = n.name ORDER BY n.nth",
+            ASKER_SILENT_MAX.as_secs(),
+            sources.collect::<Vec<_>>().join(", "),
+        );
+        let rows = sqlx::query(&statement).fetch_all(connection).await?;
         let (mut life, mut seen, mut rated, mut aside) = (Vec::new(), Vec::new(), 0, BTreeSet::new());
         let mut asked: Option<String> = None;
         for row in &rows {

@@ -50,6 +50,11 @@ async fn what_the_broker_brings_is_read_as_it_is_meant() {
     let feed = Feed::new(Arc::clone(&engine.log), Arc::new(Endless)).await.unwrap();
     let following = tokio::spawn(feed.clone().run(broker, engine.executor.clone()));
     let mut tip = feed.tip();
+    // Somebody else is seen to append: from now on the broker is listened to.
+    let begin = Cart::of("early", [picked("B", 1)]).store(&*engine.log, 0..1).await;
+    feed.look();
+    let seen = tokio::time::timeout(Duration::from_secs(20), tip.wait_for(|tip| *tip == begin)).await;
+    drop(seen.unwrap().unwrap());
     // The second of a pair whose first never was in this feed, and a cart of every kind.
     before.store(&*engine.log, 1..2).await;
     let cart = Cart::random("after", &mut Chance(4));

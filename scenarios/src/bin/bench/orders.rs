@@ -52,6 +52,7 @@ pub async fn run(options: &Options) {
         report.note(&name("flow_p50_ms"), percentile_ms(&mut flows, 0.5));
         report.note(&name("flow_p99_ms"), percentile_ms(&mut flows, 0.99));
         for (kind, mut took) in kinds {
+            report.note(&name(&format!("{kind}_p50_ms")), percentile_ms(&mut took, 0.5));
             report.note(&name(&format!("{kind}_p99_ms")), percentile_ms(&mut took, 0.99));
         }
         report.note(&name("cpu_ms_per_order"), hundredths(crate::report::median(cpu_ms.into_iter())));
