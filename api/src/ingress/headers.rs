@@ -1,11 +1,8 @@
 //! Headers that every answer carries, and what pages of other origins may do.
 
-use std::{future::Ready, time::Duration};
+use std::time::Duration;
 
-use axum::{
-    http::{HeaderName, HeaderValue, Method, header},
-    response::Response,
-};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
 use super::rate;
@@ -24,16 +21,12 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; incl
 const ALLOWED_FOR: Duration = Duration::from_secs(3_600);
 
 /// Adds what is missing.
-pub(super) fn guards(https: bool) -> impl Fn(Response) -> Ready<Response> + Clone + Send + Sync + 'static {
-    move |mut response: Response| {
-        let headers = response.headers_mut();
-        for (name, value) in GUARDS {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
-        }
-        if https {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
-        }
-        std::future::ready(response)
+pub(super) fn guard(headers: &mut HeaderMap, https: bool) {
+    for (name, value) in GUARDS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
 }
 

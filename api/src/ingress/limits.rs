@@ -1,10 +1,9 @@
 //! How many requests are at work at once, and how long each may take.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse as _, Response},
 };
 
@@ -19,15 +18,19 @@ pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -
 }
 
 /// Turns away what is too much, and gives up what takes too long.
-pub(super) async fn bounded(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+pub(super) async fn bounded<F: Future<Output = Response>>(
+    shop: &Shop,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     if ALWAYS.contains(&request.uri().path()) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let Ok(_turn) = shop.ingress.turns.try_acquire() else {
         return Problem::new("edge.overloaded", "too many requests are at work; nothing was done")
             .into_response();
     };
-    match within(shop.ingress.answer_within, next.run(request)).await {
+    match within(shop.ingress.answer_within, next(request)).await {
         Some(response) => response,
         None => Problem::new(
             "edge.timeout",

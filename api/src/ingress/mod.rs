@@ -11,8 +11,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::{Extensions, HeaderMap, HeaderValue},
-    middleware,
+    middleware::{self, Next},
+    response::Response,
 };
 use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
@@ -118,15 +120,20 @@ impl Ingress {
 
 /// Puts it around routes. What is added last is met first.
 pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<Shop>> {
-    let settings = &shop.settings.ingress;
     let routes = routes
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), limits::bounded))
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), rate::by_address))
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), crate::request::watched))
-        .layer(middleware::map_response(headers::guards(settings.https)))
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), through))
         .layer(CompressionLayer::new());
-    match headers::cors(&settings.origins) {
+    match headers::cors(&shop.settings.ingress.origins) {
         Some(cors) => routes.layer(cors),
         None => routes,
     }
+}
+
+/// In one layer: the router copies, for every request and every layer, whatever is within that layer.
+async fn through(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+    let bounded = |request| limits::bounded(&shop, request, |request| next.run(request));
+    let counted = |request| rate::by_address(&shop, request, bounded);
+    let mut response = crate::request::watched(&shop, request, counted).await;
+    headers::guard(response.headers_mut(), shop.settings.ingress.https);
+    response
 }

@@ -3,17 +3,13 @@
 use std::{
     hash::Hash,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue},
-    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use governor::{
@@ -137,16 +133,20 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 }
 
 /// Counts the requests of each address.
-pub(super) async fn by_address(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let Some(limiter) = &shop.ingress.per_address else { return next.run(request).await };
+pub(super) async fn by_address<F: Future<Output = Response>>(
+    shop: &Shop,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let Some(limiter) = &shop.ingress.per_address else { return next(request).await };
     let Some(party) = shop.ingress.party(request.headers(), request.extensions()) else {
-        return next.run(request).await;
+        return next(request).await;
     };
     let left = limiter.count(&party);
     if let Left::NoneFor(wait) = left {
         return limiter.refuse(wait);
     }
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     limiter.tell(left, response.headers_mut());
     response
 }

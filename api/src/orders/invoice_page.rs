@@ -65,21 +65,23 @@ fn buyer(document: &Document) -> String {
     let Some(delivery) = &document.delivery else {
         return String::new();
     };
-    let contact = known(&delivery.contact).and_then(|contact| contact.get("name"));
+    let contact = known(&delivery.contact);
+    let name = contact.as_ref().and_then(|contact| contact.get("name"));
     let address = known(&delivery.address);
-    let lines = address.and_then(|address| address.get("lines")).and_then(Value::as_array);
-    let city = address.map(|address| {
+    let lines = address.as_ref().and_then(|address| address.get("lines")).and_then(Value::as_array);
+    let city = address.as_ref().map(|address| {
         let part = |name: &str| address.get(name).and_then(Value::as_str).unwrap_or_default();
         Value::from(format!("{} {}", part("city"), part("postcode")).trim())
     });
     let country = document.country().map(|country| Value::from(country.as_str()));
-    let parts = contact.into_iter().chain(lines.into_iter().flatten()).chain(&city).chain(&country);
+    let parts = name.into_iter().chain(lines.into_iter().flatten()).chain(&city).chain(&country);
     parts.filter_map(Value::as_str).map(|line| format!("<p>{}</p>", escaped(line))).collect()
 }
 
-const fn known(personal: &Personal) -> Option<&Value> {
+fn known(personal: &Personal) -> Option<Value> {
     match personal {
-        Personal::Known(value) => Some(value),
+        // Raw JSON is JSON.
+        Personal::Known(json) => serde_json::from_str(json.get()).ok(),
         Personal::Forgotten(_) => None,
     }
 }

@@ -24,7 +24,7 @@ use domain::{
 };
 use projections::{Cursor, Fresh, LIMIT_MAX, orders::Order};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use store::{
     executor::Token,
     log::{Recorded, StreamId, decode_stream},
@@ -122,7 +122,7 @@ pub(crate) struct Opened {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Personal {
-    Known(Value),
+    Known(Box<RawValue>),
     Forgotten(&'static str),
 }
 

@@ -2,12 +2,11 @@
 
 mod tally;
 
-use std::{cell::Cell, sync::Arc};
+use std::cell::Cell;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderMap, Method},
-    middleware::Next,
     response::Response,
 };
 use store::trace::{self, Kind, Span, Traceparent};
@@ -53,7 +52,11 @@ pub fn runs(command_id: Uuid) {
 }
 
 /// Answers a request, and writes down what came of it.
-pub async fn watched(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+pub(crate) async fn watched<F: Future<Output = Response>>(
+    shop: &Shop,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let began_us = shop.clock.elapsed_us();
     let given = traceparent(request.headers());
     let mut span = Span::begin("request", Kind::Server, given);
@@ -67,7 +70,7 @@ pub async fn watched(State(shop): State<Arc<Shop>>, request: Request, next: Next
     let route = request.extensions().get::<MatchedPath>().cloned();
     let collected = span.as_ref().filter(|span| span.is_kept()).map(|_| own);
     let answered = trace::within(collected, async {
-        let response = next.run(request).await;
+        let response = next(request).await;
         (response, HERE.with(|here| (here.principal.get(), here.command.get())))
     });
     let (response, (principal, command_id)) = HERE.scope(here, answered).await;
