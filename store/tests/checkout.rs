@@ -19,7 +19,7 @@ use domain::{
 };
 use store::{
     engine::Engine,
-    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Means, Settled},
     log::StreamId,
     ports::{Clock as _, Machine},
     testing::{Ground, eventually, request},
@@ -40,9 +40,9 @@ impl Approving {
 
 #[async_trait]
 impl Gateway for Approving {
-    async fn authorize(&self, ask: &Ask, _: &AttemptId, token: &Text) -> Result<Authorized, GatewayError> {
+    async fn authorize(&self, ask: &Ask, _: &AttemptId, means: &Means) -> Result<Authorized, GatewayError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(Authorized::Answered(if token.as_str() == "no" {
+        Ok(Authorized::Answered(if means.token.as_str() == "no" {
             Authorization::Declined { reason: Text::new("do_not_honor").unwrap() }
         } else {
             Authorization::Approved { reference: Text::new(ask.request_id.to_string()).unwrap() }
@@ -124,7 +124,8 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
 async fn authorize(engine: &Engine, name: &str, token: &str) {
     let command = payment::Command::Authorize {
         attempt: AttemptId::new("a1").unwrap(),
-        token: Text::new(token).unwrap(),
+        token: token.parse().unwrap(),
+        keep_for: None,
     };
     engine.executor.execute(request(&format!("pay-{name}"), command)).await.unwrap();
 }
