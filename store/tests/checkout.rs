@@ -197,6 +197,35 @@ async fn a_declined_payment_releases_and_cancels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_token_is_opened_for_the_gateway_and_closed_for_good_with_its_buyer() {
+    let ground = Ground::new().await;
+    let gateway = Arc::new(Approving::default());
+    let engine = shop_with(&ground, Arc::clone(&gateway)).await;
+    stock(&engine, "A", 5).await;
+    for (name, subject, reason) in
+        [("o1", "customer:ada", "do_not_honor"), ("o2", "customer:eve", "method_gone")]
+    {
+        check_out(&engine, name, &["A"], Method::Card, later()).await;
+        let payment = format!("pay-{name}");
+        until(&engine, AggregateType::Payment, &payment, &["IntentOpened"]).await;
+        let sealed = engine.vault.seal(subject, b"no").await.unwrap();
+        if reason == "method_gone" {
+            engine.vault.forget(&[subject]).await.unwrap();
+        }
+        authorize(&engine, name, &payment::Token::Sealed(sealed).to_string()).await;
+        let declined = eventually("it is declined", || async {
+            let events = events(&engine, AggregateType::Payment, &payment).await;
+            events.into_iter().find_map(|event| match event {
+                AnyEvent::Payment(payment::Event::Declined { reason, .. }) => Some(reason),
+                _ => None,
+            })
+        });
+        assert_eq!(declined.await.as_str(), reason);
+    }
+    assert_eq!(gateway.asked.load(Ordering::Relaxed), 1, "nothing is asked with what does not open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_checkout_is_given_up_by_its_timer() {
     let ground = Ground::new().await;
     let engine = shop(&ground).await;
