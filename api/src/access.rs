@@ -159,6 +159,8 @@ pub const ROUTES: &[Route] = &[
     ("/v1/me/email/verification", &[("POST", Account)]),
     ("/v1/me/addresses", &[("GET", Account), ("POST", Account)]),
     ("/v1/me/addresses/{address}", &[("PUT", Account), ("DELETE", Account)]),
+    ("/v1/me/payment-methods", &[("GET", Account)]),
+    ("/v1/me/payment-methods/{method}", &[("DELETE", Account)]),
     ("/v1/me/second-factor", &[("POST", Account)]),
     ("/v1/me/second-factor/confirm", &[("POST", Account)]),
     ("/v1/me/second-factor/remove", &[("POST", Account)]),

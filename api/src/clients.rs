@@ -108,8 +108,14 @@ const fn of_order(command: &order::Command) -> bool {
 const fn of_payment(command: &payment::Command) -> bool {
     use payment::Command as C;
     match command {
-        C::Authorize { .. } | C::Capture { .. } | C::Void {} | C::Refund { .. } => true,
-        C::OpenIntent { .. }
+        C::Authorize { token: payment::Token::Plain(_), keep_for: None, .. }
+        | C::Capture { .. }
+        | C::Void {}
+        | C::Refund { .. } => true,
+        // What is kept is its owner's to pay with, by way of its route.
+        C::Authorize { .. }
+        | C::RecordDispute { .. }
+        | C::OpenIntent { .. }
         | C::RecordAuthorization { .. }
         | C::RecordCapture { .. }
         | C::RecordVoid { .. }

@@ -29,6 +29,8 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "errands"),
             ("SELECT, INSERT, UPDATE, DELETE", "webhook_endpoints"),
             ("SELECT, INSERT, UPDATE, DELETE", "parcels"),
+            ("SELECT, INSERT, UPDATE, DELETE", "payment_methods"),
+            ("SELECT, INSERT, DELETE", "payment_holders"),
         ],
     }
 }

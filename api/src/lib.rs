@@ -27,6 +27,7 @@ mod orders;
 pub mod outbound;
 mod owners;
 mod pages;
+mod paying;
 mod payments;
 mod principal;
 mod problem;
@@ -68,7 +69,7 @@ use sqlx::PgPool;
 use carriers::Carriers;
 use ingress::{Ingress, IngressSettings, tls::Tls};
 use inventory::{reservations, shelves};
-use outbound::Outbound;
+use outbound::{Outbound, saved::Saved};
 use owners::Owners;
 use webhooks::FromStripe;
 
@@ -170,6 +171,8 @@ pub struct Shop {
     pub ingress: Ingress,
     /// Who tells of payments, where Stripe is the gateway.
     pub stripe: Option<FromStripe>,
+    /// What customers keep to pay with again.
+    pub saved: Saved,
     /// What is on its way to others.
     pub outbound: Outbound,
     /// What came of requests until now.
@@ -203,6 +206,7 @@ impl Shop {
             offers: Hot::new(engine.feed.clone(), Arc::clone(&engine.clock), settings.offer_bytes_max()),
             keeping: settings.keeping.header(),
             read,
+            saved: identity.saved(),
             outbound: Outbound::resting(engine, identity.pool()),
             edge: identity.pool(),
             identity,

@@ -25,6 +25,7 @@ use crate::{
     freshness::{self, Freshness, Wait},
     idempotency::Call,
     outbound::stripe::Stripe,
+    paying::{Authorize, paying},
     problem::Problem,
     tags::Conditions,
     text::Short,
@@ -32,14 +33,6 @@ use crate::{
 
 /// How long an authorization that was given waits for what the order makes of it.
 const ORDER_MOVES_WITHIN: Duration = Duration::from_millis(500);
-
-/// The buyer's token for this payment.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = AuthorizePayment))]
-#[serde(deny_unknown_fields)]
-pub struct Authorize {
-    token: Short,
-}
 
 /// How much to capture; the rest when it does not say.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -112,7 +105,8 @@ pub async fn authorize(
     let attempt = AttemptId::from(run.new_id(&shop, "attempt"));
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
     let deadline = Deadline::after(&shop, wait);
-    let command = Command::Authorize { attempt: attempt.clone(), token: body.token.into() };
+    let (token, keep_for) = paying(&shop, (call.principal(), &run), &id, body).await?;
+    let command = Command::Authorize { attempt: attempt.clone(), token, keep_for };
     let done = run.execute(&shop, id.as_str(), command).await?;
     let order = done.events.iter().find_map(|event| match event {
         AnyEvent::Payment(Event::AuthorizationRequested { order, .. }) => Some(order),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    payment::{CaptureWhen, Event, Method},
-    value::{Currency, Money, OrderId, PaymentId},
+    payment::{CaptureWhen, DisputeStage, Event, Method},
+    value::{Currency, DisputeId, Money, OrderId, PaymentId, Text},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use store::{
     follow::ApplyError,
@@ -18,7 +18,7 @@ use crate::{
     batch::{At, Step, Versioned, fold, loaded},
     orders::NAME,
     read_models::Statement,
-    rows::{named, unword, word, words},
+    rows::{document, named, text, unword, word, words},
 };
 
 words! {
@@ -48,6 +48,21 @@ words! {
     }
 }
 
+/// A dispute about a payment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Dispute {
+    /// As the gateway calls it.
+    pub id: DisputeId,
+    /// How it stands.
+    pub status: DisputeStage,
+    /// About how much.
+    pub amount: Money,
+    /// Why, in the gateway's word.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub reason: Text,
+}
+
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -70,6 +85,8 @@ pub struct Payment {
     pub refunded: Money,
     /// What was let go of, or never held, when the payment was closed: nothing of it is captured any more.
     pub released: Money,
+    /// What buyers wanted back from their banks, oldest first.
+    pub disputes: Vec<Dispute>,
     /// The stream's version.
     pub version: Sequence,
     /// The last event that changed it.
@@ -87,6 +104,7 @@ pub(crate) struct Row {
     captured: i64,
     refunded: i64,
     released: i64,
+    disputes: Vec<Dispute>,
     opened_at: Position,
     version: Sequence,
     position: Position,
@@ -106,6 +124,7 @@ fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
             captured: 0,
             refunded: 0,
             released: 0,
+            disputes: vec![],
             opened_at: position,
             version,
             position,
@@ -148,6 +167,14 @@ impl Row {
                     self.status = Status::Voided;
                 }
             }
+            Event::DisputeOpened { dispute, amount, reason, .. } => self.disputes.push(Dispute {
+                id: dispute.clone(),
+                status: DisputeStage::Open,
+                amount: *amount,
+                reason: reason.clone(),
+            }),
+            Event::DisputeWon { dispute, .. } => self.ended(dispute, DisputeStage::Won),
+            Event::DisputeLost { dispute, .. } => self.ended(dispute, DisputeStage::Lost),
             Event::IntentOpened { .. }
             | Event::CaptureRequested { .. }
             | Event::CaptureFailed { .. }
@@ -159,6 +186,13 @@ impl Row {
             | Event::RefundFailed { .. } => {}
         }
         self
+    }
+
+    fn ended(&mut self, ended: &DisputeId, status: DisputeStage) {
+        self.disputes
+            .iter_mut()
+            .filter(|dispute| dispute.id == *ended)
+            .for_each(|dispute| dispute.status = status);
     }
 
     const fn is_waiting(&self) -> bool {
@@ -197,15 +231,20 @@ pub(crate) async fn write(
     let all: Vec<(&String, &Row)> = rows.iter().collect();
     let methods = all.iter().map(|(_, row)| word(&row.method)).collect::<Result<Vec<_>, _>>()?;
     let captures = all.iter().map(|(_, row)| word(&row.capture)).collect::<Result<Vec<_>, _>>()?;
+    let disputes = all.iter().map(|(_, row)| text(&row.disputes)).collect::<Result<Vec<_>, _>>()?;
     let column = |value: fn(&Row) -> i64| all.iter().map(|(_, row)| value(row)).collect::<Vec<_>>();
     sqlx::query(
         "INSERT INTO payments (id, order_id, method, capture, status, currency, amount, captured, refunded, released, \
-                               opened_at, version, position) \
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
-                              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[]) \
+                               opened_at, version, position, disputes) \
+         SELECT id, order_id, method, capture, status, currency, amount, captured, refunded, released, opened_at, version, \
+                position, disputes::json FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
+                              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
+                              $14::text[]) \
+              AS p(id, order_id, method, capture, status, currency, amount, captured, refunded, released, opened_at, version, \
+                   position, disputes) \
          ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status, captured = EXCLUDED.captured, \
              refunded = EXCLUDED.refunded, released = EXCLUDED.released, version = EXCLUDED.version, \
-             position = EXCLUDED.position",
+             position = EXCLUDED.position, disputes = EXCLUDED.disputes",
     )
     .bind(all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
     .bind(all.iter().map(|(_, row)| row.order.as_str()).collect::<Vec<_>>())
@@ -220,13 +259,14 @@ pub(crate) async fn write(
     .bind(column(|row| row.opened_at))
     .bind(column(|row| row.version))
     .bind(column(|row| row.position))
+    .bind(disputes)
     .execute(connection)
     .await?;
     Ok(())
 }
 
 const COLUMNS: &str = "id, order_id, method, capture, status, currency, amount, captured, refunded, released, opened_at, \
-                       version, position";
+                       version, position, disputes::text AS disputes";
 
 async fn load(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<String, Row>, sqlx::Error> {
     if ids.is_empty() {
@@ -253,6 +293,7 @@ fn row_of(row: &PgRow) -> Result<Row, sqlx::Error> {
         opened_at: row.try_get("opened_at")?,
         version: row.try_get("version")?,
         position: row.try_get("position")?,
+        disputes: document(row, "disputes")?,
     })
 }
 
@@ -290,6 +331,7 @@ fn payment_of(row: &PgRow) -> Result<Payment, sqlx::Error> {
         captured: money(row.captured),
         refunded: money(row.refunded),
         released: money(row.released),
+        disputes: row.disputes,
         version: row.version,
         position: row.position,
         order: row.order,

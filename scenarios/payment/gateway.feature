@@ -159,3 +159,7 @@ Feature: Money that a gateway holds for us
     Then refused: payment.not_opened
     When payment "P9": Refund {refund: R1, reason: broken}
     Then refused: payment.not_opened
+
+  Scenario: What the buyer pays with may be kept for that customer
+    When payment "P1": Authorize {attempt: A1, token: tok_approve, keep_for: C1}
+    Then AuthorizationRequested {order: O1, attempt: A1, token: tok_approve, amount: 30.00 GBP, keep_for: C1}

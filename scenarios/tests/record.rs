@@ -18,7 +18,7 @@ use scenarios::{
 use serde_json::{Value, json};
 use store::{
     engine::Engine,
-    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Means, Settled},
     log::StreamId,
     testing::{Ground, eventually, request},
 };
@@ -28,7 +28,7 @@ struct Foreign;
 
 #[async_trait]
 impl Gateway for Foreign {
-    async fn authorize(&self, _: &Ask, _: &AttemptId, _: &Text) -> Result<Authorized, GatewayError> {
+    async fn authorize(&self, _: &Ask, _: &AttemptId, _: &Means) -> Result<Authorized, GatewayError> {
         let reference = Text::new("foreign-1").unwrap();
         Ok(Authorized::Answered(Authorization::Approved { reference }))
     }

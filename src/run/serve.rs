@@ -8,6 +8,7 @@ use api::{
     outbound::{
         Outbound,
         behaviour::LATE_AFTER,
+        saved,
         simulator::{Late, Simulator},
         stripe::Stripe,
     },
@@ -17,6 +18,7 @@ use projections::{
     ReadModels,
     search::{Followed, follow},
 };
+use sqlx::PgPool;
 use store::engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -29,7 +31,11 @@ use super::{
     Failure,
     accounts::{LOCAL_ADMIN, local_admin},
 };
-use crate::{ground::Ground, out, sample, settings::Paying};
+use crate::{
+    ground::{Ground, GroundError},
+    out, sample,
+    settings::Paying,
+};
 
 /// How long requests that are under way may take to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -75,6 +81,8 @@ pub struct Running {
     written: ReadModels,
     settings: api::Settings,
     stripe: Option<FromStripe>,
+    /// The edge's own tables.
+    edge: PgPool,
     tasks: JoinSet<()>,
     /// The index that products are searched in.
     followed: Followed,
@@ -95,7 +103,7 @@ impl Doors {
     async fn open(ground: &Ground, running: &mut Running) -> Result<Self, Failure> {
         let identity = ground.identity(&running.engine).await?;
         running.tasks.spawn(identity.clone().watch());
-        let (edge, outbound) = (ground.edge_pool().await?, ground.settings.outbound.clone());
+        let (edge, outbound) = (running.edge.clone(), ground.settings.outbound.clone());
         let (outbound, telling) = Outbound::start(&mut running.engine, edge, outbound)?;
         running.tasks.spawn(telling);
         let tls = match &ground.settings.ingress.tls {
@@ -117,7 +125,8 @@ impl Running {
         projections::start(&mut engine, ground.projection_pool().await?);
         engine.manage();
         let mut tasks = JoinSet::new();
-        let stripe = carry_payments(&mut engine, &mut tasks, &ground.settings.paying)?;
+        let edge = ground.edge_pool().await?;
+        let stripe = carry_payments(&mut engine, &mut tasks, edge.clone(), &ground.settings.paying).await?;
         let index = ground.index()?;
         // The lease of an index that all share is a row that only the database that is written to takes.
         let rows =
@@ -144,7 +153,7 @@ impl Running {
             ingress: ground.settings.ingress.settings(),
             ..usual
         };
-        Ok(Self { engine, read, written, settings, stripe, tasks, followed })
+        Ok(Self { engine, read, written, settings, stripe, edge, tasks, followed })
     }
 
     /// Says where it listens; whoever cannot be told is not served, and everything stops in order.
@@ -202,21 +211,23 @@ impl Running {
 }
 
 /// Lets payments be carried to the gateway that is set.
-fn carry_payments(
+async fn carry_payments(
     engine: &mut Engine,
     tasks: &mut JoinSet<()>,
+    edge: PgPool,
     paying: &Paying,
 ) -> Result<Option<FromStripe>, Failure> {
     match paying {
         Paying::Simulator => {
             let (simulator, late) = Simulator::new();
-            engine.ask(Arc::new(simulator));
+            tasks.spawn(saved::start(engine, edge, Arc::new(simulator)).await.map_err(GroundError::from)?);
             tasks.spawn(answer_late(late, engine));
             Ok(None)
         }
         Paying::Stripe { options, secrets } => {
             let stripe = Stripe::new(options.clone(), Arc::clone(&engine.clock), Arc::clone(&engine.ids))?;
-            engine.ask(Arc::new(stripe.clone()));
+            let kept = saved::start(engine, edge, Arc::new(stripe.clone())).await;
+            tasks.spawn(kept.map_err(GroundError::from)?);
             Ok(Some(FromStripe { stripe, secrets: secrets.clone(), results: engine.payment_results() }))
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     feed::Feed,
     follow::{Auditor, Board, Follower, Lease, Progress, Projection, Reached, React, Reactor},
     forgetting::{self, Forgetting},
-    gateway::{AskGateway, Gateway, PaymentResults},
+    gateway::{AskGateway, Gateway, PaymentResults, Purse, Tokens},
     lives,
     log::{Log, LogError, PostgresLog},
     managers::{Driver, Following, Managing, Timers},
@@ -240,10 +240,17 @@ impl Engine {
         }
     }
 
-    /// Carries payments to a gateway.
+    /// Carries payments to a gateway, where nobody keeps what they pay with.
     pub fn ask(&mut self, gateway: Arc<dyn Gateway>) {
+        let purse = Arc::new(Tokens(self.vault.clone()));
+        self.ask_with(gateway, purse);
+    }
+
+    /// The same with what buyers pay with from elsewhere.
+    pub fn ask_with(&mut self, gateway: Arc<dyn Gateway>, purse: Arc<dyn Purse>) {
         let ask = AskGateway {
             gateway,
+            purse,
             results: self.payment_results(),
             log: Arc::clone(&self.log),
             feed: self.feed.clone(),

@@ -19,7 +19,7 @@ use domain::{
 };
 use store::{
     engine::Engine,
-    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Means, Settled},
     log::StreamId,
     ports::{Clock as _, Machine},
     testing::{Ground, eventually, request},
@@ -40,9 +40,9 @@ impl Approving {
 
 #[async_trait]
 impl Gateway for Approving {
-    async fn authorize(&self, ask: &Ask, _: &AttemptId, token: &Text) -> Result<Authorized, GatewayError> {
+    async fn authorize(&self, ask: &Ask, _: &AttemptId, means: &Means) -> Result<Authorized, GatewayError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(Authorized::Answered(if token.as_str() == "no" {
+        Ok(Authorized::Answered(if means.token.as_str() == "no" {
             Authorization::Declined { reason: Text::new("do_not_honor").unwrap() }
         } else {
             Authorization::Approved { reference: Text::new(ask.request_id.to_string()).unwrap() }
@@ -124,7 +124,8 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
 async fn authorize(engine: &Engine, name: &str, token: &str) {
     let command = payment::Command::Authorize {
         attempt: AttemptId::new("a1").unwrap(),
-        token: Text::new(token).unwrap(),
+        token: token.parse().unwrap(),
+        keep_for: None,
     };
     engine.executor.execute(request(&format!("pay-{name}"), command)).await.unwrap();
 }
@@ -193,6 +194,35 @@ async fn a_declined_payment_releases_and_cancels() {
         &["IntentOpened", "AuthorizationRequested", "Declined", "Voided"],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_token_is_opened_for_the_gateway_and_closed_for_good_with_its_buyer() {
+    let ground = Ground::new().await;
+    let gateway = Arc::new(Approving::default());
+    let engine = shop_with(&ground, Arc::clone(&gateway)).await;
+    stock(&engine, "A", 5).await;
+    for (name, subject, reason) in
+        [("o1", "customer:ada", "do_not_honor"), ("o2", "customer:eve", "method_gone")]
+    {
+        check_out(&engine, name, &["A"], Method::Card, later()).await;
+        let payment = format!("pay-{name}");
+        until(&engine, AggregateType::Payment, &payment, &["IntentOpened"]).await;
+        let sealed = engine.vault.seal(subject, b"no").await.unwrap();
+        if reason == "method_gone" {
+            engine.vault.forget(&[subject]).await.unwrap();
+        }
+        authorize(&engine, name, &payment::Token::Sealed(sealed).to_string()).await;
+        let declined = eventually("it is declined", || async {
+            let events = events(&engine, AggregateType::Payment, &payment).await;
+            events.into_iter().find_map(|event| match event {
+                AnyEvent::Payment(payment::Event::Declined { reason, .. }) => Some(reason),
+                _ => None,
+            })
+        });
+        assert_eq!(declined.await.as_str(), reason);
+    }
+    assert_eq!(gateway.asked.load(Ordering::Relaxed), 1, "nothing is asked with what does not open");
 }
 
 #[tokio::test(flavor = "multi_thread")]

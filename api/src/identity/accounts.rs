@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Error, Identity, sessions, token::Role};
 use crate::{
+    outbound::saved::remove_all_of,
     principal::{Member, Permission, Permissions, Principal},
     text::{Email, Short},
 };
@@ -143,6 +144,7 @@ pub async fn remove_all(pool: &PgPool, customers: &[&str], now: Time) -> Result<
     if customers.is_empty() {
         return Ok(vec![]);
     }
+    remove_all_of(&mut *pool.acquire().await?, customers, now).await?;
     let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM accounts WHERE customer = ANY($1)")
         .bind(customers)
         .fetch_all(pool)

@@ -10,6 +10,7 @@ pub(crate) mod mailed;
 pub(crate) mod me;
 mod outbox;
 mod password;
+pub(crate) mod payment_methods;
 mod recovery;
 mod routes;
 pub(crate) mod second_factor;
@@ -39,7 +40,7 @@ use self::{
     signing::SigningKeys,
     token::{Claims, Invalid},
 };
-use crate::{principal::Principal, problem::Problem};
+use crate::{outbound::saved::Saved, principal::Principal, problem::Problem};
 
 pub use self::{
     accounts::Account,
@@ -127,6 +128,13 @@ impl Identity {
     #[must_use]
     pub fn pool(&self) -> PgPool {
         self.inner.pool.clone()
+    }
+
+    /// What customers keep to pay with again.
+    #[must_use]
+    pub fn saved(&self) -> Saved {
+        let Inner { pool, vault, secret, clock, .. } = &*self.inner;
+        Saved::new(pool.clone(), vault.clone(), secret.clone(), Arc::clone(clock))
     }
 
     /// Hears of sessions that end in other processes and of new keys, and removes what has expired, for as long as it is
@@ -217,7 +225,7 @@ impl Identity {
         Ok(made)
     }
 
-    /// Removes the account of a subject that is to be forgotten, and ends its sessions.
+    /// Removes the account of a subject that is to be forgotten and what they keep to pay with, and ends their sessions.
     ///
     /// # Errors
     /// When the edge's tables cannot be reached.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{get, patch, post, put},
+    routing::{delete, get, patch, post, put},
 };
 
-use super::{addresses, login, mailed, me, second_factor, staff};
+use super::{addresses, login, mailed, me, payment_methods, second_factor, staff};
 use crate::Shop;
 
 /// The routes of accounts and tokens.
@@ -28,6 +28,8 @@ pub fn routes() -> Router<Arc<Shop>> {
         .route("/v1/me/email/verification", post(mailed::ask_again))
         .route("/v1/me/addresses", get(addresses::list).post(addresses::add))
         .route("/v1/me/addresses/{address}", put(addresses::replace).delete(addresses::remove))
+        .route("/v1/me/payment-methods", get(payment_methods::list))
+        .route("/v1/me/payment-methods/{method}", delete(payment_methods::remove))
         .route("/v1/me/second-factor", post(second_factor::enrol))
         .route("/v1/me/second-factor/confirm", post(second_factor::confirm))
         .route("/v1/me/second-factor/remove", post(second_factor::remove))

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use domain::{
-    payment::{Authorization, Settlement},
-    value::{Invalid, Text},
+    payment::{Authorization, DisputeStage, Settlement},
+    value::{DisputeId, Invalid, Text},
 };
 use store::executor::derived_id;
 use uuid::Uuid;
 
 /// Late answers come after this.
 pub const LATE_AFTER: Duration = Duration::from_secs(3);
+
+const DISPUTED: &str = "disputed";
+const WON: &str = "dispute_won";
+const LOST: &str = "dispute_lost";
 
 /// What a gateway says about an authorization.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +55,9 @@ pub fn authorization(request_id: Uuid, token: &Text) -> Result<Behaviour, Invali
     let approved = Authorization::Approved { reference };
     let late = Late { delivery_id: derived_id(request_id, "late", 0), outcome: approved.clone() };
     let (first, late) = match behaviour {
-        "approve" | "capture_fails" | "void_fails" | "refund_fails" => (First::Answered(approved), None),
+        "approve" | "capture_fails" | "void_fails" | "refund_fails" | DISPUTED | WON | LOST => {
+            (First::Answered(approved), None)
+        }
         "decline" => (declined("card_declined")?, None),
         "timeout" => (First::Silent, None),
         "late" => (First::Pending, Some(late)),
@@ -84,6 +90,47 @@ pub fn void(reference: &Text) -> Result<Settlement, Invalid> {
 /// Never: the reasons given are texts.
 pub fn refund(reference: &Text) -> Result<Settlement, Invalid> {
     settled(reference, "refund_fails")
+}
+
+/// What the gateway tells of a dispute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// How long after the capture.
+    pub after: Duration,
+    /// What the gateway calls this message.
+    pub delivery_id: Uuid,
+    /// The dispute.
+    pub dispute: DisputeId,
+    /// Why.
+    pub reason: Text,
+    /// How it stands.
+    pub stage: DisputeStage,
+}
+
+/// The disputes about what was captured by that request: each opens [`LATE_AFTER`] it, and ends as much later.
+///
+/// # Errors
+/// Never: the reason given is a text.
+pub fn disputes(request_id: Uuid, reference: &Text) -> Result<Vec<Word>, Invalid> {
+    let named = reference.as_str().strip_prefix("sim-").and_then(|rest| rest.rsplit_once('-'));
+    let end = match named.map(|(behaviour, _)| behaviour) {
+        Some(DISPUTED) => None,
+        Some(WON) => Some(DisputeStage::Won),
+        Some(LOST) => Some(DisputeStage::Lost),
+        _ => return Ok(vec![]),
+    };
+    let dispute = DisputeId::new(format!("sim-dispute-{}", request_id.simple()))?;
+    let word = |nth: u32, stage| {
+        Ok(Word {
+            after: LATE_AFTER * nth,
+            delivery_id: derived_id(request_id, "dispute", i64::from(nth)),
+            dispute: dispute.clone(),
+            reason: Text::new("fraudulent")?,
+            stage,
+        })
+    };
+    let opened = word(1, DisputeStage::Open);
+    std::iter::once(opened).chain(end.map(|end| word(2, end))).collect()
 }
 
 fn declined(reason: &str) -> Result<First, Invalid> {

@@ -99,7 +99,8 @@ impl Intake {
                 (self.open.mail && is_news_to_the_buyer(*reason), false)
             }
             AnyEvent::Payment(payment::Event::Refunded { .. }) => (self.open.mail, false),
-            AnyEvent::InventoryItem(inventory_item::Event::LowStock { .. }) => (self.open.shop, false),
+            AnyEvent::Payment(payment::Event::DisputeOpened { .. })
+            | AnyEvent::InventoryItem(inventory_item::Event::LowStock { .. }) => (self.open.shop, false),
             _ => (false, false),
         };
         let channels = [(Channel::Mail, mail), (Channel::Sms, sms)];

@@ -6,6 +6,7 @@ pub mod intake;
 pub mod letters;
 pub mod mail;
 pub mod news;
+pub mod saved;
 pub mod simulator;
 pub mod sms;
 pub mod stripe;

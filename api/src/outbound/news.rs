@@ -31,6 +31,9 @@ pub const TYPES: &[(&str, &str)] = &[
     ("payment.declined", "The gateway does not hold it."),
     ("payment.captured", "Money was taken."),
     ("payment.refunded", "Money was given back."),
+    ("payment.disputed", "A buyer wants money back from their bank."),
+    ("payment.dispute_won", "The shop keeps what was disputed."),
+    ("payment.dispute_lost", "The buyer keeps what was disputed."),
     ("inventory.low", "Fewer units are available than the reorder point."),
 ];
 
@@ -181,6 +184,16 @@ fn of_payment(event: &payment::Event) -> Option<(&'static str, Value)> {
         }
         E::Refunded { order, refund, amount } => {
             ("payment.refunded", json!({ "order": order, "amount": amount, "refund": refund }))
+        }
+        E::DisputeOpened { order, dispute, amount, reason } => (
+            "payment.disputed",
+            json!({ "order": order, "amount": amount, "dispute": dispute, "reason": reason }),
+        ),
+        E::DisputeWon { order, dispute, amount } => {
+            ("payment.dispute_won", json!({ "order": order, "amount": amount, "dispute": dispute }))
+        }
+        E::DisputeLost { order, dispute, amount } => {
+            ("payment.dispute_lost", json!({ "order": order, "amount": amount, "dispute": dispute }))
         }
         _ => return None,
     })

@@ -7,16 +7,20 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::{
     payment::Authorization,
-    value::{AttemptId, CaptureId, Invalid, Money, PaymentId, RefundId, Text},
+    value::{AttemptId, CaptureId, CustomerId, Invalid, Money, PaymentId, RefundId, Text},
 };
 use store::{
-    gateway::{Ask, Authorized, Gateway, GatewayError, PaymentResults, Settled},
+    follow::ReactError,
+    gateway::{Ask, Authorized, Gateway, GatewayError, Means, PaymentResults, Settled},
     ports::Clock,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
-use super::behaviour::{self, Behaviour, First};
+use super::{
+    behaviour::{self, Behaviour, First, Word},
+    saved::{Card, Found, Keeps},
+};
 
 /// A gateway that does what the token says:
 ///
@@ -29,48 +33,56 @@ use super::behaviour::{self, Behaviour, First};
 /// | `tok_twice` | approved | the same approval again after a delay |
 /// | `tok_decline_then_approve` | declined | approved after a delay |
 /// | `tok_capture_fails`, `tok_void_fails`, `tok_refund_fails` | approved | that request fails |
+/// | `tok_disputed`, `tok_dispute_won`, `tok_dispute_lost` | approved | disputed after its capture, and decided so |
 /// | any other | declined as `unknown_token` | |
 #[derive(Clone, Debug)]
 pub struct Simulator {
-    late: mpsc::UnboundedSender<Approval>,
+    late: mpsc::UnboundedSender<Told>,
 }
 
-/// Approvals that come by themselves; nothing of them happens until [`Late::run`] is driven.
+/// Approvals and disputes that come by themselves; nothing of them happens until [`Late::run`] is driven.
 #[derive(Debug)]
 pub struct Late {
-    approvals: mpsc::UnboundedReceiver<Approval>,
+    told: mpsc::UnboundedReceiver<Told>,
 }
 
 #[derive(Clone, Debug)]
-struct Approval {
+struct Told {
     delivery_id: Uuid,
     payment: PaymentId,
-    attempt: AttemptId,
-    outcome: Authorization,
+    /// How many delays it comes late.
+    delays: u32,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Authorization(AttemptId, Authorization),
+    Dispute(Word, Money),
 }
 
 impl Simulator {
     /// A gateway and its late answers.
     #[must_use]
     pub fn new() -> (Self, Late) {
-        let (late, approvals) = mpsc::unbounded_channel();
-        (Self { late }, Late { approvals })
+        let (late, told) = mpsc::unbounded_channel();
+        (Self { late }, Late { told })
     }
 }
 
 impl Late {
-    /// Delivers every late approval `delay` after it was asked for, for ever.
+    /// Delivers every late approval `delay` after it was asked for, and disputes after captures, for ever.
     pub async fn run(mut self, results: PaymentResults, clock: Arc<dyn Clock>, delay: Duration) {
         let mut deliveries = JoinSet::new();
         loop {
             tokio::select! {
-                approval = self.approvals.recv() => match approval {
-                    Some(approval) => {
+                told = self.told.recv() => match told {
+                    Some(told) => {
                         let (results, clock) = (results.clone(), Arc::clone(&clock));
-                        let due = clock.now().plus_millis(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+                        let due = clock.now().plus_millis(i64::try_from((delay * told.delays).as_millis()).unwrap_or(i64::MAX));
                         deliveries.spawn(async move {
                             clock.until(due).await;
-                            deliver(&results, &*clock, &approval).await;
+                            deliver(&results, &*clock, &told).await;
                         });
                     }
                     None => break,
@@ -82,14 +94,23 @@ impl Late {
     }
 }
 
-async fn deliver(results: &PaymentResults, clock: &dyn Clock, approval: &Approval) {
+async fn deliver(results: &PaymentResults, clock: &dyn Clock, told: &Told) {
     const PAUSE: Duration = Duration::from_millis(500);
-    while let Err(error) = results
-        .authorization(approval.delivery_id, &approval.payment, &approval.attempt, approval.outcome.clone())
-        .await
-    {
-        tracing::warn!(%error, "a late approval is delivered again soon");
+    while let Err(error) = try_to_deliver(results, told).await {
+        tracing::warn!(%error, "what the simulated gateway tells late is delivered again soon");
         clock.sleep(PAUSE).await;
+    }
+}
+
+async fn try_to_deliver(results: &PaymentResults, told: &Told) -> Result<(), ReactError> {
+    let Told { delivery_id, payment, what, .. } = told;
+    match what {
+        What::Authorization(attempt, outcome) => {
+            results.authorization(*delivery_id, payment, attempt, outcome.clone()).await
+        }
+        What::Dispute(Word { dispute, stage, reason, .. }, amount) => {
+            results.dispute(*delivery_id, payment, (dispute, *stage), (*amount, reason.clone())).await
+        }
     }
 }
 
@@ -99,13 +120,12 @@ impl Gateway for Simulator {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: &Means,
     ) -> Result<Authorized, GatewayError> {
-        let Behaviour { first, late } = behaviour::authorization(ask.request_id, token).map_err(failed)?;
+        let Behaviour { first, late } =
+            behaviour::authorization(ask.request_id, &means.token).map_err(failed)?;
         if let Some(behaviour::Late { delivery_id, outcome }) = late {
-            let (payment, attempt) = (ask.payment.clone(), attempt.clone());
-            // When nobody drives the late answers any more, none come: as with a gateway that went away.
-            let _ = self.late.send(Approval { delivery_id, payment, attempt, outcome });
+            self.tell(ask, delivery_id, 1, What::Authorization(attempt.clone(), outcome));
         }
         match first {
             First::Answered(outcome) => Ok(Authorized::Answered(outcome)),
@@ -116,11 +136,15 @@ impl Gateway for Simulator {
 
     async fn capture(
         &self,
-        _: &Ask,
+        ask: &Ask,
         reference: &Text,
         _: &CaptureId,
-        _: Money,
+        amount: Money,
     ) -> Result<Settled, GatewayError> {
+        let disputes = behaviour::disputes(ask.request_id, reference).map_err(failed)?;
+        for (word, delays) in disputes.into_iter().zip(1..) {
+            self.tell(ask, word.delivery_id, delays, What::Dispute(word, amount));
+        }
         behaviour::capture(reference).map(Settled::Answered).map_err(failed)
     }
 
@@ -136,6 +160,34 @@ impl Gateway for Simulator {
         _: Money,
     ) -> Result<Settled, GatewayError> {
         behaviour::refund(reference).map(Settled::Answered).map_err(failed)
+    }
+}
+
+#[async_trait]
+impl Keeps for Simulator {
+    async fn holder(&self, customer: &CustomerId) -> Result<Text, GatewayError> {
+        Text::new(format!("sim-customer-{customer}")).map_err(failed)
+    }
+
+    async fn kept(&self, reference: &Text) -> Result<Option<Found>, GatewayError> {
+        let named = reference.as_str().strip_prefix("sim-").and_then(|rest| rest.rsplit_once('-'));
+        let Some((behaviour, _)) = named else { return Ok(None) };
+        let token = Text::new(format!("tok_{behaviour}")).map_err(failed)?;
+        let (brand, last4) = (Some("visa".to_owned()), Some("4242".to_owned()));
+        let card = Card { kind: "card".to_owned(), brand, last4, expires: Some("2030-12".to_owned()) };
+        Ok(Some(Found { token, card }))
+    }
+
+    async fn detach(&self, _: &Text) -> Result<(), GatewayError> {
+        Ok(())
+    }
+}
+
+impl Simulator {
+    fn tell(&self, ask: &Ask, delivery_id: Uuid, delays: u32, what: What) {
+        let payment = ask.payment.clone();
+        // When nobody drives the late answers any more, none come: as with a gateway that went away.
+        let _ = self.late.send(Told { delivery_id, payment, delays, what });
     }
 }
 

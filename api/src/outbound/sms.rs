@@ -200,7 +200,8 @@ impl Carry for Sms {
             Story::Confirmed { .. }
             | Story::Refunded { .. }
             | Story::Cancelled { .. }
-            | Story::Low { .. } => {
+            | Story::Low { .. }
+            | Story::Disputed { .. } => {
                 return Outcome::Void("nobody is told of such an event");
             }
         };

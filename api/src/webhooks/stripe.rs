@@ -3,6 +3,8 @@
 //! An event says that something has changed, and events come in any order, late and repeated. So what an event says of a
 //! PaymentIntent is not taken at its word: unless the log knows it already, it is looked up how the PaymentIntent stands now.
 
+mod disputes;
+
 use domain::{
     Aggregate, AggregateType, AnyEvent,
     payment::{Authorization, Event as PaymentEvent, Hold, Payment, Pending, Settlement},
@@ -44,18 +46,11 @@ struct Inside {
     object: Value,
 }
 
-/// A charge, or a dispute about one.
+/// A charge.
 #[derive(Deserialize)]
 struct About {
-    id: String,
     #[serde(default)]
     payment_intent: Option<String>,
-    #[serde(default)]
-    amount: i64,
-    #[serde(default)]
-    currency: String,
-    #[serde(default)]
-    reason: Option<String>,
 }
 
 /// A payment of ours that an event tells of.
@@ -78,7 +73,11 @@ pub(super) async fn take(shop: &Shop, door: &FromStripe, event: Event) -> Result
             told.refund(object(event.data.object)?).await?
         }
         "charge.refunded" => told.refunds(object(event.data.object)?).await?,
-        "charge.dispute.created" => disputed(&object(event.data.object)?),
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated" => told.disputed(&object(event.data.object)?).await?,
         _ => Delivery::Ignored,
     };
     match delivery {
@@ -100,18 +99,6 @@ pub(super) async fn take(shop: &Shop, door: &FromStripe, event: Event) -> Result
 fn object<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, Problem> {
     serde_json::from_value(object)
         .map_err(|_| Problem::new("request.malformed", "the event's object is not what its type says"))
-}
-
-fn disputed(dispute: &About) -> Delivery {
-    tracing::error!(
-        dispute = dispute.id,
-        intent = dispute.payment_intent,
-        amount = dispute.amount,
-        currency = dispute.currency,
-        reason = dispute.reason,
-        "a payment is disputed: answer at Stripe before its deadline"
-    );
-    Delivery::Dispute
 }
 
 /// One delivery on its way.

@@ -13,6 +13,7 @@ mod orders;
 mod pages;
 mod payments;
 mod reads;
+mod saved;
 mod status;
 #[allow(dead_code, reason = "the tests of the edge use the rest")]
 mod support;

@@ -8,7 +8,7 @@ use api::{
     Identity, Member, Page, Principal, Settings, Shop, edge,
     ingress::{Ingress, Peer},
     outbound::{
-        Outbound, OutboundSettings,
+        Outbound, OutboundSettings, saved,
         simulator::{Late, Simulator},
         stripe::Stripe,
     },
@@ -32,8 +32,7 @@ use store::{
     archive::{Archive, Archiving},
     engine::Engine,
     follow::Projection,
-    gateway::Gateway,
-    ports::{Clock, Machine},
+    ports::{Clock, Ids as _, Machine},
     testing::{Ground, ROLE, eventually},
 };
 use tokio::task::JoinSet;
@@ -369,12 +368,14 @@ impl Api {
         projections::start(&mut engine, read.clone());
         engine.relay();
         engine.manage();
-        let gateway: Arc<dyn Gateway> = match &stripe {
-            Some((stripe, _)) => Arc::new(stripe.clone()),
-            None => Arc::new(simulator),
-        };
-        engine.ask(gateway);
         let mut search = JoinSet::new();
+        let edge = ground.pool(edge::SUFFIX).await;
+        match &stripe {
+            Some((stripe, _)) => {
+                search.spawn(saved::start(&mut engine, edge, Arc::new(stripe.clone())).await.unwrap())
+            }
+            None => search.spawn(saved::start(&mut engine, edge, Arc::new(simulator)).await.unwrap()),
+        };
         let models = models(&engine, read, &mut search);
         let (identity, keeper) = identity(&ground, &engine).await;
         let mut shop = Shop::new(&engine, models, identity.clone(), settings);
@@ -549,6 +550,26 @@ impl Api {
     pub async fn authorize(&self, payment: &str, token: &str) -> Reply {
         let path = format!("/v1/payments/{payment}/authorize");
         self.send(post(&path, &json!({ "token": token })).key(&fresh_key()).patient()).await
+    }
+
+    /// A customer with an account that is nowhere else, and their token.
+    pub fn customer(&self) -> (String, String) {
+        let (account, session) = (Machine.next(), Machine.next());
+        let customer = CustomerId::from(account);
+        let id = customer.to_string();
+        let member = Principal::Customer(Member { account, session, customer });
+        (id, self.identity.token_for(&member, 3_600).unwrap().unwrap())
+    }
+
+    /// An order of one unit by whoever has the token, and its payment.
+    pub async fn order_by(&self, token: &str, sku: &str) -> (String, String) {
+        let opened = self.send(post("/v1/carts", &json!({ "currency": "GBP" })).by(token)).await;
+        let cart = opened.expect(201).text_of("id");
+        let item = put(&format!("/v1/carts/{cart}/items/{sku}"), &json!({ "quantity": 1 }));
+        self.send(item.by(token)).await.expect(200);
+        let checkout = post("/v1/checkouts", &buyer(&cart, "card")).by(token).key(&fresh_key()).patient();
+        let reply = self.send(checkout).await.expect(201);
+        (reply.text_of("order"), reply.text_of("payment"))
     }
 
     pub async fn cancel(&self, order: &str) -> Reply {

@@ -30,7 +30,7 @@ impl Names {
             _ => "some",
         };
         let path = route.replace("{id}", id).replace("{subject}", &self.subject).replace("{sku}", "MUG");
-        let path = path.replace("{address}", NOBODY).replace("{account}", NOBODY);
+        let path = path.replace("{address}", NOBODY).replace("{account}", NOBODY).replace("{method}", NOBODY);
         let others = ["{shipment}", "{edit}", "{return}"];
         others.iter().fold(path, |path, parameter| path.replace(parameter, "some"))
     }
@@ -153,6 +153,8 @@ pub fn all(names: &Names) -> Vec<Example> {
         of("POST", "/v1/me/addresses", json!({ "address": address })),
         of("PUT", "/v1/me/addresses/{address}", json!({ "address": address })),
         of("DELETE", "/v1/me/addresses/{address}", nothing()),
+        of("GET", "/v1/me/payment-methods", nothing()),
+        of("DELETE", "/v1/me/payment-methods/{method}", nothing()),
         of("POST", "/v1/me/second-factor", json!({ "password": PASSWORD })),
         of("POST", "/v1/me/second-factor/confirm", json!({ "code": "000000" })),
         of("POST", "/v1/me/second-factor/remove", json!({ "password": PASSWORD, "code": "000000" })),

@@ -7,6 +7,7 @@ mod adapter;
 mod failures;
 mod methods;
 mod proxy;
+mod saved;
 mod settling;
 mod shop;
 mod storm;

@@ -15,7 +15,7 @@ use domain::{
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use store::{
-    gateway::{Ask, Authorized, Gateway as _, GatewayError, Settled},
+    gateway::{Ask, Authorized, Gateway as _, GatewayError, Means, Settled},
     ports::{Clock, Ids as _, Machine},
 };
 use uuid::Uuid;
@@ -142,14 +142,15 @@ impl Case {
     }
 
     pub async fn authorize(&self, token: &str) -> Authorization {
-        match self.stripe.authorize(&self.ask, &self.attempt(), &text(token)).await.unwrap() {
+        match self.stripe.authorize(&self.ask, &self.attempt(), &Means::once(text(token))).await.unwrap() {
             Authorized::Answered(outcome) => outcome,
             Authorized::Pending => panic!("no answer"),
         }
     }
 
     pub async fn given_up(&self, token: &str) -> Result<Authorization, GatewayError> {
-        let known = self.stripe.given_up(&self.ask, &self.attempt(), &text(token)).await?;
+        let means = Means::once(text(token));
+        let known = self.stripe.given_up(&self.ask, &self.attempt(), Some(&means)).await?;
         Ok(known.unwrap())
     }
 

@@ -197,9 +197,57 @@ async fn money_that_moved_by_hand_and_disputes_are_shown_to_somebody() {
     tell(&api, &event("refund.updated", refund)).await.expect(200);
     assert_eq!(counted(&api, "unexplained").await, "2");
 
-    let dispute = json!({ "id": "dp_1", "payment_intent": id, "amount": 500, "currency": "gbp", "reason": "fraudulent" });
-    tell(&api, &event("charge.dispute.created", dispute)).await.expect(200);
+    let asked = json!({ "id": "dp_1", "payment_intent": id, "amount": 500, "currency": "gbp", "status": "warning_needs_response" });
+    tell(&api, &event("charge.dispute.created", asked)).await.expect(200);
     assert_eq!(counted(&api, "dispute").await, "1");
+    assert_eq!(count(&api, &payment, "DisputeOpened").await, 0, "the bank only asks");
+}
+
+/// Tells of a dispute about everything that was taken.
+async fn dispute(api: &Api, (kind, status): (&str, &str), (id, intent): (&str, &str)) {
+    let object = json!({
+        "id": id, "payment_intent": intent, "amount": 500, "currency": "gbp", "reason": "fraudulent", "status": status,
+    });
+    tell(api, &event(&format!("charge.dispute.{kind}"), object)).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disputes_open_once_and_end_once_however_they_are_told() {
+    let proxy = Proxy::start().await;
+    let api = shop(&proxy).await;
+    let (order, payment) = order(&api).await;
+    api.authorize(&payment, GOOD).await.expect(200);
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
+    let intent = proxy.intents_of(&order).await.remove(0)["id"].as_str().unwrap().to_owned();
+    for kind in ["created", "created", "funds_withdrawn"] {
+        dispute(&api, (kind, "needs_response"), ("dp_1", &intent)).await;
+    }
+    dispute(&api, ("updated", "under_review"), ("dp_1", &intent)).await;
+    once(&api, &payment, &["DisputeOpened"]).await;
+    assert_eq!(counted(&api, "dispute").await, "1");
+    let path = format!("/v1/payments/{payment}/refund");
+    let refund =
+        || crate::support::post(&path, &json!({ "reason": "kind" })).key(&crate::support::fresh_key());
+    api.send(refund().patient()).await.expect_problem(409, "payment.disputed");
+    for (kind, status) in [("closed", "won"), ("funds_reinstated", "won"), ("created", "needs_response")] {
+        dispute(&api, (kind, status), ("dp_1", &intent)).await;
+    }
+    once(&api, &payment, &["DisputeOpened", "DisputeWon"]).await;
+
+    // Another one, whose end comes first.
+    dispute(&api, ("closed", "lost"), ("dp_2", &intent)).await;
+    dispute(&api, ("created", "needs_response"), ("dp_2", &intent)).await;
+    once(&api, &payment, &["DisputeLost"]).await;
+    let shown = eventually("both stand on the order's page", || async {
+        let page = api.send(crate::support::get(&format!("/v1/orders/{order}"))).await.expect(200).json();
+        let disputes = page["disputes"].as_array()?;
+        let shown: Vec<_> = disputes.iter().map(|dispute| dispute["status"].clone()).collect();
+        (shown.len() == 2 && shown[1] != "open").then_some(shown)
+    });
+    assert_eq!(shown.await, ["won", "lost"]);
+    // Of a payment that is not ours nothing is known.
+    dispute(&api, ("created", "needs_response"), ("dp_3", "pi_of_somebody_else")).await;
+    assert_eq!(counted(&api, "unknown").await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

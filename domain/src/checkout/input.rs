@@ -96,6 +96,9 @@ fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId,
         | Event::SurplusVoidFailed { .. }
         | Event::Voided { .. }
         | Event::RefundRequested { .. }
-        | Event::Refunded { .. } => None,
+        | Event::Refunded { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeWon { .. }
+        | Event::DisputeLost { .. } => None,
     }
 }

@@ -98,6 +98,9 @@ fn payment_input(Fact { id, at, .. }: Fact<'_>, event: &payment::Event) -> Optio
         | Event::VoidRequested { .. }
         | Event::SurplusVoided { .. }
         | Event::SurplusVoidFailed { .. }
-        | Event::RefundRequested { .. } => None,
+        | Event::RefundRequested { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeWon { .. }
+        | Event::DisputeLost { .. } => None,
     }
 }

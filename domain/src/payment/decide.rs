@@ -1,10 +1,10 @@
 //! What a payment answers to each command.
 
 use super::{
-    Attempt, Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, RefundStage,
-    Refusal, Settlement, TRIES_MAX,
+    Attempt, Authorization, Command, Event, Hold, Intent, Ledger, Method, Payment, Pending, Refusal,
+    Settlement, TRIES_MAX, Token,
 };
-use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
+use crate::value::{AttemptId, CaptureId, CustomerId, Money, Text};
 
 impl Payment {
     pub(super) fn decide_command(&self, command: Command) -> Result<Vec<Event>, Refusal> {
@@ -12,7 +12,7 @@ impl Payment {
             Command::OpenIntent { order, amount, method, capture } => {
                 self.open_intent(Intent { order, amount, method, capture })
             }
-            Command::Authorize { attempt, token } => self.authorize(attempt, token),
+            Command::Authorize { attempt, token, keep_for } => self.authorize(attempt, token, keep_for),
             Command::RecordAuthorization { attempt, outcome } => {
                 Ok(self.record_authorization(attempt, outcome))
             }
@@ -23,6 +23,9 @@ impl Payment {
             Command::VoidSurplus { reference } => Ok(self.void_surplus(reference)),
             Command::Refund { refund, amount, reason } => self.refund(refund, amount, reason),
             Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
+            Command::RecordDispute { dispute, amount, reason, stage } => {
+                Ok(self.record_dispute(dispute, amount, reason, stage))
+            }
         }
     }
 
@@ -40,7 +43,12 @@ impl Payment {
         }
     }
 
-    fn authorize(&self, attempt: AttemptId, token: Text) -> Result<Vec<Event>, Refusal> {
+    fn authorize(
+        &self,
+        attempt: AttemptId,
+        token: Token,
+        keep_for: Option<CustomerId>,
+    ) -> Result<Vec<Event>, Refusal> {
         if self.attempts().iter().any(|known| known.id == attempt) {
             return Ok(vec![]);
         }
@@ -56,6 +64,7 @@ impl Payment {
                 attempt,
                 token,
                 amount: intent.amount,
+                keep_for,
             }]),
             Self::Authorizing { attempt, .. } => Err(Refusal::InProgress { attempt: attempt.clone() }),
             Self::Held { .. } => Err(Refusal::AlreadyAuthorized),
@@ -216,40 +225,6 @@ impl Payment {
         self.attempts().iter().find(held).filter(|_| !in_use)
     }
 
-    fn refund(&self, refund: RefundId, amount: Option<Money>, reason: Text) -> Result<Vec<Event>, Refusal> {
-        match self {
-            Self::Unopened => Err(Refusal::NotOpened),
-            Self::Open { .. } | Self::Authorizing { .. } => Err(Refusal::NotAuthorized),
-            Self::Voided { .. } => Err(Refusal::Voided),
-            Self::Collected { intent, ledger } => {
-                let amount = to_refund(intent, ledger, &refund, amount)?;
-                let order = intent.order.clone();
-                Ok(amount.map(|amount| Event::Refunded { order, refund, amount }).into_iter().collect())
-            }
-            Self::Held { intent, hold: Hold { reference, ledger, .. }, .. }
-            | Self::Released { intent, reference, ledger, .. } => {
-                let amount = to_refund(intent, ledger, &refund, amount)?;
-                let (order, reference) = (intent.order.clone(), reference.clone());
-                let request = |amount| Event::RefundRequested { order, refund, reference, amount, reason };
-                Ok(amount.map(request).into_iter().collect())
-            }
-        }
-    }
-
-    fn record_refund(&self, refund: RefundId, outcome: Settlement) -> Vec<Event> {
-        let Some((intent, _, ledger)) = self.at_gateway() else {
-            return vec![];
-        };
-        let Some(amount) = ledger.refund_pending(&refund) else {
-            return vec![];
-        };
-        let order = intent.order.clone();
-        match outcome {
-            Settlement::Done => vec![Event::Refunded { order, refund, amount }],
-            Settlement::Failed { reason } => vec![Event::RefundFailed { order, refund, amount, reason }],
-        }
-    }
-
     /// What a gateway holds or has taken, under which name, and what became of it.
     pub(super) const fn at_gateway(&self) -> Option<(&Intent, &Text, &Ledger)> {
         match self {
@@ -283,40 +258,6 @@ fn to_capture(intent: &Intent, ledger: &Ledger, asked: Option<Money>) -> Result<
         return Err(Refusal::ExceedsAuthorized { requested: amount, capturable });
     }
     if ledger.captures().len() >= TRIES_MAX {
-        return Err(Refusal::TooManyTries { max: TRIES_MAX });
-    }
-    Ok(Some(amount))
-}
-
-/// How much to give back; nothing when this refund is under way or done. A failed one may be asked for again.
-fn to_refund(
-    intent: &Intent,
-    ledger: &Ledger,
-    refund: &RefundId,
-    asked: Option<Money>,
-) -> Result<Option<Money>, Refusal> {
-    let known = ledger.refunds().get(refund);
-    if let Some(known) = known {
-        if asked.is_some_and(|asked| asked != known.amount) {
-            return Err(Refusal::RefundExists { refund: refund.clone() });
-        }
-        if known.stage != RefundStage::Failed {
-            return Ok(None);
-        }
-    }
-    let refundable = ledger.refundable();
-    let everything = if ledger.captured().amount == 0 { intent.amount } else { refundable };
-    let amount = asked.or(known.map(|known| known.amount)).unwrap_or(everything);
-    if asked.is_none() && amount.amount == 0 {
-        return Ok(None);
-    }
-    if amount.amount <= 0 {
-        return Err(Refusal::BadAmount);
-    }
-    if amount.currency != refundable.currency || amount.amount > refundable.amount {
-        return Err(Refusal::ExceedsCaptured { requested: amount, refundable });
-    }
-    if known.is_none() && ledger.refunds().len() >= TRIES_MAX {
         return Err(Refusal::TooManyTries { max: TRIES_MAX });
     }
     Ok(Some(amount))

@@ -1,7 +1,7 @@
 //! What each event makes of a payment.
 
 use super::{
-    Attempt, Event, Hold, Intent, Ledger, Method, Payment, Pending,
+    Attempt, DisputeStage, Event, Hold, Intent, Ledger, Method, Payment, Pending,
     RefundStage::{self, Done, Failed},
 };
 use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
@@ -30,6 +30,13 @@ impl Payment {
             Event::RefundRequested { refund, amount, .. } => self.refund_requested(refund, amount),
             Event::Refunded { refund, amount, .. } => self.refund_answered(refund, amount, Done),
             Event::RefundFailed { refund, amount, .. } => self.refund_answered(refund, amount, Failed),
+            Event::DisputeOpened { dispute, amount, .. } => {
+                self.dispute_is(dispute, amount, DisputeStage::Open)
+            }
+            Event::DisputeWon { dispute, amount, .. } => self.dispute_is(dispute, amount, DisputeStage::Won),
+            Event::DisputeLost { dispute, amount, .. } => {
+                self.dispute_is(dispute, amount, DisputeStage::Lost)
+            }
         }
     }
 
@@ -212,7 +219,7 @@ impl Payment {
     }
 
     /// Changes what a gateway has taken and given back.
-    fn with_gateway_ledger(self, change: impl FnOnce(Ledger) -> Ledger) -> Self {
+    pub(super) fn with_gateway_ledger(self, change: impl FnOnce(Ledger) -> Ledger) -> Self {
         match self {
             Self::Held { intent, attempts, hold } => {
                 Self::Held { intent, attempts, hold: Hold { ledger: change(hold.ledger), ..hold } }

@@ -1,10 +1,11 @@
-//! What was captured of an intent and what of that was given back.
+//! What was captured of an intent, and what of that was given back or lost in a dispute.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{CaptureId, Money, RefundId};
+use super::{Dispute, DisputeStage};
+use crate::value::{CaptureId, DisputeId, Money, RefundId};
 
 /// How far a refund has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +33,12 @@ pub struct Ledger {
     captured: Money,
     captures: BTreeMap<CaptureId, Money>,
     refunds: BTreeMap<RefundId, Refund>,
+    disputes: BTreeMap<DisputeId, Dispute>,
 }
 
 impl Ledger {
     pub(super) const fn new(captured: Money) -> Self {
-        Self { captured, captures: BTreeMap::new(), refunds: BTreeMap::new() }
+        Self { captured, captures: BTreeMap::new(), refunds: BTreeMap::new(), disputes: BTreeMap::new() }
     }
 
     /// What was captured.
@@ -57,6 +59,19 @@ impl Ledger {
         &self.refunds
     }
 
+    /// Every dispute that the gateway told of.
+    #[must_use]
+    pub const fn disputes(&self) -> &BTreeMap<DisputeId, Dispute> {
+        &self.disputes
+    }
+
+    /// What buyers have got back from their banks.
+    #[must_use]
+    pub fn lost(&self) -> Money {
+        let lost = self.disputes.values().filter(|dispute| dispute.stage == DisputeStage::Lost);
+        lost.fold(Money::zero(self.captured.currency), |sum, lost| sum.plus(lost.amount).unwrap_or(sum))
+    }
+
     /// What was given back.
     #[must_use]
     pub fn refunded(&self) -> Money {
@@ -75,16 +90,16 @@ impl Ledger {
         left(authorized, self.captured)
     }
 
-    /// What was captured and is neither given back nor about to be.
+    /// What was captured and is neither given back, nor about to be, nor lost.
     #[must_use]
     pub fn refundable(&self) -> Money {
-        left(left(self.captured, self.refunded()), self.refunding())
+        left(left(left(self.captured, self.refunded()), self.refunding()), self.lost())
     }
 
-    /// Whether no refund waits for its answer or was refused.
+    /// Whether no refund waits for its answer or was refused, and nothing is disputed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.refunds.values().all(|refund| refund.stage == RefundStage::Done)
+        self.open_dispute().is_none() && self.refunds.values().all(|refund| refund.stage == RefundStage::Done)
     }
 
     pub(super) fn capture_asked(mut self, capture: CaptureId, amount: Money) -> Self {
@@ -99,6 +114,11 @@ impl Ledger {
 
     pub(super) fn refund_is(mut self, id: RefundId, amount: Money, stage: RefundStage) -> Self {
         self.refunds.insert(id, Refund { amount, stage });
+        self
+    }
+
+    pub(super) fn dispute_is(mut self, id: DisputeId, amount: Money, stage: DisputeStage) -> Self {
+        self.disputes.insert(id, Dispute { amount, stage });
         self
     }
 

@@ -4,22 +4,27 @@
 //! come late, twice or never. Money is conserved: authorized ≥ captured ≥ refunded.
 
 mod decide;
+mod dispute;
 mod evolve;
 mod ledger;
 pub mod policy;
+mod refund;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate,
-    value::{AttemptId, CaptureId, Money, OrderId, RefundId, Text},
+    value::{AttemptId, CaptureId, CustomerId, DisputeId, Money, OrderId, RefundId, Text},
 };
 
+pub use dispute::{Dispute, DisputeStage};
 pub use ledger::{Ledger, Refund, RefundStage};
 pub use refusal::Refusal;
+pub use token::Token;
 
 /// An intent takes at most this many attempts, captures and refunds each.
 pub const TRIES_MAX: usize = 50;
@@ -92,8 +97,13 @@ pub enum Settlement {
 pub enum Command {
     /// Ask for an amount for an order.
     OpenIntent { order: OrderId, amount: Money, method: Method, capture: CaptureWhen },
-    /// Try to have the amount held, with the buyer's token.
-    Authorize { attempt: AttemptId, token: Text },
+    /// Try to have the amount held, with the buyer's token, which may be kept for that customer to pay with again.
+    Authorize {
+        attempt: AttemptId,
+        token: Token,
+        #[serde(default)]
+        keep_for: Option<CustomerId>,
+    },
     /// The gateway answered an attempt, or never did.
     RecordAuthorization { attempt: AttemptId, outcome: Authorization },
     /// Take so much of what is held; the rest of it when no amount is given. A capture that failed is asked for again
@@ -120,6 +130,8 @@ pub enum Command {
     },
     /// The gateway answered a refund.
     RecordRefund { refund: RefundId, outcome: Settlement },
+    /// The gateway told how a dispute stands; what it told before, in whatever order, changes nothing.
+    RecordDispute { dispute: DisputeId, amount: Money, reason: Text, stage: DisputeStage },
 }
 
 /// What happened to a payment. Each carries the order, so that a follower need not look it up.
@@ -128,8 +140,15 @@ pub enum Command {
 pub enum Event {
     /// An amount is asked for.
     IntentOpened { order: OrderId, amount: Money, method: Method, capture: CaptureWhen },
-    /// The gateway is to be asked to hold it.
-    AuthorizationRequested { order: OrderId, attempt: AttemptId, token: Text, amount: Money },
+    /// The gateway is to be asked to hold it, and what it is paid with may be kept for that customer.
+    AuthorizationRequested {
+        order: OrderId,
+        attempt: AttemptId,
+        token: Token,
+        amount: Money,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep_for: Option<CustomerId>,
+    },
     /// The gateway holds it.
     Authorized { order: OrderId, attempt: AttemptId, reference: Text, amount: Money },
     /// The gateway does not hold it.
@@ -158,12 +177,18 @@ pub enum Event {
     Refunded { order: OrderId, refund: RefundId, amount: Money },
     /// The gateway did not give it back.
     RefundFailed { order: OrderId, refund: RefundId, amount: Money, reason: Text },
+    /// The buyer wants so much back from their bank, and the gateway has taken it until that is decided.
+    DisputeOpened { order: OrderId, dispute: DisputeId, amount: Money, reason: Text },
+    /// The shop keeps the money.
+    DisputeWon { order: OrderId, dispute: DisputeId, amount: Money },
+    /// The buyer keeps it.
+    DisputeLost { order: OrderId, dispute: DisputeId, amount: Money },
 }
 
 impl crate::Event for Event {
     const TYPES: &'static [(&'static str, &'static str)] = &[
         ("IntentOpened", "1"),
-        ("AuthorizationRequested", "1"),
+        ("AuthorizationRequested", "2"),
         ("Authorized", "1"),
         ("Declined", "1"),
         ("AuthorizationTimedOut", "1"),
@@ -178,6 +203,9 @@ impl crate::Event for Event {
         ("RefundRequested", "1"),
         ("Refunded", "1"),
         ("RefundFailed", "1"),
+        ("DisputeOpened", "1"),
+        ("DisputeWon", "1"),
+        ("DisputeLost", "1"),
     ];
 
     fn event_type(&self) -> &'static str {
@@ -198,6 +226,9 @@ impl crate::Event for Event {
             Self::RefundRequested { .. } => "RefundRequested",
             Self::Refunded { .. } => "Refunded",
             Self::RefundFailed { .. } => "RefundFailed",
+            Self::DisputeOpened { .. } => "DisputeOpened",
+            Self::DisputeWon { .. } => "DisputeWon",
+            Self::DisputeLost { .. } => "DisputeLost",
         }
     }
 }

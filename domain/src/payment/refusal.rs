@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{AttemptId, CaptureId, Money, RefundId};
+use crate::value::{AttemptId, CaptureId, DisputeId, Money, RefundId};
 
 /// Why a payment may say no.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -65,6 +65,10 @@ pub enum Refusal {
     #[error("refund {refund} exists with another amount")]
     #[serde(rename = "payment.refund_exists")]
     RefundExists { refund: RefundId },
+    /// While a dispute is open gateways give nothing back.
+    #[error("dispute {dispute} is not decided")]
+    #[serde(rename = "payment.disputed")]
+    Disputed { dispute: DisputeId },
     /// Too many attempts, captures or refunds.
     #[error("a payment takes at most {max} attempts and as many refunds")]
     #[serde(rename = "payment.too_many_tries")]
@@ -87,6 +91,7 @@ impl crate::Refusal for Refusal {
         "payment.exceeds_captured",
         "payment.capture_exists",
         "payment.refund_exists",
+        "payment.disputed",
         "payment.too_many_tries",
     ];
 
@@ -106,6 +111,7 @@ impl crate::Refusal for Refusal {
             Self::ExceedsCaptured { .. } => "payment.exceeds_captured",
             Self::CaptureExists { .. } => "payment.capture_exists",
             Self::RefundExists { .. } => "payment.refund_exists",
+            Self::Disputed { .. } => "payment.disputed",
             Self::TooManyTries { .. } => "payment.too_many_tries",
         }
     }

@@ -1,5 +1,6 @@
 //! Random histories of payments: money is conserved.
 
+mod disputes;
 mod gateway;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use crate::testing::{Again, caused, check_refusal, fold, id, named, play, pounds
 const ATTEMPTS: &[&str] = &["a-1", "a-2", "a-3"];
 const CAPTURES: &[&str] = &["c-1", "c-2", "c-3"];
 const REFUNDS: &[&str] = &["r-1", "r-2"];
+const DISPUTES: &[&str] = &["d-1", "d-2"];
 
 fn amount() -> impl Strategy<Value = Money> {
     prop_oneof![
@@ -39,11 +41,19 @@ fn open(method: Method, amount: Money) -> Command {
     Command::OpenIntent { order: named("o-1"), amount, method, capture: CaptureWhen::AtOnce }
 }
 
+fn stage() -> impl Strategy<Value = DisputeStage> {
+    prop::sample::select([DisputeStage::Open, DisputeStage::Won, DisputeStage::Lost].as_slice())
+}
+
+fn told(dispute: DisputeId, amount: i64, stage: DisputeStage) -> Command {
+    Command::RecordDispute { dispute, amount: pounds(amount), reason: named("fraudulent"), stage }
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let amount_or_all = || prop::option::weighted(0.6, amount());
     prop_oneof![
         1 => amount().prop_map(|amount| open(Method::Card, amount)),
-        4 => (id(ATTEMPTS), text()).prop_map(|(attempt, token)| Command::Authorize { attempt, token }),
+        4 => (id(ATTEMPTS), text()).prop_map(|(attempt, token)| Command::Authorize { attempt, token: token.into(), keep_for: None }),
         6 => recorded(),
         4 => (id(CAPTURES), amount_or_all()).prop_map(|(capture, amount)| Command::Capture { capture, amount }),
         4 => (id(CAPTURES), settlement())
@@ -55,6 +65,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (id(REFUNDS), amount_or_all(), text())
             .prop_map(|(refund, amount, reason)| Command::Refund { refund, amount, reason }),
         3 => (id(REFUNDS), settlement()).prop_map(|(refund, outcome)| Command::RecordRefund { refund, outcome }),
+        2 => (id(DISPUTES), 1..=100_i64, stage()).prop_map(|(dispute, amount, stage)| told(dispute, amount, stage)),
     ]
 }
 
@@ -138,7 +149,7 @@ fn after(commands: Vec<Command>) -> Payment {
 }
 
 fn authorize(attempt: &str) -> Command {
-    Command::Authorize { attempt: named(attempt), token: named("tok") }
+    Command::Authorize { attempt: named(attempt), token: named("tok"), keep_for: None }
 }
 
 fn answer(attempt: &str, outcome: Authorization) -> Command {

@@ -91,6 +91,10 @@ code_id! {
     AttemptId, "attempt id";
     /// One refund of a payment.
     RefundId, "refund id";
+    /// One dispute about a payment, as the gateway calls it.
+    DisputeId, "dispute id";
+    /// One way to pay that a customer keeps.
+    MethodId, "payment method id";
     /// One capture of a payment.
     CaptureId, "capture id";
     /// One shipment of an order.

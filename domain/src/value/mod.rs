@@ -11,8 +11,8 @@ mod text;
 mod time;
 
 pub use id::{
-    AttemptId, CancellationId, CaptureId, CartId, CustomerId, EditId, LocationId, OrderId, PaymentId,
-    ProductId, RefundId, ReservationId, ReturnId, ShipmentId, Sku, SubjectId,
+    AttemptId, CancellationId, CaptureId, CartId, CustomerId, DisputeId, EditId, LocationId, MethodId,
+    OrderId, PaymentId, ProductId, RefundId, ReservationId, ReturnId, ShipmentId, Sku, SubjectId,
 };
 pub use money::{Currency, Money};
 pub use quantity::Quantity;

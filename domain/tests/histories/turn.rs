@@ -210,7 +210,11 @@ fn authorize(world: &mut World, order: usize, attempt: u8, of_edit: bool) {
     let payments = shop::payments(world, order);
     let payment = if of_edit { payments.last() } else { payments.first() };
     if let Some(payment) = payment.cloned() {
-        let command = payment::Command::Authorize { attempt: named(format!("a{attempt}")), token: text() };
+        let command = payment::Command::Authorize {
+            attempt: named(format!("a{attempt}")),
+            token: text().into(),
+            keep_for: None,
+        };
         world.client(&payment, command);
     }
 }

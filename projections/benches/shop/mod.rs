@@ -149,7 +149,11 @@ async fn pay(engine: &Engine, payment: &str, order: &str) {
             method: Method::Card,
             capture: CaptureWhen::AtOnce,
         },
-        payment::Command::Authorize { attempt: attempt.clone(), token: text("tok_visa") },
+        payment::Command::Authorize {
+            attempt: attempt.clone(),
+            token: text("tok_visa").into(),
+            keep_for: None,
+        },
         payment::Command::RecordAuthorization {
             attempt,
             outcome: Authorization::Approved { reference: text("auth_1") },

@@ -114,6 +114,8 @@ pub struct Order {
     pub payment: Option<PaymentId>,
     /// How far that payment has come.
     pub payment_status: payments::Status,
+    /// What the buyer wanted back of it from their bank, oldest first.
+    pub disputes: Vec<payments::Dispute>,
     /// Country name or code as the source gave it.
     pub country: Option<Text>,
     /// Who gets it and where, sealed as the log holds it.

@@ -21,7 +21,8 @@ use crate::{
 
 /// The payment that an order names, or else the newest one that names the order.
 const PAYMENT: &str = "LEFT JOIN LATERAL ( \
-         SELECT pay.id AS paid_by, pay.status AS payment_status, pay.position AS payment_position FROM payments pay \
+         SELECT pay.id AS paid_by, pay.status AS payment_status, pay.position AS payment_position, \
+                pay.disputes::text AS disputes FROM payments pay \
          WHERE pay.order_id = o.id AND (o.payment IS NULL OR pay.id = o.payment) \
          ORDER BY pay.opened_at DESC LIMIT 1) AS paid ON true";
 
@@ -78,6 +79,7 @@ impl ReadModels {
                 "SELECT {SUMMARY}, o.credits, o.lines::text AS lines, o.charges::text AS charges, o.country, \
                         o.delivery::text AS delivery, o.cancel_note, o.progress::text AS progress, \
                         o.shipments::text AS shipments, o.returns::text AS returns, \
+                        COALESCE(paid.disputes, '[]') AS disputes, \
                         ARRAY(SELECT p.id FROM payments p WHERE p.order_id = o.id) AS payments \
                  FROM orders o {PAYMENT} WHERE o.id = $1"
             ),
@@ -189,6 +191,7 @@ fn order_of(row: &PgRow) -> Result<Order, sqlx::Error> {
         charges: document(row, "charges")?,
         payment: summary.payment,
         payment_status: summary.payment_status,
+        disputes: document(row, "disputes")?,
         country: named_if_any(row, "country")?,
         delivery,
         cancel_reason: summary.cancel_reason,

@@ -20,7 +20,7 @@ fn open(method: Method) -> Command {
 }
 
 fn authorize(attempt: &str) -> Command {
-    Command::Authorize { attempt: attempt.parse().unwrap(), token: text("tok") }
+    Command::Authorize { attempt: attempt.parse().unwrap(), token: text("tok").into(), keep_for: None }
 }
 
 fn record(attempt: &str, outcome: Authorization) -> Command {

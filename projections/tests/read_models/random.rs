@@ -250,7 +250,7 @@ fn payment(dice: &mut Dice) -> AnyCommand {
             method: if dice.roll(3) == 0 { Method::CashOnDelivery } else { Method::Card },
             capture: CaptureWhen::OnShipment,
         },
-        2 => payment::Command::Authorize { attempt, token: text("tok") },
+        2 => payment::Command::Authorize { attempt, token: text("tok").into(), keep_for: None },
         3..=4 => payment::Command::RecordAuthorization {
             attempt,
             outcome: match dice.roll(4) {

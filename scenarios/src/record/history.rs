@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::{
     AnyEvent, inventory_item,
-    payment::{self, Event as Payment},
+    payment::{self, Event as Payment, Token},
     shape::Shape,
-    value::{LocationId, Text, Time},
+    value::{LocationId, Time},
 };
 use serde_json::{Value as Json, json};
 use store::log::{Meant, Recorded};
@@ -124,16 +124,17 @@ fn tokens(recorded: &[Recorded]) -> Tokens {
 }
 
 fn simulated(Meant { recorded, event, .. }: Meant<'_>, tokens: &Tokens) -> AnyEvent {
-    let AnyEvent::Payment(Payment::AuthorizationRequested { order, attempt, token, amount }) = event else {
+    let AnyEvent::Payment(Payment::AuthorizationRequested { order, attempt, token, amount, .. }) = event
+    else {
         return event.clone();
     };
-    if token.as_str().starts_with("tok_") {
+    if matches!(token, Token::Plain(token) if token.as_str().starts_with("tok_")) {
         return event.clone();
     }
     let answer = tokens.get(&(recorded.stream.id.clone(), attempt.as_str().into()));
-    let token = answer.and_then(|token| Text::new(*token).ok()).unwrap_or_else(|| token.clone());
+    let token = answer.and_then(|token| token.parse().ok()).unwrap_or_else(|| token.clone());
     let (order, attempt, amount) = (order.clone(), attempt.clone(), *amount);
-    payment::Event::AuthorizationRequested { order, attempt, token, amount }.into()
+    payment::Event::AuthorizationRequested { order, attempt, token, amount, keep_for: None }.into()
 }
 
 /// What must have been on hand for a history that holds only a part of a SKU's events.

@@ -2,7 +2,7 @@
 
 use api::outbound::behaviour::{self, Behaviour, First, LATE_AFTER};
 use domain::{
-    payment::{Authorization, Command, Event},
+    payment::{Authorization, Command, Event, Token},
     value::Invalid,
 };
 use store::gateway::AUTHORIZE_TIMEOUT_MS;
@@ -25,7 +25,7 @@ pub(super) struct Message {
 pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, Invalid> {
     let at_once = |command| vec![Message { after_ms: 0, cause_id: event_id, command }];
     Ok(match event {
-        Event::AuthorizationRequested { attempt, token, .. } => {
+        Event::AuthorizationRequested { attempt, token: Token::Plain(token), .. } => {
             let Behaviour { first, late } = behaviour::authorization(event_id, token)?;
             let answer = |after_ms, cause_id, outcome| Message {
                 after_ms,
@@ -40,10 +40,21 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
             let late = late.map(|late| answer(millis(LATE_AFTER), late.delivery_id, late.outcome));
             first.into_iter().chain(late).collect()
         }
-        Event::CaptureRequested { capture, reference, .. } => at_once(Command::RecordCapture {
-            capture: capture.clone(),
-            outcome: behaviour::capture(reference)?,
-        }),
+        Event::CaptureRequested { capture, reference, amount, .. } => {
+            let outcome = behaviour::capture(reference)?;
+            let mut messages = at_once(Command::RecordCapture { capture: capture.clone(), outcome });
+            messages.extend(behaviour::disputes(event_id, reference)?.into_iter().map(|word| Message {
+                after_ms: millis(word.after),
+                cause_id: word.delivery_id,
+                command: Command::RecordDispute {
+                    dispute: word.dispute,
+                    amount: *amount,
+                    reason: word.reason,
+                    stage: word.stage,
+                },
+            }));
+            messages
+        }
         Event::VoidRequested { reference, .. } => at_once(Command::RecordVoid {
             reference: reference.clone(),
             outcome: behaviour::void(reference)?,
@@ -51,7 +62,9 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
         Event::RefundRequested { refund, reference, .. } => {
             at_once(Command::RecordRefund { refund: refund.clone(), outcome: behaviour::refund(reference)? })
         }
-        Event::IntentOpened { .. }
+        // Nobody keeps anything here, and there are no keys.
+        Event::AuthorizationRequested { .. }
+        | Event::IntentOpened { .. }
         | Event::Authorized { .. }
         | Event::Declined { .. }
         | Event::AuthorizationTimedOut { .. }
@@ -62,7 +75,10 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
         | Event::SurplusVoided { .. }
         | Event::SurplusVoidFailed { .. }
         | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => vec![],
+        | Event::RefundFailed { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeWon { .. }
+        | Event::DisputeLost { .. } => vec![],
     })
 }
 

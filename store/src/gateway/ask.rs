@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::{
     Aggregate, AnyEvent,
-    payment::{Authorization, Command, Event, Payment, Settlement},
-    value::{AttemptId, Money, PaymentId, Text, Time},
+    payment::{Authorization, Command, Event, Payment, Settlement, Token},
+    value::{AttemptId, CustomerId, Money, PaymentId, Text, Time},
 };
 use uuid::Uuid;
 
 use super::{
-    AUTHORIZE_TIMEOUT_MS, Ask, Authorized, GATEWAY, Gateway, GatewayError, PaymentResults, SETTLE_TIMEOUT_MS,
-    Settled, results::ANSWER,
+    AUTHORIZE_TIMEOUT_MS, Ask, Authorized, GATEWAY, Gateway, GatewayError, PaymentResults, Purse,
+    SETTLE_TIMEOUT_MS, Settled, results::ANSWER,
 };
 use crate::{
     executor::derived_id,
@@ -26,6 +26,8 @@ use crate::{
 pub struct AskGateway {
     /// Whom to ask.
     pub gateway: Arc<dyn Gateway>,
+    /// Where it is found what buyers pay with.
+    pub purse: Arc<dyn Purse>,
     /// Where its answers go.
     pub results: PaymentResults,
     /// Where it is seen whether they came before.
@@ -115,8 +117,8 @@ impl AskGateway {
 
     async fn ask(&self, ask: &Ask, event: &Event) -> Result<Option<Command>, ReactError> {
         match event {
-            Event::AuthorizationRequested { attempt, token, .. } => {
-                let outcome = self.authorize(ask, attempt, token).await?;
+            Event::AuthorizationRequested { attempt, token, keep_for, .. } => {
+                let outcome = self.authorize(ask, attempt, (token, keep_for.as_ref())).await?;
                 Ok(outcome.map(|outcome| Command::RecordAuthorization { attempt: attempt.clone(), outcome }))
             }
             Event::CaptureRequested { capture, reference, amount, .. } => {
@@ -143,14 +145,34 @@ impl AskGateway {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        paying: (&Token, Option<&CustomerId>),
     ) -> Result<Option<Authorization>, ReactError> {
         tokio::select! {
-            answer = self.gateway.authorize(ask, attempt, token) => match answer.map_err(again)? {
+            answer = self.authorized(ask, attempt, paying) => match answer.map_err(again)? {
                 Authorized::Answered(outcome) => Ok(Some(outcome)),
                 Authorized::Pending => Ok(None),
             },
             () = self.clock.until(self.clock.now().plus_millis(AUTHORIZE_TIMEOUT_MS)) => Ok(Some(Authorization::TimedOut)),
+        }
+    }
+
+    async fn authorized(
+        &self,
+        ask: &Ask,
+        attempt: &AttemptId,
+        (token, keep_for): (&Token, Option<&CustomerId>),
+    ) -> Result<Authorized, GatewayError> {
+        match self.purse.means(token, keep_for).await {
+            Ok(Some(means)) => self.gateway.authorize(ask, attempt, &means).await,
+            Ok(None) => {
+                let reason = Text::new("method_gone").map_err(|error| GatewayError(error.to_string()))?;
+                Ok(Authorized::Answered(Authorization::Declined { reason }))
+            }
+            // Nothing was asked yet: the buyer hears so in time, and may try again.
+            Err(error) => {
+                tracing::warn!(payment = %ask.payment, %error, "it cannot be found out what the buyer pays with");
+                Ok(Authorized::Answered(Authorization::TimedOut))
+            }
         }
     }
 
@@ -168,16 +190,20 @@ impl AskGateway {
             return Ok(None);
         }
         let requested = history.iter().find_map(|past| match &past.event {
-            Event::AuthorizationRequested { attempt: asked, token, .. } if asked == attempt => {
-                Some((past.id, past.at, token.clone()))
+            Event::AuthorizationRequested { attempt: asked, token, keep_for, .. } if asked == attempt => {
+                Some((past.id, past.at, token.clone(), keep_for.clone()))
             }
             _ => None,
         });
-        let Some((id, at, token)) = requested else {
+        let Some((id, at, token, keep_for)) = requested else {
             return Ok(None);
         };
         let Standing { ask, .. } = standing(meant, (id, at), history)?;
-        let outcome = self.in_time(self.gateway.given_up(&ask, attempt, &token)).await?;
+        let found = async {
+            let means = self.purse.means(&token, keep_for.as_ref()).await?;
+            self.gateway.given_up(&ask, attempt, means.as_ref()).await
+        };
+        let outcome = self.in_time(found).await?;
         Ok(outcome.map(|outcome| Command::RecordAuthorization { attempt: attempt.clone(), outcome }))
     }
 

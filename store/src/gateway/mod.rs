@@ -1,6 +1,7 @@
 //! What a payment gateway is asked, and what it may answer.
 
 mod ask;
+mod means;
 mod results;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use domain::{
 use uuid::Uuid;
 
 pub use ask::AskGateway;
+pub use means::{Means, Purse, Tokens, Use};
 pub use results::PaymentResults;
 
 /// How long a gateway may take to answer an authorization before the buyer is told that it did not.
@@ -68,10 +70,11 @@ pub trait Gateway: Send + Sync + 'static {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: &Means,
     ) -> Result<Authorized, GatewayError>;
 
-    /// What became of an authorization that nobody waits for any more; `ask` is the one it was asked with.
+    /// What became of an authorization that nobody waits for any more; `ask` is the one it was asked with. What the buyer
+    /// wanted to pay with may be gone by now.
     ///
     /// Afterwards it either holds the amount, and says so, or never will. `None` from a gateway that tells of itself
     /// whatever it still approves.
@@ -79,9 +82,9 @@ pub trait Gateway: Send + Sync + 'static {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: Option<&Means>,
     ) -> Result<Option<Authorization>, GatewayError> {
-        let _ = (ask, attempt, token);
+        let _ = (ask, attempt, means);
         Ok(None)
     }
 

@@ -1,8 +1,8 @@
 //! Where answers of gateways become commands to payments, whoever brings them and however often.
 
 use domain::{
-    payment::{Authorization, Command, Settlement},
-    value::{AttemptId, CaptureId, PaymentId, RefundId, Text},
+    payment::{Authorization, Command, DisputeStage, Settlement},
+    value::{AttemptId, CaptureId, DisputeId, Money, PaymentId, RefundId, Text},
 };
 use uuid::Uuid;
 
@@ -85,6 +85,22 @@ impl PaymentResults {
         outcome: Settlement,
     ) -> Result<(), ReactError> {
         let command = Command::RecordRefund { refund: refund.clone(), outcome };
+        self.record(delivery_id, delivery_id, payment.as_str(), command).await
+    }
+
+    /// Records how a dispute about so much stands, and why it was begun.
+    ///
+    /// # Errors
+    /// As for an authorization.
+    pub async fn dispute(
+        &self,
+        delivery_id: Uuid,
+        payment: &PaymentId,
+        dispute: (&DisputeId, DisputeStage),
+        (amount, reason): (Money, Text),
+    ) -> Result<(), ReactError> {
+        let (dispute, stage) = (dispute.0.clone(), dispute.1);
+        let command = Command::RecordDispute { dispute, amount, reason, stage };
         self.record(delivery_id, delivery_id, payment.as_str(), command).await
     }
 

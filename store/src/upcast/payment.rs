@@ -1,4 +1,4 @@
-//! Payments from before their captures had names, and when a void was of the whole amount.
+//! Payments from before their captures had names, their tokens were sealed, and when a void was of the whole amount.
 
 use domain::AggregateType;
 use serde_json::Value;
@@ -11,6 +11,8 @@ pub(super) const STEPS: &[Upcaster] = &[
     second("CaptureFailed", named),
     // Nothing had been captured of what was voided, so the whole amount is what was not captured.
     second("VoidRequested", |payload| payload),
+    // A token stood there as it came, and still may.
+    second("AuthorizationRequested", |payload| payload),
 ];
 
 /// The step from the first version of an event to the second.

@@ -56,6 +56,8 @@ pub enum Story {
     Cancelled { order: Ordered, why: &'static str },
     /// Few units are left.
     Low { sku: String, available: i64, reorder_point: u32 },
+    /// A buyer wants money back from their bank.
+    Disputed { order: String, dispute: String, amount: String, reason: String },
 }
 
 /// Who bought. Not to be kept, logged or shown.
@@ -125,6 +127,12 @@ impl Facts {
             AnyEvent::InventoryItem(inventory_item::Event::LowStock { available, reorder_point }) => {
                 let sku = recorded.stream.id.to_string();
                 let story = Story::Low { sku, available: *available, reorder_point: *reorder_point };
+                Ok(Lookup::Found(Box::new(Self { story, buyer: None })))
+            }
+            AnyEvent::Payment(payment::Event::DisputeOpened { order, dispute, amount, reason }) => {
+                let (order, dispute) = (order.to_string(), dispute.to_string());
+                let story =
+                    Story::Disputed { order, dispute, amount: money(*amount), reason: reason.to_string() };
                 Ok(Lookup::Found(Box::new(Self { story, buyer: None })))
             }
             AnyEvent::Payment(payment::Event::Refunded { order, amount, .. }) => {

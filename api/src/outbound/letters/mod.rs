@@ -40,6 +40,9 @@ impl Letter {
             Story::Low { sku, available, reorder_point } => {
                 templates::low_stock(shop, sku, *available, *reorder_point)?
             }
+            Story::Disputed { order, dispute, amount, reason } => {
+                templates::disputed(shop, (order, dispute), amount, reason)?
+            }
             Story::Delivered { .. } => return Ok(None),
         };
         Ok(Some(letter))
@@ -91,6 +94,12 @@ mod tests {
             Story::Refunded { order: order(), amount: "54.50 GBP".into() },
             Story::Cancelled { order: order(), why: "you asked for it" },
             Story::Low { sku: "MUG <1>".into(), available: 2, reorder_point: 5 },
+            Story::Disputed {
+                order: "O1".into(),
+                dispute: "dp_1".into(),
+                amount: "54.50 GBP".into(),
+                reason: "not <b>received</b>".into(),
+            },
         ]
     }
 
@@ -102,7 +111,7 @@ mod tests {
                 assert!(!letter.html.contains(tag), "{tag} in {}", letter.html);
             }
             assert!(letter.text.contains("The <Shop>"), "{}", letter.text);
-            if !matches!(story, Story::Low { .. }) {
+            if !matches!(story, Story::Low { .. } | Story::Disputed { .. }) {
                 assert!(letter.html.contains("Ada &#60;script&#62;"), "{}", letter.html);
                 assert!(letter.text.contains("Ada <script>"), "{}", letter.text);
                 assert!(letter.text.contains("O1") && letter.html.contains("O1"));
@@ -112,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_letter_says_what_it_is_about() {
-        let [confirmed, shipped, refunded, cancelled, low] =
-            stories().try_into().unwrap_or_else(|_| panic!("five stories"));
+        let [confirmed, shipped, refunded, cancelled, low, disputed] =
+            stories().try_into().unwrap_or_else(|_| panic!("six stories"));
         let text = |story| Letter::of("Shop", &facts(story)).unwrap().unwrap().text;
         let confirmed = text(confirmed);
         for part in ["2 × Mug <b>blue</b>", "25.00 GBP", "Post & packing", "54.50 GBP"] {
@@ -123,6 +132,10 @@ mod tests {
         assert!(shipped.contains("AB<12>") && shipped.contains("Fast & <i>safe</i>"), "{shipped}");
         assert!(text(refunded).contains("54.50 GBP"));
         assert!(text(cancelled).contains("you asked for it"));
+        let disputed = text(disputed);
+        for part in ["O1", "dp_1", "54.50 GBP", "not <b>received</b>"] {
+            assert!(disputed.contains(part), "{part} in {disputed}");
+        }
         let low = text(low);
         assert!(low.contains("MUG <1>") && low.contains('2') && low.contains('5'), "{low}");
     }

@@ -57,6 +57,14 @@ letter!(LowHtml "mail/low_stock.html", LowText "mail/low_stock.txt", {
     reorder_point: u32,
 });
 
+letter!(DisputedHtml "mail/disputed.html", DisputedText "mail/disputed.txt", {
+    shop: &'a str,
+    order: &'a str,
+    dispute: &'a str,
+    amount: &'a str,
+    reason: &'a str,
+});
+
 fn letter(subject: &str, text: &impl Template, html: &impl Template) -> Result<Letter, LetterError> {
     Ok(Letter { subject: one_line(subject), text: text.render()?, html: html.render()? })
 }
@@ -100,6 +108,17 @@ pub(super) fn low_stock(
     let subject = format!("{shop}: {sku} is low on stock");
     let text = LowText { shop, sku, available, reorder_point };
     letter(&subject, &text, &LowHtml { shop, sku, available, reorder_point })
+}
+
+pub(super) fn disputed(
+    shop: &str,
+    (order, dispute): (&str, &str),
+    amount: &str,
+    reason: &str,
+) -> Result<Letter, LetterError> {
+    let subject = format!("{shop}: {amount} of order {order} is disputed");
+    let text = DisputedText { shop, order, dispute, amount, reason };
+    letter(&subject, &text, &DisputedHtml { shop, order, dispute, amount, reason })
 }
 
 pub(super) fn account(

@@ -16,6 +16,18 @@ pub fn to_stripe(money: Money) -> Option<i64> {
     }
 }
 
+/// What Stripe counts so, in a currency as it writes it; `None` where that is none of ours.
+pub fn from_stripe(amount: i64, code: &str) -> Option<Money> {
+    let currency: Currency = code.to_ascii_uppercase().parse().ok()?;
+    let amount = match scale(currency) {
+        Scale::Same | Scale::Tens => amount,
+        Scale::Hundredfold => amount / 100,
+        Scale::Hundredth => amount.checked_mul(100)?,
+        Scale::Unknown => return None,
+    };
+    Some(Money::new(amount, currency))
+}
+
 /// A currency as Stripe writes it.
 pub fn code(currency: Currency) -> String {
     currency.as_str().to_ascii_lowercase()
@@ -63,7 +75,11 @@ mod tests {
         for (amount, currency, expected) in cases {
             let money = Money::new(amount, currency.parse().unwrap());
             assert_eq!(to_stripe(money), expected, "{money}");
+            if let Some(said) = expected {
+                assert_eq!(from_stripe(said, &code(money.currency)), Some(money));
+            }
         }
         assert_eq!(code(Currency::GBP), "gbp");
+        assert_eq!(from_stripe(5, "pounds"), None);
     }
 }

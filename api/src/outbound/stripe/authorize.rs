@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use domain::{
     payment::{Authorization, CaptureWhen},
-    value::{AttemptId, Text},
+    value::AttemptId,
 };
 use reqwest::Method as Verb;
-use store::gateway::{Ask, Authorized, GatewayError};
+use store::gateway::{Ask, Authorized, GatewayError, Means, Use};
 
 use super::{
     KEYS_MAX, Stripe, amount,
@@ -24,9 +24,12 @@ const HELD_AT_MOST_MS: i64 = 31 * 24 * 60 * 60 * 1_000;
 const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
 
 /// How long each call of an authorization may take: a connection that hangs leaves time for another.
-const TRY: Duration = Duration::from_millis(2_400);
+pub(super) const TRY: Duration = Duration::from_millis(2_400);
 /// How long both calls may take together, repeats included: a little less than the buyer waits.
-const AUTHORIZING: Duration = Duration::from_millis(4_700);
+pub(super) const AUTHORIZING: Duration = Duration::from_millis(4_700);
+
+/// What was asked less than so long ago is not searched for: Stripe's search shows what is a minute old.
+const SEARCHED_AFTER_MS: i64 = 3 * 60 * 1_000;
 
 /// How an authorization stands, as far as it is known.
 enum Known {
@@ -44,7 +47,7 @@ impl Stripe {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: &Means,
     ) -> Result<Authorized, GatewayError> {
         let answered = |outcome| Ok(Authorized::Answered(outcome));
         if let Some(reason) = cannot(ask) {
@@ -54,7 +57,7 @@ impl Stripe {
             return answered(Authorization::TimedOut);
         }
         let patience = self.client.patience(TRY, AUTHORIZING, 4);
-        let made = match self.make(ask, attempt, token, patience).await {
+        let made = match self.make(ask, attempt, means, patience).await {
             Ok(Answer::Done(intent)) => intent,
             Ok(Answer::Refused(refused)) => return answered(refusal(&refused)?),
             Err(_) => return answered(Authorization::TimedOut),
@@ -86,7 +89,7 @@ impl Stripe {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: Option<&Means>,
     ) -> Result<Authorization, GatewayError> {
         let never = |reason: &str| Ok(Authorization::Declined { reason: word(reason)? });
         if let Some(reason) = cannot(ask) {
@@ -96,10 +99,14 @@ impl Stripe {
         if age_ms > HELD_AT_MOST_MS {
             return never("expired");
         }
-        let made = if self.is_old(ask) {
-            self.search(attempt).await?
-        } else {
-            match self.make(ask, attempt, token, self.settling()).await {
+        let made = match means.filter(|_| !self.is_old(ask)) {
+            None if age_ms < SEARCHED_AFTER_MS => {
+                return Err(GatewayError(
+                    "what it was to be paid with is gone, and it is too new to search for".to_owned(),
+                ));
+            }
+            None => self.search(attempt).await?,
+            Some(means) => match self.make(ask, attempt, means, self.settling()).await {
                 Ok(Answer::Done(intent)) => vec![intent],
                 Ok(Answer::Refused(refused)) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
                 Ok(Answer::Refused(refused)) => return never(refused.fault.word()),
@@ -107,7 +114,7 @@ impl Stripe {
                 // Whoever was answered so never learnt of a PaymentIntent that could be confirmed.
                 Err(Unanswered::Burnt) => return never("timed_out"),
                 Err(error) => return Err(unanswered(error)),
-            }
+            },
         };
         for intent in made {
             if let Authorization::Approved { reference } = self.closed(ask, &intent.id).await? {
@@ -149,7 +156,7 @@ impl Stripe {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: &Means,
         patience: Patience,
     ) -> Result<Answer<Intent>, Unanswered> {
         let whole = ask.intent.amount;
@@ -157,12 +164,19 @@ impl Stripe {
             ("amount", amount::to_stripe(whole).unwrap_or_default().to_string()),
             ("currency", amount::code(whole.currency)),
             ("capture_method", "manual".to_owned()),
-            ("payment_method", token.as_str().to_owned()),
+            ("payment_method", means.token.as_str().to_owned()),
             ("payment_method_types[]", "card".to_owned()),
             ("metadata[payment]", ask.payment.to_string()),
             ("metadata[order]", ask.intent.order.to_string()),
             ("metadata[attempt]", attempt.to_string()),
         ];
+        match &means.used {
+            Use::Once => {}
+            Use::Kept(holder) => fields.push(("customer", holder.to_string())),
+            // The buyer is there when it is paid with again. Stripe attaches it once the hold is confirmed.
+            Use::Keep(holder) => fields
+                .extend([("customer", holder.to_string()), ("setup_future_usage", "on_session".to_owned())]),
+        }
         if ask.intent.capture == CaptureWhen::OnShipment {
             // Each part of an order is captured when it leaves.
             fields.push(("payment_method_options[card][request_multicapture]", "if_available".to_owned()));

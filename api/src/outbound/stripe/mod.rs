@@ -7,6 +7,7 @@ pub(crate) mod amount;
 mod authorize;
 pub mod breaker;
 mod client;
+mod keeping;
 mod key;
 mod settle;
 pub mod tally;
@@ -21,7 +22,7 @@ use domain::{
 };
 use reqwest::Method as Verb;
 use store::{
-    gateway::{Ask, Authorized, Gateway, GatewayError, Settled},
+    gateway::{Ask, Authorized, Gateway, GatewayError, Means, Settled},
     ports::{Clock, Ids},
 };
 
@@ -163,18 +164,18 @@ impl Gateway for Stripe {
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: &Means,
     ) -> Result<Authorized, GatewayError> {
-        self.hold(ask, attempt, token).await
+        self.hold(ask, attempt, means).await
     }
 
     async fn given_up(
         &self,
         ask: &Ask,
         attempt: &AttemptId,
-        token: &Text,
+        means: Option<&Means>,
     ) -> Result<Option<Authorization>, GatewayError> {
-        self.found_out(ask, attempt, token).await.map(Some)
+        self.found_out(ask, attempt, means).await.map(Some)
     }
 
     async fn capture(

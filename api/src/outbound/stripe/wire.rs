@@ -37,6 +37,8 @@ pub struct Intent {
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
     #[serde(default)]
+    pub payment_method: Option<String>,
+    #[serde(default)]
     pub last_payment_error: Option<Fault>,
     #[serde(default)]
     pub cancellation_reason: Option<String>,
@@ -67,6 +69,51 @@ pub struct Refund {
     pub payment_intent: Option<String>,
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// A Customer.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Customer {
+    pub id: String,
+}
+
+/// A PaymentMethod.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PaymentMethod {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whose it is, while it is attached.
+    #[serde(default)]
+    pub customer: Option<String>,
+    #[serde(default)]
+    pub card: Option<Card>,
+}
+
+/// What is said of a card.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Card {
+    #[serde(default)]
+    pub brand: Option<String>,
+    #[serde(default)]
+    pub last4: Option<String>,
+    #[serde(default)]
+    pub exp_month: Option<u8>,
+    #[serde(default)]
+    pub exp_year: Option<u16>,
+}
+
+/// A dispute.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Dispute {
+    pub id: String,
+    #[serde(default)]
+    pub payment_intent: Option<String>,
+    pub amount: i64,
+    pub currency: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+    pub status: String,
 }
 
 /// A page of a list.

@@ -19,6 +19,8 @@ pub struct Books {
     received: Mutex<HashMap<String, i64>>,
     parts: Mutex<bool>,
     pending_refunds: Mutex<bool>,
+    /// PaymentMethods that are attached to a Customer once their PaymentIntent is confirmed.
+    to_keep: Mutex<HashMap<String, (String, String)>>,
 }
 
 impl Books {
@@ -78,6 +80,24 @@ impl Books {
             answer.body["status"] = "pending".into();
         }
         self.complete(&mut answer.body);
+    }
+
+    /// Attaches what was paid with, as Stripe does for `setup_future_usage`.
+    pub(super) async fn attached(&self, inner: &Inner, asked: &Asked, answer: &Answered) {
+        if answer.status != 200 {
+            return;
+        }
+        if !asked.field("setup_future_usage").is_empty() {
+            let (method, customer) = (asked.field("payment_method"), asked.field("customer"));
+            let id = answer.body["id"].as_str().unwrap().to_owned();
+            self.to_keep.lock().unwrap().insert(id, (method.to_owned(), customer.to_owned()));
+        }
+        let kept = self.to_keep.lock().unwrap().get(&intent_of(&asked.path)).cloned();
+        if let Some((method, customer)) = kept.filter(|_| asked.is("/confirm")) {
+            let path = format!("/v1/payment_methods/{method}/attach");
+            let attached = inner.ask(Method::POST, &path, format!("customer={customer}").into()).await;
+            assert_eq!(attached.status, 200, "{attached:?}");
+        }
     }
 
     fn take(&self, id: &str, amount: i64) {

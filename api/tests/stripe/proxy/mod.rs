@@ -181,6 +181,7 @@ impl Inner {
             self.ask(asked.method.clone(), &asked.path, form.into()).await
         };
         self.books.completed(asked, &mut answer);
+        self.books.attached(self, asked, &answer).await;
         for (kind, object) in self.books.events(self, asked, &answer).await {
             self.tell(asked, kind, object).await;
         }

@@ -7,11 +7,12 @@ use crate::{
         Account,
         addresses::{self, Shown},
         login::{self, GuestToken},
-        mailed, me,
+        mailed, me, payment_methods,
         second_factor::{self, Confirmed, Enrolled},
         sessions::Tokens,
     },
     openapi::written::operation::{Operation, delete, get, patch, post, put},
+    outbound::saved,
 };
 
 /// What proving that one knows a password may come to.
@@ -91,6 +92,12 @@ pub fn operations() -> Vec<Operation> {
             .refuses(&["account.address_not_found"]),
         delete("/v1/me/addresses/{address}", addresses::remove, "Forget an address")
             .answers_nothing(204, "There is no such address any more."),
+        get("/v1/me/payment-methods", payment_methods::list, "List what one keeps to pay with")
+            .more("It is saved by paying with it: `\"save\": true`.")
+            .plain_list::<saved::Shown>("All of them."),
+        delete("/v1/me/payment-methods/{method}", payment_methods::remove, "Keep it no longer")
+            .more("The gateway lets go of it soon after.")
+            .answers_nothing(204, "Nobody pays with it any more."),
     ]
 }
 

@@ -17,7 +17,10 @@ pub fn operations() -> Vec<Operation> {
             .page::<Payment>("The payment.")
             .refuses(&["payment.not_found"]),
         post("/v1/payments/{id}/authorize", payments::authorize, "Pay")
-            .more("With the gateway's token for the buyer's card, wallet or account: never with a card's number.")
+            .more(
+                "With the gateway's token for the buyer's card, wallet or account, never with a card's number; or with what \
+                 the customer keeps: `{\"saved\": \"<id>\"}`. A customer who is logged in and says `\"save\": true` keeps it.",
+            )
             .keyed()
             .example(json!({ "token": "tok_approve" }))
             .done::<Answer>(200, "The gateway holds the amount.")
@@ -32,6 +35,10 @@ pub fn operations() -> Vec<Operation> {
                 "payment.voided",
                 "payment.declined",
                 "payment.timed_out",
+                "payment_method.not_found",
+                "payment_method.needs_account",
+                "payment_method.too_many",
+                "subject.forgotten",
             ]),
         post("/v1/payments/{id}/capture", payments::capture, "Take money that is held")
             .more(WAITS)
@@ -74,6 +81,7 @@ pub fn operations() -> Vec<Operation> {
                 "payment.voided",
                 "payment.refund_exists",
                 "payment.bad_amount",
+                "payment.disputed",
                 "payment.exceeds_captured",
                 "payment.too_many_tries",
                 "payment.gateway_failed",
