@@ -1,7 +1,7 @@
 //! The folder beside an export in which it lies until it is complete, and the note there of how far it has come.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -207,11 +207,20 @@ impl Work {
         }
         let mut files = vec![];
         list(&content, &mut files)?;
-        // A folder of the user's that is empty gives way; anything else was not there when this began.
+        // A name is on the disk once its folder is.
+        let mut folders: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).collect();
+        folders.extend(self.is_folder.then_some(&*content));
+        for folder in folders {
+            sync_folder(folder)?;
+        }
+        // A folder that is empty gives way; anything else may have come since this began.
+        if is_taken(&self.target) {
+            return Err(AnalyticsError::Exists(self.target));
+        }
         fs::rename(&content, &self.target).map_err(AnalyticsError::at(&self.target))?;
         let around = self.folder.parent().filter(|around| !around.as_os_str().is_empty());
         let around = around.unwrap_or(Path::new("."));
-        File::open(around).and_then(|folder| folder.sync_all()).map_err(AnalyticsError::at(around))?;
+        sync_folder(around)?;
         fs::remove_dir_all(&self.folder).map_err(AnalyticsError::at(&self.folder))?;
         let placed = files.into_iter().map(|(path, bytes)| {
             let within = path.strip_prefix(&content).unwrap_or(Path::new(""));
@@ -269,6 +278,10 @@ fn is_taken(target: &Path) -> bool {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => target.symlink_metadata().is_ok(),
     }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), AnalyticsError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(AnalyticsError::at(folder))
 }
 
 fn read(folder: &Path) -> Result<Option<Note>, AnalyticsError> {

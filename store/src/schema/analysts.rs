@@ -33,19 +33,16 @@ pub async fn let_read(
     if more {
         return Err(SchemaError::NoAnalyst(analyst.to_owned()));
     }
-    // What was granted before, by whomever, is no longer: a table that is not for analysts any more is not read by them.
-    connection
-        .execute(
-            format!(
-                "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {analyst}; \
-                 REVOKE ALL ON SCHEMA {schema} FROM {analyst}; GRANT USAGE ON SCHEMA {schema} TO {analyst}"
-            )
-            .as_str(),
-        )
-        .await?;
+    // What was granted before, by whomever, is no longer: a table that is not for analysts any more is not read by them. One
+    // message is one transaction, so that whoever reads meanwhile goes on.
+    let mut grant = format!(
+        "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {analyst}; REVOKE ALL ON SCHEMA {schema} FROM {analyst}; \
+         GRANT USAGE ON SCHEMA {schema} TO {analyst}"
+    );
     for table in tables.analysts.iter().chain(&["_sqlx_migrations"]) {
-        connection.execute(format!("GRANT SELECT ON {schema}.{table} TO {analyst}").as_str()).await?;
+        grant.push_str(&format!("; GRANT SELECT ON {schema}.{table} TO {analyst}"));
     }
+    connection.execute(grant.as_str()).await?;
     connection.close().await?;
     Ok(())
 }
