@@ -28,6 +28,8 @@ use uuid::Uuid;
 const ORDERS: usize = 20_000;
 /// The log is doubled until it has so many events: the shop itself would take too long.
 const EVENTS: i64 = 1_000_000;
+/// What is measured, in its order.
+const NAMES: [&str; 5] = ["ndjson", "copy", "parquet", "parquet_by_type", "csv"];
 
 #[tokio::main]
 async fn main() {
@@ -63,19 +65,22 @@ async fn main() {
 
     let mut sides: [Series; 5] = Default::default();
     let mut bytes = [0_u64; 5];
+    let mut peak_mb = [0_u64; 5];
     for round in 0..=bench.options.rounds {
-        let rounds = [
-            export(&log, events, Format::Ndjson, false, &place).await,
-            copy(&pool, events, &place).await,
-            export(&log, events, Format::Parquet, false, &place).await,
-            export(&log, events, Format::Parquet, true, &place).await,
-            export(&log, events, Format::Csv, false, &place).await,
-        ];
-        for ((side, (measured, written)), bytes) in sides.iter_mut().zip(rounds).zip(&mut bytes) {
-            *bytes = written;
+        for nth in 0..NAMES.len() {
+            // What this process has had in memory at most is counted anew, where the system counts it.
+            let _ = fs::write("/proc/self/clear_refs", "5");
+            let (measured, written) = match nth {
+                0 => export(&log, events, Format::Ndjson, false, &place).await,
+                1 => copy(&pool, events, &place).await,
+                2 => export(&log, events, Format::Parquet, false, &place).await,
+                3 => export(&log, events, Format::Parquet, true, &place).await,
+                _ => export(&log, events, Format::Csv, false, &place).await,
+            };
+            (bytes[nth], peak_mb[nth]) = (written, peak_mb[nth].max(most_mb()));
             // The first is the warm-up.
             if round > 0 {
-                side.push(measured);
+                sides[nth].push(measured);
             }
         }
     }
@@ -89,8 +94,9 @@ async fn main() {
         report.note(&format!("{name}_ratio"), bench::report::hundredths(side.per_s() / copied.per_s()));
         report.note(&format!("{name}_rounds"), side.rounds());
     }
-    for (name, bytes) in ["ndjson", "copy", "parquet", "parquet_by_type", "csv"].into_iter().zip(bytes) {
+    for ((name, bytes), peak_mb) in NAMES.into_iter().zip(bytes).zip(peak_mb) {
         report.note(&format!("{name}_bytes"), bytes);
+        report.note(&format!("{name}_peak_mb"), peak_mb);
     }
     report.note("unit", "events");
     report.note("events", events);
@@ -141,6 +147,13 @@ async fn copy(pool: &PgPool, events: i64, place: &Path) -> (Round, u64) {
     let bytes = fs::metadata(&into).unwrap().len();
     remove(&into);
     (round, bytes)
+}
+
+/// Megabytes that this process has had in memory at most.
+fn most_mb() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) / 1_024
 }
 
 fn remove(path: &PathBuf) {

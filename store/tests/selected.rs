@@ -47,7 +47,12 @@ async fn told(ground: &Ground) -> PostgresLog {
         location: None,
         reference: None,
     };
-    write(&log, &request("A", receive), &[("Received", "2", json!({"quantity": 5}))]).await;
+    write(
+        &log,
+        &request("A", receive),
+        &[("Received", "2", json!({"quantity": 5, "location": null, "reference": null}))],
+    )
+    .await;
     log
 }
 

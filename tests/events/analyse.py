@@ -40,7 +40,7 @@ print(json.dumps({
     + ask("SELECT count(*), min(position), max(position) FROM read_csv('{d}/all.csv')")
     + ask(f"SELECT count(*), min(position), max(position) FROM {NDJSON}")
     + ask("SELECT count(*), min(position), max(position) FROM read_parquet('{d}/parquet/*.parquet', union_by_name=true)"),
-    "units": ask("SELECT sum((line->>'quantity')::BIGINT)::BIGINT FROM (SELECT unnest(lines::JSON[]) AS line "
+    "units": ask("SELECT sum((line->>'quantity')::BIGINT)::BIGINT FROM (SELECT unnest(lines::JSON[] || charges::JSON[]) AS line "
                  "FROM '{d}/parquet/order.Placed.parquet')"),
     "types": dict(ask("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '{d}/parquet/order.Placed.parquet')")),
     "days": ask("SELECT day::VARCHAR, count(*), bool_and(occurred_at::DATE = day) FROM read_parquet("

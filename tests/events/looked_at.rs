@@ -63,8 +63,10 @@ async fn what_is_counted_adds_up_to_the_log() {
     let counted = json(&ground.fine(&["--json", "stats", "--event", "Placed", "--aggregate", "order"]));
     assert_eq!(counted["counts"][0]["name"], "order.Placed");
     assert_eq!(counted["events"], placed);
-    let text = ground.fine(&["stats", "--by", "day", "--from", "2010-12-01", "--to", "2010-12-01"]);
-    assert!(text.lines().nth(1).unwrap().starts_with("2010-12-01 ") && text.lines().count() == 3, "{text}");
+    let days = json(&ground.fine(&["--json", "stats", "--by", "day"]));
+    let day = days["counts"][1]["name"].as_str().unwrap();
+    let text = ground.fine(&["stats", "--by", "day", "--from", day, "--to", day]);
+    assert!(text.lines().nth(1).unwrap().starts_with(day) && text.lines().count() == 3, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,8 +97,5 @@ async fn the_tail_goes_on_with_what_comes() {
     // Up to a position it comes to an end by itself.
     let text = ground.fine(&["tail", "--from-position", "2", "--to-position", "3"]);
     assert_eq!(text.lines().count(), 2, "{text}");
-    assert!(
-        text.starts_with("2 ") && text.contains(" inventory_item-B #1 Received {\"quantity\":1"),
-        "{text}"
-    );
+    assert!(text.starts_with("2 ") && text.contains(" inventory_item-B #1 Received {"), "{text}");
 }
