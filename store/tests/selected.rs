@@ -47,12 +47,8 @@ async fn told(ground: &Ground) -> PostgresLog {
         location: None,
         reference: None,
     };
-    write(
-        &log,
-        &request("A", receive),
-        &[("Received", "2", json!({"quantity": 5, "location": null, "reference": null}))],
-    )
-    .await;
+    write(&log, &request("A", receive), &[("Received", "2", json!({"location": "main", "quantity": 5}))])
+        .await;
     log
 }
 
