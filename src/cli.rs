@@ -1,6 +1,7 @@
 //! The command line: subcommands and flags. What a flag leaves open, the environment and then the file decide.
 
 mod accounts;
+mod events;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use store::verify::Anchor;
 
 pub use accounts::{AccountsCommand, RightsArgs};
+pub use events::{By, EventsCommand, ExportArgs, FormatArg, SelectionArgs};
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -85,6 +87,12 @@ pub enum Command {
         /// Change nothing; say what would be moved.
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Show, count and export what happened, with a role that may read the log.
+    Events {
+        /// What to do.
+        #[command(subcommand)]
+        command: EventsCommand,
     },
     /// Say that the database was put back from a copy that it cannot tell from what was there: the log begins a new life.
     ///

@@ -5,6 +5,8 @@ use std::{
     io::{self, Write as _},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// A result that could not be printed.
 #[derive(Debug, thiserror::Error)]
 #[error("printing the result: {0}")]
@@ -16,6 +18,30 @@ impl Unprinted {
     pub fn is_closed(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
+}
+
+impl Unprinted {
+    /// The reader has gone.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// Whether the reader has gone, as `head` does, so that nothing need be made for it.
+#[must_use]
+pub fn is_closed() -> bool {
+    let out = io::stdout();
+    let mut looked = [PollFd::new(&out, PollFlags::OUT)];
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    poll(&mut looked, Some(&none)).is_ok() && looked.iter().any(|one| one.revents().intersects(gone))
+}
+
+/// Where a result goes that is no text, or too long for one.
+#[must_use]
+pub fn stream() -> Box<dyn io::Write + Send> {
+    Box::new(io::stdout())
 }
 
 /// Prints a line of a result.

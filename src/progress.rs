@@ -27,6 +27,8 @@ enum Shown {
 struct Spoken {
     begun: Instant,
     last: Instant,
+    /// What was done by an earlier run.
+    before: u64,
     done: u64,
     of: u64,
     work: &'static str,
@@ -53,7 +55,15 @@ impl Progress {
             return Self(Shown::Bar(bar));
         }
         let now = Instant::now();
-        Self(Shown::Lines(Mutex::new(Spoken { begun: now, last: now, done: 0, of: 0, work, unit })))
+        Self(Shown::Lines(Mutex::new(Spoken {
+            begun: now,
+            last: now,
+            before: 0,
+            done: 0,
+            of: 0,
+            work,
+            unit,
+        })))
     }
 
     /// So much is to be done.
@@ -65,6 +75,22 @@ impl Progress {
                 let mut spoken = spoken.lock().unwrap_or_else(PoisonError::into_inner);
                 let now = Instant::now();
                 (spoken.begun, spoken.last, spoken.of) = (now, now, of);
+            }
+        }
+    }
+
+    /// So much is to be done, and so much of it was done before.
+    pub fn begin_after(&self, done: u64, of: u64) {
+        self.begin(of);
+        match &self.0 {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_position(done);
+                bar.reset_eta();
+            }
+            Shown::Lines(spoken) => {
+                let mut spoken = spoken.lock().unwrap_or_else(PoisonError::into_inner);
+                (spoken.before, spoken.done) = (done, done);
             }
         }
     }
@@ -116,9 +142,13 @@ impl Spoken {
     }
 
     fn line(&self) -> String {
-        let Self { done, of, work, unit, .. } = self;
+        let Self { before, done, of, work, unit, .. } = self;
         let took = self.begun.elapsed();
-        let per_second = u128::from(self.done) * 1_000 / took.as_millis().max(1);
-        format!("{work}: {done} of {of} {unit} in {:.1} s ({per_second} {unit}/s)", took.as_secs_f32())
+        let per_second = u128::from(done.saturating_sub(*before)) * 1_000 / took.as_millis().max(1);
+        let left = match u128::from(of.saturating_sub(*done)).checked_div(per_second) {
+            Some(seconds @ 1..) => format!(", {seconds} s to go"),
+            _ => String::new(),
+        };
+        format!("{work}: {done} of {of} {unit} in {:.1} s ({per_second} {unit}/s){left}", took.as_secs_f32())
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod archive;
 mod doctor;
+mod events;
 mod fitness;
 mod followers;
 mod import;
@@ -24,6 +25,7 @@ use api::outbound::OutboundError;
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
 
+pub use self::events::EventsError;
 use self::{accounts::AccountsError, followers::FollowersError, projections::ProjectionsError};
 use crate::{
     cli::{Cli, Command, ImportCommand, KeysCommand},
@@ -127,6 +129,9 @@ pub enum Failure {
         "say where the archive's files go: with --into DIR, or in DAYBOOK_ARCHIVE_DIR for every process that reads the log"
     )]
     NoArchive,
+    /// Events could not be shown or exported.
+    #[error(transparent)]
+    Events(events::EventsError),
     /// A result cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -149,6 +154,8 @@ impl Failure {
             | Self::Projections(ProjectionsError::Unknown(..))
             | Self::Followers(FollowersError::NoFollower(..) | FollowersError::NoStream(_)) => WRONG_INPUT,
             Self::Printing(unprinted) if unprinted.is_closed() => NOBODY_READS,
+            Self::Events(error) if error.is_closed() => NOBODY_READS,
+            Self::Events(error) if error.is_wrong_input() => WRONG_INPUT,
             Self::Printing(_)
             | Self::Ground(_)
             | Self::Sample(_)
@@ -162,6 +169,7 @@ impl Failure {
             | Self::Followers(_)
             | Self::Projections(_)
             | Self::Archiving(_)
+            | Self::Events(_)
             | Self::Outbound(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
@@ -227,6 +235,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return import::retail(ground, &file, rejects, cli.json).await;
         }
+        Command::Events { command } => return events::run(command, settings, &data, cli.json, tell).await,
         Command::Followers { command } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return followers::run(&ground, command, cli.json).await;

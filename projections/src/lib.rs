@@ -3,6 +3,7 @@
 //! Each projection folds whole batches in memory and writes them with one statement a table, in the transaction that
 //! moves its checkpoint. Every row follows from one stream alone.
 
+pub mod analytics;
 mod batch;
 pub mod carts;
 mod fresh;
@@ -57,6 +58,21 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "search_indexes"),
             ("SELECT, INSERT, UPDATE, DELETE", "search_asked"),
             ("SELECT, INSERT, UPDATE, DELETE", "search_answers"),
+        ],
+        analysts: &[
+            "followers",
+            "parked_streams",
+            "skipped_events",
+            "orders",
+            "payments",
+            "carts",
+            "stock",
+            "reservations",
+            "products",
+            "variants",
+            "sold",
+            "sales",
+            "ratings",
         ],
     }
 }

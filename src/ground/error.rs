@@ -36,6 +36,12 @@ pub enum GroundError {
     /// The database has no tables of Daybook's.
     #[error("there is no log in schema {0}: run `daybook migrate` as the owner first")]
     NotMigrated(String),
+    /// The role may not read the log.
+    #[error(
+        "there is no log in schema {0} that the role in DATABASE_URL may read: run `daybook migrate` as the owner, for an \
+         analyst with DAYBOOK_ANALYST_ROLE naming the role"
+    )]
+    Unreadable(String),
     /// The head of the log was moved, or events were put behind it.
     #[error(
         "log_head in schema {schema} (at {head}) does not agree with where the log ends ({end}): somebody has changed it, \

@@ -14,6 +14,9 @@ use crate::settings::Settings;
 pub async fn migrate(owner_url: &str, settings: &Settings) -> Result<(), GroundError> {
     for (url, tables) in tables(owner_url, settings) {
         schema::migrate(url, &settings.schema, &settings.app_role, &tables).await?;
+        if let Some(analyst) = &settings.analyst_role {
+            schema::let_read(url, &settings.schema, (analyst, &settings.app_role), &tables).await?;
+        }
     }
     Ok(())
 }

@@ -31,6 +31,14 @@ const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "Postgres as the serving role; without it, local servers are started"),
     ("DAYBOOK_OWNER_DATABASE_URL", "Postgres as the owner, for migrate; default: DATABASE_URL"),
     ("DAYBOOK_APP_ROLE", "the serving role that migrate grants to; default: daybook_app"),
+    (
+        "DAYBOOK_ANALYST_ROLE",
+        "a role that migrate lets read the log and the read models, and nothing else; default: none",
+    ),
+    (
+        "DAYBOOK_KEYS_DATABASE_URL",
+        "Postgres as a role that may read the keys of personal data, for `events export --open`; default: DATABASE_URL",
+    ),
     ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),
     ("DAYBOOK_PROJECTION_DATABASE_URL", "where read models are written; default: DATABASE_URL"),
     (

@@ -88,6 +88,15 @@ const DESCRIPTIONS: Wheels = Wheels {
     program: "schemathesis/__init__.py",
 };
 
+/// What analysts open files with: DuckDB and pandas.
+const ANALYSTS: Wheels = Wheels {
+    name: "analysts",
+    folder: "analysts-1",
+    requirements: include_str!("requirements/analysts.txt"),
+    source: None,
+    program: "duckdb/__init__.py",
+};
+
 /// Python with the packages that tests' receivers need.
 ///
 /// # Panics
@@ -102,6 +111,14 @@ pub fn python() -> Command {
 /// When they cannot be installed: the test could not go on.
 pub fn python_for_descriptions() -> Command {
     python_with(&DESCRIPTIONS)
+}
+
+/// Python with the packages that analysts open files with.
+///
+/// # Panics
+/// When they cannot be installed: the test could not go on.
+pub fn python_for_analysts() -> Command {
+    python_with(&ANALYSTS)
 }
 
 fn python_with(wheels: &Wheels) -> Command {

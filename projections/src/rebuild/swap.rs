@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use store::ports::Clock;
+use store::{ports::Clock, schema};
 
 use super::{RebuildError, Sides};
 
@@ -43,6 +43,8 @@ impl Sides {
         let between = format!("{new}_swap");
         transaction.execute(format!("CREATE SCHEMA {between}").as_str()).await?;
         for table in self.projection.tables() {
+            let (serves, comes) = (format!("{old}.{}", table.name), format!("{new}.{}", table.name));
+            schema::same_readers(transaction, &serves, &comes).await?;
             for (from, to) in [(&old, &between), (&new, &old), (&between, &new)] {
                 let sql = format!("ALTER TABLE {from}.{} SET SCHEMA {to}", table.name);
                 transaction.execute(sql.as_str()).await?;

@@ -241,7 +241,7 @@ impl StoredEvent {
 }
 
 impl DecodeError {
-    fn malformed(field: &'static str, reason: &dyn std::fmt::Display) -> Self {
+    pub(super) fn malformed(field: &'static str, reason: &dyn std::fmt::Display) -> Self {
         Self::Malformed { field, reason: reason.to_string().into() }
     }
 }

@@ -7,7 +7,10 @@ mod digest;
 mod history;
 mod meaning;
 mod postgres;
+mod raw;
 mod row;
+mod seen;
+mod selection;
 mod snapshot;
 mod through;
 
@@ -25,7 +28,10 @@ pub use decode::{DecodeError, Decoded, Decoder, decode_stream, read_but, read_wi
 pub use digest::{Digest, Link, Texts, digest, link};
 pub use meaning::{Meaning, Meant, meant_id};
 pub use postgres::PostgresLog;
+pub use raw::{Brief, RawEvent};
 pub(crate) use row::{COLUMNS, fixed, micros_at, micros_of, moment as moment_us, stored};
+pub use seen::{Seen, see};
+pub use selection::{Page, Pages, Selection};
 pub use snapshot::{FOLD, Snapshot};
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.

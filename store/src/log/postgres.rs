@@ -22,7 +22,7 @@ use crate::{archive::Archive, outage::Reason};
 /// The log in a Postgres schema, which the pool's `search_path` names.
 #[derive(Clone, Debug)]
 pub struct PostgresLog {
-    pool: PgPool,
+    pub(super) pool: PgPool,
     /// The connection that appends.
     writer: Connections,
     /// Those that read streams whole.

@@ -15,7 +15,7 @@ pub const THIN_COLUMNS: &str = "position, aggregate_type, CASE WHEN aggregate_ty
      CASE WHEN aggregate_type <> ALL ($3) THEN metadata END, event_id, recorded_at";
 
 /// The year 2000 as microseconds since the epoch.
-const YEAR_2000_US: i64 = 946_684_800_000_000;
+pub const YEAR_2000_US: i64 = 946_684_800_000_000;
 
 pub fn head_of(row: &PgRow) -> Result<Head, sqlx::Error> {
     Ok(Head {

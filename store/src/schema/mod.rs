@@ -1,9 +1,11 @@
 //! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
 
+mod analysts;
 mod compare;
 mod fitness;
 mod server;
 
+pub use analysts::{let_read, may_read, same_readers};
 pub use compare::{Standing, standing};
 pub use fitness::{Fitness, fitness};
 pub use server::{VERSION_MIN, Writes, writes};
@@ -40,6 +42,8 @@ pub struct Tables {
     pub migrations: Vec<&'static Migrator>,
     /// `(privileges, table)` for the serving role.
     pub grants: &'static [(&'static str, &'static str)],
+    /// Tables that analysts may read, and nothing else of them; without any, they do not even see the schema.
+    pub analysts: &'static [&'static str],
 }
 
 /// The log, the answers to commands, the timers, and the checkpoints of process managers.
@@ -70,6 +74,17 @@ pub fn log_tables() -> Tables {
             ("SELECT, INSERT, DELETE", "asked_lanes"),
             ("SELECT, INSERT, UPDATE", "snapshots"),
         ],
+        analysts: &[
+            "events",
+            "log_links",
+            "log_head",
+            "log_lives",
+            "archive_files",
+            "archived_events",
+            "followers",
+            "parked_streams",
+            "skipped_events",
+        ],
     }
 }
 
@@ -83,6 +98,7 @@ pub fn key_tables() -> Tables {
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by, forgotten_at)", "subject_keys"),
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),
         ],
+        analysts: &[],
     }
 }
 
@@ -128,6 +144,12 @@ pub enum SchemaError {
         /// What the database said.
         source: Box<Self>,
     },
+    /// The analysts' role can do more than to read.
+    #[error(
+        "the role {0} is not one for analysts: it owns tables, serves, may create roles or databases, or is a member of a \
+         role that does; create another one with CREATE ROLE … LOGIN PASSWORD '…', and name it in DAYBOOK_ANALYST_ROLE"
+    )]
+    NoAnalyst(String),
     /// A schema or role name that would have to be quoted.
     #[error("{0:?} is not a plain name: use a-z, 0-9 and _, starting with a letter, at most 48 characters")]
     Name(String),
@@ -174,13 +196,7 @@ async fn lay(owner_url: &str, schema: &str, role: &str, tables: &Tables) -> Resu
         migrator.set_ignore_missing(true);
         migrator.run(&mut connection).await?;
     }
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
-        .bind(role)
-        .fetch_one(&mut connection)
-        .await?;
-    if !known {
-        return Err(SchemaError::NoRole(role.to_owned()));
-    }
+    has_role(&mut connection, role).await?;
     connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
     // Which steps were taken is for every program to see that runs on them.
     for (privileges, table) in tables.grants.iter().chain(&[("SELECT", "_sqlx_migrations")]) {
@@ -188,6 +204,14 @@ async fn lay(owner_url: &str, schema: &str, role: &str, tables: &Tables) -> Resu
     }
     connection.close().await?;
     Ok(())
+}
+
+async fn has_role(connection: &mut PgConnection, role: &str) -> Result<(), SchemaError> {
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
+        .bind(role)
+        .fetch_one(connection)
+        .await?;
+    known.then_some(()).ok_or_else(|| SchemaError::NoRole(role.to_owned()))
 }
 
 /// Makes sure that the serving role exists and can log in with `password`.
@@ -306,7 +330,7 @@ fn options(url: &str, schema: &str) -> Result<PgConnectOptions, SchemaError> {
     Ok(options.options([("search_path", path)]).application_name("daybook"))
 }
 
-fn plain(name: &str) -> Result<(), SchemaError> {
+pub(crate) fn plain(name: &str) -> Result<(), SchemaError> {
     let plain = name.len() <= 48
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');

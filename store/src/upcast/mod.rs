@@ -101,6 +101,12 @@ pub fn may_drop(aggregate_type: AggregateType) -> bool {
     steps.any(|step| !matches!(step.change, Change::Next { .. }))
 }
 
+/// The stored names of such an aggregate whose events may come out under another name.
+pub(crate) fn leaves_its_name(aggregate_type: AggregateType) -> impl Iterator<Item = &'static str> {
+    let steps = STEPS.iter().copied().flatten().filter(move |step| step.aggregate_type == aggregate_type);
+    steps.filter(|step| !matches!(step.change, Change::Next { .. })).map(|step| step.event_type)
+}
+
 /// The payload with what is under its outer tag changed.
 fn under(mut payload: Value, change: fn(Value) -> Value) -> Value {
     for event in payload.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {

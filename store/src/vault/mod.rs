@@ -2,6 +2,7 @@
 
 mod rotate;
 mod shop;
+mod within;
 mod wrap;
 
 use std::{
