@@ -3,6 +3,7 @@
 //! Each projection folds whole batches in memory and writes them with one statement a table, in the transaction that
 //! moves its checkpoint. Every row follows from one stream alone.
 
+pub mod analytics;
 mod batch;
 pub mod carts;
 mod fresh;

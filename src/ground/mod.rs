@@ -2,9 +2,11 @@
 
 mod error;
 mod master_key;
+mod reading;
 mod tables;
 
 pub use error::GroundError;
+pub use reading::Reading;
 pub use tables::{migrate, owner_log_pool, standings, up_to_date};
 
 use std::{

@@ -1,0 +1,3 @@
+//! What is asked of the log itself by those who analyse it.
+
+pub mod history;
