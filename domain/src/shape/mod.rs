@@ -190,6 +190,7 @@ mod tests {
             let shape = aggregate_type.state_shape();
             let shape = shape.unwrap_or_else(|error| panic!("{aggregate_type}: {error}"));
             assert!(matches!(shape, Shape::Struct(..) | Shape::Enum(..)), "{aggregate_type} is {shape}");
+            assert!(!shape.to_string().contains("anything"), "{aggregate_type} is {shape}");
         }
     }
 

@@ -31,7 +31,7 @@ async fn apply(world: &World, projection: &dyn Projection, recorded: &Recorded) 
 async fn at_every_position_an_order_reads_as_it_did_then() {
     for seed in [1, 20_101_224, 77] {
         let world = World::idle().await;
-        random::history(&world, seed, 400).await;
+        random::history(&world, seed, 700).await;
         let head = world.engine.log.head().await.unwrap();
         let log = world.engine.log.recorded_after(0, head.position).await.unwrap();
         let mut orders = BTreeSet::new();
