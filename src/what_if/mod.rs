@@ -6,6 +6,7 @@
 
 mod checkouts;
 mod derive;
+mod outcomes;
 mod replay;
 mod rules;
 mod stock;

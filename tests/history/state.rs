@@ -39,7 +39,7 @@ async fn every_event_of_an_order_is_told_with_what_it_changed() {
     assert!(by_time["then"]["version"].as_i64().unwrap() >= 2, "{by_time}");
     let (status, text, _) = said(&shop.ground, &["state", "order", &id, "--at-sequence", "2"]);
     assert_eq!(status, Some(0));
-    for wanted in ["stage: Placed → Confirmed", "Confirmed by system:checkout", "20.00 GBP", "what led to it"]
+    for wanted in ["stage: Placed → Confirmed", "Confirmed by system:checkout", "23.95 GBP", "what led to it"]
     {
         assert!(text.replace("  ", " ").contains(wanted), "{wanted}: {text}");
     }

@@ -20,8 +20,8 @@ async fn head(api: &Api) -> i64 {
 
 /// An order that was placed, paid and shipped, with the page after each step.
 async fn history(api: &Api) -> (String, Vec<Reply>) {
-    api.stock("MUG SEA", 900, 5).await;
-    let cart = api.cart(&[("MUG SEA", 2)]).await;
+    api.stock("MUG-SEA", 900, 5).await;
+    let cart = api.cart(&[("MUG-SEA", 2)]).await;
     let placed = api.check_out(&cart, "card").await.expect(201);
     let (order, payment) = (placed.text_of("order"), placed.text_of("payment"));
     let path = format!("/v1/orders/{order}");

@@ -76,14 +76,55 @@ fn compare(at: &mut Path, old: &Json, new: &Json, changes: &mut Vec<Change>) {
     }
 }
 
+/// A member that is now in another one, or was, has only moved: the two are compared as if it had been there before.
 fn members(at: &mut Path, old: &Map<String, Json>, new: &Map<String, Json>, changes: &mut Vec<Change>) {
-    let gone = old.keys().filter(|name| !new.contains_key(*name));
-    for name in new.keys().chain(gone) {
+    let only = |these: &Map<String, Json>, others: &Map<String, Json>| -> Map<String, Json> {
+        let only = these.iter().filter(|(name, _)| !others.contains_key(*name));
+        only.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let (mut gone, mut come) = (only(old, new), only(new, old));
+    let mut moved: Map<String, Json> = Map::new();
+    for (name, value) in &come {
+        if let Some(before) = inside(&mut gone, value) {
+            moved.insert(name.clone(), before);
+        }
+    }
+    for (name, value) in &gone.clone() {
+        if let Some(after) = inside(&mut come, value) {
+            at.0.push(Part::Name(name.clone()));
+            compare(at, value, &after, changes);
+            at.0.pop();
+            gone.remove(name);
+        }
+    }
+    for (name, value) in new {
+        let before =
+            old.get(name).or_else(|| moved.get(name)).or_else(|| come.get(name).map(|_| &Json::Null));
+        let Some(before) = before else { continue };
         at.0.push(Part::Name(name.clone()));
-        let of = |fields: &Map<String, Json>| fields.get(name).cloned().unwrap_or_default();
-        compare(at, &of(old), &of(new), changes);
+        compare(at, before, value, changes);
         at.0.pop();
     }
+    for (name, value) in &gone {
+        at.0.push(Part::Name(name.clone()));
+        compare(at, value, &Json::Null, changes);
+        at.0.pop();
+    }
+}
+
+/// Takes those out that a value holds under the same name with the same content; as a value that holds just them.
+fn inside(these: &mut Map<String, Json>, value: &Json) -> Option<Json> {
+    let Json::Object(fields) = value else { return None };
+    let found: Map<String, Json> = these
+        .iter()
+        .filter(|(name, value)| !value.is_null() && fields.get(*name) == Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if found.is_empty() {
+        return None;
+    }
+    these.retain(|name, _| !found.contains_key(name));
+    Some(Json::Object(found))
 }
 
 /// What both lists begin and end with is the same; between that, entries are compared in their order.
@@ -171,6 +212,14 @@ mod tests {
         assert_eq!(told(&json!(["a", "b", "c"]), &json!(["b", "c"])), ["[0]: \"a\" -> null"]);
         assert_eq!(told(&json!(["a", "c"]), &json!(["a", "b", "c"])), ["[1]: null -> \"b\""]);
         assert_eq!(told(&json!(["a", "a"]), &json!(["a"])), ["[1]: \"a\" -> null"]);
+    }
+
+    #[test]
+    fn what_has_only_moved_is_no_change() {
+        let flat = json!({"placement": {"customer": "ada"}, "total": 5, "other": 1});
+        let deep = json!({"book": {"placement": {"customer": "ada"}, "total": 5, "entries": []}, "other": 1});
+        assert_eq!(told(&flat, &deep), ["book.entries: null -> []"]);
+        assert_eq!(told(&deep, &flat), ["book.entries: [] -> null"]);
     }
 
     #[test]

@@ -153,7 +153,7 @@ pub async fn between(
     let new = |recorded: &Recorded| !from.counts(recorded);
     let after = Telling::of(stream, &recorded, |recorded| to.counts(recorded), (new, steps_max))?;
     Ok(Between {
-        changes: difference(&before.view, &after.view),
+        changes: stage_first(difference(&before.view, &after.view)),
         from: before.then,
         to: after.then,
         steps: after.steps.into(),
@@ -209,7 +209,7 @@ impl Telling {
             }
             if is_step {
                 let after = viewed(&state)?;
-                let changes = difference(&view.take().unwrap_or_default(), &after);
+                let changes = stage_first(difference(&view.take().unwrap_or_default(), &after));
                 steps.push_back(step(recorded, changes));
                 view = Some(after);
             } else {
@@ -249,6 +249,11 @@ fn then(view: &Json, last: &Recorded) -> Then {
 
 /// The name of a state, beside its fields.
 const STAGE: &str = "stage";
+
+fn stage_first(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by_key(|change| change.field.0 != [Part::Name(STAGE.to_owned())]);
+    changes
+}
 
 /// A state as it is compared: where states have names, the name is one field among the others, so that what stays the same
 /// from one to the next is no change.
