@@ -29,6 +29,13 @@ pub struct Shown {
     /// As it was then: an RFC 3339 time, which is business time, a day (its end, in UTC), a position of the log, or what a
     /// `Daybook-Position` said. Without it, as it is.
     #[serde(default)]
+    #[cfg_attr(
+        test,
+        schema(
+            format = "daybook-moment",
+            pattern = "^(?:[1-9][0-9]{0,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9a-f-]{36}:[0-9]+)$"
+        )
+    )]
     pub(super) as_of: Option<String>,
 }
 
