@@ -2,6 +2,7 @@
 
 mod accounts;
 mod events;
+mod history;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use store::verify::Anchor;
 
 pub use accounts::{AccountsCommand, RightsArgs};
 pub use events::{By, EventsCommand, ExportArgs, FormatArg, SelectionArgs};
+pub use history::{DiffArgs, Format, StateArgs, StockArgs, WhatIfArgs, WhichArgs};
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -134,6 +136,14 @@ pub enum Command {
         #[command(subcommand)]
         command: ScenarioCommand,
     },
+    /// Show what an aggregate was at a moment, and what each event made of it.
+    State(StateArgs),
+    /// Show what is different about an aggregate between two moments, and the events between.
+    Diff(DiffArgs),
+    /// Show the whole stock as it was at a moment, from the log alone.
+    Stock(StockArgs),
+    /// Decide what was decided again, by other rules, and show every decision that comes out differently.
+    WhatIf(WhatIfArgs),
     /// Look at a deployment and say what is wrong with it; change nothing, send nothing.
     ///
     /// Exits with 0 when nothing is wrong, with 1 when something is; what should be looked at alone is not wrong.

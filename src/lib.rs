@@ -11,3 +11,4 @@ pub mod run;
 pub mod sample;
 pub mod settings;
 pub mod telemetry;
+pub mod what_if;

@@ -6,6 +6,7 @@ mod doctor;
 mod events;
 mod fitness;
 mod followers;
+mod history;
 mod import;
 mod keys;
 mod migrate;
@@ -109,6 +110,9 @@ pub enum Failure {
     /// A read model could not be rebuilt or compared.
     #[error(transparent)]
     Projections(#[from] ProjectionsError),
+    /// The past cannot be told.
+    #[error(transparent)]
+    History(#[from] history::HistoryFailure),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
@@ -148,6 +152,7 @@ impl Failure {
             | Self::Outbound(OutboundError::Mail(_))
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
+            Self::History(error) => error.status(),
             Self::Ledger(_)
             | Self::Scenario(_)
             | Self::Accounts(AccountsError::Email(_) | AccountsError::Password(_))
@@ -266,6 +271,10 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return archive::run(&ground, older_than, into, dry_run, cli.json).await;
         }
+        Command::State(args) => return history::state(settings, &data, &args, cli.json).await,
+        Command::Diff(args) => return history::diff(settings, &data, &args, cli.json).await,
+        Command::Stock(args) => return history::stock(settings, &data, &args, cli.json).await,
+        Command::WhatIf(args) => return history::what_if(settings, &data, &args, cli.json).await,
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         // Seen to above, whatever the settings say.
         Command::Doctor { .. } | Command::Settings => {}

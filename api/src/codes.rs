@@ -169,6 +169,8 @@ codes! {
     "precondition.malformed" BAD_REQUEST "If-Match is malformed",
     "precondition.failed" PRECONDITION_FAILED "It has changed since you read it",
     "position.malformed" BAD_REQUEST "Daybook-Min-Position is malformed",
+    "as_of.malformed" BAD_REQUEST "That is no moment",
+    "as_of.ahead" BAD_REQUEST "The log has not come to that moment",
     "position.other_log" PRECONDITION_FAILED "The position is of another log",
     "read_model.behind" SERVICE_UNAVAILABLE "The read model has not come that far",
     "read_model.parked" SERVICE_UNAVAILABLE "A part of the read model is set aside",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use domain::{
     cart::{Cart, Line},
-    pricing::{self, Quote, Unquotable},
+    pricing::{self, Quote},
     value::{CartId, Text},
 };
 use projections::Fresh;
@@ -77,12 +77,6 @@ pub fn quoted(
             None => Ok(None),
         };
     };
-    pricing::quote(tables, country, shipping, basket.currency, &basket.lines).map(Some).map_err(|error| {
-        let code = match error {
-            Unquotable::NoSuchMethod { .. } => "checkout.not_shipped_there",
-            Unquotable::TooMuch { .. } => "checkout.too_much_to_ship",
-            Unquotable::BadTotal => "cart.bad_total",
-        };
-        Problem::new(code, error.to_string())
-    })
+    let quote = pricing::quote(tables, country, shipping, basket.currency, &basket.lines);
+    quote.map(Some).map_err(|error| Problem::new(error.code(), error.to_string()))
 }

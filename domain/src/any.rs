@@ -55,6 +55,14 @@ macro_rules! aggregates {
                 match self { $(Self::$name => crate::shape::Shape::of::<$module::Event>()),+ }
             }
 
+            /// What its state looks like, serialised.
+            ///
+            /// # Errors
+            /// When serde cannot be led through it.
+            pub fn state_shape(self) -> Result<crate::shape::Shape, crate::shape::Untraceable> {
+                match self { $(Self::$name => crate::shape::Shape::of::<$module::$name>()),+ }
+            }
+
             /// The version in which this program reads and writes an event; `None` when it does not know its name.
             #[must_use]
             pub fn event_version(self, event_type: &str) -> Option<&'static str> {

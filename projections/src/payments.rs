@@ -96,22 +96,22 @@ pub struct Payment {
 /// A payment's row without its id.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    order: OrderId,
+    pub(crate) order: OrderId,
     method: Method,
     capture: CaptureWhen,
-    status: Status,
+    pub(crate) status: Status,
     amount: Money,
     captured: i64,
     refunded: i64,
     released: i64,
-    disputes: Vec<Dispute>,
-    opened_at: Position,
+    pub(crate) disputes: Vec<Dispute>,
+    pub(crate) opened_at: Position,
     version: Sequence,
-    position: Position,
+    pub(crate) position: Position,
 }
 
 /// The row after one more event.
-fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
+pub(crate) fn apply(row: Option<Row>, event: &Event, at: At) -> Result<Row, ApplyError> {
     let version = at.after(row.as_ref().map(|row| row.version))?;
     let position = at.position;
     match (row, event) {
@@ -315,6 +315,12 @@ impl ReadModels {
         );
         let rows = self.asker.ask(&statement, freshness, |query| query.bind(id.as_str())).await?;
         rows.try_map(|rows| Ok(rows.first().map(payment_of).transpose()?))
+    }
+
+    /// The payments that name an order, as far as the read model has come.
+    pub(crate) async fn payments_of(&self, order: &OrderId) -> Result<Vec<String>, QueryError> {
+        let names = sqlx::query_scalar("SELECT id FROM payments WHERE order_id = $1").bind(order.as_str());
+        Ok(self.asker.in_time(names.fetch_all(&self.asker.pool)).await?)
     }
 }
 

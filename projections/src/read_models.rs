@@ -251,7 +251,7 @@ impl Asker {
         }
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {

@@ -3,29 +3,39 @@
 use std::{path::Path, sync::Arc};
 
 use sqlx::PgPool;
-use store::{log::PostgresLog, ports::Machine, schema, secrets::MasterKeys, vault::Vault};
+use store::{
+    archive::Archive,
+    log::PostgresLog,
+    ports::Machine,
+    schema::{self, Fitness},
+    secrets::MasterKeys,
+    vault::Vault,
+};
 
 use super::{Ground, GroundError, up_to_date};
-use crate::{run::EventsError, settings::Settings};
+use crate::{
+    run::{EventsError, Failure},
+    settings::Settings,
+};
 
-/// Connections of one who reads.
+/// Connections of one who reads: one for the log, one for a second look.
 const CONNECTIONS: u32 = 2;
 
 /// The log, to be read.
 pub struct Reading {
-    /// The log, with the files of what was put away.
+    /// The log, with the files of what was put away where it is known where they are.
     pub log: PostgresLog,
     settings: Settings,
-    /// Local servers, if they are.
+    /// Local servers, if they are; dropping them stops what this process started.
     local: Option<Ground>,
     url: String,
 }
 
 impl Reading {
-    /// Reaches the log with the role in DATABASE_URL, or that of local servers.
+    /// Reaches the log with the role in `DATABASE_URL`, or that of local servers in `data`.
     ///
     /// # Errors
-    /// When it cannot be reached, or the role may not read it.
+    /// When it cannot be reached, is no log of this program, or the role may not read it.
     pub async fn prepare(
         settings: Settings,
         data: &Path,
@@ -41,17 +51,33 @@ impl Reading {
             }
         };
         let pool = schema::connect(&url, &settings.schema, "", CONNECTIONS).await?;
-        readable(&pool, "events", &settings.schema).await?;
+        if schema::fitness(&pool).await? == Fitness::NotMigrated {
+            return Err(GroundError::NotMigrated(settings.schema));
+        }
+        if !schema::may_read(&pool, "events").await? {
+            return Err(GroundError::Unreadable(settings.schema));
+        }
         up_to_date(&pool, &settings.schema, &schema::log_tables()).await?;
-        let archive = archive.map(store::archive::Archive::at).unwrap_or_default();
+        let archive = archive.map(Archive::at).unwrap_or_default();
         Ok(Self { log: PostgresLog::with_archive(pool, archive), settings, local, url })
+    }
+
+    /// The read models, to be read.
+    ///
+    /// # Errors
+    /// When their database does not answer, or they are not of this program.
+    pub async fn read_models(&self) -> Result<PgPool, GroundError> {
+        let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.url);
+        let pool = schema::connect(url, &self.settings.schema, "_read", CONNECTIONS).await?;
+        up_to_date(&pool, &self.settings.schema, &projections::tables()).await?;
+        Ok(pool)
     }
 
     /// What opens personal data, for whoever has the master key and may read the keys.
     ///
     /// # Errors
     /// When one of both is missing.
-    pub async fn vault(&self) -> Result<Vault, crate::run::Failure> {
+    pub async fn vault(&self) -> Result<Vault, Failure> {
         if let Some(ground) = &self.local {
             return Ok(ground.vault().await?);
         }
@@ -66,12 +92,5 @@ impl Reading {
         }
         let masters = MasterKeys::new(master, self.settings.previous_master_key.clone());
         Ok(Vault::new(pool, Arc::new(Machine), &masters))
-    }
-}
-
-async fn readable(pool: &PgPool, table: &str, schema: &str) -> Result<(), GroundError> {
-    match store::schema::may_read(pool, table).await? {
-        true => Ok(()),
-        false => Err(GroundError::Unreadable(schema.to_owned())),
     }
 }

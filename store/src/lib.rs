@@ -10,6 +10,7 @@ pub mod feed;
 pub mod follow;
 pub mod forgetting;
 pub mod gateway;
+pub mod history;
 pub mod lives;
 pub mod log;
 pub mod managers;

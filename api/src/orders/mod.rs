@@ -4,6 +4,7 @@ pub(crate) mod edits;
 pub(crate) mod invoice;
 mod invoice_page;
 pub(crate) mod live;
+pub(crate) mod past;
 pub(crate) mod returns;
 pub(crate) mod review;
 pub(crate) mod shipping;
@@ -155,10 +156,14 @@ fn whose(principal: &Principal, named: Option<CustomerId>) -> Result<CustomerId,
 pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<OrderId>,
+    Query(wanted): Query<past::Shown>,
     Freshness(freshness): Freshness,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
-    let shown = shown(&shop, &id, freshness).await?;
+    let shown = match &wanted.as_of {
+        None => shown(&shop, &id, freshness).await?,
+        Some(as_of) => past::shown(&shop, &id, as_of, freshness).await?,
+    };
     shown.value.answer(&shown, &conditions, PRIVATE)
 }
 
@@ -168,14 +173,19 @@ async fn shown(shop: &Shop, id: &OrderId, freshness: projections::Freshness) -> 
     let key = StreamId::new(AggregateType::Order, id.as_str());
     let found = shop.pages.get(key, freshness, ask).await?;
     let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "order.not_found"))?;
-    let shown = match &page.delivery {
-        None => page.with("delivery", &(), &[])?,
+    let shown = opened(shop, page).await?;
+    Ok(found.map(|_| shown))
+}
+
+/// The page with whom it goes to.
+async fn opened(shop: &Shop, page: &Page) -> Result<Page, Problem> {
+    match &page.delivery {
+        None => page.with("delivery", &(), &[]),
         Some(delivery) => {
             let opened = open(shop, delivery).await?;
-            page.with("delivery", &opened, opened.forgotten())?
+            page.with("delivery", &opened, opened.forgotten())
         }
-    };
-    Ok(found.map(|_| shown))
+    }
 }
 
 /// Everything about an order that is nobody's secret, and the rest sealed.

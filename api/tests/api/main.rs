@@ -1,6 +1,7 @@
 //! The edge, in process, on real servers.
 
 mod archived;
+mod as_of;
 mod carts;
 mod checkout;
 mod commands;

@@ -19,6 +19,10 @@ schemathesis.openapi.format("daybook-position", strategies.sampled_from(POSITION
 TAGS = [*['*'] * 5, '"1"', '"2", "3.c0ffee"', 'W/"1"']
 schemathesis.openapi.format("entity-tags", strategies.sampled_from(TAGS))
 
+# Moments that the log has come to, as positions, days and times, before there was anything and after.
+MOMENTS = ["1", "5", "2001-01-01", "2001-01-01T00:00:00Z", os.environ["DAYBOOK_POSITION"]]
+schemathesis.openapi.format("daybook-moment", strategies.sampled_from(MOMENTS))
+
 # A key that comes again with another body is refused, so each request has one of its own.
 schemathesis.openapi.format("idempotency-key", strategies.uuids(version=4).map(str))
 

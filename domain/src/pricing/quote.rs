@@ -26,6 +26,18 @@ pub enum Unquotable {
     BadTotal,
 }
 
+impl Unquotable {
+    /// The stable dotted code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchMethod { .. } => "checkout.not_shipped_there",
+            Self::TooMuch { .. } => "checkout.too_much_to_ship",
+            Self::BadTotal => "cart.bad_total",
+        }
+    }
+}
+
 /// What lines come to with tax and shipping to a country.
 ///
 /// # Errors

@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn every_state_is_traced_completely() {
+        for aggregate_type in AggregateType::ALL {
+            let shape = aggregate_type.state_shape();
+            let shape = shape.unwrap_or_else(|error| panic!("{aggregate_type}: {error}"));
+            assert!(matches!(shape, Shape::Struct(..) | Shape::Enum(..)), "{aggregate_type} is {shape}");
+            assert!(!shape.to_string().contains("anything"), "{aggregate_type} is {shape}");
+        }
+    }
+
+    #[test]
     fn an_event_and_a_command_of_one_aggregate_never_have_the_same_name() {
         for aggregate_type in AggregateType::ALL {
             let commands = aggregate_type.command_shape().unwrap();

@@ -194,8 +194,11 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         let Node::Map(entry) = self.node.or(|| Node::Map(Box::new((Node::Unknown, Node::Unknown)))) else {
             return Err(changed());
         };
+        let tried = trying.get();
         let result = visitor.visit_map(Entry { entry: Some(entry), value: None, trying, depth });
-        if result.is_err() {
+        // A field that was left out further in, to see whether it must be there, says nothing about this.
+        let tries_inside = trying.get() && !tried;
+        if result.is_err() && !tries_inside {
             *self.node = Node::Leaf(Shape::Open);
         }
         result

@@ -1,4 +1,5 @@
-//! The log as tables: what columns events have, and files of them in formats that other programs open.
+//! What is asked of the log itself: what anything was at a moment ([`history`]), and the log as tables, in files that other
+//! programs open.
 //!
 //! An export is read by `store` ([`store::log::Pages`]), put into columns or lines here ([`Export`]), and is complete or not
 //! there: until then everything lies in a folder beside its place ([`Work`]), from where it goes on when it was interrupted.
@@ -8,6 +9,7 @@ mod columns;
 mod csv;
 mod error;
 mod export;
+pub mod history;
 mod ndjson;
 mod parquet;
 mod segments;

@@ -2,6 +2,7 @@
 
 mod fold;
 mod fulfilment;
+pub(crate) mod past;
 mod query;
 mod write;
 

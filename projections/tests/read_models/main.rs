@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 mod again;
+mod as_of;
 mod audit;
 mod carts;
 mod engines;

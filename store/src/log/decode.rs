@@ -246,6 +246,11 @@ impl DecodeError {
     }
 }
 
+/// The same as what came of reading.
+pub(super) fn missing_before(stored: &StoredEvent) -> Decoded {
+    Err(alone(stored.form()))
+}
+
 /// Why an event is not understood that would have to be read with one that is not there.
 fn alone(Stored { event_type, event_version, .. }: Stored<'_>) -> DecodeError {
     let reason =

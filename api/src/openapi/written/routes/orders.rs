@@ -64,7 +64,9 @@ pub fn operations() -> Vec<Operation> {
             .more("One's own; the staff says whose. The newest first.")
             .list::<Summary>("A page of orders.")
             .refuses(&["auth.forbidden"]),
-        show.page_with("The order, and whom it goes to.", page).refuses(&["order.not_found"]),
+        show.more("As it is, or with `as_of` as it was: the same page, folded from the log. What has been forgotten since is forgotten in the past too. A time that lies at most a minute ahead is taken for now.")
+            .page_with("The order, and whom it goes to.", page)
+            .refuses(&["order.not_found", "as_of.malformed", "as_of.ahead"]),
         events
             .more("All that happened to the order, its payments and the managers that looked after it, in the order of the log.")
             .queried_with("Every event.", list_of(&event))
