@@ -1,7 +1,7 @@
 //! How checkouts came out, how they would have, and what becomes of their holds then.
 
 use domain::{
-    Aggregate as _, AggregateType, Refusal as _, allowance,
+    Aggregate as _, AggregateType, allowance,
     checkout::Event,
     inventory_item,
     order::CancelReason,
