@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json};
 /// Shown in the place of a sealed value.
 pub const SEALED: &str = "[sealed]";
 
+/// What stands where nothing stands.
+static NOTHING: Json = Json::Null;
+
 /// A field that is another one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
@@ -98,8 +101,7 @@ fn members(at: &mut Path, old: &Map<String, Json>, new: &Map<String, Json>, chan
         }
     }
     for (name, value) in new {
-        let before =
-            old.get(name).or_else(|| moved.get(name)).or_else(|| come.get(name).map(|_| &Json::Null));
+        let before = old.get(name).or_else(|| moved.get(name)).or_else(|| come.get(name).map(|_| &NOTHING));
         let Some(before) = before else { continue };
         at.0.push(Part::Name(name.clone()));
         compare(at, before, value, changes);
@@ -107,7 +109,7 @@ fn members(at: &mut Path, old: &Map<String, Json>, new: &Map<String, Json>, chan
     }
     for (name, value) in &gone {
         at.0.push(Part::Name(name.clone()));
-        compare(at, value, &Json::Null, changes);
+        compare(at, value, &NOTHING, changes);
         at.0.pop();
     }
 }
