@@ -145,11 +145,11 @@ impl Export {
             let last_part =
                 events.get(nth + 1).is_none_or(|next| next.stored.position != seen.stored.position);
             let full = self.bytes >= self.bytes_max();
-            if self.rows >= self.layout.checkpoint_rows && last_part {
+            // A row group can only be ended whole.
+            let parquet = self.layout.format == Format::Parquet;
+            if last_part && (self.rows >= self.layout.checkpoint_rows || full && parquet) {
                 self.note(seen.stored.position)?;
-            } else if full && self.layout.format == Format::Parquet && last_part {
-                self.note(seen.stored.position)?;
-            } else if full && self.layout.format != Format::Parquet {
+            } else if full && !parquet {
                 self.write()?;
             }
         }
