@@ -58,7 +58,7 @@ impl Reading {
         let Some(master) = self.settings.master_key.clone() else {
             return Err(EventsError::MayNotOpen("there is no DAYBOOK_MASTER_KEY").into());
         };
-        let url = self.settings.keys_database_url.as_ref().unwrap_or(&self.url);
+        let url = self.settings.vault_database_url.as_ref().unwrap_or(&self.url);
         let pool = schema::connect(url, &self.settings.schema, "_keys", CONNECTIONS).await;
         let pool = pool.map_err(GroundError::from)?;
         if !schema::may_read(&pool, "subject_keys").await.map_err(GroundError::from)? {
