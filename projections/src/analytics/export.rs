@@ -145,11 +145,11 @@ impl Export {
             let last_part =
                 events.get(nth + 1).is_none_or(|next| next.stored.position != seen.stored.position);
             let full = self.bytes >= self.bytes_max();
-            if self.rows >= self.layout.checkpoint_rows && last_part {
+            // Columns are written as a row group, which belongs to a note; text is written at any time.
+            let columns = self.layout.format == Format::Parquet;
+            if last_part && (self.rows >= self.layout.checkpoint_rows || full && columns) {
                 self.note(seen.stored.position)?;
-            } else if full && self.layout.format == Format::Parquet && last_part {
-                self.note(seen.stored.position)?;
-            } else if full && self.layout.format != Format::Parquet {
+            } else if full && !columns {
                 self.write()?;
             }
         }
