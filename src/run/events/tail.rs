@@ -61,12 +61,11 @@ async fn newest(
     table: &Table,
     json: bool,
 ) -> Result<Pages, Failure> {
-    let mut kept = VecDeque::new();
-    let mut window = WINDOW;
+    let (mut kept, mut after, mut window) = (VecDeque::new(), end, WINDOW);
     // Further and further back, until there are enough.
-    while lines > 0 && end > 0 {
+    while after > 0 && kept.len() < lines {
         kept.clear();
-        let after = (end - window).max(0);
+        after = (end - window).max(0);
         let mut pages = Pages::new(log.clone(), chosen.selection.clone(), after, end);
         while let Some(page) = pages.next().await? {
             for seen in page.events {
@@ -75,9 +74,6 @@ async fn newest(
                     kept.pop_front();
                 }
             }
-        }
-        if kept.len() >= lines || after == 0 {
-            break;
         }
         window = window.saturating_mul(8);
     }
