@@ -14,7 +14,7 @@ use store::rfc3339::moment;
 
 use super::{
     Error, GUEST_LIFETIME_S, Identity,
-    accounts::{Account, New, Standing},
+    accounts::{self, Account, New, Standing},
     attempts::{Origin, Tried},
     mailed::{self, Purpose},
     new_guest,
@@ -132,7 +132,7 @@ pub async fn login(
     let stored = account.as_ref().map(|account| account.password.as_str());
     let checked = identity.inner.hashing.check(&body.password, stored).await?;
     let (Some(account), Checked::Right | Checked::RightAndOld) = (account, checked) else {
-        return Err(wrong("the e-mail or the password is wrong"));
+        return Err(unknown());
     };
     if account.disabled {
         return Err(Problem::new("auth.account_disabled", "nobody can log in to this account"));
@@ -142,6 +142,8 @@ pub async fn login(
         Checked::Right | Checked::Wrong => None,
     };
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    // Hashing takes its time, in which the account may have become another.
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(unknown)?;
     match identity.factor(&mut transaction, &account, body.code.as_ref()).await? {
         Factor::Fine => {}
         Factor::Missing => {
@@ -277,6 +279,10 @@ pub async fn set_verified(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn unknown() -> Problem {
+    wrong("the e-mail or the password is wrong")
 }
 
 /// Whoever they are, they did not show it.

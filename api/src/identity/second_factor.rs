@@ -13,6 +13,7 @@ use super::{
     accounts::{self, Standing},
     attempts::Tried,
     login::{secret, wrong},
+    me::not_theirs,
     password::Password,
     recovery, seconds, totp,
 };
@@ -81,18 +82,21 @@ pub async fn enrol(
     // As text, because that is what is sealed: base 32 is not needed again.
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let sealed = identity.sealed(&subject, &hex).await?;
+    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     let enrolled = sqlx::query(
         "INSERT INTO second_factors (account, secret) VALUES ($1, $2) \
          ON CONFLICT (account) DO UPDATE SET secret = $2, last_step = 0 WHERE second_factors.confirmed_at IS NULL",
     )
     .bind(account.id)
     .bind(sealed)
-    .execute(&identity.inner.pool)
+    .execute(&mut *transaction)
     .await
     .map_err(Error::from)?;
     if enrolled.rows_affected() == 0 {
         return Err(Problem::new("auth.second_factor_exists", "remove the one that is there first"));
     }
+    transaction.commit().await.map_err(Error::from)?;
     identity.succeeded(Tried::Account(account.id)).await?;
     let email = identity.opened(&subject, Some(account.email)).await?.unwrap_or_default();
     let text = totp::base32(&bytes);
@@ -140,6 +144,7 @@ pub async fn remove(
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.password).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     match identity.factor(&mut transaction, &account, Some(&body.code)).await? {
         Factor::Fine => {}
         Factor::Missing | Factor::Wrong => return Err(wrong("the code is wrong")),
