@@ -140,6 +140,15 @@ pub async fn still(connection: &mut PgConnection, checked: &Standing) -> Result<
     Ok(now.filter(|now| !now.disabled && now.password == checked.password))
 }
 
+/// The admins who can log in, held until the transaction ends: two who take each other's rights at once would both succeed.
+///
+/// # Errors
+/// The database's.
+pub async fn admins(connection: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    let admins = "SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE";
+    sqlx::query_scalar(admins).fetch_all(connection).await
+}
+
 /// Removes a customer's account with all that belongs to it; the sessions that ended.
 ///
 /// # Errors
