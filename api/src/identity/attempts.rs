@@ -31,8 +31,10 @@ const WAIT_MAX_S: i32 = 15 * 60;
 pub enum Tried<'a> {
     /// Log-ins with an e-mail, be there an account or not.
     Email(&'a Email),
-    /// Passwords and codes that somebody gives who is logged in.
+    /// Passwords that somebody gives who is logged in.
     Account(Uuid),
+    /// Codes that somebody gives who is logged in: knowing the password forgives none of them.
+    Code(Uuid),
     /// Everything from one network address.
     Address(Party),
     /// Messages that were asked for.
@@ -118,6 +120,7 @@ impl Identity {
             Tried::Email(email) => mac(&[b"tried email", &self.email_hash(email)]),
             Tried::Mail(email) => mac(&[b"tried mail", &self.email_hash(email)]),
             Tried::Account(account) => mac(&[b"tried account", account.as_bytes()]),
+            Tried::Code(account) => mac(&[b"tried code", account.as_bytes()]),
             Tried::Address(Party::V4(address)) => mac(&[b"tried address", &address.octets()]),
             Tried::Address(Party::V6(network)) => mac(&[b"tried address", &network.to_be_bytes()]),
         }
@@ -127,7 +130,7 @@ impl Identity {
 impl Tried<'_> {
     const fn max(self) -> i32 {
         match self {
-            Self::Email(_) | Self::Account(_) => ACCOUNT_MAX,
+            Self::Email(_) | Self::Account(_) | Self::Code(_) => ACCOUNT_MAX,
             Self::Address(_) => ADDRESS_MAX,
             Self::Mail(_) => MAILS_MAX,
         }

@@ -82,6 +82,9 @@ pub async fn change_password(
     member: Member,
     Json(body): Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
+    if body.new == body.old {
+        return Err(Problem::new("request.invalid", "new: it is the old password"));
+    }
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.old).await?;
     let hash = identity.hashed(&body.new).await?;

@@ -111,7 +111,7 @@ pub async fn confirm(
     Json(body): Json<Confirm>,
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
-    identity.attempt(Tried::Account(member.account)).await?;
+    identity.attempt(Tried::Code(member.account)).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
     let account = accounts::standing(&mut transaction, member.account).await?.ok_or(Error::NoAccount)?;
     let step = match identity.enrolled(&mut transaction, &account).await? {
@@ -131,7 +131,7 @@ pub async fn confirm(
         .map_err(Error::from)?;
     let recovery_codes = recovery::make(identity, &mut transaction, account.id).await?;
     transaction.commit().await.map_err(Error::from)?;
-    identity.succeeded(Tried::Account(member.account)).await?;
+    identity.succeeded(Tried::Code(member.account)).await?;
     Ok(secret(StatusCode::OK, Confirmed { recovery_codes }))
 }
 
@@ -143,6 +143,7 @@ pub async fn remove(
 ) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.password).await?;
+    identity.attempt(Tried::Code(member.account)).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     match identity.factor(&mut transaction, &account, Some(&body.code)).await? {
@@ -155,6 +156,7 @@ pub async fn remove(
         .await
         .map_err(Error::from)?;
     transaction.commit().await.map_err(Error::from)?;
+    identity.succeeded(Tried::Code(member.account)).await?;
     identity.succeeded(Tried::Account(member.account)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
