@@ -7,6 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::value::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -126,7 +127,7 @@ pub async fn login(
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
-    identity.attempted_from(origin).await?;
+    let tried_at = identity.attempted_from(origin).await?;
     identity.attempt(Tried::Email(&body.email)).await?;
     let account = identity.account_of(&body.email).await?;
     let stored = account.as_ref().map(|account| account.password.as_str());
@@ -162,6 +163,7 @@ pub async fn login(
     let tokens = sessions::begin(identity, &mut transaction, &account).await?;
     transaction.commit().await.map_err(Error::from)?;
     identity.succeeded(Tried::Email(&body.email)).await?;
+    identity.taken_back(origin, tried_at).await?;
     Ok(secret(StatusCode::OK, tokens))
 }
 
@@ -208,10 +210,11 @@ pub async fn keys(State(shop): State<Arc<Shop>>) -> Response {
 }
 
 impl Identity {
-    pub(super) async fn attempted_from(&self, origin: Origin) -> Result<(), Problem> {
+    /// Counts a guess from a network address; when it was.
+    pub(super) async fn attempted_from(&self, origin: Origin) -> Result<Time, Problem> {
         match origin.0 {
             Some(address) => self.attempt(Tried::Address(address)).await,
-            None => Ok(()),
+            None => Ok(self.now()),
         }
     }
 
