@@ -84,7 +84,7 @@ async fn who_logs_in_shuts_nobody_out_behind_the_same_address_and_forgives_nobod
     login().await.expect(200);
     guess().await.expect_problem(409, "auth.token_spent");
     let refused = guess().await.expect_problem(429, "auth.throttled");
-    assert_eq!(refused.json()["retry_after_seconds"], 30);
+    assert!(refused.json()["retry_after_seconds"].as_i64() > Some(15), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
