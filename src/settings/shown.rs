@@ -130,7 +130,11 @@ mod tests {
                 "postgres://shop:h?n#t,r@2@db/shop?sslmode=require&password=hunter2#hunter2",
                 "postgres://shop:***@db/shop?sslmode=require&password=***#***",
             ),
-            ("DATABASE_URL", "postgres://a:hunter2@db,standby:5432/shop", "postgres://a:***@db,standby:5432/shop"),
+            (
+                "DATABASE_URL",
+                "postgres://a:hunter2@db,standby:5432/shop",
+                "postgres://a:***@db,standby:5432/shop",
+            ),
             ("DATABASE_URL", "postgres://db/shop?password=hun@ter2", "postgres://***"),
             ("DATABASE_URL", "postgres://a:hun?t=er@2@db/shop", "postgres://***"),
             ("DATABASE_URL", "host=db password=hunter2", "***"),

@@ -145,7 +145,8 @@ pub async fn still(connection: &mut PgConnection, checked: &Standing) -> Result<
 /// # Errors
 /// The database's.
 pub async fn admins(connection: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    let admins = "SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE";
+    let admins =
+        "SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE";
     sqlx::query_scalar(admins).fetch_all(connection).await
 }
 

@@ -25,8 +25,7 @@ async fn meanwhile(api: &Api, account: Uuid, ask: Ask, change: &str) -> Reply {
     let changed = async {
         eventually("the request waits for the account", || async {
             let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))";
-            let waits: bool =
-                sqlx::query_scalar(waits).bind(holder).fetch_one(&elsewhere).await.unwrap();
+            let waits: bool = sqlx::query_scalar(waits).bind(holder).fetch_one(&elsewhere).await.unwrap();
             waits.then_some(())
         })
         .await;
@@ -106,6 +105,6 @@ async fn a_second_factor_under_way_is_not_put_into_an_account_with_another_passw
     let enrol = post("/v1/me/second-factor", &json!({ "password": PASSWORD })).by(&tokens.access);
     let reply = meanwhile(&api, id, enrol, RESET).await;
     reply.expect_problem(401, "auth.invalid_credentials");
-    let factors = sqlx::query_scalar("SELECT count(*) FROM second_factors").fetch_one(&api.edge().await);
-    assert_eq!(factors.await.unwrap(), 0_i64);
+    let factors = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM second_factors");
+    assert_eq!(factors.fetch_one(&api.edge().await).await.unwrap(), 0);
 }
