@@ -130,10 +130,15 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     {
         *token = sealed_token(shop, &PaymentId::new(&*aggregate_id)?, plain.clone()).await?;
     }
-    let forgets = matches!(command, AnyCommand::Subject(subject::Command::Forget { .. }));
+    let leaving = match &command {
+        AnyCommand::Subject(subject::Command::Forget { .. }) => {
+            Some(shop.identity.leaving(SubjectId::new(&*aggregate_id)?, call.principal()).await?)
+        }
+        _ => None,
+    };
     let done = run.execute(shop, &aggregate_id, command).await?;
-    if forgets {
-        shop.identity.forget(&SubjectId::new(&*aggregate_id)?).await?;
+    if let Some(leaving) = leaving {
+        shop.identity.forget(leaving).await?;
     }
     Ok(Outcome::Done { receipt: done.receipt(&aggregate_id), replayed: done.replayed })
 }

@@ -41,9 +41,10 @@ pub async fn forget(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let command = Command::Forget { reason: body.reason.map(Text::from) };
+    let leaving = shop.identity.leaving(subject.clone(), call.principal()).await?;
     let done = run.execute(&shop, subject.as_str(), command).await?;
     let answer = done.ok(subject.as_str());
-    shop.identity.forget(&subject).await?;
+    shop.identity.forget(leaving).await?;
     tokio::select! {
         forgotten = shop.vault.until_forgotten(subject.as_str()) => {
             forgotten?;

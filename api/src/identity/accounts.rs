@@ -128,6 +128,28 @@ pub async fn standing(connection: &mut PgConnection, id: Uuid) -> Result<Option<
     row.as_ref().map(read_standing).transpose()
 }
 
+/// The account as it is now, which stays so until the transaction ends; `None` when the password that was checked is its
+/// password no longer, or nobody can log in to it any more.
+///
+/// # Errors
+/// The database's.
+pub async fn still(connection: &mut PgConnection, checked: &Standing) -> Result<Option<Standing>, Error> {
+    let sql = format!("SELECT {STANDING} FROM accounts WHERE id = $1 FOR NO KEY UPDATE");
+    let row = sqlx::query(&sql).bind(checked.id).fetch_optional(connection).await?;
+    let now = row.as_ref().map(read_standing).transpose()?;
+    Ok(now.filter(|now| !now.disabled && now.password == checked.password))
+}
+
+/// The admins who can log in, held until the transaction ends: two who take each other's rights at once would both succeed.
+///
+/// # Errors
+/// The database's.
+pub async fn admins(connection: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    let admins =
+        "SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE";
+    sqlx::query_scalar(admins).fetch_all(connection).await
+}
+
 /// Removes a customer's account with all that belongs to it; the sessions that ended.
 ///
 /// # Errors
@@ -145,14 +167,16 @@ pub async fn remove_all(pool: &PgPool, customers: &[&str], now: Time) -> Result<
         return Ok(vec![]);
     }
     remove_all_of(&mut *pool.acquire().await?, customers, now).await?;
-    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM accounts WHERE customer = ANY($1)")
-        .bind(customers)
-        .fetch_all(pool)
-        .await?;
+    let mut transaction = pool.begin().await?;
+    // A log-in that is under way has begun its session before, or finds no account.
+    let ids: Vec<Uuid> =
+        sqlx::query_scalar("SELECT id FROM accounts WHERE customer = ANY($1) ORDER BY id FOR UPDATE")
+            .bind(customers)
+            .fetch_all(&mut *transaction)
+            .await?;
     if ids.is_empty() {
         return Ok(vec![]);
     }
-    let mut transaction = pool.begin().await?;
     let mut ended = vec![];
     for id in &ids {
         ended.extend(sessions::end_all(&mut transaction, *id, None, now).await?);

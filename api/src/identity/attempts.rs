@@ -6,6 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
 };
+use domain::value::Time;
 use sqlx::Row as _;
 use store::rfc3339::moment;
 use uuid::Uuid;
@@ -31,8 +32,10 @@ const WAIT_MAX_S: i32 = 15 * 60;
 pub enum Tried<'a> {
     /// Log-ins with an e-mail, be there an account or not.
     Email(&'a Email),
-    /// Passwords and codes that somebody gives who is logged in.
+    /// Passwords that somebody gives who is logged in.
     Account(Uuid),
+    /// Codes that somebody gives who is logged in: knowing the password forgives none of them.
+    Code(Uuid),
     /// Everything from one network address.
     Address(Party),
     /// Messages that were asked for.
@@ -52,14 +55,14 @@ impl FromRequestParts<Arc<Shop>> for Origin {
 }
 
 impl Identity {
-    /// Counts a guess before it is looked at, so that many at once count as many.
+    /// Counts a guess before it is looked at, so that many at once count as many; when it was.
     ///
     /// # Errors
     /// `auth.throttled`, with how long to wait.
-    pub(crate) async fn attempt(&self, tried: Tried<'_>) -> Result<(), Problem> {
-        let (key, max) = (self.attempt_key(tried), tried.max());
-        match self.count(&key, max).await? {
-            None => Ok(()),
+    pub(crate) async fn attempt(&self, tried: Tried<'_>) -> Result<Time, Problem> {
+        let (key, max, now) = (self.attempt_key(tried), tried.max(), self.now());
+        match self.count(&key, max, now).await? {
+            None => Ok(now),
             Some(wait_s) => {
                 let detail = format!("too many tries: wait {wait_s} seconds");
                 Err(Problem::new("auth.throttled", detail)
@@ -78,9 +81,26 @@ impl Identity {
         Ok(())
     }
 
+    /// A guess from a network address was right: it alone counts no more, since others may be guessing from there.
+    pub(crate) async fn taken_back(&self, origin: Origin, tried_at: Time) -> Result<(), Error> {
+        let Some(address) = origin.0 else { return Ok(()) };
+        let tried = Tried::Address(address);
+        // The wait is of its making if fewer do not wait, or nobody was counted after it.
+        sqlx::query(
+            "UPDATE attempts SET failures = failures - 1, \
+                 blocked_until = CASE WHEN failures <= $2 OR last_at = $3 THEN last_at ELSE blocked_until END \
+             WHERE key = $1 AND failures > 0",
+        )
+        .bind(&self.attempt_key(tried)[..])
+        .bind(tried.max())
+        .bind(moment(tried_at))
+        .execute(&self.inner.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Seconds to wait, if any.
-    async fn count(&self, key: &[u8], max: i32) -> Result<Option<i64>, Error> {
-        let now = self.now();
+    async fn count(&self, key: &[u8], max: i32, now: Time) -> Result<Option<i64>, Error> {
         let counted = sqlx::query(
             "INSERT INTO attempts AS a (key, failures, last_at, blocked_until) VALUES ($1, 1, $2, $2) \
              ON CONFLICT (key) DO UPDATE SET last_at = $2, \
@@ -118,6 +138,7 @@ impl Identity {
             Tried::Email(email) => mac(&[b"tried email", &self.email_hash(email)]),
             Tried::Mail(email) => mac(&[b"tried mail", &self.email_hash(email)]),
             Tried::Account(account) => mac(&[b"tried account", account.as_bytes()]),
+            Tried::Code(account) => mac(&[b"tried code", account.as_bytes()]),
             Tried::Address(Party::V4(address)) => mac(&[b"tried address", &address.octets()]),
             Tried::Address(Party::V6(network)) => mac(&[b"tried address", &network.to_be_bytes()]),
         }
@@ -127,7 +148,7 @@ impl Identity {
 impl Tried<'_> {
     const fn max(self) -> i32 {
         match self {
-            Self::Email(_) | Self::Account(_) => ACCOUNT_MAX,
+            Self::Email(_) | Self::Account(_) | Self::Code(_) => ACCOUNT_MAX,
             Self::Address(_) => ADDRESS_MAX,
             Self::Mail(_) => MAILS_MAX,
         }

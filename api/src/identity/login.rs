@@ -7,6 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::value::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -14,7 +15,7 @@ use store::rfc3339::moment;
 
 use super::{
     Error, GUEST_LIFETIME_S, Identity,
-    accounts::{Account, New, Standing},
+    accounts::{self, Account, New, Standing},
     attempts::{Origin, Tried},
     mailed::{self, Purpose},
     new_guest,
@@ -126,13 +127,13 @@ pub async fn login(
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
-    identity.attempted_from(origin).await?;
+    let tried_at = identity.attempted_from(origin).await?;
     identity.attempt(Tried::Email(&body.email)).await?;
     let account = identity.account_of(&body.email).await?;
     let stored = account.as_ref().map(|account| account.password.as_str());
     let checked = identity.inner.hashing.check(&body.password, stored).await?;
     let (Some(account), Checked::Right | Checked::RightAndOld) = (account, checked) else {
-        return Err(wrong("the e-mail or the password is wrong"));
+        return Err(unknown());
     };
     if account.disabled {
         return Err(Problem::new("auth.account_disabled", "nobody can log in to this account"));
@@ -142,6 +143,8 @@ pub async fn login(
         Checked::Right | Checked::Wrong => None,
     };
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    // Hashing takes its time, in which the account may have become another.
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(unknown)?;
     match identity.factor(&mut transaction, &account, body.code.as_ref()).await? {
         Factor::Fine => {}
         Factor::Missing => {
@@ -160,6 +163,7 @@ pub async fn login(
     let tokens = sessions::begin(identity, &mut transaction, &account).await?;
     transaction.commit().await.map_err(Error::from)?;
     identity.succeeded(Tried::Email(&body.email)).await?;
+    identity.taken_back(origin, tried_at).await?;
     Ok(secret(StatusCode::OK, tokens))
 }
 
@@ -206,10 +210,11 @@ pub async fn keys(State(shop): State<Arc<Shop>>) -> Response {
 }
 
 impl Identity {
-    pub(super) async fn attempted_from(&self, origin: Origin) -> Result<(), Problem> {
+    /// Counts a guess from a network address; when it was.
+    pub(super) async fn attempted_from(&self, origin: Origin) -> Result<Time, Problem> {
         match origin.0 {
             Some(address) => self.attempt(Tried::Address(address)).await,
-            None => Ok(()),
+            None => Ok(self.now()),
         }
     }
 
@@ -277,6 +282,10 @@ pub async fn set_verified(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn unknown() -> Problem {
+    wrong("the e-mail or the password is wrong")
 }
 
 /// Whoever they are, they did not show it.

@@ -102,7 +102,7 @@ pub async fn reset(
     Json(body): Json<Reset>,
 ) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
-    identity.attempted_from(origin).await?;
+    let tried_at = identity.attempted_from(origin).await?;
     let hash = identity.hashed(&body.password).await?;
     let ended = identity.redeem(&body.token, Purpose::Reset, async |identity, connection, account| {
         let account = accounts::standing(connection, account).await?.ok_or(Error::NoAccount)?;
@@ -113,6 +113,7 @@ pub async fn reset(
     });
     let ended = ended.await?.ok_or_else(spent)?;
     identity.end(ended);
+    identity.taken_back(origin, tried_at).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -123,11 +124,12 @@ pub async fn verify(
     Json(body): Json<Verify>,
 ) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
-    identity.attempted_from(origin).await?;
+    let tried_at = identity.attempted_from(origin).await?;
     let verified = identity.redeem(&body.token, Purpose::Verify, async |identity, connection, account| {
         set_verified(identity, connection, account).await
     });
     verified.await?.ok_or_else(spent)?;
+    identity.taken_back(origin, tried_at).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -82,25 +82,33 @@ pub async fn change_password(
     member: Member,
     Json(body): Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
+    if body.new == body.old {
+        return Err(Problem::new("request.invalid", "new: it is the old password"));
+    }
     let identity = &shop.identity;
-    identity.confirmed(&member, &body.old).await?;
+    let account = identity.confirmed(&member, &body.old).await?;
     let hash = identity.hashed(&body.new).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
-    let account = accounts::standing(&mut transaction, member.account).await?.ok_or(Error::NoAccount)?;
-    set_password(&mut transaction, &account, &hash).await?;
-    password_changed(identity, &mut transaction, &account).await?;
-    // Who has seen the mailbox must not take the account back.
+    // Who has seen the mailbox must not take the account back. It comes first, as a reset takes its token first.
     sqlx::query("DELETE FROM mailed_tokens WHERE account = $1 AND purpose = 'reset'")
         .bind(account.id)
         .execute(&mut *transaction)
         .await
         .map_err(Error::from)?;
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
+    set_password(&mut transaction, &account, &hash).await?;
+    password_changed(identity, &mut transaction, &account).await?;
     let ended = sessions::end_all(&mut transaction, account.id, Some(member.session), identity.now()).await;
     let ended = ended.map_err(Error::from)?;
     transaction.commit().await.map_err(Error::from)?;
     identity.end(ended);
     identity.succeeded(Tried::Account(member.account)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whoever holds the token does not know the password.
+pub(super) fn not_theirs() -> Problem {
+    wrong("the password is wrong")
 }
 
 impl super::Identity {
@@ -115,7 +123,7 @@ impl super::Identity {
         let account = accounts::standing(&mut connection, member.account).await?.ok_or(Error::NoAccount)?;
         drop(connection);
         match self.inner.hashing.check(password, Some(&account.password)).await? {
-            Checked::Wrong => Err(wrong("the password is wrong")),
+            Checked::Wrong => Err(not_theirs()),
             Checked::Right | Checked::RightAndOld => Ok(account),
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod addresses;
 mod attempts;
 mod bearer;
 mod error;
+mod leaving;
 pub(crate) mod login;
 pub(crate) mod mailed;
 pub(crate) mod me;
@@ -23,7 +24,7 @@ mod totp;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::HeaderMap;
-use domain::value::{CustomerId, SubjectId, Time};
+use domain::value::{CustomerId, Time};
 use sqlx::{PgPool, Row as _};
 use store::{
     ports::{Clock, Ids},
@@ -223,17 +224,6 @@ impl Identity {
         let made = signing::rotate(pool, &**ids, secret, self.now()).await?;
         self.read_keys().await?;
         Ok(made)
-    }
-
-    /// Removes the account of a subject that is to be forgotten and what they keep to pay with, and ends their sessions.
-    ///
-    /// # Errors
-    /// When the edge's tables cannot be reached.
-    pub async fn forget(&self, subject: &SubjectId) -> Result<(), Error> {
-        let Some(customer) = subject.as_str().strip_prefix("customer:") else { return Ok(()) };
-        let ended = accounts::remove(&self.inner.pool, customer, self.now()).await?;
-        self.end(ended);
-        Ok(())
     }
 
     pub(crate) fn now(&self) -> Time {

@@ -22,7 +22,7 @@ const HASH: usize = 32;
 const WAITING_MAX: usize = 64;
 
 /// What somebody chose as their password, or says it is.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Password(Arc<str>);
 

@@ -13,6 +13,7 @@ use super::{
     accounts::{self, Standing},
     attempts::Tried,
     login::{secret, wrong},
+    me::not_theirs,
     password::Password,
     recovery, seconds, totp,
 };
@@ -81,18 +82,21 @@ pub async fn enrol(
     // As text, because that is what is sealed: base 32 is not needed again.
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let sealed = identity.sealed(&subject, &hex).await?;
+    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     let enrolled = sqlx::query(
         "INSERT INTO second_factors (account, secret) VALUES ($1, $2) \
          ON CONFLICT (account) DO UPDATE SET secret = $2, last_step = 0 WHERE second_factors.confirmed_at IS NULL",
     )
     .bind(account.id)
     .bind(sealed)
-    .execute(&identity.inner.pool)
+    .execute(&mut *transaction)
     .await
     .map_err(Error::from)?;
     if enrolled.rows_affected() == 0 {
         return Err(Problem::new("auth.second_factor_exists", "remove the one that is there first"));
     }
+    transaction.commit().await.map_err(Error::from)?;
     identity.succeeded(Tried::Account(account.id)).await?;
     let email = identity.opened(&subject, Some(account.email)).await?.unwrap_or_default();
     let text = totp::base32(&bytes);
@@ -107,7 +111,7 @@ pub async fn confirm(
     Json(body): Json<Confirm>,
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
-    identity.attempt(Tried::Account(member.account)).await?;
+    identity.attempt(Tried::Code(member.account)).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
     let account = accounts::standing(&mut transaction, member.account).await?.ok_or(Error::NoAccount)?;
     let step = match identity.enrolled(&mut transaction, &account).await? {
@@ -127,7 +131,7 @@ pub async fn confirm(
         .map_err(Error::from)?;
     let recovery_codes = recovery::make(identity, &mut transaction, account.id).await?;
     transaction.commit().await.map_err(Error::from)?;
-    identity.succeeded(Tried::Account(member.account)).await?;
+    identity.succeeded(Tried::Code(member.account)).await?;
     Ok(secret(StatusCode::OK, Confirmed { recovery_codes }))
 }
 
@@ -139,7 +143,9 @@ pub async fn remove(
 ) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.password).await?;
+    identity.attempt(Tried::Code(member.account)).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     match identity.factor(&mut transaction, &account, Some(&body.code)).await? {
         Factor::Fine => {}
         Factor::Missing | Factor::Wrong => return Err(wrong("the code is wrong")),
@@ -150,6 +156,7 @@ pub async fn remove(
         .await
         .map_err(Error::from)?;
     transaction.commit().await.map_err(Error::from)?;
+    identity.succeeded(Tried::Code(member.account)).await?;
     identity.succeeded(Tried::Account(member.account)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

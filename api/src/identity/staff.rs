@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Account, Error, Identity,
-    accounts::{New, standing},
+    accounts::{New, admins, standing},
     login::secret,
     password::Password,
     sessions,
@@ -171,12 +171,7 @@ impl Identity {
             return Err(ChangeError::NotARole);
         }
         let mut transaction = self.inner.pool.begin().await?;
-        // Two admins who take each other's rights at once would both succeed.
-        let admins: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE",
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
+        let admins = admins(&mut transaction).await?;
         standing(&mut transaction, id).await?.ok_or(Error::NoAccount)?;
         let stays = change.role.is_none_or(|role| role == Role::Admin) && change.disabled != Some(true);
         if admins == [id] && !stays {

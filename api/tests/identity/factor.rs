@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     people::{Forward, PASSWORD, Tokens, member, shop_with_clock},
-    support::{Api, Reply, get, post},
+    support::{Api, Reply, get, post, put},
 };
 use store::ports::Clock as _;
 
@@ -110,4 +110,27 @@ async fn codes_are_not_guessed() {
         login_with(&api, &email, "000000").await.expect_problem(401, "auth.second_factor_wrong");
     }
     login_with(&api, &email, "000000").await.expect_problem(429, "auth.throttled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_password_does_not_forgive_wrong_codes() {
+    let (api, clock) = shop_with_clock().await;
+    let (_, tokens, secret, _) = enrolled(&api, &clock).await;
+    let ask = async |ask: crate::support::Ask| api.send(ask.by(&tokens.access)).await;
+    let remove = async |password: &str, code: &str| {
+        let body = json!({ "password": password, "code": code });
+        ask(post("/v1/me/second-factor/remove", &body)).await
+    };
+    let passwords = [PASSWORD, "another horse battery"];
+    let change = |from: usize, to: usize| {
+        put("/v1/me/password", &json!({ "old": passwords[from % 2], "new": passwords[to % 2] }))
+    };
+    for time in 0..5 {
+        remove(passwords[time % 2], "000000").await.expect_problem(401, "auth.invalid_credentials");
+        ask(change(time, time)).await.expect_problem(422, "request.invalid");
+        ask(change(time, time + 1)).await.expect(204);
+    }
+    remove(passwords[1], "000000").await.expect_problem(429, "auth.throttled");
+    clock.by_s(60);
+    remove(passwords[1], &code(&secret, &clock)).await.expect(204);
 }

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use crate::{
-    people::{PASSWORD, customer, guest, mails, member, refresh, register, try_login},
-    support::{Api, buyer, fresh_key, get, post},
+    people::{
+        PASSWORD, customer, fresh_email, guest, login, mails, member, refresh, register, staff, try_login,
+    },
+    staff::make,
+    support::{Api, Ask, buyer, fresh_key, get, post},
 };
 
 /// Rows of each of the edge's tables that could hold somebody.
@@ -80,6 +83,67 @@ async fn an_account_that_a_restore_brings_back_lets_nobody_in_and_is_removed_at_
     try_login(&api, &email, PASSWORD).await.expect_problem(401, "auth.invalid_credentials");
     api.another().await;
     assert_eq!(rows(&api).await[0].1, 0);
+}
+
+/// Forgetting an account, and what it is as a line of many.
+fn forgetting(id: &str) -> (Ask, String) {
+    let line = json!({ "key": fresh_key(), "aggregate_type": "subject", "aggregate_id": format!("customer:{id}"),
+        "command": { "Forget": {} } });
+    (post(&format!("/v1/subjects/customer:{id}/forget"), &json!({})).patient(), line.to_string())
+}
+
+/// The statuses of lines that were sent together.
+async fn bulk(api: &Api, ask: Ask) -> Vec<u64> {
+    let reply = api.send(ask).await.expect(207);
+    let answers = reply.text.lines().map(|line| serde_json::from_str(line).unwrap());
+    answers.map(|answer: serde_json::Value| answer["status"].as_u64().unwrap()).collect()
+}
+
+fn lines(lines: &[String]) -> Ask {
+    Ask::new(axum::http::Method::POST, "/v1/commands").raw("application/x-ndjson", lines.join("\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_works_here_is_forgotten_by_admins_alone() {
+    let api = Api::start().await;
+    let clerk = staff(&api, &[api::Permission::PersonalData]);
+    let (staff, admin, other) = (fresh_email(), fresh_email(), fresh_email());
+    for (email, role) in [(&staff, "staff"), (&admin, "admin"), (&other, "admin")] {
+        let id = make(&api, email, role, &[]).await.expect(201).text_of("id");
+        let (ask, line) = forgetting(&id);
+        let refused = api.send(ask.by(&clerk)).await.expect_problem(403, "auth.forbidden");
+        assert_eq!(refused.json()["needed"], "admin");
+        assert_eq!(bulk(&api, lines(&[line]).by(&clerk)).await, [403]);
+        let own = login(&api, email).await;
+        let id = api.send(get("/v1/me").by(&own.access)).await.expect(200).text_of("id");
+        if role == "staff" {
+            api.send(forgetting(&id).0.by(&own.access)).await.expect_problem(403, "auth.forbidden");
+            api.send(forgetting(&id).0).await.expect(200);
+            try_login(&api, email, PASSWORD).await.expect_problem(401, "auth.invalid_credentials");
+        }
+    }
+    let (_, tokens) = member(&api).await;
+    let id = api.send(get("/v1/me").by(&tokens.access)).await.expect(200).text_of("id");
+    api.send(forgetting(&id).0.by(&clerk)).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_admin_is_not_forgotten_nor_the_last_two_at_once() {
+    let api = Api::start().await;
+    let mut ids = vec![];
+    for _ in 0..2 {
+        ids.push(make(&api, &fresh_email(), "admin", &[]).await.expect(201).text_of("id"));
+    }
+    let both: Vec<String> = ids.iter().map(|id| forgetting(id).1).collect();
+    let mut statuses = bulk(&api, lines(&both)).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let left = api.send(get("/v1/accounts")).await.expect(200).json();
+    assert_eq!(left["data"].as_array().unwrap().len(), 1);
+    let last = left["data"][0]["id"].as_str().unwrap();
+    api.send(forgetting(last).0).await.expect_problem(409, "account.last_admin");
+    make(&api, &fresh_email(), "admin", &[]).await.expect(201);
+    api.send(forgetting(last).0).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

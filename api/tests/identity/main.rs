@@ -14,6 +14,7 @@ mod factor;
 mod forgotten;
 mod guests;
 mod mailed;
+mod meanwhile;
 mod people;
 mod sessions;
 mod staff;

@@ -7,7 +7,7 @@ use crate::{
     support::{Api, Reply, get, patch, post},
 };
 
-async fn make(api: &Api, email: &str, role: &str, permissions: &[&str]) -> Reply {
+pub async fn make(api: &Api, email: &str, role: &str, permissions: &[&str]) -> Reply {
     let body = json!({ "email": email, "password": PASSWORD, "role": role, "permissions": permissions });
     api.send(post("/v1/accounts", &body)).await
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     people::{PASSWORD, fresh_email, member, shop_with_clock, try_login},
-    support::{Api, post},
+    support::{Api, Ask, post},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +59,32 @@ async fn an_address_that_tries_many_accounts_is_slowed_down_and_others_are_not()
     from("198.51.100.1").await.expect_problem(429, "auth.throttled");
     from("198.51.100.2").await.expect_problem(409, "auth.token_spent");
     from("2001:db8:0:1::1").await.expect_problem(409, "auth.token_spent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_logs_in_shuts_nobody_out_behind_the_same_address_and_forgives_nobody() {
+    let (api, clock) = shop_with_clock().await;
+    let (email, _) = member(&api).await;
+    let from_there = |ask: Ask| ask.by_nobody().header("x-forwarded-for", "198.51.100.1").from("127.0.0.1:9");
+    let login = async || {
+        let body = json!({ "email": email, "password": PASSWORD });
+        api.send(from_there(post("/v1/auth/login", &body))).await
+    };
+    let guess = async || api.send(from_there(post("/v1/auth/email/verify", &json!({ "token": "x" })))).await;
+    for _ in 0..49 {
+        guess().await.expect_problem(409, "auth.token_spent");
+    }
+    for _ in 0..3 {
+        login().await.expect(200);
+    }
+    guess().await.expect_problem(409, "auth.token_spent");
+    login().await.expect_problem(429, "auth.throttled");
+    // The wait that a guess has made stays, and a log-in makes none.
+    clock.by_s(15);
+    login().await.expect(200);
+    guess().await.expect_problem(409, "auth.token_spent");
+    let refused = guess().await.expect_problem(429, "auth.throttled");
+    assert!(refused.json()["retry_after_seconds"].as_i64() > Some(15), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,9 +35,10 @@ pub fn operations() -> Vec<Operation> {
 pub fn personal_data() -> Vec<Operation> {
     vec![
         post("/v1/subjects/{subject}/forget", subjects::forget, "Forget a person")
-            .more("Destroys the key that their personal data is sealed under: nobody can read it any more, wherever it lies.")
+            .more("Destroys the key that their personal data is sealed under: nobody can read it any more, wherever it lies. Staff and admins are forgotten by admins, and the last admin never.")
             .example(json!({ "reason": "asked for it in writing" }))
             .done::<Receipt>(200, "Nothing of theirs opens any more.")
-            .done::<Receipt>(202, "It is still under way."),
+            .done::<Receipt>(202, "It is still under way.")
+            .refuses(&["account.last_admin"]),
     ]
 }

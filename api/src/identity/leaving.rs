@@ -1,0 +1,80 @@
+//! Who may have whom forgotten: those who work here are the admins' to see to, and one admin always stays.
+
+use domain::value::SubjectId;
+use sqlx::{Postgres, Transaction};
+use store::rfc3339::moment;
+use uuid::Uuid;
+
+use super::{ChangeError, Error, Identity, accounts, token::Role};
+use crate::{access::forbidden, principal::Principal, problem::Problem};
+
+/// Somebody who may be forgotten.
+pub(crate) struct Leaving {
+    subject: SubjectId,
+    /// An admin, and the other admins, for as long as the forgetting takes.
+    admin: Option<(Transaction<'static, Postgres>, Uuid)>,
+}
+
+impl Identity {
+    /// Makes sure that a subject may be forgotten by whoever asks. Admins are held: two who are forgotten at once would both go.
+    ///
+    /// # Errors
+    /// `auth.forbidden`, `account.last_admin`.
+    pub(crate) async fn leaving(&self, subject: SubjectId, by: &Principal) -> Result<Leaving, Problem> {
+        let admin = match self.role_of(&subject).await? {
+            None | Some(Role::Guest | Role::Customer) => None,
+            Some(_) if !matches!(by, Principal::Admin(_)) => return Err(forbidden("admin")),
+            Some(Role::Staff) => None,
+            Some(Role::Admin) => self.held(&subject).await?,
+        };
+        Ok(Leaving { subject, admin })
+    }
+
+    /// Removes the account of somebody who is forgotten and what they keep to pay with, and ends their sessions.
+    ///
+    /// # Errors
+    /// When the edge's tables cannot be reached.
+    pub(crate) async fn forget(&self, leaving: Leaving) -> Result<(), Error> {
+        let Some(customer) = leaving.subject.as_str().strip_prefix("customer:") else { return Ok(()) };
+        if let Some((mut held, admin)) = leaving.admin {
+            // Whoever waits for the admins finds one fewer.
+            sqlx::query("UPDATE accounts SET disabled_at = $2 WHERE id = $1")
+                .bind(admin)
+                .bind(moment(self.now()))
+                .execute(&mut *held)
+                .await?;
+            held.commit().await?;
+        }
+        let ended = accounts::remove(&self.inner.pool, customer, self.now()).await?;
+        self.end(ended);
+        Ok(())
+    }
+
+    async fn role_of(&self, subject: &SubjectId) -> Result<Option<Role>, Error> {
+        let Some(customer) = subject.as_str().strip_prefix("customer:") else { return Ok(None) };
+        let role: Option<String> = sqlx::query_scalar("SELECT role FROM accounts WHERE customer = $1")
+            .bind(customer)
+            .fetch_optional(&self.inner.pool)
+            .await?;
+        role.map(|role| Role::named(&role).ok_or(Error::Broken("a role"))).transpose()
+    }
+
+    /// The admins held until the transaction ends, if the subject is one who can log in; not the last.
+    async fn held(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Option<(Transaction<'static, Postgres>, Uuid)>, ChangeError> {
+        let customer = subject.as_str().strip_prefix("customer:");
+        let mut transaction = self.inner.pool.begin().await?;
+        let admins = accounts::admins(&mut transaction).await?;
+        let account: Option<Uuid> = sqlx::query_scalar("SELECT id FROM accounts WHERE customer = $1")
+            .bind(customer)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        match account.filter(|account| admins.contains(account)) {
+            Some(account) if admins == [account] => Err(ChangeError::LastAdmin),
+            Some(account) => Ok(Some((transaction, account))),
+            None => Ok(None),
+        }
+    }
+}
