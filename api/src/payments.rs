@@ -165,7 +165,8 @@ pub async fn void(
     let run = call.keyed(&shop, &body)?;
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
     let done = run.execute(&shop, id.as_str(), Command::Void {}).await?;
-    if done.events.is_empty() && is_voided(&shop, &id).await? {
+    let voided = |payment: &Payment| matches!(payment, Payment::Voided { .. } | Payment::Released { .. });
+    if done.events.is_empty() && voided(&payment(&shop, &id).await?) {
         return Ok(answer(&id, &done, Status::Voided));
     }
     settle(&shop, &mut watch, &id, done, wait, |event| match event {
@@ -189,7 +190,8 @@ pub async fn refund(
     let mut watch = Watch::new(&shop, AggregateType::Payment, id.as_str());
     let command = Command::Refund { refund: ours.clone(), amount: body.amount, reason: body.reason.into() };
     let done = run.execute(&shop, id.as_str(), command).await?;
-    if done.events.is_empty() {
+    let refunded = |payment: &Payment| payment.ledger().is_some_and(|ledger| ledger.is_refunded(&ours));
+    if done.events.is_empty() && refunded(&payment(&shop, &id).await?) {
         return Ok(answer(&id, &done, Status::Refunded));
     }
     settle(&shop, &mut watch, &id, done, wait, |event| match event {
@@ -232,16 +234,15 @@ fn failed(request: &'static str, reason: &Text) -> Problem {
         .with("reason", reason)
 }
 
-/// A no-op void leaves open whether the gateway has let go already.
-async fn is_voided(shop: &Shop, id: &PaymentId) -> Result<bool, Problem> {
+/// What the payment is now: a void or refund that changes nothing leaves open whether the gateway has done it already.
+async fn payment(shop: &Shop, id: &PaymentId) -> Result<Payment, Problem> {
     let stream = StreamId::new(AggregateType::Payment, id.as_str());
     let recorded = read(shop, &stream, 0).await?;
     let events = recorded.into_iter().flat_map(|recorded| recorded.events);
-    let payment = events.fold(Payment::default(), |payment, event| match event {
+    Ok(events.fold(Payment::default(), |payment, event| match event {
         AnyEvent::Payment(event) => payment.evolve(event),
         _ => payment,
-    });
-    Ok(matches!(payment, Payment::Voided { .. } | Payment::Released { .. }))
+    }))
 }
 
 /// Answers once the gateway has.

@@ -50,7 +50,10 @@ Feature: A gateway that does not do what it is asked
     When order "O1": Ship {shipment: S2, carrier: Post, lines: [{line: 1, quantity: 1}]}
     Then Shipped
     And eventually fulfilment "O1": BalanceChanged {due: 50.00 GBP, ..}
-    And eventually fulfilment "O1": SettlementFailed {missing: 50.00 GBP, owed: 0.00 GBP}
+    And eventually fulfilment "O1": CaptureDue {capture: due-6, amount: 50.00 GBP, ..}
+    And eventually fulfilment "O1": RetryPlanned {order: O1, due: now + 1 minute}
+    When 1 day passes
+    Then eventually fulfilment "O1": SettlementFailed {missing: 50.00 GBP, owed: 0.00 GBP}
 
   Scenario: Money that staff let go of before the parcel left is missing, and nobody waits a day to say so
     Given payment "P1": Authorize {attempt: A1, token: tok_approve}
@@ -81,6 +84,21 @@ Feature: A gateway that does not do what it is asked
     Then eventually payment "P1": RefundFailed {refund: due-6, ..}
     And eventually fulfilment "O1": SettlementFailed {missing: 0.00 GBP, owed: 20.00 GBP}
     And never order "O1": ReturnRefunded
+
+  Scenario: What could not be given back while a dispute was open is given back when it is decided
+    Given payment "P1": Authorize {attempt: A1, token: tok_approve}
+    And order "O1": Ship {shipment: S1, carrier: Post, lines: [{line: 0, quantity: 3}, {line: 1, quantity: 1}]}
+    And payment "P1": RecordDispute {dispute: D1, amount: 50.00 GBP, reason: fraudulent, stage: open}
+    And order "O1": RequestReturn {return_id: R1, lines: [{line: 1, quantity: 1}], reason: cracked}
+    And order "O1": ApproveReturn {return_id: R1}
+    When order "O1": ReceiveReturn {return_id: R1, lines: [{line: 1, quantity: 1, disposition: write_off}], issued_at: now}
+    And 1 day passes
+    Then eventually fulfilment "O1": SettlementFailed {missing: 0.00 GBP, owed: 20.00 GBP}
+    When payment "P1": RecordDispute {dispute: D1, amount: 50.00 GBP, reason: fraudulent, stage: won}
+    Then DisputeWon
+    And eventually fulfilment "O1": Retried
+    And eventually payment "P1": Refunded {refund: due-7, amount: 20.00 GBP, ..}
+    And eventually order "O1": ReturnRefunded {return_id: R1, amount: 20.00 GBP}
 
   Scenario: What is cancelled while money is being asked for again is not asked for
     Given payment "P1": Authorize {attempt: A1, token: tok_capture_fails}

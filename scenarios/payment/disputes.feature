@@ -27,6 +27,15 @@ Feature: Money that a buyer wants back from their bank
     When payment "P1": Refund {refund: R1, reason: kind}
     Then RefundRequested {refund: R1, amount: 10.00 GBP, ..}
 
+  Scenario: How much of the money another currency was nobody knows: nothing more is given back
+    Given payment "P1": Authorize {attempt: A1, token: tok_approve}
+    And payment "P1": Capture {capture: K1}
+    When payment "P1": RecordDispute {dispute: D1, amount: 20.00 EUR, reason: not_received, stage: lost}
+    Then DisputeOpened {dispute: D1, amount: 20.00 EUR, ..}
+    And DisputeLost {order: O1, dispute: D1, amount: 20.00 EUR}
+    When payment "P1": Refund {refund: R1, amount: 5.00 GBP, reason: kind}
+    Then refused: payment.exceeds_captured {requested: 5.00 GBP, refundable: 0.00 GBP}
+
   Scenario: An end that is told first tells of the beginning too, and what is told twice is told once
     Given payment "P1": Authorize {attempt: A1, token: tok_approve}
     And payment "P1": Capture {capture: K1}

@@ -30,14 +30,16 @@ Feature: Money that is given back
     When payment "P1": Refund {refund: R1, amount: 5.00 GBP, reason: broken}
     Then refused: payment.refund_exists {refund: R1}
 
-  Scenario: Whoever names no amount gives back all that is left, and then nothing
+  Scenario: Whoever names no amount gives back all that is left, and then there is nothing
     Given payment "P1": Authorize {attempt: A1, token: tok_approve}
     And payment "P1": Capture {capture: K1, amount: 20.00 GBP}
     And payment "P1": Refund {refund: R1, amount: 5.00 GBP, reason: late}
     When payment "P1": Refund {refund: R2, reason: broken}
     Then RefundRequested {refund: R2, amount: 15.00 GBP, ..}
-    When payment "P1": Refund {refund: R3, reason: broken}
+    When payment "P1": Refund {refund: R2, reason: broken}
     Then nothing happens
+    When payment "P1": Refund {refund: R3, reason: broken}
+    Then refused: payment.exceeds_captured {requested: 20.00 GBP, refundable: 0.00 GBP}
 
   Scenario: Money that is only held is let go, not given back
     Given payment "P1": Authorize {attempt: A1, token: tok_approve}

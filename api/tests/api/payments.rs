@@ -32,6 +32,8 @@ async fn money_goes_back_in_parts_and_never_more_than_came() {
     let path = format!("/v1/payments/{payment}");
     let shown = api.until(&path, "status", "refunded").await;
     assert_eq!((&shown["captured"], &shown["refunded"]), (&gbp(500), &gbp(500)));
+    let reply = ask(&api, &payment, "refund", json!({ "reason": "once more" })).await;
+    assert_eq!(reply.expect_problem(409, "payment.exceeds_captured").json()["refundable"], gbp(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ impl Aggregate for Fulfilment {
     /// First what is learnt is noted, then whatever follows from the books as they are with it.
     fn decide(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         let at = command.at();
-        let again = matches!(command, Command::TryAgain { .. });
+        let again = matches!(command, Command::TryAgain { .. } | Command::DisputeEnded { .. });
         let mut events = match self {
             Self::Idle | Self::Prepaid { .. } => before(self, command),
             Self::Running(books) => books.learn(command),
@@ -123,6 +123,11 @@ impl Books {
                 let due = self.retry_at.is_some_and(|retry_at| retry_at <= at);
                 due.then_some(Event::Retried {}).into_iter().collect()
             }
+            // While it was open nothing was given back.
+            Command::DisputeEnded { .. } => {
+                let held_up = self.owed() > 0 && (self.given_up || self.retry_at.is_some());
+                held_up.then_some(Event::Retried {}).into_iter().collect()
+            }
             command @ (Command::EditCommitted(_)
             | Command::EditApplied { .. }
             | Command::EditRejected { .. }
@@ -195,12 +200,12 @@ impl Books {
         self.worth(self.money(total.amount.saturating_sub(self.given_away)), self.complete)
     }
 
-    /// Money that nobody here asked to give back was given away on purpose: it is no longer due either.
+    /// What was given away is no longer due either.
     fn refunded(&self, payment: PaymentId, refund: RefundId, amount: Money) -> Vec<Event> {
-        let ours = matches!(&self.pending, Some(Pending::Refund { payment: asked, refund: known })
-            if *asked == payment && *known == refund);
-        let noted = Event::RefundNoted { payment, refund, amount };
-        if ours { vec![noted] } else { vec![noted, self.came_back(amount, amount)] }
+        let what = Pending::Refund { payment: payment.clone(), refund: refund.clone() };
+        let extra = self.not_owed(&what, amount);
+        let worth_less = (extra.amount > 0).then(|| self.came_back(extra, extra));
+        [Event::RefundNoted { payment, refund, amount }].into_iter().chain(worth_less).collect()
     }
 
     fn failed(&self, what: Pending) -> Vec<Event> {
@@ -257,7 +262,8 @@ impl Command {
             | Self::Voided { at, .. }
             | Self::VoidFailed { at, .. }
             | Self::Answered { at, .. }
-            | Self::TryAgain { at } => *at,
+            | Self::TryAgain { at }
+            | Self::DisputeEnded { at } => *at,
             Self::EditCommitted(plan) => plan.at,
         }
     }

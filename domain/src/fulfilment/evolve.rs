@@ -91,11 +91,12 @@ impl Books {
                 }
             }
             Event::RefundNoted { payment, refund, amount } => {
+                let what = Pending::Refund { payment: payment.clone(), refund };
+                let extra = self.not_owed(&what, amount);
+                self.given_away = self.given_away.saturating_add(extra.amount);
                 let account = account(&mut self.accounts, &payment);
                 account.refunded = account.refunded.saturating_add(amount.amount);
-                if !self.answered(&Pending::Refund { payment, refund }) {
-                    self.given_away = self.given_away.saturating_add(amount.amount);
-                }
+                self.answered(&what);
             }
             Event::AuthorizationNoted { payment, amount } => {
                 let account = account(&mut self.accounts, &payment);
@@ -119,8 +120,9 @@ impl Books {
             Event::RefundDue { payment, refund, .. } => self.ask(Pending::Refund { payment, refund }),
             Event::ReleaseDue { payment, .. } => self.ask(Pending::Release { payment }),
             Event::RetryPlanned { due, .. } => self.retry_at = Some(due),
-            Event::Retried {} => self.retry_at = None,
-            Event::SettlementFailed { .. } => self.given_up = true,
+            Event::Retried {} => (self.retry_at, self.given_up) = (None, false),
+            // Whatever it is that gives a reason to try once more, trying begins anew then.
+            Event::SettlementFailed { .. } => (self.given_up, self.failures) = (true, 0),
             Event::InvoiceDue { .. } => self.invoiced = true,
             event @ (Event::EditStarted(_)
             | Event::EditReserved { .. }

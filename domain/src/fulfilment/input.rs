@@ -90,6 +90,9 @@ fn payment_input(Fact { id, at, .. }: Fact<'_>, event: &payment::Event) -> Optio
         }
         Event::Voided { order } => Some((order, Command::Voided { payment, at })),
         Event::VoidFailed { order, .. } => Some((order, Command::VoidFailed { payment, at })),
+        Event::DisputeWon { order, .. } | Event::DisputeLost { order, .. } => {
+            Some((order, Command::DisputeEnded { at }))
+        }
         Event::IntentOpened { .. }
         | Event::AuthorizationRequested { .. }
         | Event::Declined { .. }
@@ -99,8 +102,6 @@ fn payment_input(Fact { id, at, .. }: Fact<'_>, event: &payment::Event) -> Optio
         | Event::SurplusVoided { .. }
         | Event::SurplusVoidFailed { .. }
         | Event::RefundRequested { .. }
-        | Event::DisputeOpened { .. }
-        | Event::DisputeWon { .. }
-        | Event::DisputeLost { .. } => None,
+        | Event::DisputeOpened { .. } => None,
     }
 }

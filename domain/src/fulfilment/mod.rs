@@ -144,6 +144,8 @@ pub enum Command {
     Answered { step: Step, refused: Vec<Refused>, at: Time },
     /// It is time to try again.
     TryAgain { at: Time },
+    /// A dispute was decided: refunds are made again.
+    DisputeEnded { at: Time },
 }
 
 /// What the manager noted and concluded.

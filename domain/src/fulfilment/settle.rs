@@ -1,6 +1,6 @@
 //! What is to be captured, given back or let go of, so that the books balance.
 
-use super::{Account, Books, Event, FIRST_WAIT_MS, TRIES_MAX, decide::at_once};
+use super::{Account, Books, Event, FIRST_WAIT_MS, Pending, TRIES_MAX, decide::at_once};
 use crate::{
     payment::Method,
     value::{CaptureId, Money, RefundId, Time},
@@ -24,6 +24,17 @@ impl Books {
     pub fn owed(&self) -> i64 {
         let may_keep = self.due.amount.max(self.prepaid).min(self.keep.amount).max(0);
         self.held().saturating_sub(may_keep).max(0)
+    }
+
+    /// What of a refund was given away on purpose. One that nobody here asked for pays what is owed first.
+    pub(super) fn not_owed(&self, what: &Pending, amount: Money) -> Money {
+        let owed = match &self.pending {
+            Some(asked) if asked == what => amount.amount,
+            // What is owed is under way already.
+            Some(Pending::Refund { .. }) => 0,
+            Some(Pending::Capture { .. } | Pending::Release { .. }) | None => self.owed(),
+        };
+        self.money(amount.amount.saturating_sub(owed).max(0))
     }
 
     /// Whether nothing more will be earned, and nothing is awaited, due, owed or held.
@@ -63,11 +74,11 @@ impl Books {
             .collect()
     }
 
-    /// The same once it is time to try again, whatever failed before.
+    /// The same once it is time to try again, whatever failed before. Somebody may have done it by hand meanwhile.
     pub(super) fn retry(&self, at: Time) -> Vec<Event> {
         match (&self.pending, self.next_due(at)) {
             (None, Some(due)) => vec![due],
-            _ => vec![],
+            _ => self.settle(at),
         }
     }
 

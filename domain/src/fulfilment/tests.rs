@@ -1,3 +1,4 @@
 //! Fulfilments, driven by what they learn.
 
 mod returns;
+mod trouble;

@@ -65,11 +65,13 @@ impl Ledger {
         &self.disputes
     }
 
-    /// What buyers have got back from their banks.
+    /// What buyers have got back from their banks. How much of this money another currency was is not known: it counts as
+    /// everything that was captured.
     #[must_use]
     pub fn lost(&self) -> Money {
         let lost = self.disputes.values().filter(|dispute| dispute.stage == DisputeStage::Lost);
-        lost.fold(Money::zero(self.captured.currency), |sum, lost| sum.plus(lost.amount).unwrap_or(sum))
+        let zero = Money::zero(self.captured.currency);
+        lost.fold(zero, |sum, lost| sum.plus(lost.amount).unwrap_or(self.captured))
     }
 
     /// What was given back.

@@ -64,11 +64,13 @@ fn to_refund(
         return Err(Refusal::Disputed { dispute: dispute.clone() });
     }
     let refundable = ledger.refundable();
-    let everything = if ledger.captured().amount == 0 { intent.amount } else { refundable };
+    // Whoever asks for everything asks for more than nothing.
+    let everything = match (ledger.captured(), refundable) {
+        (Money { amount: 0, .. }, _) => intent.amount,
+        (captured, Money { amount: 0, .. }) => captured,
+        _ => refundable,
+    };
     let amount = asked.or(known.map(|known| known.amount)).unwrap_or(everything);
-    if asked.is_none() && amount.amount == 0 {
-        return Ok(None);
-    }
     if amount.amount <= 0 {
         return Err(Refusal::BadAmount);
     }

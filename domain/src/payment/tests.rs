@@ -263,6 +263,20 @@ fn a_failed_refund_can_be_asked_for_again() {
 }
 
 #[test]
+fn of_nothing_that_is_left_nothing_is_given_back_unless_it_was_asked_for_before() {
+    let taken = vec![capture("c-1", None), captured("c-1", Settlement::Done), refund(Some(100))];
+    let another = Command::Refund { refund: named("r-2"), amount: None, reason: named("returned") };
+    let nothing = Err(Refusal::ExceedsCaptured { requested: pounds(100), refundable: pounds(0) });
+    let done = [taken.clone(), vec![refunded(Settlement::Done)]].concat();
+    for payment in [held(taken), held(done)] {
+        assert_eq!(payment.decide(another.clone()), nothing);
+        assert_eq!(payment.decide(refund(None)), Ok(vec![]));
+    }
+    let cash = vec![open(Method::CashOnDelivery, pounds(100)), capture("c-1", None), refund(None)];
+    assert_eq!(after(cash).decide(another), nothing);
+}
+
+#[test]
 fn a_capture_is_known_by_its_id() {
     let pending = held(vec![capture("c-1", Some(60))]);
     for again in [capture("c-1", Some(60)), capture("c-1", None)] {

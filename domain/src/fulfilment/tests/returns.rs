@@ -8,14 +8,14 @@ use crate::{
     value::Time,
 };
 
-const NOW: Time = Time::from_millis(0);
+pub(super) const NOW: Time = Time::from_millis(0);
 
-fn start(method: Method) -> Command {
+pub(super) fn start(method: Method) -> Command {
     let terms = Terms { payment: named("p-1"), method, capture: CaptureWhen::OnShipment };
     Command::Start { order: named("o-1"), terms, total: pounds(50), at: NOW }
 }
 
-fn received(value: i64, delivered: i64) -> Command {
+pub(super) fn received(value: i64, delivered: i64) -> Command {
     let credit = CreditDue {
         customer: None,
         source: Source::Cart(named("c-1")),
@@ -33,7 +33,7 @@ fn received(value: i64, delivered: i64) -> Command {
     }
 }
 
-fn captured(amount: i64) -> Command {
+pub(super) fn captured(amount: i64) -> Command {
     Command::PaymentCaptured {
         payment: named("p-1"),
         capture: named("due-1"),

@@ -63,6 +63,20 @@ fn what_was_lost_is_not_given_back_as_well() {
 }
 
 #[test]
+fn what_was_lost_in_another_currency_leaves_nothing_to_give_back() {
+    let (payment, _) = after(&[("d-1", 40, DisputeStage::Lost)]);
+    let lost = Command::RecordDispute {
+        dispute: named("d-2"),
+        amount: Money::new(1, named("EUR")),
+        reason: named("fraudulent"),
+        stage: DisputeStage::Lost,
+    };
+    let payment: Payment = payment.decide(lost).unwrap().into_iter().fold(payment, Payment::evolve);
+    let refused = Refusal::ExceedsCaptured { requested: pounds(10), refundable: pounds(0) };
+    assert_eq!(payment.decide(refund(10)), Err(refused));
+}
+
+#[test]
 fn of_what_was_never_taken_nothing_is_disputed() {
     let payment: Payment = fold(caused::<Payment>(vec![open(Method::Card, pounds(100))]));
     assert_eq!(payment.decide(told(named("d-1"), 40, DisputeStage::Open)), Ok(vec![]));
