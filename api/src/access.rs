@@ -118,6 +118,7 @@ pub const ROUTES: &[Route] = &[
     ("/v1/inventory/{sku}/reservations/{id}", &[("DELETE", Needs(Inventory))]),
     ("/v1/inventory/{sku}/reservations/{id}/extend", &[("POST", Needs(Inventory))]),
     ("/v1/inventory/{sku}/reservations/{id}/allocate", &[("POST", Needs(Inventory))]),
+    // Whoever works here is forgotten by admins alone, which the handler sees to.
     ("/v1/subjects/{subject}/forget", &[("POST", Owner(Kind::Subject, PersonalData))]),
     // Each line needs the permission for what it does.
     ("/v1/commands", &[("POST", Staff)]),
