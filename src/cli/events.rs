@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser as _};
 use domain::{AggregateType, value::Time};
 use projections::analytics::{CHECKPOINT_ROWS, Format};
-use store::rfc3339;
+use scenarios::text::distance;
+use store::history;
 use uuid::Uuid;
-
-/// A day in milliseconds.
-const DAY_MS: i64 = 86_400_000;
 
 /// What can be done with events.
 #[derive(Debug, Subcommand)]
@@ -157,8 +155,7 @@ fn event(text: &str) -> Result<&'static str, String> {
     if let Some(name) = known().find(|name| *name == text) {
         return Ok(name);
     }
-    let near = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase());
-    let nearest = known().min_by_key(near).unwrap_or_default();
+    let nearest = known().min_by_key(|name| distance(name, text)).unwrap_or_default();
     Err(format!(
         "there is no such event; the nearest name is {nearest} (`daybook events stats` lists those in the log)"
     ))
@@ -174,12 +171,9 @@ fn to(text: &str) -> Result<Time, String> {
 
 /// The first and the last millisecond of a moment or a day.
 fn moment(text: &str) -> Result<(Time, Time), String> {
-    let is_day = !text.contains(['T', 't', ' ']);
-    let whole = if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    let first = rfc3339::parse(&whole).map_err(|error| {
-        format!("{error}: say a day of the calendar as 2010-12-01, or a moment as 2010-12-01T08:26:00Z")
-    })?;
-    Ok((first, if is_day { first.plus_millis(DAY_MS - 1) } else { first }))
+    history::span(text).ok_or_else(|| {
+        "say a day of the calendar as 2010-12-01, or a moment as 2010-12-01T08:26:00Z".to_owned()
+    })
 }
 
 #[cfg(test)]

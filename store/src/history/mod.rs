@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::log::{Log, LogError, Position, Recorded, Sequence, StreamId};
 
 pub use difference::{Change, Part, Path, SEALED, difference, without_sealed};
-pub use moment::{AHEAD_MAX_MS, Ahead, Moment, NoMoment, time};
+pub use moment::{AHEAD_MAX_MS, Ahead, Moment, NoMoment, span, time};
 
 /// What an aggregate was.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -78,11 +78,18 @@ impl FromStr for Moment {
 /// A time, or the end of a day, in UTC.
 #[must_use]
 pub fn time(text: &str) -> Option<Time> {
+    span(text).map(|(_, last)| last)
+}
+
+/// The first and the last millisecond of a day, in UTC, or twice the time that is named.
+#[must_use]
+pub fn span(text: &str) -> Option<(Time, Time)> {
     let is_day = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;
     if is_day {
-        return Some(rfc3339::parse(&format!("{text}T00:00:00Z")).ok()?.plus_millis(DAY_MS));
+        let first = rfc3339::parse(&format!("{text}T00:00:00Z")).ok()?;
+        return Some((first, first.plus_millis(DAY_MS)));
     }
-    rfc3339::parse(text).ok()
+    rfc3339::parse(text).ok().map(|time| (time, time))
 }
 
 impl Moment {

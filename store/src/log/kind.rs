@@ -31,7 +31,7 @@ impl PostgresLog {
         (id, upto): (Option<&str>, Position),
         take: TakeRecorded<'_>,
     ) -> Result<Head, LogError> {
-        let mut connection = self.pool().acquire().await?;
+        let mut connection = self.pool.acquire().await?;
         let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         // The key has the order that is wanted; sorting everything would need room for it.
         snapshot.execute("SET LOCAL enable_sort = off").await?;
@@ -77,7 +77,7 @@ impl PostgresLog {
     /// The database's.
     pub async fn count_of_kind(&self, aggregate_type: AggregateType) -> Result<i64, LogError> {
         let count = sqlx::query_scalar("SELECT count(*) FROM events WHERE aggregate_type = $1");
-        Ok(count.bind(aggregate_type.as_str()).fetch_one(self.pool()).await?)
+        Ok(count.bind(aggregate_type.as_str()).fetch_one(&self.pool).await?)
     }
 }
 

@@ -49,10 +49,6 @@ impl PostgresLog {
         }
     }
 
-    pub(super) const fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     async fn writer(&self) -> Result<PgConnection, LogError> {
         match self.writer.used() {
             // Whoever appends finds out.

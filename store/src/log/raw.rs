@@ -52,6 +52,9 @@ impl RawEvent {
     /// for the end.
     pub(super) fn of_copy(mut message: Bytes) -> Result<Option<Self>, sqlx::Error> {
         if message.starts_with(SIGNATURE) {
+            if message.len() < SIGNATURE.len() + 4 {
+                return Err(foreign());
+            }
             message.advance(SIGNATURE.len() + 4);
             let extension = read_i32(&mut message)?;
             message.advance(usize::try_from(extension).unwrap_or(0).min(message.len()));
