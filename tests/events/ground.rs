@@ -32,8 +32,9 @@ impl Ground {
         store.lay(&api::edge::tables()).await;
         let servers = stack::testing::shared();
         schema::ensure_role(&servers.owner_url, ANALYST, &servers.app_password).await.unwrap();
-        for tables in [schema::log_tables(), schema::key_tables(), projections::tables(), api::edge::tables()]
-        {
+        store.lay(&schema::analysis_tables()).await;
+        let (log, views, keys) = (schema::log_tables(), schema::analysis_tables(), schema::key_tables());
+        for tables in [log, views, keys, projections::tables(), api::edge::tables()] {
             let roles = (ANALYST, testing::ROLE);
             schema::let_read(&store.owner_url, &store.prefix, roles, &tables).await.unwrap();
         }

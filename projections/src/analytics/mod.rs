@@ -10,6 +10,7 @@ mod csv;
 mod error;
 mod export;
 pub mod history;
+pub mod reports;
 mod ndjson;
 mod parquet;
 mod segments;

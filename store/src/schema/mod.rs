@@ -32,6 +32,7 @@ const UNTESTED: Duration = Duration::from_millis(500);
 static LOG: Migrator = sqlx::migrate!("migrations/log");
 static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
 static KEYS: Migrator = sqlx::migrate!("migrations/keys");
+static ANALYSIS: Migrator = sqlx::migrate!("migrations/analysis");
 
 /// A set of tables that live in one Postgres schema, and what the serving role may do with them.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Tables {
     pub grants: &'static [(&'static str, &'static str)],
     /// Tables that analysts may read, and nothing else of them; without any, they do not even see the schema.
     pub analysts: &'static [&'static str],
+    /// Views of the log's tables, which are seen while they are laid: in the log's database, after it.
+    pub of_the_log: bool,
 }
 
 /// The log, the answers to commands, the timers, and the checkpoints of process managers.
@@ -85,6 +88,37 @@ pub fn log_tables() -> Tables {
             "parked_streams",
             "skipped_events",
         ],
+        of_the_log: false,
+    }
+}
+
+/// Views of the log for analysts, in a schema of their own: a name there clashes with none of a read model's.
+#[must_use]
+pub fn analysis_tables() -> Tables {
+    Tables {
+        suffix: "_analysis",
+        migrations: vec![&ANALYSIS],
+        grants: &[
+            ("SELECT", "happened"),
+            ("SELECT", "documents"),
+            ("SELECT", "order_lines"),
+            ("SELECT", "stock_movements"),
+            ("SELECT", "payments"),
+            ("SELECT", "journeys"),
+            ("SELECT", "steps"),
+            ("SELECT", "funnel"),
+        ],
+        analysts: &[
+            "happened",
+            "documents",
+            "order_lines",
+            "stock_movements",
+            "payments",
+            "journeys",
+            "steps",
+            "funnel",
+        ],
+        of_the_log: true,
     }
 }
 
@@ -99,6 +133,7 @@ pub fn key_tables() -> Tables {
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),
         ],
         analysts: &[],
+        of_the_log: false,
     }
 }
 
@@ -175,14 +210,20 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
     plain(prefix)?;
     plain(role)?;
     let schema = format!("{prefix}{}", tables.suffix);
-    lay(owner_url, &schema, role, tables).await.map_err(|error| match error.is_denied() {
+    lay(owner_url, (prefix, &schema), role, tables).await.map_err(|error| match error.is_denied() {
         true => SchemaError::NotOwner { schema, source: Box::new(error) },
         false => error,
     })
 }
 
-async fn lay(owner_url: &str, schema: &str, role: &str, tables: &Tables) -> Result<(), SchemaError> {
-    let options = options(owner_url, schema)?;
+async fn lay(
+    owner_url: &str,
+    (log, schema): (&str, &str),
+    role: &str,
+    tables: &Tables,
+) -> Result<(), SchemaError> {
+    let seen = if tables.of_the_log { format!("{schema},{log}") } else { schema.to_owned() };
+    let options = options(owner_url, &seen)?;
     let mut connection = PgConnection::connect_with(&options).await?;
     server::check(&connection)?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
