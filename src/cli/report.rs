@@ -69,7 +69,9 @@ impl ReportCommand {
     #[must_use]
     pub const fn args(&self) -> &ReportArgs {
         match self {
-            Self::Sales { args, .. } | Self::Stock(args) | Self::Funnel(args) | Self::Reservations(args) => args,
+            Self::Sales { args, .. } | Self::Stock(args) | Self::Funnel(args) | Self::Reservations(args) => {
+                args
+            }
         }
     }
 }

@@ -9,4 +9,5 @@ mod interrupted;
 mod looked_at;
 mod opened;
 mod refused;
+mod reports;
 mod role;

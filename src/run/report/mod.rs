@@ -95,7 +95,12 @@ impl ReportFailure {
 }
 
 /// Makes a report, and puts it where it was asked for.
-pub async fn run(settings: Settings, data: &Path, command: &ReportCommand, json: bool) -> Result<u8, Failure> {
+pub async fn run(
+    settings: Settings,
+    data: &Path,
+    command: &ReportCommand,
+    json: bool,
+) -> Result<u8, Failure> {
     let about = match command {
         ReportCommand::Sales { currency, .. } => About::Sales(*currency),
         ReportCommand::Stock(_) => About::Stock,

@@ -3,6 +3,7 @@
 use std::io;
 
 use domain::value::Currency;
+use plotters::backend::SVGBackend;
 use plotters::{
     chart::ChartBuilder,
     coord::combinators::BindKeyPoints as _,
@@ -10,7 +11,6 @@ use plotters::{
     element::Rectangle,
     style::{Color as _, FontFamily, IntoFont as _, RGBColor, TextStyle},
 };
-use plotters::backend::SVGBackend;
 use projections::analytics::reports::{Cell, Plot, Table, Unit};
 
 use super::words;
@@ -50,7 +50,8 @@ pub fn svg(table: &Table, plot: Plot, currency: Option<Currency>) -> Result<Opti
     if groups.iter().flat_map(|group| &group.bars).all(|bar| *bar == 0) {
         return Ok(None);
     }
-    let unit = plot.bars.first().and_then(|nth| table.columns.get(*nth)).map_or(Unit::Count, |column| column.unit);
+    let unit =
+        plot.bars.first().and_then(|nth| table.columns.get(*nth)).map_or(Unit::Count, |column| column.unit);
     let mut svg = String::new();
     if plot.by_day {
         upright(&mut svg, &groups, (unit, currency))?;
@@ -103,7 +104,8 @@ fn reach(groups: &[Group]) -> (i64, i64) {
 
 /// Where the bars of the nth group lie along the axis.
 fn slots(nth: usize, bars: usize) -> impl Iterator<Item = (i32, i32)> {
-    let (nth, count) = (i32::try_from(nth).unwrap_or(i32::MAX / SLOT), i32::try_from(bars).unwrap_or(1).max(1));
+    let (nth, count) =
+        (i32::try_from(nth).unwrap_or(i32::MAX / SLOT), i32::try_from(bars).unwrap_or(1).max(1));
     let (from, width) = (nth * SLOT + GAP / 2, (SLOT - GAP) / count);
     (0..count).map(move |bar| (from + bar * width, from + (bar + 1) * width))
 }
@@ -189,7 +191,8 @@ fn upright(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -
 fn lying(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -> Result<(), Wrong> {
     let (low, high) = reach(groups);
     let rows = u32::try_from(groups.len()).unwrap_or(u32::MAX / 40);
-    let area = SVGBackend::with_string(svg, (WIDTH, rows.saturating_mul(24).saturating_add(64))).into_drawing_area();
+    let area =
+        SVGBackend::with_string(svg, (WIDTH, rows.saturating_mul(24).saturating_add(64))).into_drawing_area();
     // The first stands at the top.
     let across = (-length(groups)..0).with_key_points(middles(groups, 1).into_iter().map(|at| -at).collect());
     let mut chart = ChartBuilder::on(&area)

@@ -188,7 +188,8 @@ pub async fn report(from: Sources<'_>, about: About, period: Period) -> Result<R
     let position = sqlx::query_scalar(&format!("SELECT position FROM {}.log_head", from.schema))
         .fetch_one(&mut *snapshot)
         .await?;
-    let archived = format!("SELECT count(*) FROM {}.archived_events WHERE aggregate_type = ANY($1)", from.schema);
+    let archived =
+        format!("SELECT count(*) FROM {}.archived_events WHERE aggregate_type = ANY($1)", from.schema);
     let archived = sqlx::query_scalar(&archived).bind(about.kinds()).fetch_one(&mut *snapshot).await?;
     let (currency, figures, tables) = match about {
         About::Sales(currency) => {

@@ -31,10 +31,8 @@ const PRODUCTS: &[Column] = &[
     Column::new("credited_units", "Units credited", Unit::Count),
 ];
 
-const CALLED_OFF: &[Column] = &[
-    Column::new("orders", "Orders", Unit::Count),
-    Column::new("minor", "Worth", Unit::Money),
-];
+const CALLED_OFF: &[Column] =
+    &[Column::new("orders", "Orders", Unit::Count), Column::new("minor", "Worth", Unit::Money)];
 
 /// So many products are listed.
 const PRODUCTS_MAX: usize = 20;

@@ -107,7 +107,8 @@ pub(super) async fn report(
     let movements = movements.of(&mut *connection).await?;
     let out = out.of(&mut *connection).await?;
     let some = |nth: usize| {
-        let some = at_the_end.rows.iter().filter(|row| matches!(row.get(nth), Some(Cell::Number(1..)))).count();
+        let some =
+            at_the_end.rows.iter().filter(|row| matches!(row.get(nth), Some(Cell::Number(1..)))).count();
         i64::try_from(some).unwrap_or(i64::MAX)
     };
     let figures = vec![
@@ -118,7 +119,12 @@ pub(super) async fn report(
         figure("skus_available", "SKUs that are available", Unit::Count, some(4)),
         figure("came", "Units that came", Unit::Count, per_day.sum(1)),
         figure("left", "Units that left", Unit::Count, per_day.sum(2)),
-        figure("stock_outs", "Times that one ran out", Unit::Count, i64::try_from(out.rows.len()).unwrap_or(i64::MAX)),
+        figure(
+            "stock_outs",
+            "Times that one ran out",
+            Unit::Count,
+            i64::try_from(out.rows.len()).unwrap_or(i64::MAX),
+        ),
     ];
     Ok((figures, vec![at_the_end, per_day, movements, out]))
 }
