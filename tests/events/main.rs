@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 mod archived;
+mod document;
 mod formats;
 mod ground;
 mod interrupted;
