@@ -31,10 +31,10 @@ pub enum ReportCommand {
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// The first day, in UTC, as 2010-12-01.
-    #[arg(long, value_name = "DAY", value_parser = reports::day, required_unless_present = "period")]
+    #[arg(long, value_name = "DAY", value_parser = reports::day)]
     pub from: Option<Date>,
     /// The last day, all of it; default: today.
-    #[arg(long, value_name = "DAY", value_parser = reports::day, requires = "from")]
+    #[arg(long, value_name = "DAY", value_parser = reports::day)]
     pub to: Option<Date>,
     /// 2010, 2010-Q4, 2010-12, 2010-12-24, today, yesterday, week, month, last-month or year.
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["from", "to"])]

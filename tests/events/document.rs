@@ -28,7 +28,10 @@ async fn the_documents_questions_are_answered_as_it_says() {
         let (language, block) = part.split_once('\n').unwrap_or((part, ""));
         if language == "sql" && document.contains(&format!("\n```sql\n{block}\n```\n```\n")) {
             let answer = parts[nth + 2].trim_matches('\n');
-            let rows = sqlx::raw_sql(block).fetch_all(&views).await.unwrap_or_else(|error| panic!("{block}: {error}"));
+            let rows = sqlx::raw_sql(block)
+                .fetch_all(&views)
+                .await
+                .unwrap_or_else(|error| panic!("{block}: {error}"));
             let rows: Vec<String> = rows.iter().map(line).collect();
             assert_eq!(rows.join("\n"), answer, "{block}");
             questions += 1;

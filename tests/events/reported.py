@@ -51,6 +51,9 @@ def from_file():
         if day <= LAST:
             changes[sku] += units
 
+    def there(sku):
+        return lowest[sku] < 0 or sku in changes
+
     for lines in invoices().values():
         day, country = lines[0]["InvoiceDate"][:10], lines[0]["Country"].strip() or "not told"
         credits, told = classified(lines)
@@ -83,7 +86,7 @@ def from_file():
         "per_day": {day: sums for day, sums in sorted(days.items())},
         "per_country": countries,
         "top_products": [[sku, units, minor] for sku, (units, minor) in top],
-        "stock": {sku: changes[sku] - lowest[sku] for sku in balance},
+        "stock": {sku: changes.get(sku, 0) - lowest[sku] for sku in balance if there(sku)},
     }
 
 

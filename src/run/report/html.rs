@@ -7,7 +7,7 @@ use store::ports::{Clock as _, Machine};
 use super::{ReportFailure, plot, words};
 
 /// So many rows of a table are shown; all are in the other formats.
-const ROWS_MAX: usize = 1_000;
+const ROWS_MAX: usize = 200;
 
 #[derive(Template)]
 #[template(path = "report.html")]

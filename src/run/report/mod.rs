@@ -33,6 +33,9 @@ pub enum ReportFailure {
     /// Nothing that could be a period.
     #[error(transparent)]
     Period(#[from] NoPeriod),
+    /// Nobody said which days.
+    #[error("say which days: --period 2010-12, or --from 2010-12-01 and perhaps --to 2010-12-24")]
+    NoDays,
     /// There is something in its place.
     #[error("{} is there already: name another file, or say --replace", .0.display())]
     Exists(PathBuf),
@@ -82,6 +85,7 @@ impl ReportFailure {
     pub(super) const fn status(&self) -> u8 {
         match self {
             Self::Period(_)
+            | Self::NoDays
             | Self::Exists(_)
             | Self::IsFolder(_)
             | Self::NoFolder { .. }
@@ -112,7 +116,7 @@ pub async fn run(
     if args.table.is_some() && format != ReportFormat::Csv {
         return Err(ReportFailure::AllTables.into());
     }
-    let period = period(args).map_err(ReportFailure::from)?;
+    let period = period(args)?;
     let place = if args.out == Path::new("-") {
         if format == ReportFormat::Html && io::stdout().is_terminal() {
             return Err(ReportFailure::Terminal.into());
@@ -136,15 +140,12 @@ pub async fn run(
     Ok(FINE)
 }
 
-fn period(args: &ReportArgs) -> Result<Period, NoPeriod> {
+fn period(args: &ReportArgs) -> Result<Period, ReportFailure> {
     let now = Machine.now();
     match (&args.period, args.from) {
-        (Some(word), _) => Period::named(word, now),
-        // One of both is there: the command line was refused otherwise.
-        (None, from) => {
-            let today = rfc3339::moment(now).date();
-            Period::new(from.unwrap_or(today), args.to.unwrap_or(today))
-        }
+        (Some(word), _) => Ok(Period::named(word, now)?),
+        (None, Some(from)) => Ok(Period::new(from, args.to.unwrap_or(rfc3339::moment(now).date()))?),
+        (None, None) => Err(ReportFailure::NoDays),
     }
 }
 

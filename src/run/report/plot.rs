@@ -11,7 +11,7 @@ use plotters::{
     element::Rectangle,
     style::{Color as _, FontFamily, IntoFont as _, RGBColor, TextStyle},
 };
-use projections::analytics::reports::{Cell, Plot, Table, Unit};
+use projections::analytics::reports::{self, Cell, Plot, Table, Unit};
 
 use super::words;
 
@@ -22,7 +22,7 @@ const COLOURS: [(u8, u8, u8); 4] = [(0, 114, 178), (213, 94, 0), (0, 158, 115), 
 
 const WIDTH: u32 = 960;
 /// So many days have a bar each; more are put together by months.
-const DAYS_MAX: usize = 62;
+const DAYS_MAX: i64 = 62;
 /// So many labels stand beside each other without touching.
 const LABELS_MAX: usize = 16;
 /// So much room each thing has along the axis, in parts.
@@ -30,7 +30,7 @@ const SLOT: i32 = 120;
 /// So much of it is left between two things.
 const GAP: i32 = 20;
 /// So many characters of a name are shown.
-const NAME_MAX: usize = 34;
+const NAME_MAX: usize = 36;
 
 /// The colour of a bar, for the legend.
 pub fn colour(nth: usize) -> String {
@@ -46,28 +46,36 @@ struct Group {
 
 /// Draws a table, unless there is nothing to be seen of it.
 pub fn svg(table: &Table, plot: Plot, currency: Option<Currency>) -> Result<Option<String>, Wrong> {
-    let groups = if plot.by_day { days(groups(table, plot)) } else { groups(table, plot) };
+    let groups = if plot.by_day { days(groups(table, plot), plot) } else { groups(table, plot) };
     if groups.iter().flat_map(|group| &group.bars).all(|bar| *bar == 0) {
         return Ok(None);
     }
     let unit =
         plot.bars.first().and_then(|nth| table.columns.get(*nth)).map_or(Unit::Count, |column| column.unit);
+    let axis = Axis { unit, currency, of: plot.of };
     let mut svg = String::new();
     if plot.by_day {
-        upright(&mut svg, &groups, (unit, currency))?;
+        upright(&mut svg, &groups, axis)?;
     } else {
-        lying(&mut svg, &groups, (unit, currency))?;
+        lying(&mut svg, &groups, axis)?;
     }
     Ok(Some(svg))
 }
 
+/// What the numbers along an axis are.
+#[derive(Clone, Copy)]
+struct Axis {
+    unit: Unit,
+    currency: Option<Currency>,
+    of: &'static str,
+}
+
 fn groups(table: &Table, plot: Plot) -> Vec<Group> {
-    let named = usize::from(table.columns.get(1).is_some_and(|column| column.unit == Unit::Text));
+    // What has a name beside its code is called by both: names are not unique.
+    let texts = table.columns.iter().take_while(|column| column.unit == Unit::Text).count();
     let group = |row: &Vec<Cell>| {
-        let label = match row.get(named) {
-            Some(Cell::Text(text)) => text.clone(),
-            _ => row.first().map_or(String::new(), |first| words::cell(first, Unit::Text, None)),
-        };
+        let label = row.iter().take(texts).map(|cell| words::cell(cell, Unit::Text, None));
+        let label = label.collect::<Vec<_>>().join(" ");
         let bar = |nth: &usize| match row.get(*nth) {
             Some(Cell::Number(number)) => *number,
             _ => 0,
@@ -77,10 +85,20 @@ fn groups(table: &Table, plot: Plot) -> Vec<Group> {
     table.rows.iter().map(group).collect()
 }
 
-/// Months, where there are too many days. Both are the beginnings of the same texts.
-fn days(days: Vec<Group>) -> Vec<Group> {
-    if days.len() <= DAYS_MAX {
-        return days;
+/// Every day from the first to the last, or months, where there are too many. Both are the beginnings of the same texts.
+fn days(days: Vec<Group>, plot: Plot) -> Vec<Group> {
+    let date = |group: Option<&Group>| group.and_then(|group| reports::day(&group.label).ok());
+    if let (Some(first), Some(last)) = (date(days.first()), date(days.last()))
+        && (last - first).whole_days() < DAYS_MAX
+    {
+        let mut known = days.into_iter().peekable();
+        let all = std::iter::successors(Some(first), |day| day.next_day()).take_while(|day| *day <= last);
+        let day = |day: time::Date| {
+            let label = day.to_string();
+            let nothing = |label| Group { label, bars: vec![0; plot.bars.len()] };
+            known.next_if(|known| known.label == label).unwrap_or_else(|| nothing(label))
+        };
+        return all.map(day).collect();
     }
     let mut months: Vec<Group> = vec![];
     for day in days {
@@ -128,8 +146,8 @@ fn label(groups: &[Group], at: i32) -> String {
 }
 
 /// A number on an axis: money without its minor part where there is none.
-fn on_axis(number: i64, (unit, currency): (Unit, Option<Currency>)) -> String {
-    let told = words::number(Some(number), unit, currency);
+fn on_axis(number: i64, axis: Axis) -> String {
+    let told = words::number(Some(number), axis.unit, axis.currency);
     told.strip_suffix(".00").map_or(told.clone(), str::to_owned)
 }
 
@@ -137,15 +155,16 @@ fn text(size: f64) -> TextStyle<'static> {
     (FontFamily::SansSerif, size).into_font().color(&RGBColor(60, 60, 60))
 }
 
-fn in_words((unit, currency): (Unit, Option<Currency>)) -> String {
-    match (unit, currency) {
-        (Unit::Money, Some(currency)) => currency.to_string(),
-        (Unit::Millis, _) => "ms".to_owned(),
-        _ => "number".to_owned(),
+impl Axis {
+    fn in_words(self) -> String {
+        match (self.unit, self.currency) {
+            (Unit::Money, Some(currency)) => currency.to_string(),
+            _ => self.of.to_owned(),
+        }
     }
 }
 
-fn upright(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -> Result<(), Wrong> {
+fn upright(svg: &mut String, groups: &[Group], axis: Axis) -> Result<(), Wrong> {
     let (low, high) = reach(groups);
     let area = SVGBackend::with_string(svg, (WIDTH, 300)).into_drawing_area();
     let step = groups.len().div_ceil(LABELS_MAX).max(1);
@@ -169,11 +188,11 @@ fn upright(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -
         .bold_line_style(RGBColor(225, 225, 225))
         .axis_style(RGBColor(150, 150, 150))
         .y_labels(6)
-        .y_desc(in_words(told))
+        .y_desc(axis.in_words())
         .axis_desc_style(text(13.0))
         .label_style(text(13.0))
         .x_label_formatter(&day)
-        .y_label_formatter(&|number| on_axis(*number, told))
+        .y_label_formatter(&|number| on_axis(*number, axis))
         .draw()?;
     for (nth, group) in groups.iter().enumerate() {
         for (bar, (from, to)) in slots(nth, group.bars.len()).enumerate() {
@@ -188,18 +207,19 @@ fn upright(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -
     Ok(())
 }
 
-fn lying(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -> Result<(), Wrong> {
+fn lying(svg: &mut String, groups: &[Group], axis: Axis) -> Result<(), Wrong> {
     let (low, high) = reach(groups);
     let rows = u32::try_from(groups.len()).unwrap_or(u32::MAX / 40);
     let area =
         SVGBackend::with_string(svg, (WIDTH, rows.saturating_mul(24).saturating_add(64))).into_drawing_area();
+    let longest = groups.iter().map(|group| group.label.chars().count().min(NAME_MAX)).max().unwrap_or(0);
     // The first stands at the top.
     let across = (-length(groups)..0).with_key_points(middles(groups, 1).into_iter().map(|at| -at).collect());
     let mut chart = ChartBuilder::on(&area)
         .margin(8)
         .margin_right(48)
         .x_label_area_size(44)
-        .y_label_area_size(270)
+        .y_label_area_size(u32::try_from(longest).unwrap_or(0) * 7 + 24)
         .build_cartesian_2d(low..high, across)?;
     chart
         .configure_mesh()
@@ -208,10 +228,10 @@ fn lying(svg: &mut String, groups: &[Group], told: (Unit, Option<Currency>)) -> 
         .bold_line_style(RGBColor(225, 225, 225))
         .axis_style(RGBColor(150, 150, 150))
         .x_labels(7)
-        .x_desc(in_words(told))
+        .x_desc(axis.in_words())
         .axis_desc_style(text(13.0))
         .label_style(text(13.0))
-        .x_label_formatter(&|number| on_axis(*number, told))
+        .x_label_formatter(&|number| on_axis(*number, axis))
         .y_label_formatter(&|at| label(groups, -*at))
         .draw()?;
     for (nth, group) in groups.iter().enumerate() {

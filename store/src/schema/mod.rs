@@ -1,10 +1,12 @@
 //! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
 
+mod analysis;
 mod analysts;
 mod compare;
 mod fitness;
 mod server;
 
+pub use analysis::analysis_tables;
 pub use analysts::{let_read, may_read, same_readers};
 pub use compare::{Standing, standing};
 pub use fitness::{Fitness, fitness};
@@ -32,7 +34,6 @@ const UNTESTED: Duration = Duration::from_millis(500);
 static LOG: Migrator = sqlx::migrate!("migrations/log");
 static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
 static KEYS: Migrator = sqlx::migrate!("migrations/keys");
-static ANALYSIS: Migrator = sqlx::migrate!("migrations/analysis");
 
 /// A set of tables that live in one Postgres schema, and what the serving role may do with them.
 #[derive(Clone, Debug)]
@@ -89,36 +90,6 @@ pub fn log_tables() -> Tables {
             "skipped_events",
         ],
         of_the_log: false,
-    }
-}
-
-/// Views of the log for analysts, in a schema of their own: a name there clashes with none of a read model's.
-#[must_use]
-pub fn analysis_tables() -> Tables {
-    Tables {
-        suffix: "_analysis",
-        migrations: vec![&ANALYSIS],
-        grants: &[
-            ("SELECT", "happened"),
-            ("SELECT", "documents"),
-            ("SELECT", "order_lines"),
-            ("SELECT", "stock_movements"),
-            ("SELECT", "payments"),
-            ("SELECT", "journeys"),
-            ("SELECT", "steps"),
-            ("SELECT", "funnel"),
-        ],
-        analysts: &[
-            "happened",
-            "documents",
-            "order_lines",
-            "stock_movements",
-            "payments",
-            "journeys",
-            "steps",
-            "funnel",
-        ],
-        of_the_log: true,
     }
 }
 

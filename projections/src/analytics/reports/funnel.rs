@@ -7,9 +7,9 @@ use super::{Asked, Cell, Column, Figure, Period, Plot, ReportError, Table, Unit,
 const STEPS: &[Column] = &[
     Column::new("step", "Step", Unit::Text),
     Column::new("reached", "Reached", Unit::Count),
-    Column::new("took_ms_median", "Took, half of them at most", Unit::Millis),
-    Column::new("took_ms_mean", "Took, on average", Unit::Millis),
-    Column::new("took_ms_max", "Took, at most", Unit::Millis),
+    Column::new("took_ms_median", "Took, median", Unit::Millis),
+    Column::new("took_ms_mean", "Took, mean", Unit::Millis),
+    Column::new("took_ms_max", "Took, longest", Unit::Millis),
 ];
 
 const PER_DAY: &[Column] = &[
@@ -37,7 +37,7 @@ pub(super) async fn report(
                authorized: cash on delivery needs none, and imported orders have neither carts nor payments. A guest's cart \
                that went into a customer's ends there.",
         columns: STEPS,
-        plot: Some(Plot { bars: &[1], by_day: false }),
+        plot: Some(Plot { bars: &[1], of: "carts and orders", by_day: false }),
         query: format!(
             "SELECT step, count(at) AS reached,\n       \
                     percentile_disc(0.5) WITHIN GROUP (ORDER BY took_ms) AS took_ms_median,\n       \
@@ -55,7 +55,7 @@ pub(super) async fn report(
         title: "By the day on which they began",
         note: "",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[1, 4, 7], by_day: true }),
+        plot: Some(Plot { bars: &[1, 4, 7], of: "carts and orders", by_day: true }),
         query: format!(
             "SELECT to_char(day, 'YYYY-MM-DD') AS day,\n       {}\nFROM funnel\nWHERE day {days}\nGROUP BY funnel.day\n\
              ORDER BY 1",

@@ -109,6 +109,8 @@ pub struct Figure {
 pub struct Plot {
     /// Columns, by their places.
     pub bars: &'static [usize],
+    /// What is counted, where it is no money.
+    pub of: &'static str,
     /// Whether the first column is days; they are put together by months where there are many.
     pub by_day: bool,
 }

@@ -8,9 +8,9 @@ const ENDS: &[Column] = &[
     Column::new("became", "What happened", Unit::Text),
     Column::new("holds", "Times", Unit::Count),
     Column::new("units", "Units", Unit::Count),
-    Column::new("held_ms_median", "Held, half of them at most", Unit::Millis),
-    Column::new("held_ms_mean", "Held, on average", Unit::Millis),
-    Column::new("held_ms_max", "Held, at most", Unit::Millis),
+    Column::new("held_ms_median", "Held, median", Unit::Millis),
+    Column::new("held_ms_mean", "Held, mean", Unit::Millis),
+    Column::new("held_ms_max", "Held, longest", Unit::Millis),
 ];
 
 const PER_DAY: &[Column] = &[
@@ -67,7 +67,7 @@ pub(super) async fn report(
         title: "By day",
         note: "",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[1, 3, 4, 5], by_day: true }),
+        plot: Some(Plot { bars: &[1, 3, 4, 5], of: "holds", by_day: true }),
         query: format!(
             "SELECT to_char(day, 'YYYY-MM-DD') AS day,\n       \
                     count(*) FILTER (WHERE {MADE}) AS made,\n       \
@@ -115,7 +115,7 @@ pub(super) async fn report(
         figure("expired", "Expired", Unit::Count, per_day.sum(5)),
         Figure {
             name: "held_ms_median",
-            title: "Half of what was allocated was held at most",
+            title: "Held until allocated, median",
             unit: Unit::Millis,
             value: median,
         },

@@ -73,7 +73,7 @@ pub(super) async fn report(
                off, and not at all when they were called off whole. Credit notes count on the day on which they were issued. \
                Units are those of goods and charges. Amounts hold charges, discounts and taxes.",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[3, 5], by_day: true }),
+        plot: Some(Plot { bars: &[3, 5], of: "", by_day: true }),
         query: by("day", "to_char(d.day, 'YYYY-MM-DD')", &which, "1"),
     };
     let per_country = Asked {
@@ -81,7 +81,7 @@ pub(super) async fn report(
         title: "By country",
         note: "As the order or the credit note names it.",
         columns: PER_COUNTRY,
-        plot: Some(Plot { bars: &[3], by_day: false }),
+        plot: Some(Plot { bars: &[3], of: "", by_day: false }),
         query: by("country", "COALESCE(d.country, 'not told') COLLATE \"C\"", &which, "sold_minor DESC, 1"),
     };
     let products = Asked {
@@ -90,7 +90,7 @@ pub(super) async fn report(
         note: "Goods on orders, at the prices of their lines: without charges, discounts, and taxes that come on top. Units that \
                were credited are told beside them, and not taken off.",
         columns: PRODUCTS,
-        plot: Some(Plot { bars: &[3], by_day: false }),
+        plot: Some(Plot { bars: &[3], of: "", by_day: false }),
         query: format!(
             "SELECT sku COLLATE \"C\" AS sku,\n       \
                     (array_agg(title ORDER BY at DESC, position DESC, line DESC))[1] AS title,\n       \
@@ -165,7 +165,7 @@ fn figures(tables: &[Table]) -> Vec<Figure> {
         figure("credit_notes", "Credit notes", Unit::Count, credit_notes),
         Figure {
             name: "returns_rate",
-            title: "Credited of what was sold",
+            title: "Returns rate",
             unit: Unit::BasisPoints,
             value: ratio(credited, 10_000, sold),
         },

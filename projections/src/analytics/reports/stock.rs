@@ -50,7 +50,7 @@ pub(super) async fn report(
         title: "Movements by day",
         note: "What was corrected, counted, returned and received came or left; what went to orders left.",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[1, 2], by_day: true }),
+        plot: Some(Plot { bars: &[1, 2], of: "units", by_day: true }),
         query: format!(
             "SELECT to_char(day, 'YYYY-MM-DD') AS day,\n       \
                     COALESCE(sum(on_hand) FILTER (WHERE on_hand > 0), 0)::bigint AS came,\n       \
@@ -126,7 +126,7 @@ pub(super) async fn report(
             i64::try_from(out.rows.len()).unwrap_or(i64::MAX),
         ),
     ];
-    Ok((figures, vec![at_the_end, per_day, movements, out]))
+    Ok((figures, vec![per_day, movements, at_the_end, out]))
 }
 
 /// Every SKU's stock, folded from the log by the domain's own fold: what `daybook stock` shows.
