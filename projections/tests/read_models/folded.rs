@@ -194,6 +194,10 @@ pub fn movements(events: &[Recorded]) -> Vec<Value> {
     rows.collect()
 }
 
+fn add(row: &mut Value, name: &str, more: i64) {
+    row[name] = json!(row[name].as_i64().unwrap() + more);
+}
+
 pub fn payments(events: &[Recorded]) -> Vec<Value> {
     let mut rows: BTreeMap<String, Value> = BTreeMap::new();
     for (recorded, event) in each(events) {
@@ -207,7 +211,6 @@ pub fn payments(events: &[Recorded]) -> Vec<Value> {
             })
         });
         let at = recorded.metadata.occurred_at.millis();
-        let mut add = |name: &str, more: i64| row[name] = json!(row[name].as_i64().unwrap() + more);
         match event {
             Paid::IntentOpened { order, amount, method, capture } => {
                 row["order_id"] = json!(order);
@@ -217,15 +220,15 @@ pub fn payments(events: &[Recorded]) -> Vec<Value> {
                 row["amount_minor"] = json!(amount.amount);
                 row["opened_at"] = json!(at);
             }
-            Paid::AuthorizationRequested { .. } => add("attempts", 1),
-            Paid::Declined { .. } => add("declined", 1),
+            Paid::AuthorizationRequested { .. } => add(row, "attempts", 1),
+            Paid::Declined { .. } => add(row, "declined", 1),
             Paid::Authorized { amount, .. } if row["authorized_at"].is_null() => {
                 row["authorized_at"] = json!(at);
                 row["authorized_minor"] = json!(amount.amount);
             }
-            Paid::Captured { amount, .. } => add("captured_minor", amount.amount),
-            Paid::Refunded { amount, .. } => add("refunded_minor", amount.amount),
-            Paid::DisputeLost { amount, .. } => add("lost_minor", amount.amount),
+            Paid::Captured { amount, .. } => add(row, "captured_minor", amount.amount),
+            Paid::Refunded { amount, .. } => add(row, "refunded_minor", amount.amount),
+            Paid::DisputeLost { amount, .. } => add(row, "lost_minor", amount.amount),
             Paid::Voided { .. } => row["voided_at"] = json!(at),
             _ => {}
         }
