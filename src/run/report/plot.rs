@@ -29,6 +29,8 @@ const LABELS_MAX: usize = 16;
 const SLOT: i32 = 120;
 /// So much of it is left between two things.
 const GAP: i32 = 20;
+/// There is room for at least so many days: one alone is no wall.
+const GROUPS_MIN: i32 = 6;
 /// So many characters of a name are shown.
 const NAME_MAX: usize = 36;
 
@@ -168,7 +170,8 @@ fn upright(svg: &mut String, groups: &[Group], axis: Axis) -> Result<(), Wrong> 
     let (low, high) = reach(groups);
     let area = SVGBackend::with_string(svg, (WIDTH, 300)).into_drawing_area();
     let step = groups.len().div_ceil(LABELS_MAX).max(1);
-    let along = (0..length(groups)).with_key_points(middles(groups, step));
+    let room = length(groups).max(GROUPS_MIN * SLOT);
+    let along = (0..room).with_key_points(middles(groups, step));
     let mut chart = ChartBuilder::on(&area)
         .margin(8)
         .x_label_area_size(32)
