@@ -48,7 +48,7 @@ pub struct Settings {
     /// The analysts' role, if there is one.
     pub analyst_role: Option<String>,
     /// Postgres as a role that may read the keys of personal data, for whoever opens an export.
-    pub keys_database_url: Option<String>,
+    pub vault_database_url: Option<String>,
     /// What the schemas' names start with.
     pub schema: String,
     /// Where read models are written, if elsewhere.
@@ -207,7 +207,7 @@ impl Settings {
             owner_database_url: get("DAYBOOK_OWNER_DATABASE_URL"),
             app_role: get("DAYBOOK_APP_ROLE").unwrap_or_else(|| APP_ROLE.to_owned()),
             analyst_role: get("DAYBOOK_ANALYST_ROLE"),
-            keys_database_url: get("DAYBOOK_KEYS_DATABASE_URL"),
+            vault_database_url: get("DAYBOOK_VAULT_DATABASE_URL"),
             schema: get("DAYBOOK_SCHEMA").unwrap_or_else(|| "daybook".to_owned()),
             projection_database_url: get("DAYBOOK_PROJECTION_DATABASE_URL"),
             projection_owner_database_url: get("DAYBOOK_PROJECTION_OWNER_DATABASE_URL"),

@@ -79,6 +79,7 @@ async fn report(child: Child) -> Value {
 async fn ground() -> Ground {
     let ground = Ground::new().await;
     ground.lay(&projections::tables()).await;
+    ground.lay(&api::edge::tables()).await;
     ground
 }
 

@@ -3,14 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use sqlx::PgPool;
-use store::{
-    archive::Archive,
-    log::PostgresLog,
-    ports::Machine,
-    schema::{self, Fitness},
-    secrets::MasterKeys,
-    vault::Vault,
-};
+use store::{archive::Archive, log::PostgresLog, ports::Machine, schema, secrets::MasterKeys, vault::Vault};
 
 use super::{Ground, GroundError, up_to_date};
 use crate::{
@@ -51,9 +44,6 @@ impl Reading {
             }
         };
         let pool = schema::connect(&url, &settings.schema, "", CONNECTIONS).await?;
-        if schema::fitness(&pool).await? == Fitness::NotMigrated {
-            return Err(GroundError::NotMigrated(settings.schema));
-        }
         if !schema::may_read(&pool, "events").await? {
             return Err(GroundError::Unreadable(settings.schema));
         }
@@ -101,7 +91,7 @@ impl Reading {
         let Some(master) = self.settings.master_key.clone() else {
             return Err(EventsError::MayNotOpen("there is no DAYBOOK_MASTER_KEY").into());
         };
-        let url = self.settings.keys_database_url.as_ref().unwrap_or(&self.url);
+        let url = self.settings.vault_database_url.as_ref().unwrap_or(&self.url);
         let pool = schema::connect(url, &self.settings.schema, "_keys", CONNECTIONS).await;
         let pool = pool.map_err(GroundError::from)?;
         if !schema::may_read(&pool, "subject_keys").await.map_err(GroundError::from)? {

@@ -36,7 +36,7 @@ const NAMES: &[(&str, &str)] = &[
         "a role that migrate lets read the log and the read models, and nothing else; default: none",
     ),
     (
-        "DAYBOOK_KEYS_DATABASE_URL",
+        "DAYBOOK_VAULT_DATABASE_URL",
         "Postgres as a role that may read the keys of personal data, for `events export --open`; default: DATABASE_URL",
     ),
     ("DAYBOOK_SCHEMA", "what the schemas' names start with; default: daybook"),

@@ -49,10 +49,11 @@ impl Kind for Nats {
     fn prepare(&self, port: u16) -> Result<(PathBuf, Vec<OsString>), StackError> {
         let store = self.ground.make_dir("nats")?;
         let config = self.ground.home.join("nats.conf");
+        // Streams reserve what they may hold of it, however little that is, and each is bounded by itself.
         let text = format!(
             "server_name: \"{}\"\nlisten: \"127.0.0.1:{port}\"\nauthorization {{ token: \"{}\" }}\n\
              max_payload: 8MB\njetstream {{\n  store_dir: {:?}\n  max_memory_store: 256MB\n  \
-             max_file_store: 16GB\n}}\n",
+             max_file_store: 1TB\n}}\n",
             self.server_name(port),
             self.token,
             store.to_string_lossy(),

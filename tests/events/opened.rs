@@ -40,7 +40,7 @@ async fn personal_data_is_sealed_opened_or_forgotten() {
     let open = ["export", "--format", "ndjson", "--open"];
     let keys = |command: &mut std::process::Command| {
         command
-            .env("DAYBOOK_KEYS_DATABASE_URL", &ground.store.app_url)
+            .env("DAYBOOK_VAULT_DATABASE_URL", &ground.store.app_url)
             .env("DAYBOOK_MASTER_KEY", master_key().to_text());
     };
     let mut command = ground.events(&open);
@@ -62,7 +62,7 @@ async fn personal_data_is_sealed_opened_or_forgotten() {
     // The analyst's own role may not, even with the master key; and another master key opens nothing.
     let output = ground.events(&open).env("DAYBOOK_MASTER_KEY", master_key().to_text()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("DAYBOOK_KEYS_DATABASE_URL"), "{}", said(&output));
+    assert!(said(&output).contains("DAYBOOK_VAULT_DATABASE_URL"), "{}", said(&output));
     assert!(output.stdout.is_empty());
     let other = store::secrets::MasterKey::new([8; 32]);
     let mut command = ground.events(&open);

@@ -1,5 +1,7 @@
 //! `GET /v1/orders/{id}?as_of=`: the order's page as it was.
 
+#![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,8 +62,10 @@ async fn an_order_reads_as_it_did_at_every_position_that_was_seen() {
         statuses.contains(&json!("placed")) && statuses.contains(&json!("partially_shipped")),
         "{statuses:?}"
     );
-    let last = pages.last().unwrap();
-    check(&head(&api).await.to_string(), last).await;
+    // Whatever else has followed by now: the end of the log is the present.
+    let end = shown(&api, &order, &head(&api).await.to_string()).await.expect(200);
+    let now = api.send(get(&format!("/v1/orders/{order}")).after(&end).patient()).await.expect(200);
+    check(&position(&now).to_string(), &now).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,8 +78,11 @@ async fn business_time_counts_and_tags_are_those_of_then() {
         let found = own.into_iter().find(|event| event["event_type"] == name);
         found.unwrap()["metadata"]["occurred_at"].as_str().unwrap().to_owned()
     };
-    let then = shown(&api, &order, &own("Shipped")).await.expect(200);
-    assert_eq!(then.json(), pages.last().unwrap().json());
+    let then = shown(&api, &order, &own("Shipped")).await.expect(200).json();
+    assert_eq!(
+        (&then["status"], &then["shipments"][0]["carrier"]),
+        (&json!("partially_shipped"), &json!("DHL"))
+    );
     let then = shown(&api, &order, &own("Placed")).await.expect(200).json();
     assert_eq!((&then["status"], &then["shipments"]), (&json!("placed"), &json!([])));
     // Whoever asks again has the page already.

@@ -18,7 +18,7 @@ async fn pay(api: &Api, token: &str, body: &Value) -> Reply {
 
 async fn list(api: &Api, token: &str) -> Vec<Value> {
     let list = api.send(get(METHODS).by(token)).await.expect(200).json();
-    list["data"].as_array().unwrap().clone()
+    list["data"].as_array().cloned().unwrap_or_default()
 }
 
 async fn kept(api: &Api, token: &str) -> Value {

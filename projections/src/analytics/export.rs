@@ -145,11 +145,11 @@ impl Export {
             let last_part =
                 events.get(nth + 1).is_none_or(|next| next.stored.position != seen.stored.position);
             let full = self.bytes >= self.bytes_max();
-            // A row group can only be ended whole.
-            let parquet = self.layout.format == Format::Parquet;
-            if last_part && (self.rows >= self.layout.checkpoint_rows || full && parquet) {
+            // Columns are written as a row group, which belongs to a note; text is written at any time.
+            let columns = self.layout.format == Format::Parquet;
+            if last_part && (self.rows >= self.layout.checkpoint_rows || full && columns) {
                 self.note(seen.stored.position)?;
-            } else if full && !parquet {
+            } else if full && !columns {
                 self.write()?;
             }
         }

@@ -45,7 +45,7 @@ pub enum EventsError {
     NothingToRestart,
     /// Personal data stays closed.
     #[error(
-        "--open needs DAYBOOK_MASTER_KEY, and in DAYBOOK_KEYS_DATABASE_URL (default: DATABASE_URL) a role that may read the \
+        "--open needs DAYBOOK_MASTER_KEY, and in DAYBOOK_VAULT_DATABASE_URL (default: DATABASE_URL) a role that may read the \
          keys of personal data: {0}; without --open it is exported as it is sealed"
     )]
     MayNotOpen(&'static str),

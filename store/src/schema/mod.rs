@@ -27,10 +27,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-/// How long an idle connection counts as alive since it was last used: asking each time would be a round trip more for every
-/// statement.
-const UNTESTED: Duration = Duration::from_millis(500);
-
 static LOG: Migrator = sqlx::migrate!("migrations/log");
 static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
 static KEYS: Migrator = sqlx::migrate!("migrations/keys");
@@ -322,15 +318,9 @@ fn pool_of(
                 Ok(())
             })
         })
-        .test_before_acquire(false)
         .before_acquire(move |connection, session| {
             let fresh = !was_read_only.load(Ordering::Relaxed) || session.age < server::READ_ONLY_KEPT;
-            Box::pin(async move {
-                if session.idle_for > UNTESTED {
-                    connection.ping().await?;
-                }
-                Ok(fresh || !server::began_read_only(connection).await?)
-            })
+            Box::pin(async move { Ok(fresh || !server::began_read_only(connection).await?) })
         });
     Ok((pool, options))
 }
