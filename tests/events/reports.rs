@@ -177,6 +177,7 @@ async fn days_on_which_nothing_happened_are_reported_as_that() {
 async fn what_cannot_be_is_told_with_what_to_say_instead() {
     let ground = Ground::traded().await;
     fs::write(ground.directory.join("mine.html"), "mine").unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(ground.directory.join("socket")).unwrap();
     for (args, words) in [
         (&["profits", "--period", "2011"][..], &["profits"][..]),
         (&["sales"], &["--period", "--from"]),
@@ -198,6 +199,10 @@ async fn what_cannot_be_is_told_with_what_to_say_instead() {
         (&["sales", "--period", "2011", "--out", "mine.html"], &["is there already", "--replace"]),
         (&["sales", "--period", "2011", "--out", "."], &["is a folder"]),
         (&["sales", "--period", "2011", "--out", "nowhere/x.html"], &["there is no folder nowhere"]),
+        (
+            &["sales", "--period", "2011", "--out", "socket", "--replace"],
+            &["is a device or a pipe", "--out -"],
+        ),
     ] {
         let output = ground.report(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));

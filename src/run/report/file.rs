@@ -25,6 +25,10 @@ impl Place {
         if path.is_dir() {
             return Err(ReportFailure::IsFolder(path.to_owned()));
         }
+        // A device or a pipe would be gone, and a file in its place.
+        if path.exists() && !path.is_file() {
+            return Err(ReportFailure::NoFile(path.to_owned()));
+        }
         if !replace && path.exists() {
             return Err(ReportFailure::Exists(path.to_owned()));
         }

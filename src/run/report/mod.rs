@@ -42,6 +42,9 @@ pub enum ReportFailure {
     /// A folder was named.
     #[error("{} is a folder: name a file in it with --out", .0.display())]
     IsFolder(PathBuf),
+    /// Something was named that is no file.
+    #[error("{} is a device or a pipe: lead stdout into it, with --out -", .0.display())]
+    NoFile(PathBuf),
     /// The folder around it is not there.
     #[error("{} cannot be made: there is no folder {}", path.display(), folder.display())]
     NoFolder {
@@ -88,6 +91,7 @@ impl ReportFailure {
             | Self::NoDays
             | Self::Exists(_)
             | Self::IsFolder(_)
+            | Self::NoFile(_)
             | Self::NoFolder { .. }
             | Self::Terminal
             | Self::NoTable(..)
