@@ -300,19 +300,20 @@ pub fn funnel(events: &[Recorded]) -> Vec<Value> {
     rows(&journeys)
 }
 
+/// How many reached a step, and how long each took, in milliseconds.
+type Taken = (i64, Vec<i64>);
+
 fn rows(journeys: &[Reached]) -> Vec<Value> {
-    let mut days: BTreeMap<Option<String>, [(i64, Vec<i64>); 8]> = BTreeMap::new();
+    // Which steps a step may come after, the nearest first.
+    const BEFORE: [&[usize]; 8] = [&[], &[0], &[1, 0], &[2], &[3, 2], &[4, 3], &[5], &[6]];
+    let mut days: BTreeMap<Option<String>, [Taken; 8]> = BTreeMap::new();
     for reached in journeys {
         let began = reached[0].or(reached[3]).map(|at| day(Time::from_millis(at)));
         let steps = days.entry(began).or_default();
-        // Which steps a step may come after, the nearest first.
-        let before: [&[usize]; 8] = [&[], &[0], &[1, 0], &[2], &[3, 2], &[4, 3], &[5], &[6]];
-        for step in 0..8 {
-            let Some(at) = reached[step] else { continue };
-            steps[step].0 += 1;
-            steps[step]
-                .1
-                .extend(before[step].iter().find_map(|before| reached[*before]).map(|before| at - before));
+        for ((step, at), before) in steps.iter_mut().zip(reached).zip(BEFORE) {
+            let Some(at) = at else { continue };
+            step.0 += 1;
+            step.1.extend(before.iter().find_map(|before| reached[*before]).map(|before| at - before));
         }
     }
     let mut rows = vec![];
