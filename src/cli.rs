@@ -3,6 +3,7 @@
 mod accounts;
 mod events;
 mod history;
+mod report;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -12,6 +13,7 @@ use store::verify::Anchor;
 pub use accounts::{AccountsCommand, RightsArgs};
 pub use events::{By, EventsCommand, ExportArgs, FormatArg, SelectionArgs};
 pub use history::{DiffArgs, Format, StateArgs, StockArgs, WhatIfArgs, WhichArgs};
+pub use report::{ReportArgs, ReportCommand, ReportFormat};
 
 /// An event-sourced order and inventory engine.
 #[derive(Debug, Parser)]
@@ -142,6 +144,12 @@ pub enum Command {
     Diff(DiffArgs),
     /// Show the whole stock as it was at a moment, from the log alone.
     Stock(StockArgs),
+    /// Make a report of a period, with plots and tables: a page that needs nothing else, CSV or JSON.
+    Report {
+        /// Which.
+        #[command(subcommand)]
+        command: ReportCommand,
+    },
     /// Decide what was decided again, by other rules, and show every decision that comes out differently.
     WhatIf(WhatIfArgs),
     /// Look at a deployment and say what is wrong with it; change nothing, send nothing.

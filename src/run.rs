@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod migrate;
 mod projections;
+mod report;
 mod restored;
 mod scenario;
 mod serve;
@@ -113,6 +114,9 @@ pub enum Failure {
     /// The past cannot be told.
     #[error(transparent)]
     History(#[from] history::HistoryFailure),
+    /// There is no report.
+    #[error(transparent)]
+    Report(#[from] report::ReportFailure),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] store::log::LogError),
@@ -153,6 +157,7 @@ impl Failure {
             | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::History(error) => error.status(),
+            Self::Report(error) => error.status(),
             Self::Ledger(_)
             | Self::Scenario(_)
             | Self::Accounts(AccountsError::Email(_) | AccountsError::Password(_))
@@ -275,6 +280,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Diff(args) => return history::diff(settings, &data, &args, cli.json).await,
         Command::Stock(args) => return history::stock(settings, &data, &args, cli.json).await,
         Command::WhatIf(args) => return history::what_if(settings, &data, &args, cli.json).await,
+        Command::Report { command } => return report::run(settings, &data, &command, cli.json).await,
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,
         // Seen to above, whatever the settings say.
         Command::Doctor { .. } | Command::Settings => {}

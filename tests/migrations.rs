@@ -9,9 +9,10 @@ use std::{
 };
 
 /// Where migrations lie.
-const SETS: [&str; 5] = [
+const SETS: [&str; 6] = [
     "store/migrations/log",
     "store/migrations/followers",
+    "store/migrations/analysis",
     "store/migrations/keys",
     "projections/migrations",
     "api/migrations",

@@ -34,5 +34,6 @@ pub fn tables() -> Tables {
         ],
         // Who people are is nobody's to analyse.
         analysts: &[],
+        of_the_log: false,
     }
 }

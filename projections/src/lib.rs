@@ -74,6 +74,7 @@ pub fn tables() -> Tables {
             "sales",
             "ratings",
         ],
+        of_the_log: false,
     }
 }
 

@@ -63,6 +63,23 @@ impl Reading {
         Ok(pool)
     }
 
+    /// The log's views, to be asked; they lie in its database.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the views are not of this program.
+    pub async fn views(&self) -> Result<PgPool, GroundError> {
+        let views = schema::analysis_tables();
+        let pool = schema::connect(&self.url, &self.settings.schema, views.suffix, CONNECTIONS).await?;
+        up_to_date(&pool, &self.settings.schema, &views).await?;
+        Ok(pool)
+    }
+
+    /// The schema that the log lies in.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.settings.schema
+    }
+
     /// What opens personal data, for whoever has the master key and may read the keys.
     ///
     /// # Errors

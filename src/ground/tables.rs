@@ -65,10 +65,11 @@ pub async fn standings(owner_url: &str, settings: &Settings) -> Result<Vec<(Stri
 }
 
 /// Every set of tables, with the database that it lies in.
-fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 4] {
+fn tables<'a>(owner_url: &'a str, settings: &'a Settings) -> [(&'a str, Tables); 5] {
     let projections = settings.projection_owner().unwrap_or(owner_url);
     [
         (owner_url, schema::log_tables()),
+        (owner_url, schema::analysis_tables()),
         (owner_url, schema::key_tables()),
         (projections, projections::tables()),
         (owner_url, edge::tables()),

@@ -29,6 +29,12 @@ async fn what_was_put_away_is_exported_all_the_same() {
     let archived: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(archived["events"].as_i64().unwrap() > 0, "{archived}");
 
+    let reported =
+        ground.daybook().args(["--json", "report", "sales", "--period", "2011-03"]).output().unwrap();
+    assert!(reported.status.success() && said(&reported).contains("were put away"), "{}", said(&reported));
+    let told: serde_json::Value = serde_json::from_slice(&reported.stdout).unwrap();
+    assert!(told["archived_events"].as_i64().unwrap() > 0, "{}", told["archived_events"]);
+
     let blind = ground.events(&["export", "--format", "ndjson", "--into", "after.ndjson"]).output().unwrap();
     assert_eq!(blind.status.code(), Some(1));
     assert!(said(&blind).contains("DAYBOOK_ARCHIVE_DIR"), "{}", said(&blind));

@@ -32,8 +32,9 @@ impl Ground {
         store.lay(&api::edge::tables()).await;
         let servers = stack::testing::shared();
         schema::ensure_role(&servers.owner_url, ANALYST, &servers.app_password).await.unwrap();
-        for tables in [schema::log_tables(), schema::key_tables(), projections::tables(), api::edge::tables()]
-        {
+        store.lay(&schema::analysis_tables()).await;
+        let (log, views, keys) = (schema::log_tables(), schema::analysis_tables(), schema::key_tables());
+        for tables in [log, views, keys, projections::tables(), api::edge::tables()] {
             let roles = (ANALYST, testing::ROLE);
             schema::let_read(&store.owner_url, &store.prefix, roles, &tables).await.unwrap();
         }
@@ -63,16 +64,21 @@ impl Ground {
         store::log::PostgresLog::new(self.store.pool("").await).head().await.unwrap().position
     }
 
-    /// `daybook events …` as the analyst runs it: with an address, and nothing else.
-    pub fn events(&self, args: &[&str]) -> Command {
+    /// `daybook …` as the analyst runs it: with an address, and nothing else.
+    pub fn daybook(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
         command
-            .arg("events")
-            .args(args)
             .current_dir(&self.directory)
             .env("DATABASE_URL", &self.analyst_url)
             .env("DAYBOOK_SCHEMA", &self.store.prefix)
             .env("DAYBOOK_LOG", "error");
+        command
+    }
+
+    /// `daybook events …` in the same way.
+    pub fn events(&self, args: &[&str]) -> Command {
+        let mut command = self.daybook();
+        command.arg("events").args(args);
         command
     }
 

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 mod archived;
+mod document;
 mod formats;
 mod ground;
 mod interrupted;
 mod looked_at;
 mod opened;
 mod refused;
+mod reports;
 mod role;

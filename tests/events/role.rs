@@ -19,6 +19,9 @@ async fn an_analyst_reads_and_can_do_nothing_else() {
     for table in ["orders", "payments", "stock", "products", "sales"] {
         pool.execute(format!("SELECT count(*) FROM {prefix}_read.{table}").as_str()).await.unwrap();
     }
+    for view in schema::analysis_tables().analysts {
+        pool.execute(format!("SELECT count(*) FROM {prefix}_analysis.{view}").as_str()).await.unwrap();
+    }
     // All there is, by what the database says of it: no other right, and nothing at all of keys and people.
     let more: Vec<(String, String, String)> = sqlx::query_as(
         "SELECT n.nspname::text, c.relname::text, p FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, \
@@ -26,7 +29,7 @@ async fn an_analyst_reads_and_can_do_nothing_else() {
          WHERE n.nspname LIKE $1 AND c.relkind IN ('r', 'v', 'm') \
            AND (has_table_privilege($2, c.oid, p) OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') \
                 AND has_any_column_privilege($2, c.oid, p)) \
-           AND (p <> 'SELECT' OR n.nspname NOT IN ($3, $3 || '_read'))",
+           AND (p <> 'SELECT' OR n.nspname NOT IN ($3, $3 || '_read', $3 || '_analysis'))",
     )
     .bind(format!("{prefix}%"))
     .bind(ANALYST)
@@ -61,6 +64,8 @@ async fn an_analyst_reads_and_can_do_nothing_else() {
         "DELETE FROM {prefix}_read.followers",
         "CREATE TABLE mine (x int)",
         "CREATE VIEW {prefix}_read.mine AS SELECT 1",
+        "CREATE VIEW {prefix}_analysis.mine AS SELECT 1",
+        "DELETE FROM {prefix}_analysis.happened",
         "CREATE SCHEMA mine",
         "CREATE INDEX mine ON events (event_id)",
         "CREATE ROLE mine",

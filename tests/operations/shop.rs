@@ -27,6 +27,7 @@ pub async fn stocked() -> Ground {
 /// A ground with all tables.
 pub async fn laid() -> Ground {
     let ground = Ground::new().await;
+    ground.lay(&store::schema::analysis_tables()).await;
     ground.lay(&projections::tables()).await;
     ground.lay(&api::edge::tables()).await;
     ground

@@ -12,6 +12,7 @@ mod export;
 pub mod history;
 mod ndjson;
 mod parquet;
+pub mod reports;
 mod segments;
 mod stamp;
 mod work;

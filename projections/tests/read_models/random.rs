@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// SplitMix64: a seed names a history for ever.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u32) -> u32 {
+    pub fn roll(&mut self, sides: u32) -> u32 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,7 +32,7 @@ impl Dice {
         u32::try_from((z ^ (z >> 31)) % u64::from(sides)).unwrap()
     }
 
-    fn name(&mut self, prefix: &str, many: u32) -> String {
+    pub fn name(&mut self, prefix: &str, many: u32) -> String {
         format!("{prefix}{}", self.roll(many))
     }
 

@@ -144,8 +144,9 @@ impl Place {
 }
 
 /// Everything that a shop keeps.
-fn all_tables() -> [Tables; 4] {
-    [schema::log_tables(), schema::key_tables(), projections::tables(), edge::tables()]
+fn all_tables() -> [Tables; 5] {
+    let (log, views, keys) = (schema::log_tables(), schema::analysis_tables(), schema::key_tables());
+    [log, views, keys, projections::tables(), edge::tables()]
 }
 
 async fn broker(servers: &Servers, prefix: &str) -> Result<NatsBroker, BrokerError> {

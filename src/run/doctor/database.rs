@@ -241,7 +241,11 @@ async fn tables(patient: &Patient, pool: &PgPool, told: &mut Told) -> bool {
     if !migrated("tables", patient, pool, &schema::log_tables(), told).await {
         return false;
     }
-    for (check, tables) in [("keys' tables", schema::key_tables()), ("edge's tables", api::edge::tables())] {
+    for (check, tables) in [
+        ("analysts' views", schema::analysis_tables()),
+        ("keys' tables", schema::key_tables()),
+        ("edge's tables", api::edge::tables()),
+    ] {
         match timeout(WITHIN, schema::connect(url, schema, tables.suffix, 1)).await {
             Ok(Ok(pool)) => {
                 migrated(check, patient, &pool, &tables, told).await;

@@ -1,10 +1,12 @@
 //! Lays and grants the tables: migrations are embedded, forward only, and run by the owner.
 
+mod analysis;
 mod analysts;
 mod compare;
 mod fitness;
 mod server;
 
+pub use analysis::analysis_tables;
 pub use analysts::{let_read, may_read, same_readers};
 pub use compare::{Standing, standing};
 pub use fitness::{Fitness, fitness};
@@ -40,6 +42,8 @@ pub struct Tables {
     pub grants: &'static [(&'static str, &'static str)],
     /// Tables that analysts may read, and nothing else of them; without any, they do not even see the schema.
     pub analysts: &'static [&'static str],
+    /// Views of the log's tables, which are seen while they are laid: in the log's database, after it.
+    pub of_the_log: bool,
 }
 
 /// The log, the answers to commands, the timers, and the checkpoints of process managers.
@@ -81,6 +85,7 @@ pub fn log_tables() -> Tables {
             "parked_streams",
             "skipped_events",
         ],
+        of_the_log: false,
     }
 }
 
@@ -95,6 +100,7 @@ pub fn key_tables() -> Tables {
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),
         ],
         analysts: &[],
+        of_the_log: false,
     }
 }
 
@@ -171,14 +177,20 @@ pub async fn migrate(owner_url: &str, prefix: &str, role: &str, tables: &Tables)
     plain(prefix)?;
     plain(role)?;
     let schema = format!("{prefix}{}", tables.suffix);
-    lay(owner_url, &schema, role, tables).await.map_err(|error| match error.is_denied() {
+    lay(owner_url, (prefix, &schema), role, tables).await.map_err(|error| match error.is_denied() {
         true => SchemaError::NotOwner { schema, source: Box::new(error) },
         false => error,
     })
 }
 
-async fn lay(owner_url: &str, schema: &str, role: &str, tables: &Tables) -> Result<(), SchemaError> {
-    let options = options(owner_url, schema)?;
+async fn lay(
+    owner_url: &str,
+    (log, schema): (&str, &str),
+    role: &str,
+    tables: &Tables,
+) -> Result<(), SchemaError> {
+    let seen = if tables.of_the_log { format!("{schema},{log}") } else { schema.to_owned() };
+    let options = options(owner_url, &seen)?;
     let mut connection = PgConnection::connect_with(&options).await?;
     server::check(&connection)?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
