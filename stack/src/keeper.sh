@@ -71,18 +71,22 @@ guests() {
 # Puts standard input in the place of the state, in one step.
 state() { cat >"$run/state.keeper" && mv -f "$run/state.keeper" "$run/state"; }
 
-while [ ! -e "$run/left" ] && lives "$owner" "$started"; do
-    [ -e "$run/lock" ] || exit 0
+# Whoever uses the servers last may remove the directory, and nothing would say any more which processes they are.
+known_initdb= known_nats= known_postgres=
+remember() {
+    for name in initdb nats postgres; do
+        known=
+        { read -r known <"$run/$name.pid"; } 2>/dev/null || continue
+        case $known in '' | *[!0-9]*) ;; *) eval "known_$name=$known" ;; esac
+    done
+}
+
+# Without the directory there is nothing to serve.
+while [ ! -e "$run/left" ] && [ -e "$run/lock" ] && lives "$owner" "$started"; do
+    remember
     pause 0.2
 done
-
-# Whoever uses the servers last may remove the directory.
-for name in initdb nats postgres; do
-    known=
-    { read -r known <"$run/$name.pid"; } 2>/dev/null
-    case $known in *[!0-9]*) known= ;; esac
-    eval "known_$name=$known"
-done
+remember
 
 # What others may rely on stands in the state from the moment the servers were ready. It is withdrawn before the last
 # look for guests, who look at it after they have written themselves down: nobody is overlooked.

@@ -97,6 +97,11 @@ fn many_at_once_agree_on_one_owner() {
     });
     assert_eq!(stacks.iter().filter(|stack| stack.owned()).count(), 1);
     assert!(stacks.iter().all(|stack| stack.owner_url() == stacks[0].owner_url()));
+    let urls = (stacks[0].owner_url().to_owned(), stacks[0].nats_url().to_owned());
+    // The first of them leaves its servers to the others, and right after the last one nothing is there any more.
+    drop(stacks);
+    drop(temp);
+    eventually("nobody uses them", || !listens(&urls.0) && !listens(&urls.1));
 }
 
 #[test]
