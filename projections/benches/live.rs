@@ -1,8 +1,8 @@
 //! From the commit of an event to where readers see it: order status, stock and the search index, while a shop trades.
 //!
 //! First a run that saturates the machine says how many orders a second it can carry, with its followers, its copy in NATS and
-//! its index; then half of that is carried, at even intervals, and some of what happens is asked for at once. With `MEILI_URL`
-//! the index is that Meilisearch.
+//! its index; then half of that, or as many as `--orders` says, is carried, at even intervals, and some of what happens is asked
+//! for at once. With `MEILI_URL` the index is that Meilisearch.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has nothing to report")]
 
@@ -80,7 +80,8 @@ async fn main() {
     let (orders, saturated) = saturate(&engine, Duration::from_secs(seconds.min(20))).await;
     settled(&engine, &read, &*bench.ground.broker().await).await;
     let watch = Arc::new(Watch::default());
-    let (rate, length) = (saturated / 2.0, Duration::from_secs(seconds));
+    let rate = bench.options.orders.map_or(saturated / 2.0, |orders| orders as f64);
+    let length = Duration::from_secs(seconds);
     let carried = at_half(&Arc::new(engine), &read, &watch, orders, (rate, length)).await;
     following.abort();
 

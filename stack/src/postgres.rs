@@ -22,7 +22,7 @@ pub(crate) const DATABASE: &str = "daybook";
 pub(crate) const INITDB_STOP: StopSteps = &[(Signal::TERM, Duration::from_secs(5))];
 
 /// Durability is never traded away here: a test or a benchmark on this server says what users will see.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "listen_addresses=127.0.0.1",
     // A socket's path may be 107 bytes long, a data directory's is not bounded.
     "unix_socket_directories=",
@@ -33,6 +33,8 @@ const SETTINGS: [&str; 13] = [
     "shared_buffers=256MB",
     "max_wal_size=2GB",
     "jit=off",
+    // Whoever waits for another for a second is told, and for whom.
+    "log_lock_waits=on",
     "timezone=UTC",
     "log_timezone=UTC",
     "log_destination=stderr",

@@ -120,16 +120,15 @@ impl Ingress {
 
 /// Puts it around routes. What is added last is met first.
 pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<Shop>> {
-    let routes = routes
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), through))
-        .layer(CompressionLayer::new());
+    // Together: the router copies, for every request and every layer, whatever is within that layer.
+    let through = middleware::from_fn_with_state(Arc::clone(shop), through);
+    let routes = routes.layer((CompressionLayer::new(), through));
     match headers::cors(&shop.settings.ingress.origins) {
         Some(cors) => routes.layer(cors),
         None => routes,
     }
 }
 
-/// In one layer: the router copies, for every request and every layer, whatever is within that layer.
 async fn through(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
     let bounded = |request| limits::bounded(&shop, request, |request| next.run(request));
     let counted = |request| rate::by_address(&shop, request, bounded);

@@ -32,6 +32,8 @@ pub struct Options {
     pub events: Option<usize>,
     /// How long each side lasts, all rounds together, where that can be chosen.
     pub seconds: Option<u64>,
+    /// Orders a second, where that can be chosen.
+    pub orders: Option<usize>,
 }
 
 impl Options {
@@ -46,7 +48,8 @@ impl Options {
         let quick = has("--quick") || !has("--bench");
         let rounds = number("--rounds").unwrap_or(if quick { 1 } else { 3 });
         let seconds = number("--seconds").and_then(|seconds| u64::try_from(seconds).ok());
-        Self { json: has("--json"), quick, rounds, events: number("--events"), seconds }
+        let (events, orders) = (number("--events"), number("--orders"));
+        Self { json: has("--json"), quick, rounds, events, seconds, orders }
     }
 
     /// One or the other, as it is measured or only tried.

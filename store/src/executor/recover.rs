@@ -250,14 +250,22 @@ async fn recovery(
     };
     // This process's own head always ends a batch. A log without that very link was restored, or lost its end.
     // A head that stands before it was moved by somebody.
+    let link = match &mut guard {
+        Some(guard) => guard.link_at(known.position).await?,
+        None => log.link_at(known.position).await?,
+    };
     if head.incarnation != known.incarnation
         || head.position < known.position
-        || log.link_at(known.position).await? != (known.position, known.link)
+        || link != (known.position, known.link)
     {
         return Err(LogError::OtherLog);
     }
     // Asked for after the head: of whatever is in the log up to there the answers are there too.
-    let answers = if ids.is_empty() { Vec::new() } else { log.answers(ids).await? };
+    let answers = match &mut guard {
+        _ if ids.is_empty() => Vec::new(),
+        Some(guard) => guard.answers(ids).await?,
+        None => log.answers(ids).await?,
+    };
     let limit = PAGE.min(head.position - folded);
     let foreign = match &mut guard {
         _ if limit <= 0 => Vec::new(),

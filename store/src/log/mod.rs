@@ -383,6 +383,12 @@ pub trait LockedLog: Send {
     /// Where it stands.
     fn head(&self) -> Head;
 
+    /// What [`Log::answers`] gives, without waiting for another connection while all appends wait for this lock.
+    async fn answers(&mut self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError>;
+
+    /// What [`Log::link_at`] gives.
+    async fn link_at(&mut self, position: Position) -> Result<(Position, Link), LogError>;
+
     /// At most `limit` events after a position.
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError>;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::AggregateType;
-use sqlx::{Executor, PgConnection, PgPool, Row};
+use sqlx::{Executor, PgConnection, PgExecutor, PgPool, Row};
 use uuid::Uuid;
 
 use super::{
@@ -176,28 +176,11 @@ impl Log for PostgresLog {
     }
 
     async fn answers(&self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
-        let rows = sqlx::query(
-            "SELECT command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, \
-                    refusal::text, recorded_at, expires_at \
-             FROM commands WHERE command_id = ANY($1)",
-        )
-        .bind(command_ids)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.iter().map(answer).collect::<Result<_, _>>()?)
+        answers(&self.pool, command_ids).await
     }
 
     async fn link_at(&self, position: Position) -> Result<(Position, Link), LogError> {
-        let row = sqlx::query(
-            "SELECT last_position, link FROM log_links WHERE last_position <= $1 ORDER BY last_position DESC LIMIT 1",
-        )
-        .bind(position)
-        .fetch_optional(&self.pool)
-        .await?;
-        match row {
-            Some(row) => Ok((row.try_get(0)?, fixed(row.try_get::<&[u8], _>(1)?)?)),
-            None => Ok((0, [0; 32])),
-        }
+        link_at(&self.pool, position).await
     }
 
     async fn link_after(&self, position: Position) -> Result<(Head, Option<(Position, Link)>), LogError> {
@@ -230,6 +213,14 @@ impl LockedLog for Locked {
         self.head
     }
 
+    async fn answers(&mut self, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
+        answers(&mut self.connection, command_ids).await
+    }
+
+    async fn link_at(&mut self, position: Position) -> Result<(Position, Link), LogError> {
+        link_at(&mut self.connection, position).await
+    }
+
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
         let take: Take<'_> = &mut |event| events.push(event);
@@ -242,6 +233,31 @@ impl LockedLog for Locked {
         self.connection.execute("COMMIT").await.map_err(AppendError::Unknown)?;
         self.writer.keep(self.connection);
         Ok(head)
+    }
+}
+
+async fn answers(executor: impl PgExecutor<'_>, command_ids: &[Uuid]) -> Result<Vec<Answer>, LogError> {
+    let rows = sqlx::query(
+        "SELECT command_id, fingerprint, aggregate_type, aggregate_id, version, position, events, \
+                refusal::text, recorded_at, expires_at \
+         FROM commands WHERE command_id = ANY($1)",
+    )
+    .bind(command_ids)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.iter().map(answer).collect::<Result<_, _>>()?)
+}
+
+async fn link_at(executor: impl PgExecutor<'_>, position: Position) -> Result<(Position, Link), LogError> {
+    let row = sqlx::query(
+        "SELECT last_position, link FROM log_links WHERE last_position <= $1 ORDER BY last_position DESC LIMIT 1",
+    )
+    .bind(position)
+    .fetch_optional(executor)
+    .await?;
+    match row {
+        Some(row) => Ok((row.try_get(0)?, fixed(row.try_get::<&[u8], _>(1)?)?)),
+        None => Ok((0, [0; 32])),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Seals personal data under a key of its own for every subject; destroying that key forgets the subject.
 
+mod keys;
 mod rotate;
 mod shop;
 mod within;
@@ -8,7 +9,7 @@ mod wrap;
 use std::{
     collections::HashMap,
     future::ready,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -17,7 +18,10 @@ use domain::value::Sealed;
 use sqlx::{PgPool, Row};
 use tokio::sync::watch;
 
-use self::wrap::{Wrapped, Wraps, decrypt, encrypt};
+use self::{
+    keys::{Key, Keys},
+    wrap::{Wrapped, Wraps, decrypt, encrypt},
+};
 pub use self::{
     rotate::{Rotated, Wrappings},
     shop::ShopSecret,
@@ -28,9 +32,6 @@ use crate::{
     secrets::MasterKeys,
     together::Together,
 };
-
-/// Keys kept in memory.
-const CACHED_MAX: usize = 10_000;
 
 /// Why a value could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -94,14 +95,6 @@ pub struct Vault {
 /// The wrapped keys that were new to the database, by their subjects.
 type Kept = Arc<HashMap<String, Vec<u8>>>;
 
-/// Keys in memory.
-#[derive(Default)]
-struct Keys {
-    known: HashMap<Box<str>, [u8; 32]>,
-    /// Changes when somebody is forgotten: a key that was read before must not be kept after.
-    forgotten: u64,
-}
-
 impl Vault {
     /// A vault whose wrapped keys lie in the schema that `pool` sees.
     #[must_use]
@@ -134,12 +127,17 @@ impl Vault {
     /// # Errors
     /// As [`VaultError`] says.
     pub async fn open(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, VaultError> {
+        if let Some(plain) = self.keys().opened(sealed) {
+            return Ok(Some(plain.to_vec()));
+        }
         let Some(key) = self.key(&sealed.subject).await? else {
             return Ok(None);
         };
         let broken = || VaultError::Broken { subject: sealed.subject.clone() };
         let bytes = STANDARD.decode(sealed.sealed.as_bytes()).map_err(|_| broken())?;
-        decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes).map(Some)
+        let plain = decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes)?;
+        self.keys().keep_opened(sealed, &plain);
+        Ok(Some(plain))
     }
 
     /// Destroys the keys of these subjects, for ever: nothing of theirs opens any more, and nothing is sealed for them.
@@ -158,13 +156,7 @@ impl Vault {
         .bind(subjects)
         .execute(&self.pool)
         .await?;
-        {
-            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.forgotten += 1;
-            for subject in subjects {
-                keys.known.remove(*subject);
-            }
-        }
+        self.keys().forget(subjects);
         self.forgotten.send_modify(|times| *times += 1);
         Ok(())
     }
@@ -182,7 +174,7 @@ impl Vault {
                     .bind(subject)
                     .fetch_optional(&self.pool)
                     .await?;
-            if destroyed == Some(true) && !self.holds(subject) {
+            if destroyed == Some(true) && !self.keys().holds(subject) {
                 return Ok(());
             }
             // This vault holds a sender.
@@ -190,29 +182,17 @@ impl Vault {
         }
     }
 
-    /// Whether a key is in memory.
-    fn holds(&self, subject: &str) -> bool {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).known.contains_key(subject)
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key in memory; without one, how often somebody was forgotten by now.
-    fn known(&self, subject: &str) -> Result<[u8; 32], u64> {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.known.get(subject).copied().ok_or(keys.forgotten)
+    fn known(&self, subject: &str) -> Result<Key, u64> {
+        let keys = self.keys();
+        keys.key(subject).ok_or(keys.forgotten)
     }
 
-    /// Keeps a key in memory, unless somebody was forgotten since: it may have been that subject.
-    fn keep(&self, subject: &str, key: [u8; 32], forgotten: u64) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.known.len() >= CACHED_MAX {
-            keys.known.clear();
-        }
-        if keys.forgotten == forgotten {
-            keys.known.insert(subject.into(), key);
-        }
-    }
-
-    async fn key(&self, subject: &str) -> Result<Option<[u8; 32]>, VaultError> {
+    async fn key(&self, subject: &str) -> Result<Option<Key>, VaultError> {
         let forgotten = match self.known(subject) {
             Ok(key) => return Ok(Some(key)),
             Err(forgotten) => forgotten,
@@ -224,13 +204,13 @@ impl Vault {
         let Some(row) = row else { return Ok(None) };
         let Some(bytes) = row.try_get(0)? else { return Ok(None) };
         let key = self.wraps.unwrap(subject, &Wrapped { bytes, by: row.try_get(1)? })?;
-        self.keep(subject, key, forgotten);
+        self.keys().keep(subject, key, forgotten);
         Ok(Some(key))
     }
 
     /// A new key where there is none yet. Most of those who are not in memory are new: whether one is there is not asked
     /// first.
-    async fn new_key(&self, subject: &str, forgotten: u64) -> Result<[u8; 32], VaultError> {
+    async fn new_key(&self, subject: &str, forgotten: u64) -> Result<Key, VaultError> {
         let mut key = [0; 32];
         self.ids.fill(&mut key)?;
         let wrapped = self.wraps.wrap(&*self.ids, subject, &key)?;
@@ -242,7 +222,7 @@ impl Vault {
         let kept = kept.map_err(VaultError::Unwritten)?;
         // Two seals at once: the first key stays, and both use it.
         if kept.get(subject) == Some(&own) {
-            self.keep(subject, key, forgotten);
+            self.keys().keep(subject, key, forgotten);
             return Ok(key);
         }
         self.key(subject).await?.ok_or_else(|| VaultError::Forgotten { subject: subject.into() })
