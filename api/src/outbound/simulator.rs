@@ -29,7 +29,8 @@ use super::{
 /// | `tok_approve` | approved | |
 /// | `tok_decline` | declined | |
 /// | `tok_timeout` | never answered | |
-/// | `tok_late` | pending | approved after a delay |
+/// | `tok_late` | pending | approved after a delay, or when it is asked again |
+/// | `tok_undecided` | pending | pending for ever |
 /// | `tok_twice` | approved | the same approval again after a delay |
 /// | `tok_decline_then_approve` | declined | approved after a delay |
 /// | `tok_capture_fails`, `tok_void_fails`, `tok_refund_fails` | approved | that request fails |
@@ -132,6 +133,24 @@ impl Gateway for Simulator {
             First::Pending => Ok(Authorized::Pending),
             First::Silent => std::future::pending().await,
         }
+    }
+
+    /// What comes late is known to whoever asks for it; the rest was answered, or never will be.
+    async fn given_up(
+        &self,
+        ask: &Ask,
+        _: &AttemptId,
+        means: Option<&Means>,
+    ) -> Result<Option<Authorized>, GatewayError> {
+        let Some(means) = means else { return Ok(None) };
+        let behaviour = behaviour::authorization(ask.request_id, &means.token).map_err(failed)?;
+        Ok(match behaviour {
+            Behaviour { first: First::Pending, late: Some(late) } => {
+                Some(Authorized::Answered(late.outcome))
+            }
+            Behaviour { first: First::Pending, late: None } => Some(Authorized::Pending),
+            Behaviour { first: First::Answered(_) | First::Silent, .. } => None,
+        })
     }
 
     async fn capture(

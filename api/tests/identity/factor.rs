@@ -4,7 +4,7 @@ use ring::hmac;
 use serde_json::json;
 
 use crate::{
-    people::{Forward, PASSWORD, Tokens, member, shop_with_clock},
+    people::{PASSWORD, Tokens, member, shop_with_clock},
     support::{Api, Reply, get, post, put},
 };
 use store::ports::Clock as _;

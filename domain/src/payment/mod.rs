@@ -3,6 +3,7 @@
 //! Whatever needs the gateway happens in two events: what was requested, and what the gateway answered. Answers may
 //! come late, twice or never. Money is conserved: authorized ≥ captured ≥ refunded.
 
+mod answers;
 mod decide;
 mod dispute;
 mod evolve;
@@ -21,6 +22,7 @@ use crate::{
     value::{AttemptId, CaptureId, CustomerId, DisputeId, Money, OrderId, RefundId, Text},
 };
 
+pub use answers::{Asked, SEEKS_MAX, Seeking};
 pub use dispute::{Dispute, DisputeStage};
 pub use ledger::{Ledger, Refund, RefundStage};
 pub use refusal::Refusal;
@@ -130,6 +132,10 @@ pub enum Command {
     },
     /// The gateway answered a refund.
     RecordRefund { refund: RefundId, outcome: Settlement },
+    /// The gateway will answer later, and is asked how it stands when it does not.
+    RecordPending { asked: Asked },
+    /// Ask for an answer that has not come, for that time; or give up when it was asked for often enough.
+    SeekAnswer { asked: Asked, nth: u32 },
     /// The gateway told how a dispute stands; what it told before, in whatever order, changes nothing.
     RecordDispute { dispute: DisputeId, amount: Money, reason: Text, stage: DisputeStage },
 }
@@ -177,6 +183,12 @@ pub enum Event {
     Refunded { order: OrderId, refund: RefundId, amount: Money },
     /// The gateway did not give it back.
     RefundFailed { order: OrderId, refund: RefundId, amount: Money, reason: Text },
+    /// The gateway will answer later.
+    AnswerDeferred { order: OrderId, asked: Asked },
+    /// It has not yet: it is to be asked how that stands, for that time.
+    AnswerSought { order: OrderId, asked: Asked, nth: u32 },
+    /// It never did. Somebody has to look, though an answer that comes still counts.
+    AnswerMissing { order: OrderId, asked: Asked },
     /// The buyer wants so much back from their bank, and the gateway has taken it until that is decided.
     DisputeOpened { order: OrderId, dispute: DisputeId, amount: Money, reason: Text },
     /// The shop keeps the money.
@@ -203,6 +215,9 @@ impl crate::Event for Event {
         ("RefundRequested", "1"),
         ("Refunded", "1"),
         ("RefundFailed", "1"),
+        ("AnswerDeferred", "1"),
+        ("AnswerSought", "1"),
+        ("AnswerMissing", "1"),
         ("DisputeOpened", "1"),
         ("DisputeWon", "1"),
         ("DisputeLost", "1"),
@@ -226,6 +241,9 @@ impl crate::Event for Event {
             Self::RefundRequested { .. } => "RefundRequested",
             Self::Refunded { .. } => "Refunded",
             Self::RefundFailed { .. } => "RefundFailed",
+            Self::AnswerDeferred { .. } => "AnswerDeferred",
+            Self::AnswerSought { .. } => "AnswerSought",
+            Self::AnswerMissing { .. } => "AnswerMissing",
             Self::DisputeOpened { .. } => "DisputeOpened",
             Self::DisputeWon { .. } => "DisputeWon",
             Self::DisputeLost { .. } => "DisputeLost",
@@ -257,6 +275,8 @@ pub struct Attempt {
     pub voiding: bool,
     /// Whether the gateway has let go of it.
     pub released: bool,
+    /// How far it has come with the answer that is awaited, if that was to come later.
+    pub seeking: Seeking,
 }
 
 /// A request that the gateway has not answered yet.
@@ -280,6 +300,8 @@ pub struct Hold {
     pub reference: Text,
     /// What the gateway was asked to do with it and has not answered.
     pub pending: Option<Pending>,
+    /// How far it has come with that answer, if it was to come later.
+    pub seeking: Seeking,
     /// What was taken of it and given back.
     pub ledger: Ledger,
 }
