@@ -21,6 +21,8 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "refresh_tokens"),
             ("SELECT, INSERT, UPDATE, DELETE", "revocations"),
             ("SELECT, INSERT, UPDATE, DELETE", "mailed_tokens"),
+            ("SELECT, INSERT, DELETE", "earlier_mailed_tokens"),
+            ("SELECT, INSERT, UPDATE, DELETE", "known_origins"),
             ("SELECT, INSERT, UPDATE, DELETE", "second_factors"),
             ("SELECT, INSERT, UPDATE, DELETE", "recovery_codes"),
             ("SELECT, INSERT, UPDATE, DELETE", "attempts"),

@@ -91,7 +91,7 @@ pub async fn register(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     identity.attempted_from(origin).await?;
-    identity.attempt(Tried::Mail(&body.email)).await?;
+    identity.attempt(Tried::Registration(&body.email)).await?;
     let password = identity.hashed(&body.password).await?;
     let id = identity.inner.ids.next();
     let new = New {
@@ -128,7 +128,8 @@ pub async fn login(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     let tried_at = identity.attempted_from(origin).await?;
-    identity.attempt(Tried::Email(&body.email)).await?;
+    let tried = Tried::Email(&body.email, identity.familiar(&body.email, origin).await?);
+    identity.attempt(tried).await?;
     let account = identity.account_of(&body.email).await?;
     let stored = account.as_ref().map(|account| account.password.as_str());
     let checked = identity.inner.hashing.check(&body.password, stored).await?;
@@ -161,8 +162,9 @@ pub async fn login(
         set_password(&mut transaction, &account, &hash).await?;
     }
     let tokens = sessions::begin(identity, &mut transaction, &account).await?;
+    identity.remember(&mut transaction, account.id, origin).await?;
     transaction.commit().await.map_err(Error::from)?;
-    identity.succeeded(Tried::Email(&body.email)).await?;
+    identity.succeeded(tried).await?;
     identity.taken_back(origin, tried_at).await?;
     Ok(secret(StatusCode::OK, tokens))
 }

@@ -5,6 +5,7 @@ pub(crate) mod addresses;
 mod attempts;
 mod bearer;
 mod error;
+mod familiar;
 mod leaving;
 pub(crate) mod login;
 pub(crate) mod mailed;
@@ -165,6 +166,7 @@ impl Identity {
         }
         if looks.is_multiple_of(SWEEP_EVERY) {
             sessions::sweep(&self.inner.pool, self.now()).await?;
+            familiar::sweep(&self.inner.pool, self.now()).await?;
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ async fn ended(
 /// # Errors
 /// The database's.
 pub async fn sweep(pool: &PgPool, now: Time) -> Result<(), sqlx::Error> {
-    for table in ["sessions", "refresh_tokens", "revocations", "mailed_tokens"] {
+    for table in ["sessions", "refresh_tokens", "revocations", "mailed_tokens", "earlier_mailed_tokens"] {
         let sql = format!("DELETE FROM {table} WHERE expires_at < $1");
         sqlx::query(&sql).bind(moment(now)).execute(pool).await?;
     }
