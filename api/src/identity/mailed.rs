@@ -14,6 +14,7 @@ use super::{
     Error, Identity,
     accounts::{self, Standing, kept_as},
     attempts::{Origin, Tried},
+    claimed::clear_unproven,
     login::{set_password, set_verified},
     outbox::{Kind, Mail},
     password::Password,
@@ -109,6 +110,7 @@ pub async fn reset(
     let tried_at = identity.attempted_from(origin).await?;
     let hash = identity.hashed(&body.password).await?;
     let ended = identity.redeem(&body.token, Purpose::Reset, async |identity, connection, account| {
+        clear_unproven(connection, &account, identity.now()).await?;
         set_password(connection, &account, &hash).await?;
         set_verified(identity, connection, account.id).await?;
         password_changed(identity, connection, &account).await?;

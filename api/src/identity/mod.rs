@@ -4,6 +4,7 @@ mod accounts;
 pub(crate) mod addresses;
 mod attempts;
 mod bearer;
+mod claimed;
 mod error;
 mod familiar;
 mod leaving;
