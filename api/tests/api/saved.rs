@@ -112,14 +112,49 @@ async fn what_is_removed_pays_nothing_more_and_repeats_still_get_their_answer() 
     let repeated = api.send(again()).await.expect(200);
     assert_eq!(repeated.header("idempotency-replayed"), "true");
     pay(&api, &ada, &json!({ "saved": id })).await.expect_problem(404, "payment_method.not_found");
+    until_let_go_of(&api).await;
+}
+
+/// Waits until the gateway has let go of everything.
+async fn until_let_go_of(api: &Api) {
     eventually("the gateway has let go of it", || async {
-        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM payment_methods")
-            .fetch_one(&api.edge().await)
-            .await
-            .unwrap();
-        (left == 0).then_some(())
+        let left = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM payment_methods");
+        (left.fetch_one(&api.edge().await).await.unwrap() == 0).then_some(())
     })
     .await;
+}
+
+/// Lets the follower begin again, and waits until it has told everything once more.
+async fn tell_again(api: &Api) {
+    let owner = api.owner().await;
+    let head = api.engine.log.head().await.unwrap().position;
+    let rewind = "UPDATE followers SET position = 0, link = NULL, link_position = NULL, fence = fence + 1, \
+                  lease_expires_at = '-infinity' WHERE name = 'saved_methods'";
+    assert_eq!(sqlx::query(rewind).execute(&owner).await.unwrap().rows_affected(), 1);
+    eventually("everything is told again", || async {
+        let position = "SELECT position FROM followers WHERE name = 'saved_methods'";
+        let position: i64 = sqlx::query_scalar(position).fetch_one(&owner).await.unwrap();
+        (position >= head).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_does_not_come_back_when_it_is_told_again() {
+    let api = shop().await;
+    let (_, ada) = api.customer();
+    let body = json!({ "token": "tok_approve", "save": true });
+    pay(&api, &ada, &body).await.expect(200);
+    let first = kept(&api, &ada).await["id"].clone();
+    api.send(delete(&format!("{METHODS}/{}", first.as_str().unwrap())).by(&ada)).await.expect(204);
+    tell_again(&api).await;
+    assert!(list(&api, &ada).await.is_empty());
+    until_let_go_of(&api).await;
+    tell_again(&api).await;
+    assert!(list(&api, &ada).await.is_empty());
+    // Whoever pays with it once more, and says so, keeps it.
+    pay(&api, &ada, &body).await.expect(200);
+    assert_ne!(kept(&api, &ada).await["id"], first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,7 @@ pub struct Shown {
 /// What became of something that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
+    /// It is, or was when it was told the first time.
     Yes,
     /// Its owner is forgotten, or keeps enough already.
     No,
@@ -130,7 +131,8 @@ impl Saved {
         Ok(Some((self.opened(&customer, row.try_get(0)?)?, customer)))
     }
 
-    /// Keeps what was paid with; the same one is kept once.
+    /// Keeps what was paid with; the same one is kept once, and what is told again under an id changes nothing: it may have been
+    /// removed since.
     pub(super) async fn keep(&self, id: Uuid, customer: &CustomerId, found: &Found) -> Result<Kept, Error> {
         let shown = self.vault.seal(&subject(customer), &serde_json::to_vec(&found.card)?).await;
         let shown = match shown {
@@ -143,6 +145,14 @@ impl Saved {
             customer.as_str().as_bytes(),
             found.token.as_str().as_bytes(),
         ]);
+        let mut transaction = self.pool.begin().await?;
+        let told = sqlx::query("INSERT INTO payment_methods_told (id) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        if told.rows_affected() == 0 {
+            return Ok(Kept::Yes);
+        }
         let kept = sqlx::query(
             "INSERT INTO payment_methods (id, customer, name, token, shown, saved_at) \
              SELECT $1, $2, $3, $4, $5, $6 \
@@ -156,9 +166,13 @@ impl Saved {
         .bind(&*shown)
         .bind(moment(self.clock.now()))
         .bind(METHODS_MAX)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(if kept.rows_affected() == 0 { Kept::No } else { Kept::Yes })
+        if kept.rows_affected() == 0 {
+            return Ok(Kept::No);
+        }
+        transaction.commit().await?;
+        Ok(Kept::Yes)
     }
 
     /// The gateway's name for a customer, if they have kept anything yet.
