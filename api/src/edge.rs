@@ -34,6 +34,7 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "payment_methods"),
             ("SELECT, INSERT", "payment_methods_told"),
             ("SELECT, INSERT, DELETE", "payment_holders"),
+            ("SELECT, INSERT, DELETE", "gateway_holders"),
         ],
         // Who people are is nobody's to analyse.
         analysts: &[],

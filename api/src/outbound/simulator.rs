@@ -22,6 +22,9 @@ use super::{
     saved::{Card, Found, Keeps},
 };
 
+/// What it is called, in settings and in rows.
+pub const NAME: &str = "simulator";
+
 /// A gateway that does what the token says:
 ///
 /// | token | authorization | later |
@@ -184,6 +187,10 @@ impl Gateway for Simulator {
 
 #[async_trait]
 impl Keeps for Simulator {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     async fn holder(&self, customer: &CustomerId) -> Result<Text, GatewayError> {
         Text::new(format!("sim-customer-{customer}")).map_err(failed)
     }

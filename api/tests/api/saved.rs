@@ -197,8 +197,9 @@ async fn so_many_are_kept_and_no_more() {
     let api = shop().await;
     let (ada, token) = api.customer();
     sqlx::query(
-        "INSERT INTO payment_methods (id, customer, name, token, shown, saved_at) \
-         SELECT gen_random_uuid(), $1, convert_to(n::text, 'UTF8'), '', '', now() FROM generate_series(1, 20) AS n",
+        "INSERT INTO payment_methods (id, customer, name, token, shown, saved_at, gateway) \
+         SELECT gen_random_uuid(), $1, convert_to(n::text, 'UTF8'), '', '', now(), 'simulator' \
+         FROM generate_series(1, 20) AS n",
     )
     .bind(&ada)
     .execute(&api.edge().await)

@@ -393,6 +393,12 @@ impl Api {
         Self::on(Self::laid().await, settings, with).await
     }
 
+    /// Another process of the same shop, with such a gateway.
+    pub async fn another_paid(&self, stripe: Stripe, secrets: Secrets) -> Self {
+        let with = With { stripe: Some((stripe, secrets)), ..With::default() };
+        Self::on(self.same_ground(), Settings::default(), with).await
+    }
+
     async fn laid() -> Ground {
         let ground = Ground::new().await;
         ground.lay(&projections::tables()).await;

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use api::{
     Settings,
     outbound::stripe::{Options, Stripe, breaker::Limits},
-    webhooks::Secrets,
 };
 use async_trait::async_trait;
 use domain::{
@@ -66,10 +65,17 @@ pub async fn shop(proxy: &Proxy) -> Api {
 }
 
 pub async fn shop_with(proxy: &Proxy, settings: Settings) -> Api {
-    // A test that lets much go wrong is not about the breaker.
-    let patient = Limits { failures: 1_000, ..Limits::default() };
-    let secrets: Secrets = SECRET.parse().unwrap();
-    Api::start_paid(settings, stripe_with(proxy, patient, Arc::new(Machine)), secrets).await
+    Api::start_paid(settings, patient(proxy), SECRET.parse().unwrap()).await
+}
+
+/// Another process of a shop, which is paid through the proxy.
+pub async fn shop_on(other: &Api, proxy: &Proxy) -> Api {
+    other.another_paid(patient(proxy), SECRET.parse().unwrap()).await
+}
+
+/// A test that lets much go wrong is not about the breaker.
+fn patient(proxy: &Proxy) -> Stripe {
+    stripe_with(proxy, Limits { failures: 1_000, ..Limits::default() }, Arc::new(Machine))
 }
 
 /// A webhook, signed as Stripe documents it.

@@ -34,6 +34,8 @@ use wire::{Intent, List, Refund};
 
 pub use key::{Key, NotAKey};
 
+/// What it is called, in settings and in rows.
+pub const NAME: &str = "stripe";
 /// Where Stripe is.
 pub const URL: &str = "https://api.stripe.com";
 
