@@ -1,5 +1,6 @@
 //! What customers keep to pay with again: theirs alone, never shown, and gone when they say so.
 
+use domain::payment::Command;
 use serde_json::{Value, json};
 use store::testing::eventually;
 
@@ -93,6 +94,31 @@ async fn nobody_pays_with_what_another_keeps() {
     let told = api.send(bulk).await.expect(207).text;
     assert!(told.contains("command.not_for_clients"), "{told}");
     api.send(authorize(&payment, &ada, &body)).await.expect(200);
+}
+
+/// As if the route had let it pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_keeps_is_not_paid_with_whoever_wrote_it_into_the_log() {
+    let api = shop().await;
+    let ((_, ada), (_, eve)) = (api.customer(), api.customer());
+    pay(&api, &ada, &json!({ "token": "tok_approve", "save": true })).await.expect(200);
+    let id = kept(&api, &ada).await["id"].clone();
+    let token = format!("saved:{}", id.as_str().unwrap()).parse().unwrap();
+    let authorize = Command::Authorize { attempt: "a-1".parse().unwrap(), token, keep_for: None };
+    for (buyer, event_type) in [(&eve, "Declined"), (&ada, "Authorized")] {
+        let (_, payment) = api.order_by(buyer, "A").await;
+        let request = store::testing::request(&payment, authorize.clone());
+        api.engine.executor.execute(request).await.unwrap();
+        let answer = eventually("the gateway, or whoever asks it, has answered", || async {
+            let events = api.events().await;
+            let answered = |event: &&Value| {
+                event["aggregate_id"] == payment.as_str()
+                    && ["Declined", "Authorized"].contains(&event["event_type"].as_str().unwrap())
+            };
+            events.iter().find(answered).map(|event| event["event_type"].clone())
+        });
+        assert_eq!(answer.await, event_type);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
