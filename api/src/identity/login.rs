@@ -22,7 +22,7 @@ use super::{
     outbox::{Kind, Mail},
     password::{Checked, Password},
     second_factor::Factor,
-    sessions,
+    sessions::{self, Begun},
     token::Role,
 };
 use crate::{
@@ -161,9 +161,10 @@ pub async fn login(
     if let Some(hash) = renewed {
         set_password(&mut transaction, &account, &hash).await?;
     }
-    let tokens = sessions::begin(identity, &mut transaction, &account).await?;
+    let Begun { tokens, ended } = sessions::begin(identity, &mut transaction, &account).await?;
     identity.remember(&mut transaction, account.id, origin).await?;
     transaction.commit().await.map_err(Error::from)?;
+    identity.end(ended);
     identity.succeeded(tried).await?;
     identity.taken_back(origin, tried_at).await?;
     Ok(secret(StatusCode::OK, tokens))

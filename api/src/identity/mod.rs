@@ -166,10 +166,18 @@ impl Identity {
             self.read_keys().await?;
         }
         if looks.is_multiple_of(SWEEP_EVERY) {
-            sessions::sweep(&self.inner.pool, self.now()).await?;
-            familiar::sweep(&self.inner.pool, self.now()).await?;
+            self.sweep().await?;
         }
         Ok(())
+    }
+
+    /// Removes what has expired.
+    ///
+    /// # Errors
+    /// When the edge's tables cannot be reached.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        sessions::sweep(&self.inner.pool, self.now()).await?;
+        Ok(familiar::sweep(&self.inner.pool, self.now()).await?)
     }
 
     /// A token that speaks for somebody for so long; `None` for nobody. Their account need not exist.
