@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::value::Time;
@@ -26,10 +26,10 @@ use super::{
     token::Role,
 };
 use crate::{
-    Shop,
+    Shop, access,
     extract::{Json, OptionalJson},
     pages::NOWHERE,
-    principal::{Member, Permissions},
+    principal::{Member, Permissions, Principal},
     problem::Problem,
     text::{Email, Short},
 };
@@ -65,6 +65,15 @@ pub struct Login {
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     refresh_token: String,
+}
+
+/// The refresh token of the session that is to end; without one it is the access token's.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EndSession))]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    #[serde(default)]
+    refresh_token: Option<String>,
 }
 
 /// A body without any member.
@@ -188,12 +197,29 @@ pub async fn guest(
     Ok(secret(StatusCode::CREATED, token))
 }
 
-/// `POST /v1/auth/logout`
-pub async fn logout(State(shop): State<Arc<Shop>>, member: Member) -> Result<StatusCode, Problem> {
+/// `POST /v1/auth/logout`: with a refresh token the access token may have expired, and is not looked at. A token that is unknown has
+/// no session to end.
+pub async fn logout(
+    State(shop): State<Arc<Shop>>,
+    headers: HeaderMap,
+    OptionalJson(body): OptionalJson<Logout>,
+) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     let mut connection = identity.inner.pool.acquire().await.map_err(Error::from)?;
-    let ended = sessions::end(&mut connection, member.session, identity.now()).await.map_err(Error::from)?;
-    identity.end(ended);
+    let session = match body.refresh_token {
+        Some(token) => sessions::of_token(&mut connection, &token).await?,
+        None => match identity.principal(&headers)? {
+            Principal::Nobody => return Err(access::nobody()),
+            Principal::Guest(_) => return Err(access::forbidden("an account")),
+            Principal::Customer(member) | Principal::Staff(member, _) | Principal::Admin(member) => {
+                Some(member.session)
+            }
+        },
+    };
+    if let Some(session) = session {
+        let ended = sessions::end(&mut connection, session, identity.now()).await.map_err(Error::from)?;
+        identity.end(ended);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -204,6 +204,16 @@ pub fn hash(token: &[u8]) -> Vec<u8> {
     Sha256::digest(token).to_vec()
 }
 
+/// The session that a refresh token came of, used or not.
+///
+/// # Errors
+/// The database's.
+pub async fn of_token(connection: &mut PgConnection, token: &str) -> Result<Option<Uuid>, Error> {
+    let Some(hash) = accounts::kept_as(token) else { return Ok(None) };
+    let session = sqlx::query_scalar("SELECT session FROM refresh_tokens WHERE hash = $1").bind(hash);
+    Ok(session.fetch_optional(connection).await?)
+}
+
 /// Ends a session; which one, if it was there.
 ///
 /// # Errors

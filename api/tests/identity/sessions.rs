@@ -120,6 +120,28 @@ async fn a_session_keeps_so_many_used_tokens_and_what_has_expired_is_swept() {
     refresh(&api, &other.refresh).await.expect_problem(401, "auth.refresh_invalid");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_access_token_has_expired_logs_out_with_the_refresh_token_alone() {
+    let (api, clock) = shop_with_clock().await;
+    let (email, first) = member(&api).await;
+    let other = login(&api, &email).await;
+    let next = Tokens::of(&refresh(&api, &first.refresh).await.expect(200));
+    let logout = |token: &str| post("/v1/auth/logout", &json!({ "refresh_token": token }));
+    clock.by_s(16 * 60);
+    api.send(post("/v1/auth/logout", &json!({})).by(&next.access)).await.expect_problem(401, "auth.invalid_token");
+    api.send(post("/v1/auth/logout", &json!({})).by_nobody()).await.expect_problem(401, "auth.required");
+    api.send(logout(&next.refresh).by(&next.access)).await.expect(204);
+    refresh(&api, &next.refresh).await.expect_problem(401, "auth.refresh_invalid");
+    let other = Tokens::of(&refresh(&api, &other.refresh).await.expect(200));
+    api.send(get("/v1/me").by(&other.access)).await.expect(200);
+    for unknown in [next.refresh.as_str(), "x", ""] {
+        api.send(logout(unknown).by_nobody()).await.expect(204);
+    }
+    // An access token that is still good ends with its session.
+    api.send(logout(&other.refresh).by_nobody()).await.expect(204);
+    api.send(get("/v1/me").by(&other.access)).await.expect_problem(401, "auth.invalid_token");
+}
+
 /// Waits until another process refuses a token that it had accepted; how long that took.
 async fn refused_elsewhere(other: &Api, token: &str) -> Duration {
     let began = Instant::now();
