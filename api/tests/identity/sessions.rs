@@ -143,7 +143,7 @@ async fn whose_access_token_has_expired_logs_out_with_the_refresh_token_alone() 
 }
 
 /// Waits until another process refuses a token that it had accepted; how long that took.
-async fn refused_elsewhere(other: &Api, token: &str) -> Duration {
+pub async fn refused_elsewhere(other: &Api, token: &str) -> Duration {
     let began = Instant::now();
     eventually("the other process refuses the token", || async {
         let reply = other.send(get("/v1/me").by(token)).await;
