@@ -68,6 +68,26 @@ async fn forgetting_oneself_takes_the_account_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_forgets_themselves_shows_the_password_or_has_just_logged_in() {
+    let (api, clock) = shop_with_clock().await;
+    let (_, tokens) = member(&api).await;
+    let id = api.send(get("/v1/me").by(&tokens.access)).await.expect(200).text_of("id");
+    let forget = |body: serde_json::Value| {
+        post(&format!("/v1/subjects/customer:{id}/forget"), &body).by(&tokens.access).patient()
+    };
+    clock.by_s(5 * 60);
+    api.send(forget(json!({}))).await.expect_problem(403, "auth.password_required");
+    let wrong = api.send(forget(json!({ "password": "not the password" }))).await;
+    wrong.expect_problem(401, "auth.invalid_credentials");
+    // A refreshed token is no log-in.
+    let next = refresh(&api, &tokens.refresh).await.expect(200).text_of("access_token");
+    api.send(forget(json!({})).by(&next)).await.expect_problem(403, "auth.password_required");
+    assert_eq!(rows(&api).await[0].1, 1);
+    api.send(forget(json!({ "password": PASSWORD }))).await.expect(200);
+    assert_eq!(rows(&api).await[0].1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_a_restore_brings_back_lets_nobody_in_and_is_removed_at_the_next_start() {
     let api = Api::start().await;
     let (email, tokens) = member(&api).await;
