@@ -110,10 +110,8 @@ async fn after_a_leak_one_key_takes_the_place_of_all() {
     let (status, now) = told(&ground, &["keys", "rotate-tokens", "--now"]);
     assert_eq!((status, &now["ok"], &now["replaced"]), (Some(0), &json!(true), &json!(true)));
     let pool = ground.pool(api::edge::SUFFIX).await;
-    let keys: Vec<(String, bool)> = sqlx::query_as("SELECT kid, signs_from <= now() FROM signing_keys")
-        .fetch_all(&pool)
-        .await
-        .unwrap();
+    let keys: Vec<(String, bool)> =
+        sqlx::query_as("SELECT kid, signs_from <= now() FROM signing_keys").fetch_all(&pool).await.unwrap();
     assert_eq!(keys, [(now["kid"].as_str().unwrap().to_owned(), true)]);
 }
 

@@ -3,11 +3,7 @@
 use domain::value::Time;
 use sqlx::PgConnection;
 
-use super::{
-    Error,
-    accounts::Standing,
-    token::Role,
-};
+use super::{Error, accounts::Standing, token::Role};
 use crate::outbound::saved::remove_all_of;
 
 /// What belongs to an account and lets its registrant in, or says who they are. Recovery codes go with the factor.
@@ -18,7 +14,11 @@ const THEIRS: [&str; 3] = ["second_factors", "addresses", "known_origins"];
 ///
 /// # Errors
 /// The database's.
-pub async fn clear_unproven(connection: &mut PgConnection, account: &Standing, now: Time) -> Result<(), Error> {
+pub async fn clear_unproven(
+    connection: &mut PgConnection,
+    account: &Standing,
+    now: Time,
+) -> Result<(), Error> {
     let sql = "UPDATE accounts SET name = NULL, phone = NULL WHERE id = $1 AND email_verified_at IS NULL";
     if account.role != Role::Customer
         || sqlx::query(sql).bind(account.id).execute(&mut *connection).await?.rows_affected() == 0

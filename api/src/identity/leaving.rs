@@ -86,7 +86,10 @@ impl Identity {
         if shown {
             return Ok(());
         }
-        Err(Problem::new("auth.password_required", "send your password as well, or log in again: what is forgotten stays so"))
+        Err(Problem::new(
+            "auth.password_required",
+            "send your password as well, or log in again: what is forgotten stays so",
+        ))
     }
 
     async fn role_of(&self, subject: &SubjectId) -> Result<Option<Role>, Error> {

@@ -64,8 +64,7 @@ pub async fn begin(
     let mut refresh = [0; 32];
     identity.inner.ids.fill(&mut refresh)?;
     keep(connection, session, &refresh, now).await?;
-    let too_many =
-        "SELECT id FROM sessions WHERE account = $1 ORDER BY id = $2 DESC, created_at DESC, id DESC OFFSET $3";
+    let too_many = "SELECT id FROM sessions WHERE account = $1 ORDER BY id = $2 DESC, created_at DESC, id DESC OFFSET $3";
     let too_many = sqlx::query_scalar(too_many).bind(account.id).bind(session).bind(SESSIONS_MAX);
     let mut ended = vec![];
     for oldest in too_many.fetch_all(&mut *connection).await? {

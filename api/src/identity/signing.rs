@@ -18,8 +18,7 @@ pub const PUBLISHED_BEFORE_MS: i64 = 10 * 60 * 1_000;
 const VERIFIES_AFTER_MS: i64 = (GUEST_LIFETIME_S + 60) * 1_000;
 
 /// Keys that verify at `$1`, in their order.
-const GOOD: &str =
-    "WHERE verifies_until IS NULL OR verifies_until > $1 ORDER BY signs_from DESC, kid DESC";
+const GOOD: &str = "WHERE verifies_until IS NULL OR verifies_until > $1 ORDER BY signs_from DESC, kid DESC";
 
 /// One key.
 pub struct SigningKey {
@@ -142,12 +141,7 @@ pub async fn rotate(
 ///
 /// # Errors
 /// When it cannot be written.
-pub async fn replace(
-    pool: &PgPool,
-    ids: &dyn Ids,
-    secret: &ShopSecret,
-    now: Time,
-) -> Result<String, Error> {
+pub async fn replace(pool: &PgPool, ids: &dyn Ids, secret: &ShopSecret, now: Time) -> Result<String, Error> {
     let mut transaction = pool.begin().await?;
     lock(&mut transaction).await?;
     sqlx::query("DELETE FROM signing_keys").execute(&mut *transaction).await?;

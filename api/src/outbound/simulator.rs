@@ -148,9 +148,7 @@ impl Gateway for Simulator {
         let Some(means) = means else { return Ok(None) };
         let behaviour = behaviour::authorization(ask.request_id, &means.token).map_err(failed)?;
         Ok(match behaviour {
-            Behaviour { first: First::Pending, late: Some(late) } => {
-                Some(Authorized::Answered(late.outcome))
-            }
+            Behaviour { first: First::Pending, late: Some(late) } => Some(Authorized::Answered(late.outcome)),
             Behaviour { first: First::Pending, late: None } => Some(Authorized::Pending),
             Behaviour { first: First::Answered(_) | First::Silent, .. } => None,
         })

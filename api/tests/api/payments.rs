@@ -78,13 +78,10 @@ async fn an_answer_that_gets_lost_on_its_way_is_asked_for_until_it_is_there() {
     let path = format!("/v1/payments/{payment}/authorize");
     let late = post(&path, &json!({ "token": "tok_late" })).key(&fresh_key()).header("prefer", "wait=0");
     api.send(late).await.expect(202);
-    let count = async |name: &str| {
-        api.events().await.iter().filter(|event| event["event_type"] == name).count()
-    };
-    eventually("the gateway has put it off", || async {
-        (count("AnswerDeferred").await == 1).then_some(())
-    })
-    .await;
+    let count =
+        async |name: &str| api.events().await.iter().filter(|event| event["event_type"] == name).count();
+    eventually("the gateway has put it off", || async { (count("AnswerDeferred").await == 1).then_some(()) })
+        .await;
     clock.by_s(59);
     assert_eq!(count("AnswerSought").await, 0);
     clock.by_s(1);

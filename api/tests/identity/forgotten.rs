@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::{
     people::{
-        PASSWORD, customer, fresh_email, guest, login, mails, member, refresh, register, staff, try_login,
+        PASSWORD, customer, fresh_email, guest, login, mails, member, refresh, register, shop_with_clock,
+        staff, try_login,
     },
     staff::make,
     support::{Api, Ask, buyer, fresh_key, get, post},
@@ -72,18 +73,17 @@ async fn who_forgets_themselves_shows_the_password_or_has_just_logged_in() {
     let (api, clock) = shop_with_clock().await;
     let (_, tokens) = member(&api).await;
     let id = api.send(get("/v1/me").by(&tokens.access)).await.expect(200).text_of("id");
-    let forget = |body: serde_json::Value| {
-        post(&format!("/v1/subjects/customer:{id}/forget"), &body).by(&tokens.access).patient()
-    };
+    let path = format!("/v1/subjects/customer:{id}/forget");
+    let forget = |token: &str, body: serde_json::Value| post(&path, &body).by(token).patient();
     clock.by_s(5 * 60);
-    api.send(forget(json!({}))).await.expect_problem(403, "auth.password_required");
-    let wrong = api.send(forget(json!({ "password": "not the password" }))).await;
+    api.send(forget(&tokens.access, json!({}))).await.expect_problem(403, "auth.password_required");
+    let wrong = api.send(forget(&tokens.access, json!({ "password": "not the password" }))).await;
     wrong.expect_problem(401, "auth.invalid_credentials");
     // A refreshed token is no log-in.
     let next = refresh(&api, &tokens.refresh).await.expect(200).text_of("access_token");
-    api.send(forget(json!({})).by(&next)).await.expect_problem(403, "auth.password_required");
+    api.send(forget(&next, json!({}))).await.expect_problem(403, "auth.password_required");
     assert_eq!(rows(&api).await[0].1, 1);
-    api.send(forget(json!({ "password": PASSWORD }))).await.expect(200);
+    api.send(forget(&next, json!({ "password": PASSWORD }))).await.expect(200);
     assert_eq!(rows(&api).await[0].1, 0);
 }
 

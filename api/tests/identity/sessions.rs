@@ -109,7 +109,11 @@ async fn a_session_keeps_so_many_used_tokens_and_what_has_expired_is_swept() {
                 issued_at - n * interval '1 second' FROM refresh_tokens, generate_series(1, 150) AS n";
     sqlx::query(used).execute(&api.edge().await).await.unwrap();
     let next = Tokens::of(&refresh(&api, &first.refresh).await.expect(200));
-    assert_eq!(count(&api, "refresh_tokens").await, 101, "a hundred that were used, and the one that is good");
+    assert_eq!(
+        count(&api, "refresh_tokens").await,
+        101,
+        "a hundred that were used, and the one that is good"
+    );
     clock.by_s(11);
     refresh(&api, &first.refresh).await.expect_problem(401, "auth.refresh_reused");
     refresh(&api, &next.refresh).await.expect_problem(401, "auth.refresh_invalid");
@@ -128,7 +132,9 @@ async fn whose_access_token_has_expired_logs_out_with_the_refresh_token_alone() 
     let next = Tokens::of(&refresh(&api, &first.refresh).await.expect(200));
     let logout = |token: &str| post("/v1/auth/logout", &json!({ "refresh_token": token }));
     clock.by_s(16 * 60);
-    api.send(post("/v1/auth/logout", &json!({})).by(&next.access)).await.expect_problem(401, "auth.invalid_token");
+    api.send(post("/v1/auth/logout", &json!({})).by(&next.access))
+        .await
+        .expect_problem(401, "auth.invalid_token");
     api.send(post("/v1/auth/logout", &json!({})).by_nobody()).await.expect_problem(401, "auth.required");
     api.send(logout(&next.refresh).by(&next.access)).await.expect(204);
     refresh(&api, &next.refresh).await.expect_problem(401, "auth.refresh_invalid");

@@ -49,9 +49,9 @@ async fn a_capture_that_stripe_is_working_on_is_looked_up_and_not_asked_anew() {
     assert_eq!(capture.capture(&held, 500).await.unwrap(), Settled::Pending);
     assert_eq!(capture.again().capture(&held, 500).await.unwrap(), done());
     let says = async |change: fn(&mut serde_json::Value)| {
-        proxy.faults().choose(move |asked| {
-            look(asked, "/v1/payment_intents").then_some(Fault::Change(change))
-        });
+        proxy
+            .faults()
+            .choose(move |asked| look(asked, "/v1/payment_intents").then_some(Fault::Change(change)));
         capture.again().capture(&held, 500).await.unwrap()
     };
     let untaken = says(|intent| {

@@ -98,7 +98,11 @@ impl Payment {
             | Self::Authorizing { intent, attempts, .. }
             | Self::Voided { intent, attempts } => {
                 let ledger = Ledger::new(Money::zero(intent.amount.currency));
-                Self::Held { intent, attempts, hold: Hold { reference, pending: None, seeking: Seeking::No, ledger } }
+                Self::Held {
+                    intent,
+                    attempts,
+                    hold: Hold { reference, pending: None, seeking: Seeking::No, ledger },
+                }
             }
             state @ (Self::Held { .. } | Self::Released { .. } | Self::Unopened | Self::Collected { .. }) => {
                 state
@@ -259,10 +263,4 @@ fn those_of<'a>(attempts: &'a mut [Attempt], reference: &'a Text) -> impl Iterat
 
 const fn let_go(attempt: &mut Attempt) {
     (attempt.voiding, attempt.released) = (false, true);
-}
-
-impl Hold {
-    pub(super) fn is_capturing(&self, wanted: &CaptureId) -> bool {
-        matches!(&self.pending, Some(Pending::Capture { capture, .. }) if capture == wanted)
-    }
 }

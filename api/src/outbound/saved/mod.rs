@@ -87,7 +87,8 @@ pub async fn start<G: Gateway + Keeps>(
     saved.name_gateways().await?;
     let keeps: Arc<dyn Keeps> = Arc::<G>::clone(&gateway);
     let tokens = Tokens(engine.vault.clone());
-    let buyers = Buyers { saved: saved.clone(), keeps: Arc::clone(&keeps), tokens, log: Arc::clone(&engine.log) };
+    let buyers =
+        Buyers { saved: saved.clone(), keeps: Arc::clone(&keeps), tokens, log: Arc::clone(&engine.log) };
     engine.ask_with(gateway, Arc::new(buyers));
     engine.react(Arc::new(Keep {
         saved: saved.clone(),

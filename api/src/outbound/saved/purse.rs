@@ -51,8 +51,7 @@ impl Buyers {
         let Ok(id) = id.as_str().parse::<Uuid>() else { return Ok(None) };
         let Some((token, customer)) = self.saved.token(id).await.map_err(failed)? else { return Ok(None) };
         let order = StreamId::new(AggregateType::Order, ask.intent.order.as_str());
-        let recorded =
-            self.log.recorded(&order, 0).await.map_err(|error| GatewayError(error.to_string()))?;
+        let recorded = self.log.recorded(&order, 0).await.map_err(|error| GatewayError(error.to_string()))?;
         if owner_of_order(&recorded).as_ref() != Some(&customer) {
             tracing::error!(payment = %ask.payment, method = %id, "a payment with what somebody else keeps is declined");
             return Ok(None);

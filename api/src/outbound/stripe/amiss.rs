@@ -16,7 +16,8 @@ impl Intent {
     pub fn is_for(&self, whole: Money) -> bool {
         let named = self.currency.as_deref().is_some_and(|code| code == amount::code(whole.currency));
         let capturable = self.amount_capturable.map(|rest| rest.saturating_add(self.amount_received));
-        let held = self.status != Status::RequiresCapture || capturable.is_none_or(|all| Some(all) == self.amount);
+        let held =
+            self.status != Status::RequiresCapture || capturable.is_none_or(|all| Some(all) == self.amount);
         named && held && self.amount.is_some() && self.amount == amount::to_stripe(whole)
     }
 

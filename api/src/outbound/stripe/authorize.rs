@@ -99,7 +99,8 @@ impl Stripe {
         attempt: &AttemptId,
         means: Option<&Means>,
     ) -> Result<Authorized, GatewayError> {
-        let never = |reason: &str| Ok(Authorized::Answered(Authorization::Declined { reason: word(reason)? }));
+        let never =
+            |reason: &str| Ok(Authorized::Answered(Authorization::Declined { reason: word(reason)? }));
         if let Some(reason) = cannot(ask) {
             return never(reason);
         }

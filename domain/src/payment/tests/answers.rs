@@ -105,6 +105,7 @@ fn what_became_of_an_attempt_is_asked_though_nobody_waits_for_it_and_missed_by_n
     let (minutes, events) = minutes(after(given_up.to_vec()), &an_attempt());
     assert_eq!((minutes.len(), events.len()), (28, 28));
     let declined = answer("a-1", Authorization::Declined { reason: named("no") });
-    let over = after(vec![open(Method::Card, pounds(100)), authorize("a-1"), pending(&an_attempt()), declined]);
+    let over =
+        after(vec![open(Method::Card, pounds(100)), authorize("a-1"), pending(&an_attempt()), declined]);
     assert_eq!(types(&over, Command::SeekAnswer { asked: an_attempt(), nth: 1 }), [""; 0]);
 }
