@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Event, Hold, Payment, Pending};
+use super::{Event, Hold, Payment, Pending, evolve::those_of};
 use crate::value::{AttemptId, CaptureId, RefundId, Text};
 
 /// An answer is sought so often at most: three times within the first half hour or so, and then hourly for a day.
@@ -75,25 +75,35 @@ impl Payment {
     }
 
     fn kept_seeking(&mut self, asked: &Asked) -> Option<&mut Seeking> {
-        match (asked, self) {
-            (Asked::Capture { capture }, Self::Held { hold, .. }) => {
-                hold.is_capturing(capture).then_some(&mut hold.seeking)
+        match asked {
+            Asked::Authorization { attempt } => self
+                .attempts_mut()
+                .iter_mut()
+                .find(|known| known.id == *attempt && known.reference.is_none())
+                .map(|known| &mut known.seeking),
+            Asked::Capture { capture } => match self {
+                Self::Held { hold, .. } => hold.is_capturing(capture).then_some(&mut hold.seeking),
+                _ => None,
+            },
+            Asked::Void { reference } => {
+                let is_in_use = matches!(self, Self::Held { hold, .. } if hold.reference == *reference);
+                if !is_in_use {
+                    let mut others = those_of(self.attempts_mut(), reference);
+                    return others.find(|attempt| attempt.voiding).map(|attempt| &mut attempt.seeking);
+                }
+                match self {
+                    Self::Held { hold, .. } => {
+                        (hold.pending == Some(Pending::Void)).then_some(&mut hold.seeking)
+                    }
+                    _ => None,
+                }
             }
-            (Asked::Void { reference }, Self::Held { hold, .. }) if hold.reference == *reference => {
-                (hold.pending == Some(Pending::Void)).then_some(&mut hold.seeking)
-            }
-            (Asked::Refund { refund }, Self::Held { hold: Hold { ledger, .. }, .. })
-            | (Asked::Refund { refund }, Self::Released { ledger, .. }) => ledger.seeking(refund),
-            (Asked::Authorization { attempt }, state) => {
-                let open = |known: &&mut Attempt| known.id == *attempt && known.reference.is_none();
-                state.attempts_mut().iter_mut().find(open).map(|known| &mut known.seeking)
-            }
-            (Asked::Void { reference }, state) => {
-                let voiding =
-                    |known: &&mut Attempt| known.voiding && known.reference.as_ref() == Some(reference);
-                state.attempts_mut().iter_mut().find(voiding).map(|known| &mut known.seeking)
-            }
-            (Asked::Capture { .. } | Asked::Refund { .. }, _) => None,
+            Asked::Refund { refund } => match self {
+                Self::Held { hold: Hold { ledger, .. }, .. } | Self::Released { ledger, .. } => {
+                    ledger.seeking(refund)
+                }
+                _ => None,
+            },
         }
     }
 }

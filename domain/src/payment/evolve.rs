@@ -257,7 +257,10 @@ fn no_surplus(attempts: &[Attempt], counts: Option<&Text>) -> bool {
     attempts.iter().all(|attempt| attempt.released || known(attempt))
 }
 
-fn those_of<'a>(attempts: &'a mut [Attempt], reference: &'a Text) -> impl Iterator<Item = &'a mut Attempt> {
+pub(super) fn those_of<'a>(
+    attempts: &'a mut [Attempt],
+    reference: &Text,
+) -> impl Iterator<Item = &'a mut Attempt> {
     attempts.iter_mut().filter(move |attempt| attempt.reference.as_ref() == Some(reference))
 }
 
