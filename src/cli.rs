@@ -175,7 +175,12 @@ pub enum KeysCommand {
     },
     /// Make a new key that signs tokens. It is published now and signs in ten minutes; the old one verifies until its tokens
     /// have expired.
-    RotateTokens,
+    RotateTokens {
+        /// After a leak: it signs at once, and no token that another key has signed is taken any more. Whoever is logged in
+        /// refreshes; guests lose their carts.
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 /// What can be done about followers.

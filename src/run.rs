@@ -259,9 +259,9 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
             return keys::rotate(&ground, check, cli.json).await;
         }
-        Command::Keys { command: KeysCommand::RotateTokens } => {
+        Command::Keys { command: KeysCommand::RotateTokens { now } } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;
-            return keys::rotate_tokens(&ground, cli.json).await;
+            return keys::rotate_tokens(&ground, now, cli.json).await;
         }
         Command::Accounts { command } => {
             let ground = Ground::prepare(settings, &data, false, tell).await?;

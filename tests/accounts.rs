@@ -104,6 +104,18 @@ async fn what_is_no_address_no_password_and_no_permission_is_told_as_wrong_input
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_leak_one_key_takes_the_place_of_all() {
+    let ground = laid().await;
+    told(&ground, &["keys", "rotate-tokens"]);
+    let (status, now) = told(&ground, &["keys", "rotate-tokens", "--now"]);
+    assert_eq!((status, &now["ok"], &now["replaced"]), (Some(0), &json!(true), &json!(true)));
+    let pool = ground.pool(api::edge::SUFFIX).await;
+    let keys: Vec<(String, bool)> =
+        sqlx::query_as("SELECT kid, signs_from <= now() FROM signing_keys").fetch_all(&pool).await.unwrap();
+    assert_eq!(keys, [(now["kid"].as_str().unwrap().to_owned(), true)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_for_tokens_signs_from_later_on() {
     let ground = laid().await;
     let (status, first) = told(&ground, &["keys", "rotate-tokens"]);

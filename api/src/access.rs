@@ -150,7 +150,8 @@ pub const ROUTES: &[Route] = &[
     ("/v1/auth/login", &[("POST", Public)]),
     ("/v1/auth/refresh", &[("POST", Public)]),
     ("/v1/auth/guest", &[("POST", Public)]),
-    ("/v1/auth/logout", &[("POST", Account)]),
+    // With an access token, or the refresh token in the body.
+    ("/v1/auth/logout", &[("POST", Public)]),
     ("/v1/auth/logout-all", &[("POST", Account)]),
     ("/v1/auth/password/forgotten", &[("POST", Public)]),
     ("/v1/auth/password/reset", &[("POST", Public)]),
@@ -280,7 +281,8 @@ pub fn forbidden(needed: &'static str) -> Problem {
         .with_header(header::WWW_AUTHENTICATE, &challenge)
 }
 
-fn nobody() -> Problem {
+/// The problem of somebody who sent no token.
+pub fn nobody() -> Problem {
     Problem::new("auth.required", "send `Authorization: Bearer <token>`; POST /v1/auth/guest gives a guest's")
         .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="daybook""#)
 }

@@ -115,6 +115,8 @@ const fn of_payment(command: &payment::Command) -> bool {
         // What is kept is its owner's to pay with, by way of its route.
         C::Authorize { .. }
         | C::RecordDispute { .. }
+        | C::RecordPending { .. }
+        | C::SeekAnswer { .. }
         | C::OpenIntent { .. }
         | C::RecordAuthorization { .. }
         | C::RecordCapture { .. }

@@ -143,6 +143,7 @@ codes! {
     "auth.invalid_token" UNAUTHORIZED "The token is not good",
     "auth.forbidden" FORBIDDEN "This is for others",
     "auth.invalid_credentials" UNAUTHORIZED "The e-mail, password or code is wrong",
+    "auth.password_required" FORBIDDEN "The password is required as well",
     "auth.second_factor_required" UNAUTHORIZED "A code is required as well",
     "auth.second_factor_wrong" UNAUTHORIZED "The code is wrong",
     "auth.second_factor_exists" CONFLICT "There is a second factor",

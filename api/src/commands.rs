@@ -132,7 +132,7 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     }
     let leaving = match &command {
         AnyCommand::Subject(subject::Command::Forget { .. }) => {
-            Some(shop.identity.leaving(SubjectId::new(&*aggregate_id)?, call.principal()).await?)
+            Some(shop.identity.leaving(SubjectId::new(&*aggregate_id)?, (call.principal(), None)).await?)
         }
         _ => None,
     };

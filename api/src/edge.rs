@@ -21,6 +21,8 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "refresh_tokens"),
             ("SELECT, INSERT, UPDATE, DELETE", "revocations"),
             ("SELECT, INSERT, UPDATE, DELETE", "mailed_tokens"),
+            ("SELECT, INSERT, DELETE", "earlier_mailed_tokens"),
+            ("SELECT, INSERT, UPDATE, DELETE", "known_origins"),
             ("SELECT, INSERT, UPDATE, DELETE", "second_factors"),
             ("SELECT, INSERT, UPDATE, DELETE", "recovery_codes"),
             ("SELECT, INSERT, UPDATE, DELETE", "attempts"),
@@ -30,7 +32,9 @@ pub fn tables() -> Tables {
             ("SELECT, INSERT, UPDATE, DELETE", "webhook_endpoints"),
             ("SELECT, INSERT, UPDATE, DELETE", "parcels"),
             ("SELECT, INSERT, UPDATE, DELETE", "payment_methods"),
+            ("SELECT, INSERT", "payment_methods_told"),
             ("SELECT, INSERT, DELETE", "payment_holders"),
+            ("SELECT, INSERT, DELETE", "gateway_holders"),
         ],
         // Who people are is nobody's to analyse.
         analysts: &[],

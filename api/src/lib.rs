@@ -69,7 +69,7 @@ use sqlx::PgPool;
 use carriers::Carriers;
 use ingress::{Ingress, IngressSettings, tls::Tls};
 use inventory::{reservations, shelves};
-use outbound::{Outbound, saved::Saved};
+use outbound::{Outbound, saved::Saved, stripe};
 use owners::Owners;
 use webhooks::FromStripe;
 
@@ -232,7 +232,7 @@ impl Shop {
     /// The same where Stripe is the gateway.
     #[must_use]
     pub fn with_stripe(self, stripe: FromStripe) -> Self {
-        Self { stripe: Some(stripe), ..self }
+        Self { saved: self.saved.at(stripe::NAME), stripe: Some(stripe), ..self }
     }
 
     /// The same in a process that tells others what happened.

@@ -141,6 +141,12 @@ impl Text {
         for (call, name) in Call::ALL {
             self.labelled("daybook_gateway_calls_total", "outcome", name, stripe.tally().calls(call));
         }
+        self.family(
+            "daybook_gateway_mismatches_total",
+            "counter",
+            "Answers of the gateway about another amount or currency than was asked for.",
+        );
+        let _ = writeln!(self.0, "daybook_gateway_mismatches_total {}", stripe.tally().mismatches());
         self.family("daybook_webhooks_total", "counter", "Webhooks of the gateway, by what they told.");
         for (delivery, name) in Delivery::ALL {
             let count = stripe.tally().deliveries(delivery);

@@ -58,6 +58,14 @@ impl Owners {
     }
 }
 
+/// Whose an order is, by the events of its stream; `None` where they do not say, or it is nobody's.
+pub fn owner_of_order(recorded: &[Recorded]) -> Option<CustomerId> {
+    match said(recorded) {
+        Some(Said::Owner(owner)) => owner,
+        Some(Said::OfOrder(_)) | None => None,
+    }
+}
+
 enum Said {
     Owner(Option<CustomerId>),
     OfOrder(domain::value::OrderId),

@@ -18,6 +18,7 @@ use crate::{
     extract::{OptionalJson, Path},
     freshness::Freshness,
     idempotency::Call,
+    identity::Password,
     problem::Problem,
     text::Short,
 };
@@ -29,6 +30,10 @@ use crate::{
 pub struct Forget {
     #[serde(default)]
     reason: Option<Short>,
+    /// Of whoever forgets themselves, unless they have logged in within the last five minutes.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schema(value_type = Option<String>))]
+    password: Option<Password>,
 }
 
 /// `POST /v1/subjects/{subject}/forget`: 200 when nothing of theirs opens any more, 202 when that is still under way.
@@ -41,7 +46,8 @@ pub async fn forget(
 ) -> Result<Response, Problem> {
     let run = call.run(&shop, &body)?;
     let command = Command::Forget { reason: body.reason.map(Text::from) };
-    let leaving = shop.identity.leaving(subject.clone(), call.principal()).await?;
+    let by = (call.principal(), body.password.as_ref());
+    let leaving = shop.identity.leaving(subject.clone(), by).await?;
     let done = run.execute(&shop, subject.as_str(), command).await?;
     let answer = done.ok(subject.as_str());
     shop.identity.forget(leaving).await?;

@@ -97,6 +97,7 @@ pub const POLICIES: &[Policy] = &[
     invoice_book::policy::NUMBERS,
     order::policy::ALLOWANCES,
     order::policy::RESTOCK,
+    payment::policy::ANSWERS,
     payment::policy::SURPLUS,
 ];
 

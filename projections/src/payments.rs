@@ -182,6 +182,9 @@ impl Row {
             | Event::VoidFailed { .. }
             | Event::SurplusVoided { .. }
             | Event::SurplusVoidFailed { .. }
+            | Event::AnswerDeferred { .. }
+            | Event::AnswerSought { .. }
+            | Event::AnswerMissing { .. }
             | Event::RefundRequested { .. }
             | Event::RefundFailed { .. } => {}
         }

@@ -129,6 +129,27 @@ Feature: Money that a gateway holds for us
     And eventually payment "P1": Captured {order: O1, capture: K1, amount: 30.00 GBP}
     And the payment "P1" reads {status: captured, captured: 30.00 GBP, released: 0.00 GBP, ..}
 
+  Scenario: A gateway that does not make up its mind is asked for a day, and then somebody has to look
+    When payment "P1": Authorize {attempt: A1, token: tok_undecided}
+    Then AuthorizationRequested
+    And eventually payment "P1": AnswerDeferred {order: O1, asked: authorization {attempt: A1}}
+    When 1 minute passes
+    Then eventually payment "P1": AnswerSought {order: O1, asked: authorization {attempt: A1}, nth: 1}
+    When 4 minutes pass
+    Then eventually payment "P1": AnswerSought {nth: 2, ..}
+    When 26 hours pass
+    Then eventually payment "P1": AnswerSought {nth: 27, ..}
+    And eventually payment "P1": AnswerMissing {order: O1, asked: authorization {attempt: A1}}
+    And the payment "P1" reads {status: authorizing, ..}
+    When 7 days pass
+    Then nothing happens
+
+  Scenario: Who puts off an answer and then gives it is not asked again
+    Given payment "P1": Authorize {attempt: A1, token: tok_late}
+    When 2 days pass
+    Then eventually payment "P1" is exactly:
+      | Authorized | {attempt: A1, ..} |
+
   Scenario: A buyer who gives up while the gateway thinks is not charged when it says yes
     Given payment "P1": Authorize {attempt: A1, token: tok_late}
     And payment "P1": Void {}

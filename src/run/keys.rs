@@ -19,9 +19,18 @@ pub async fn rotate(ground: &Ground, check: bool, json: bool) -> Result<u8, Fail
     wrap(&vault, json).await
 }
 
-/// Makes a new key that signs tokens.
-pub async fn rotate_tokens(ground: &Ground, json: bool) -> Result<u8, Failure> {
+/// Makes a new key that signs tokens, in a while or in place of all others.
+pub async fn rotate_tokens(ground: &Ground, now: bool, json: bool) -> Result<u8, Failure> {
     let identity = ground.identity_alone().await?;
+    if now {
+        let kid = identity.replace_keys().await.map_err(GroundError::from)?;
+        if json {
+            out::line(serde_json::json!({ "ok": true, "kid": kid, "replaced": true }))?;
+        } else {
+            out::line(format_args!("Key {kid} signs tokens, and none is taken that another has signed."))?;
+        }
+        return Ok(FINE);
+    }
     let (kid, signs_from) = identity.rotate_keys().await.map_err(GroundError::from)?;
     let signs_from = store::rfc3339::format(signs_from);
     if json {

@@ -128,15 +128,22 @@ pub async fn standing(connection: &mut PgConnection, id: Uuid) -> Result<Option<
     row.as_ref().map(read_standing).transpose()
 }
 
-/// The account as it is now, which stays so until the transaction ends; `None` when the password that was checked is its
-/// password no longer, or nobody can log in to it any more.
+/// The account as it is now, which stays so until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn held(connection: &mut PgConnection, id: Uuid) -> Result<Option<Standing>, Error> {
+    let sql = format!("SELECT {STANDING} FROM accounts WHERE id = $1 FOR NO KEY UPDATE");
+    let row = sqlx::query(&sql).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(read_standing).transpose()
+}
+
+/// The same; `None` when the password that was checked is its password no longer, or nobody can log in to it any more.
 ///
 /// # Errors
 /// The database's.
 pub async fn still(connection: &mut PgConnection, checked: &Standing) -> Result<Option<Standing>, Error> {
-    let sql = format!("SELECT {STANDING} FROM accounts WHERE id = $1 FOR NO KEY UPDATE");
-    let row = sqlx::query(&sql).bind(checked.id).fetch_optional(connection).await?;
-    let now = row.as_ref().map(read_standing).transpose()?;
+    let now = held(connection, checked.id).await?;
     Ok(now.filter(|now| !now.disabled && now.password == checked.password))
 }
 

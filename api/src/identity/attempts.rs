@@ -18,7 +18,7 @@ use crate::{Shop, ingress::Party, problem::Problem, text::Email};
 const ACCOUNT_MAX: i32 = 5;
 /// The same for one address, behind which many people may be.
 const ADDRESS_MAX: i32 = 50;
-/// Messages to one address that may be asked for.
+/// Messages of a kind to one address that may be asked for.
 const MAILS_MAX: i32 = 5;
 /// What lies further back than this counts no more.
 const WINDOW_MS: i64 = 15 * 60 * 1_000;
@@ -30,16 +30,19 @@ const WAIT_MAX_S: i32 = 15 * 60;
 /// What guesses are counted by.
 #[derive(Clone, Copy)]
 pub enum Tried<'a> {
-    /// Log-ins with an e-mail, be there an account or not.
-    Email(&'a Email),
+    /// Log-ins with an e-mail, be there an account or not: from one place that its owner has come from before, or from all
+    /// others together.
+    Email(&'a Email, Option<Party>),
     /// Passwords that somebody gives who is logged in.
     Account(Uuid),
     /// Codes that somebody gives who is logged in: knowing the password forgives none of them.
     Code(Uuid),
     /// Everything from one network address.
     Address(Party),
-    /// Messages that were asked for.
-    Mail(&'a Email),
+    /// Mails for a forgotten password, counted by places as log-ins are.
+    Reset(&'a Email, Option<Party>),
+    /// Mails about an e-mail that somebody has registered with.
+    Registration(&'a Email),
 }
 
 /// Where a request comes from, as far as it is known.
@@ -135,12 +138,18 @@ impl Identity {
     fn attempt_key(&self, tried: Tried<'_>) -> [u8; 32] {
         let mac = |parts: &[&[u8]]| self.inner.secret.mac(parts);
         match tried {
-            Tried::Email(email) => mac(&[b"tried email", &self.email_hash(email)]),
-            Tried::Mail(email) => mac(&[b"tried mail", &self.email_hash(email)]),
+            Tried::Email(email, None) => mac(&[b"tried email", &self.email_hash(email)]),
+            Tried::Email(email, Some(place)) => {
+                mac(&[b"tried email from", &self.email_hash(email), &place.octets()])
+            }
+            Tried::Reset(email, None) => mac(&[b"tried reset", &self.email_hash(email)]),
+            Tried::Reset(email, Some(place)) => {
+                mac(&[b"tried reset from", &self.email_hash(email), &place.octets()])
+            }
+            Tried::Registration(email) => mac(&[b"tried registration", &self.email_hash(email)]),
             Tried::Account(account) => mac(&[b"tried account", account.as_bytes()]),
             Tried::Code(account) => mac(&[b"tried code", account.as_bytes()]),
-            Tried::Address(Party::V4(address)) => mac(&[b"tried address", &address.octets()]),
-            Tried::Address(Party::V6(network)) => mac(&[b"tried address", &network.to_be_bytes()]),
+            Tried::Address(place) => mac(&[b"tried address", &place.octets()]),
         }
     }
 }
@@ -148,9 +157,9 @@ impl Identity {
 impl Tried<'_> {
     const fn max(self) -> i32 {
         match self {
-            Self::Email(_) | Self::Account(_) | Self::Code(_) => ACCOUNT_MAX,
+            Self::Email(..) | Self::Account(_) | Self::Code(_) => ACCOUNT_MAX,
             Self::Address(_) => ADDRESS_MAX,
-            Self::Mail(_) => MAILS_MAX,
+            Self::Reset(..) | Self::Registration(_) => MAILS_MAX,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -34,7 +34,10 @@ impl Verified {
 
 /// Tokens that were good, and sessions that have ended since.
 pub struct Bearers {
-    kept: Cache<[u8; 32], Arc<Verified>>,
+    /// With the keys' generation that each was verified by.
+    kept: Cache<[u8; 32], (u64, Arc<Verified>)>,
+    /// How often the keys were read: a token is verified anew by others.
+    generation: AtomicU64,
     /// Ended sessions, and when the last of their tokens expires.
     ended: RwLock<HashMap<Uuid, i64>>,
     /// How many those are: mostly none, and then nothing is locked.
@@ -43,7 +46,12 @@ pub struct Bearers {
 
 impl Default for Bearers {
     fn default() -> Self {
-        Self { kept: Cache::new(KEPT_MAX), ended: RwLock::default(), ended_count: AtomicUsize::new(0) }
+        Self {
+            kept: Cache::new(KEPT_MAX),
+            generation: AtomicU64::new(0),
+            ended: RwLock::default(),
+            ended_count: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -60,11 +68,13 @@ impl Bearers {
     ) -> Result<Principal, Problem> {
         let Some(token) = token(headers)? else { return Ok(Principal::Nobody) };
         let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        // Before the keys: what others verify meanwhile is not taken for theirs.
+        let generation = self.generation.load(Ordering::Acquire);
         let verified = match self.kept.get(&key) {
-            Some(kept) => kept,
-            None => {
+            Some((of, kept)) if of == generation => kept,
+            Some(_) | None => {
                 let verified = Arc::new(verify(token).map_err(|error| invalid(error.to_string()))?);
-                self.kept.insert(key, Arc::clone(&verified));
+                self.kept.insert(key, (generation, Arc::clone(&verified)));
                 verified
             }
         };
@@ -77,6 +87,11 @@ impl Bearers {
             return Err(invalid("the session has ended".to_owned()));
         }
         Ok(verified.principal.clone())
+    }
+
+    /// The keys are others: what was good is looked at again.
+    pub fn look_again(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Tokens of these sessions are good no longer. What has expired by now is forgotten.

@@ -5,8 +5,16 @@ use sqlx::{Postgres, Transaction};
 use store::rfc3339::moment;
 use uuid::Uuid;
 
-use super::{ChangeError, Error, Identity, accounts, token::Role};
-use crate::{access::forbidden, principal::Principal, problem::Problem};
+use super::{ChangeError, Error, Identity, accounts, attempts::Tried, password::Password, token::Role};
+use crate::{
+    access::forbidden,
+    principal::{Member, Principal},
+    problem::Problem,
+};
+
+/// How long after a log-in somebody may have themselves forgotten without the password: a token that was found lying about is no proof
+/// of who holds it.
+const JUST_NOW_MS: i64 = 5 * 60 * 1_000;
 
 /// Somebody who may be forgotten.
 pub(crate) struct Leaving {
@@ -16,11 +24,19 @@ pub(crate) struct Leaving {
 }
 
 impl Identity {
-    /// Makes sure that a subject may be forgotten by whoever asks. Admins are held: two who are forgotten at once would both go.
+    /// Makes sure that a subject may be forgotten by whoever asks, who shows once more who they are where they are to be
+    /// forgotten themselves. Admins are held: two who are forgotten at once would both go.
     ///
     /// # Errors
-    /// `auth.forbidden`, `account.last_admin`.
-    pub(crate) async fn leaving(&self, subject: SubjectId, by: &Principal) -> Result<Leaving, Problem> {
+    /// `auth.forbidden`, `auth.password_required`, `auth.invalid_credentials`, `auth.throttled`, `account.last_admin`.
+    pub(crate) async fn leaving(
+        &self,
+        subject: SubjectId,
+        (by, password): (&Principal, Option<&Password>),
+    ) -> Result<Leaving, Problem> {
+        if let Some(member) = by.member().filter(|member| SubjectId::from(&member.customer) == subject) {
+            self.shown_again(member, password).await?;
+        }
         let admin = match self.role_of(&subject).await? {
             None | Some(Role::Guest | Role::Customer) => None,
             Some(_) if !matches!(by, Principal::Admin(_)) => return Err(forbidden("admin")),
@@ -48,6 +64,32 @@ impl Identity {
         let ended = accounts::remove(&self.inner.pool, customer, self.now()).await?;
         self.end(ended);
         Ok(())
+    }
+
+    /// Whoever holds a member's token knows the password, or has logged in just now. Without an account there is nothing to show.
+    async fn shown_again(&self, member: &Member, password: Option<&Password>) -> Result<(), Problem> {
+        if let Some(password) = password {
+            self.confirmed(member, password).await?;
+            return Ok(self.succeeded(Tried::Account(member.account)).await?);
+        }
+        let since = self.now().plus_millis(-JUST_NOW_MS);
+        let shown: bool = sqlx::query_scalar(
+            "SELECT NOT EXISTS (SELECT FROM accounts WHERE id = $1) \
+                 OR EXISTS (SELECT FROM sessions WHERE id = $2 AND account = $1 AND created_at > $3)",
+        )
+        .bind(member.account)
+        .bind(member.session)
+        .bind(moment(since))
+        .fetch_one(&self.inner.pool)
+        .await
+        .map_err(Error::from)?;
+        if shown {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "auth.password_required",
+            "send your password as well, or log in again: what is forgotten stays so",
+        ))
     }
 
     async fn role_of(&self, subject: &SubjectId) -> Result<Option<Role>, Error> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::value::Time;
@@ -22,14 +22,14 @@ use super::{
     outbox::{Kind, Mail},
     password::{Checked, Password},
     second_factor::Factor,
-    sessions,
+    sessions::{self, Begun},
     token::Role,
 };
 use crate::{
-    Shop,
+    Shop, access,
     extract::{Json, OptionalJson},
     pages::NOWHERE,
-    principal::{Member, Permissions},
+    principal::{Member, Permissions, Principal},
     problem::Problem,
     text::{Email, Short},
 };
@@ -67,6 +67,15 @@ pub struct Refresh {
     refresh_token: String,
 }
 
+/// The refresh token of the session that is to end; without one it is the access token's.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(as = EndSession))]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    #[serde(default)]
+    refresh_token: Option<String>,
+}
+
 /// A body without any member.
 #[derive(Default, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -91,7 +100,7 @@ pub async fn register(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     identity.attempted_from(origin).await?;
-    identity.attempt(Tried::Mail(&body.email)).await?;
+    identity.attempt(Tried::Registration(&body.email)).await?;
     let password = identity.hashed(&body.password).await?;
     let id = identity.inner.ids.next();
     let new = New {
@@ -128,7 +137,8 @@ pub async fn login(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     let tried_at = identity.attempted_from(origin).await?;
-    identity.attempt(Tried::Email(&body.email)).await?;
+    let tried = Tried::Email(&body.email, identity.familiar(&body.email, origin).await?);
+    identity.attempt(tried).await?;
     let account = identity.account_of(&body.email).await?;
     let stored = account.as_ref().map(|account| account.password.as_str());
     let checked = identity.inner.hashing.check(&body.password, stored).await?;
@@ -160,9 +170,11 @@ pub async fn login(
     if let Some(hash) = renewed {
         set_password(&mut transaction, &account, &hash).await?;
     }
-    let tokens = sessions::begin(identity, &mut transaction, &account).await?;
+    let Begun { tokens, ended } = sessions::begin(identity, &mut transaction, &account).await?;
+    identity.remember(&mut transaction, account.id, origin).await?;
     transaction.commit().await.map_err(Error::from)?;
-    identity.succeeded(Tried::Email(&body.email)).await?;
+    identity.end(ended);
+    identity.succeeded(tried).await?;
     identity.taken_back(origin, tried_at).await?;
     Ok(secret(StatusCode::OK, tokens))
 }
@@ -185,12 +197,29 @@ pub async fn guest(
     Ok(secret(StatusCode::CREATED, token))
 }
 
-/// `POST /v1/auth/logout`
-pub async fn logout(State(shop): State<Arc<Shop>>, member: Member) -> Result<StatusCode, Problem> {
+/// `POST /v1/auth/logout`: with a refresh token the access token may have expired, and is not looked at. A token that is unknown has
+/// no session to end.
+pub async fn logout(
+    State(shop): State<Arc<Shop>>,
+    headers: HeaderMap,
+    OptionalJson(body): OptionalJson<Logout>,
+) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     let mut connection = identity.inner.pool.acquire().await.map_err(Error::from)?;
-    let ended = sessions::end(&mut connection, member.session, identity.now()).await.map_err(Error::from)?;
-    identity.end(ended);
+    let session = match body.refresh_token {
+        Some(token) => sessions::of_token(&mut connection, &token).await?,
+        None => match identity.principal(&headers)? {
+            Principal::Nobody => return Err(access::nobody()),
+            Principal::Guest(_) => return Err(access::forbidden("an account")),
+            Principal::Customer(member) | Principal::Staff(member, _) | Principal::Admin(member) => {
+                Some(member.session)
+            }
+        },
+    };
+    if let Some(session) = session {
+        let ended = sessions::end(&mut connection, session, identity.now()).await.map_err(Error::from)?;
+        identity.end(ended);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,4 +1,4 @@
-//! Tokens that are sent by mail, each good once: a forgotten password is set anew, an e-mail shown to be right.
+//! Tokens that are sent by mail, of which one is good once: a forgotten password is set anew, an e-mail shown to be right.
 
 use std::sync::Arc;
 
@@ -12,14 +12,18 @@ use uuid::Uuid;
 
 use super::{
     Error, Identity,
-    accounts::{self, kept_as},
+    accounts::{self, Standing, kept_as},
     attempts::{Origin, Tried},
+    claimed::clear_unproven,
     login::{set_password, set_verified},
     outbox::{Kind, Mail},
     password::Password,
     sessions,
 };
 use crate::{Shop, extract::Json, principal::Member, problem::Problem, text::Email};
+
+/// Where tokens lie: the newest of each account, and those before.
+const TABLES: [&str; 2] = ["mailed_tokens", "earlier_mailed_tokens"];
 
 /// What a mailed token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +90,8 @@ pub async fn forgotten(
 ) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     identity.attempted_from(origin).await?;
-    identity.attempt(Tried::Mail(&body.email)).await?;
+    let familiar = identity.familiar(&body.email, origin).await?;
+    identity.attempt(Tried::Reset(&body.email, familiar)).await?;
     if let Some(account) = identity.account_of(&body.email).await?.filter(|account| !account.disabled) {
         let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
         send(identity, &mut transaction, account.id, Purpose::Reset).await?;
@@ -105,11 +110,13 @@ pub async fn reset(
     let tried_at = identity.attempted_from(origin).await?;
     let hash = identity.hashed(&body.password).await?;
     let ended = identity.redeem(&body.token, Purpose::Reset, async |identity, connection, account| {
-        let account = accounts::standing(connection, account).await?.ok_or(Error::NoAccount)?;
+        clear_unproven(connection, &account, identity.now()).await?;
         set_password(connection, &account, &hash).await?;
         set_verified(identity, connection, account.id).await?;
         password_changed(identity, connection, &account).await?;
-        Ok(sessions::end_all(connection, account.id, None, identity.now()).await?)
+        let ended = sessions::end_all(connection, account.id, None, identity.now()).await?;
+        identity.remember(connection, account.id, origin).await?;
+        Ok(ended)
     });
     let ended = ended.await?.ok_or_else(spent)?;
     identity.end(ended);
@@ -126,7 +133,7 @@ pub async fn verify(
     let identity = &shop.identity;
     let tried_at = identity.attempted_from(origin).await?;
     let verified = identity.redeem(&body.token, Purpose::Verify, async |identity, connection, account| {
-        set_verified(identity, connection, account).await
+        set_verified(identity, connection, account.id).await
     });
     verified.await?.ok_or_else(spent)?;
     identity.taken_back(origin, tried_at).await?;
@@ -147,18 +154,30 @@ fn spent() -> Problem {
     Problem::new("auth.token_spent", "the token is unknown, was used, or has expired: ask for another one")
 }
 
-/// Makes a token and queues the message that carries it. The one before is good no longer.
+/// Makes a token and queues the message that carries it. Those before stay good: whoever has others sent must not take away
+/// what the owner has in hand.
 pub async fn send(
     identity: &Identity,
     connection: &mut PgConnection,
     account: Uuid,
     purpose: Purpose,
 ) -> Result<(), Error> {
-    let account = accounts::standing(connection, account).await?.ok_or(Error::NoAccount)?;
+    // One at a time, so that each finds the one before.
+    let account = accounts::held(connection, account).await?.ok_or(Error::NoAccount)?;
     let subject = account.subject();
     let Some(to) = identity.opened(&subject, Some(account.email.clone())).await? else { return Ok(()) };
     let (token, hash) = identity.new_secret()?;
     let expires_at = identity.now().plus_millis(purpose.lifetime_ms());
+    sqlx::query(
+        "INSERT INTO earlier_mailed_tokens (hash, account, purpose, expires_at) \
+         SELECT hash, account, purpose, expires_at FROM mailed_tokens \
+         WHERE account = $1 AND purpose = $2 AND expires_at > $3 ON CONFLICT DO NOTHING",
+    )
+    .bind(account.id)
+    .bind(purpose.as_str())
+    .bind(moment(identity.now()))
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO mailed_tokens (hash, account, purpose, expires_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (account, purpose) DO UPDATE SET hash = $1, expires_at = $4",
@@ -178,7 +197,7 @@ pub async fn send(
 pub async fn password_changed(
     identity: &Identity,
     connection: &mut PgConnection,
-    account: &accounts::Standing,
+    account: &Standing,
 ) -> Result<(), Error> {
     let subject = account.subject();
     let Some(to) = identity.opened(&subject, Some(account.email.clone())).await? else { return Ok(()) };
@@ -187,26 +206,49 @@ pub async fn password_changed(
     identity.inner.outbox.queue(connection, mail).await
 }
 
+/// Tokens of an account are good for nothing any more; their hashes, and until when they were.
+pub async fn spend(
+    connection: &mut PgConnection,
+    account: Uuid,
+    purpose: Purpose,
+) -> Result<Vec<(Vec<u8>, i64)>, sqlx::Error> {
+    let mut spent = vec![];
+    for table in TABLES {
+        let sql = format!(
+            "DELETE FROM {table} WHERE account = $1 AND purpose = $2 \
+             RETURNING hash, (extract(epoch FROM expires_at) * 1000)::bigint"
+        );
+        let rows = sqlx::query_as(&sql).bind(account).bind(purpose.as_str());
+        spent.extend(rows.fetch_all(&mut *connection).await?);
+    }
+    Ok(spent)
+}
+
 impl Identity {
-    /// Uses a token up, and does in the same transaction what it is good for; `None` where it is good for nothing.
+    /// Uses a token up, and with it all that were sent for the same, and does in the same transaction what it is good for;
+    /// `None` where it is good for nothing.
     async fn redeem<T>(
         &self,
         token: &str,
         purpose: Purpose,
-        then: impl AsyncFnOnce(&Self, &mut PgConnection, Uuid) -> Result<T, Error>,
+        then: impl AsyncFnOnce(&Self, &mut PgConnection, Standing) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let Some(hash) = kept_as(token) else { return Ok(None) };
         let now: Time = self.now();
         let mut transaction = self.inner.pool.begin().await?;
-        let account: Option<Uuid> = sqlx::query_scalar(
-            "DELETE FROM mailed_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING account",
-        )
-        .bind(hash)
-        .bind(purpose.as_str())
-        .bind(moment(now))
-        .fetch_optional(&mut *transaction)
-        .await?;
+        let [newest, earlier] = TABLES;
+        let sql = format!(
+            "SELECT account FROM {newest} WHERE hash = $1 UNION ALL SELECT account FROM {earlier} WHERE hash = $1"
+        );
+        let account: Option<Uuid> =
+            sqlx::query_scalar(&sql).bind(&hash).fetch_optional(&mut *transaction).await?;
         let Some(account) = account else { return Ok(None) };
+        let Some(account) = accounts::held(&mut transaction, account).await? else { return Ok(None) };
+        let spent = spend(&mut transaction, account.id, purpose).await?;
+        // Left as they were, where this one is none of them: nothing is committed.
+        if !spent.iter().any(|(known, until_ms)| *known == hash && *until_ms > now.millis()) {
+            return Ok(None);
+        }
         let done = then(self, &mut transaction, account).await?;
         transaction.commit().await?;
         Ok(Some(done))

@@ -10,7 +10,7 @@ use super::{
     Error, accounts,
     attempts::Tried,
     login::{secret, set_password, wrong},
-    mailed::password_changed,
+    mailed::{Purpose, password_changed, spend},
     password::{Checked, Password},
     sessions,
 };
@@ -89,13 +89,9 @@ pub async fn change_password(
     let account = identity.confirmed(&member, &body.old).await?;
     let hash = identity.hashed(&body.new).await?;
     let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
-    // Who has seen the mailbox must not take the account back. It comes first, as a reset takes its token first.
-    sqlx::query("DELETE FROM mailed_tokens WHERE account = $1 AND purpose = 'reset'")
-        .bind(account.id)
-        .execute(&mut *transaction)
-        .await
-        .map_err(Error::from)?;
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
+    // Who has seen the mailbox must not take the account back.
+    spend(&mut transaction, account.id, Purpose::Reset).await.map_err(Error::from)?;
     set_password(&mut transaction, &account, &hash).await?;
     password_changed(identity, &mut transaction, &account).await?;
     let ended = sessions::end_all(&mut transaction, account.id, Some(member.session), identity.now()).await;

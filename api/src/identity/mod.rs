@@ -4,7 +4,9 @@ mod accounts;
 pub(crate) mod addresses;
 mod attempts;
 mod bearer;
+mod claimed;
 mod error;
+mod familiar;
 mod leaving;
 pub(crate) mod login;
 pub(crate) mod mailed;
@@ -62,8 +64,6 @@ pub const SESSION_LIFETIME_S: i64 = 30 * 24 * 3_600;
 pub const GUEST_LIFETIME_S: i64 = 30 * 24 * 3_600;
 /// How often ended sessions of other processes are asked for.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
-/// Looks between two readings of the signing keys: a new one is read well before it signs.
-const KEYS_EVERY: u32 = 60;
 /// Looks between two removals of what has expired.
 const SWEEP_EVERY: u32 = 3_600;
 /// Seconds that a transaction may have been open that ended a session: it is seen when it commits.
@@ -160,13 +160,23 @@ impl Identity {
         if self.keys().is_empty() {
             self.begin().await?;
         }
-        if looks.is_multiple_of(KEYS_EVERY) {
+        let names = signing::names(&self.inner.pool, self.now()).await?;
+        if !self.keys().names().eq(names.iter().map(String::as_str)) {
             self.read_keys().await?;
         }
         if looks.is_multiple_of(SWEEP_EVERY) {
-            sessions::sweep(&self.inner.pool, self.now()).await?;
+            self.sweep().await?;
         }
         Ok(())
+    }
+
+    /// Removes what has expired.
+    ///
+    /// # Errors
+    /// When the edge's tables cannot be reached.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        sessions::sweep(&self.inner.pool, self.now()).await?;
+        Ok(familiar::sweep(&self.inner.pool, self.now()).await?)
     }
 
     /// A token that speaks for somebody for so long; `None` for nobody. Their account need not exist.
@@ -226,6 +236,18 @@ impl Identity {
         Ok(made)
     }
 
+    /// Makes a signing key that signs at once, and takes no token any more that another has signed; its name. Other processes
+    /// do the same within seconds.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn replace_keys(&self) -> Result<String, Error> {
+        let Inner { pool, secret, ids, .. } = &*self.inner;
+        let kid = signing::replace(pool, &**ids, secret, self.now()).await?;
+        self.read_keys().await?;
+        Ok(kid)
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.inner.clock.now()
     }
@@ -253,6 +275,7 @@ impl Identity {
     async fn read_keys(&self) -> Result<(), Error> {
         let keys = signing::load(&self.inner.pool, &self.inner.secret, self.now()).await?;
         *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.inner.bearers.look_again();
         Ok(())
     }
 

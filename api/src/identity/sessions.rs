@@ -17,6 +17,11 @@ use crate::problem::Problem;
 
 /// Seconds after which no access token of an ended session can be good any more.
 pub const REVOKED_FOR_S: i64 = ACCESS_LIFETIME_S + LEEWAY_S + 60;
+/// Sessions of an account at once; the oldest ends when there is one more.
+const SESSIONS_MAX: i64 = 50;
+/// Used refresh tokens of a session that are kept, so that one that comes again is known for what it is. What is older than
+/// these is good for nothing either.
+const USED_MAX: i64 = 100;
 /// Within this time a used refresh token gives the same next one again: an answer may have been lost, or two windows of one
 /// browser may have asked at once.
 const SAME_ANSWER_MS: i64 = 10_000;
@@ -32,7 +37,13 @@ pub struct Tokens {
     refresh_expires_in: i64,
 }
 
-/// Begins a session of an account.
+/// What a log-in gives, and the sessions that ended for it.
+pub struct Begun {
+    pub tokens: Tokens,
+    pub ended: Vec<Uuid>,
+}
+
+/// Begins a session of an account that is held.
 ///
 /// # Errors
 /// The database's.
@@ -40,7 +51,7 @@ pub async fn begin(
     identity: &Identity,
     connection: &mut PgConnection,
     account: &Standing,
-) -> Result<Tokens, Error> {
+) -> Result<Begun, Error> {
     let (now, session) = (identity.now(), identity.inner.ids.next());
     let expires_at = now.plus_millis(SESSION_LIFETIME_S * 1_000);
     sqlx::query("INSERT INTO sessions (id, account, created_at, expires_at) VALUES ($1, $2, $3, $4)")
@@ -53,7 +64,13 @@ pub async fn begin(
     let mut refresh = [0; 32];
     identity.inner.ids.fill(&mut refresh)?;
     keep(connection, session, &refresh, now).await?;
-    tokens(identity, account, session, &refresh)
+    let too_many = "SELECT id FROM sessions WHERE account = $1 ORDER BY id = $2 DESC, created_at DESC, id DESC OFFSET $3";
+    let too_many = sqlx::query_scalar(too_many).bind(account.id).bind(session).bind(SESSIONS_MAX);
+    let mut ended = vec![];
+    for oldest in too_many.fetch_all(&mut *connection).await? {
+        ended.extend(end(connection, oldest, now).await?);
+    }
+    Ok(Begun { tokens: tokens(identity, account, session, &refresh)?, ended })
 }
 
 /// Exchanges a refresh token for the next one, and an access token. One that was used before ends its session.
@@ -114,6 +131,15 @@ async fn exchange(identity: &Identity, token: &[u8; 32]) -> Result<Exchanged, Er
                 .execute(&mut *transaction)
                 .await?;
             keep(&mut transaction, session, &next, now).await?;
+            sqlx::query(
+                "DELETE FROM refresh_tokens WHERE hash IN \
+                     (SELECT hash FROM refresh_tokens WHERE session = $1 AND used_at IS NOT NULL \
+                      ORDER BY used_at DESC, hash OFFSET $2)",
+            )
+            .bind(session)
+            .bind(USED_MAX)
+            .execute(&mut *transaction)
+            .await?;
             sqlx::query("UPDATE sessions SET expires_at = $2 WHERE id = $1")
                 .bind(session)
                 .bind(moment(now.plus_millis(SESSION_LIFETIME_S * 1_000)))
@@ -177,6 +203,16 @@ pub fn hash(token: &[u8]) -> Vec<u8> {
     Sha256::digest(token).to_vec()
 }
 
+/// The session that a refresh token came of, used or not.
+///
+/// # Errors
+/// The database's.
+pub async fn of_token(connection: &mut PgConnection, token: &str) -> Result<Option<Uuid>, Error> {
+    let Some(hash) = accounts::kept_as(token) else { return Ok(None) };
+    let session = sqlx::query_scalar("SELECT session FROM refresh_tokens WHERE hash = $1").bind(hash);
+    Ok(session.fetch_optional(connection).await?)
+}
+
 /// Ends a session; which one, if it was there.
 ///
 /// # Errors
@@ -219,7 +255,7 @@ async fn ended(
 /// # Errors
 /// The database's.
 pub async fn sweep(pool: &PgPool, now: Time) -> Result<(), sqlx::Error> {
-    for table in ["sessions", "refresh_tokens", "revocations", "mailed_tokens"] {
+    for table in ["sessions", "refresh_tokens", "revocations", "mailed_tokens", "earlier_mailed_tokens"] {
         let sql = format!("DELETE FROM {table} WHERE expires_at < $1");
         sqlx::query(&sql).bind(moment(now)).execute(pool).await?;
     }

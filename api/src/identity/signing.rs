@@ -17,6 +17,9 @@ pub const PUBLISHED_BEFORE_MS: i64 = 10 * 60 * 1_000;
 /// How long a replaced key goes on verifying after its last signature: as long as the longest token lives.
 const VERIFIES_AFTER_MS: i64 = (GUEST_LIFETIME_S + 60) * 1_000;
 
+/// Keys that verify at `$1`, in their order.
+const GOOD: &str = "WHERE verifies_until IS NULL OR verifies_until > $1 ORDER BY signs_from DESC, kid DESC";
+
 /// One key.
 pub struct SigningKey {
     kid: String,
@@ -42,6 +45,11 @@ impl SigningKeys {
         self.0.iter().find(|key| key.kid == kid).map(|key| key.public)
     }
 
+    /// Their names, in the same order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.kid.as_str())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -64,13 +72,10 @@ impl SigningKeys {
 /// # Errors
 /// When they cannot be read or opened.
 pub async fn load(pool: &PgPool, secret: &ShopSecret, now: Time) -> Result<SigningKeys, Error> {
-    let rows = sqlx::query(
-        "SELECT kid, public, private, (extract(epoch FROM signs_from) * 1000)::bigint FROM signing_keys \
-         WHERE verifies_until IS NULL OR verifies_until > $1 ORDER BY signs_from DESC, kid DESC",
-    )
-    .bind(moment(now))
-    .fetch_all(pool)
-    .await?;
+    let sql = format!(
+        "SELECT kid, public, private, (extract(epoch FROM signs_from) * 1000)::bigint FROM signing_keys {GOOD}"
+    );
+    let rows = sqlx::query(&sql).bind(moment(now)).fetch_all(pool).await?;
     let mut keys = vec![];
     for row in rows {
         let kid: String = row.try_get(0)?;
@@ -130,6 +135,28 @@ pub async fn rotate(
         .await?;
     transaction.commit().await?;
     Ok((kid, signs_from))
+}
+
+/// Makes a key that signs at once, and lets nothing be verified with those before. Its name.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn replace(pool: &PgPool, ids: &dyn Ids, secret: &ShopSecret, now: Time) -> Result<String, Error> {
+    let mut transaction = pool.begin().await?;
+    lock(&mut transaction).await?;
+    sqlx::query("DELETE FROM signing_keys").execute(&mut *transaction).await?;
+    let kid = insert(&mut transaction, ids, secret, now, now).await?;
+    transaction.commit().await?;
+    Ok(kid)
+}
+
+/// The names of the keys that are good now, the one that signs from the latest time first.
+///
+/// # Errors
+/// The database's.
+pub async fn names(pool: &PgPool, now: Time) -> Result<Vec<String>, sqlx::Error> {
+    let sql = format!("SELECT kid FROM signing_keys {GOOD}");
+    sqlx::query_scalar(&sql).bind(moment(now)).fetch_all(pool).await
 }
 
 /// One change of the keys at a time.

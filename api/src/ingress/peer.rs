@@ -72,6 +72,14 @@ pub(crate) enum Party {
 }
 
 impl Party {
+    /// What tells it from others, in bytes.
+    pub(crate) fn octets(self) -> Vec<u8> {
+        match self {
+            Self::V4(address) => address.octets().to_vec(),
+            Self::V6(network) => network.to_be_bytes().to_vec(),
+        }
+    }
+
     /// The nearest address that is no trusted proxy; `None` when a trusted one asks for itself, or nothing is known of the
     /// connection, as in tests.
     pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions, proxies: &[Network]) -> Option<Self> {

@@ -61,6 +61,7 @@ pub fn authorization(request_id: Uuid, token: &Text) -> Result<Behaviour, Invali
         "decline" => (declined("card_declined")?, None),
         "timeout" => (First::Silent, None),
         "late" => (First::Pending, Some(late)),
+        "undecided" => (First::Pending, None),
         "twice" => (First::Answered(approved), Some(late)),
         "decline_then_approve" => (declined("card_declined")?, Some(late)),
         _ => (declined("unknown_token")?, None),

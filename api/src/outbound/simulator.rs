@@ -22,6 +22,9 @@ use super::{
     saved::{Card, Found, Keeps},
 };
 
+/// What it is called, in settings and in rows.
+pub const NAME: &str = "simulator";
+
 /// A gateway that does what the token says:
 ///
 /// | token | authorization | later |
@@ -29,7 +32,8 @@ use super::{
 /// | `tok_approve` | approved | |
 /// | `tok_decline` | declined | |
 /// | `tok_timeout` | never answered | |
-/// | `tok_late` | pending | approved after a delay |
+/// | `tok_late` | pending | approved after a delay, or when it is asked again |
+/// | `tok_undecided` | pending | pending for ever |
 /// | `tok_twice` | approved | the same approval again after a delay |
 /// | `tok_decline_then_approve` | declined | approved after a delay |
 /// | `tok_capture_fails`, `tok_void_fails`, `tok_refund_fails` | approved | that request fails |
@@ -134,6 +138,22 @@ impl Gateway for Simulator {
         }
     }
 
+    /// What comes late is known to whoever asks for it; the rest was answered, or never will be.
+    async fn given_up(
+        &self,
+        ask: &Ask,
+        _: &AttemptId,
+        means: Option<&Means>,
+    ) -> Result<Option<Authorized>, GatewayError> {
+        let Some(means) = means else { return Ok(None) };
+        let behaviour = behaviour::authorization(ask.request_id, &means.token).map_err(failed)?;
+        Ok(match behaviour {
+            Behaviour { first: First::Pending, late: Some(late) } => Some(Authorized::Answered(late.outcome)),
+            Behaviour { first: First::Pending, late: None } => Some(Authorized::Pending),
+            Behaviour { first: First::Answered(_) | First::Silent, .. } => None,
+        })
+    }
+
     async fn capture(
         &self,
         ask: &Ask,
@@ -165,6 +185,10 @@ impl Gateway for Simulator {
 
 #[async_trait]
 impl Keeps for Simulator {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     async fn holder(&self, customer: &CustomerId) -> Result<Text, GatewayError> {
         Text::new(format!("sim-customer-{customer}")).map_err(failed)
     }

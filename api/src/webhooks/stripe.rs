@@ -134,6 +134,12 @@ impl Told<'_> {
         intent: &Intent,
     ) -> Result<Delivery, Problem> {
         let approved = known.payment.attempt(attempt).is_some_and(|attempt| attempt.reference.is_some());
+        let whole = known.payment.intent().map(|intent| intent.amount);
+        let stands = matches!(intent.status, Status::RequiresCapture | Status::Succeeded);
+        if stands && !whole.is_some_and(|whole| intent.is_for(whole)) {
+            // It is closed, if it can be, by whoever asked for it.
+            return Ok(Delivery::Unexplained);
+        }
         let outcome = |reason: &str| Ok::<_, Problem>(Authorization::Declined { reason: word(reason)? });
         match intent.status {
             Status::RequiresCapture | Status::Succeeded if !approved => {

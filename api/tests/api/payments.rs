@@ -1,6 +1,8 @@
 //! What the gateway may do with a payment.
 
+use api::Settings;
 use serde_json::json;
+use store::testing::eventually;
 
 use crate::support::{Api, Reply, fresh_key, gbp, post};
 
@@ -68,6 +70,26 @@ async fn a_late_approval_is_as_good_as_a_prompt_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_gets_lost_on_its_way_is_asked_for_until_it_is_there() {
+    let (api, clock) = Api::start_with_clock(Settings::default()).await;
+    api.stock("A", 250, 5).await;
+    let (_, payment) = api.order("A", 2).await;
+    // Nobody delivers what comes late.
+    let path = format!("/v1/payments/{payment}/authorize");
+    let late = post(&path, &json!({ "token": "tok_late" })).key(&fresh_key()).header("prefer", "wait=0");
+    api.send(late).await.expect(202);
+    let count =
+        async |name: &str| api.events().await.iter().filter(|event| event["event_type"] == name).count();
+    eventually("the gateway has put it off", || async { (count("AnswerDeferred").await == 1).then_some(()) })
+        .await;
+    clock.by_s(59);
+    assert_eq!(count("AnswerSought").await, 0);
+    clock.by_s(1);
+    api.until(&format!("/v1/payments/{payment}"), "status", "captured").await;
+    assert_eq!((count("AnswerSought").await, count("Authorized").await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_never_answers_leaves_the_buyer_with_a_timeout() {
     let api = Api::start_strict().await;
     api.stock("A", 250, 5).await;
@@ -85,7 +107,7 @@ async fn a_capture_that_fails_is_told_and_may_be_asked_for_again() {
     let (order, payment) = api.order("A", 2).await;
     api.authorize(&payment, "tok_capture_fails").await.expect(200);
     api.until(&format!("/v1/orders/{order}"), "status", "confirmed").await;
-    store::testing::eventually("the first capture has failed", || async {
+    eventually("the first capture has failed", || async {
         let events = api.events().await;
         events.iter().any(|event| event["event_type"] == "CaptureFailed").then_some(())
     })
@@ -119,7 +141,7 @@ async fn an_approval_that_follows_a_decline_is_let_go_of_again() {
     declined.expect_problem(409, "payment.declined");
     api.until(&format!("/v1/orders/{order}"), "status", "cancelled").await;
     api.deliver_late_answers();
-    store::testing::eventually("the late approval is voided at the gateway", || async {
+    eventually("the late approval is voided at the gateway", || async {
         let events = api.events().await;
         let voided = events.iter().rposition(|event| event["event_type"] == "Voided");
         let approved = events.iter().position(|event| event["event_type"] == "Authorized");

@@ -1,5 +1,6 @@
 //! What customers keep to pay with again: theirs alone, never shown, and gone when they say so.
 
+use domain::payment::Command;
 use serde_json::{Value, json};
 use store::testing::eventually;
 
@@ -95,6 +96,31 @@ async fn nobody_pays_with_what_another_keeps() {
     api.send(authorize(&payment, &ada, &body)).await.expect(200);
 }
 
+/// As if the route had let it pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_keeps_is_not_paid_with_whoever_wrote_it_into_the_log() {
+    let api = shop().await;
+    let ((_, ada), (_, eve)) = (api.customer(), api.customer());
+    pay(&api, &ada, &json!({ "token": "tok_approve", "save": true })).await.expect(200);
+    let id = kept(&api, &ada).await["id"].clone();
+    let token = format!("saved:{}", id.as_str().unwrap()).parse().unwrap();
+    let authorize = Command::Authorize { attempt: "a-1".parse().unwrap(), token, keep_for: None };
+    for (buyer, event_type) in [(&eve, "Declined"), (&ada, "Authorized")] {
+        let (_, payment) = api.order_by(buyer, "A").await;
+        let request = store::testing::request(&payment, authorize.clone());
+        api.engine.executor.execute(request).await.unwrap();
+        let answer = eventually("the gateway, or whoever asks it, has answered", || async {
+            let events = api.events().await;
+            let answered = |event: &&Value| {
+                event["aggregate_id"] == payment.as_str()
+                    && ["Declined", "Authorized"].contains(&event["event_type"].as_str().unwrap())
+            };
+            events.iter().find(answered).map(|event| event["event_type"].clone())
+        });
+        assert_eq!(answer.await, event_type);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_removed_pays_nothing_more_and_repeats_still_get_their_answer() {
     let api = shop().await;
@@ -112,14 +138,49 @@ async fn what_is_removed_pays_nothing_more_and_repeats_still_get_their_answer() 
     let repeated = api.send(again()).await.expect(200);
     assert_eq!(repeated.header("idempotency-replayed"), "true");
     pay(&api, &ada, &json!({ "saved": id })).await.expect_problem(404, "payment_method.not_found");
+    until_let_go_of(&api).await;
+}
+
+/// Waits until the gateway has let go of everything.
+async fn until_let_go_of(api: &Api) {
     eventually("the gateway has let go of it", || async {
-        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM payment_methods")
-            .fetch_one(&api.edge().await)
-            .await
-            .unwrap();
-        (left == 0).then_some(())
+        let left = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM payment_methods");
+        (left.fetch_one(&api.edge().await).await.unwrap() == 0).then_some(())
     })
     .await;
+}
+
+/// Lets the follower begin again, and waits until it has told everything once more.
+async fn tell_again(api: &Api) {
+    let owner = api.owner().await;
+    let head = api.engine.log.head().await.unwrap().position;
+    let rewind = "UPDATE followers SET position = 0, link = NULL, link_position = NULL, fence = fence + 1, \
+                  lease_expires_at = '-infinity' WHERE name = 'saved_methods'";
+    assert_eq!(sqlx::query(rewind).execute(&owner).await.unwrap().rows_affected(), 1);
+    eventually("everything is told again", || async {
+        let position = "SELECT position FROM followers WHERE name = 'saved_methods'";
+        let position: i64 = sqlx::query_scalar(position).fetch_one(&owner).await.unwrap();
+        (position >= head).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_does_not_come_back_when_it_is_told_again() {
+    let api = shop().await;
+    let (_, ada) = api.customer();
+    let body = json!({ "token": "tok_approve", "save": true });
+    pay(&api, &ada, &body).await.expect(200);
+    let first = kept(&api, &ada).await["id"].clone();
+    api.send(delete(&format!("{METHODS}/{}", first.as_str().unwrap())).by(&ada)).await.expect(204);
+    tell_again(&api).await;
+    assert!(list(&api, &ada).await.is_empty());
+    until_let_go_of(&api).await;
+    tell_again(&api).await;
+    assert!(list(&api, &ada).await.is_empty());
+    // Whoever pays with it once more, and says so, keeps it.
+    pay(&api, &ada, &body).await.expect(200);
+    assert_ne!(kept(&api, &ada).await["id"], first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,8 +223,9 @@ async fn so_many_are_kept_and_no_more() {
     let api = shop().await;
     let (ada, token) = api.customer();
     sqlx::query(
-        "INSERT INTO payment_methods (id, customer, name, token, shown, saved_at) \
-         SELECT gen_random_uuid(), $1, convert_to(n::text, 'UTF8'), '', '', now() FROM generate_series(1, 20) AS n",
+        "INSERT INTO payment_methods (id, customer, name, token, shown, saved_at, gateway) \
+         SELECT gen_random_uuid(), $1, convert_to(n::text, 'UTF8'), '', '', now(), 'simulator' \
+         FROM generate_series(1, 20) AS n",
     )
     .bind(&ada)
     .execute(&api.edge().await)

@@ -2,7 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
 
-use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use api::{
     Identity, Member, Page, Principal, Settings, Shop, edge,
@@ -14,12 +22,13 @@ use api::{
     },
     webhooks::{FromStripe, Secrets},
 };
+use async_trait::async_trait;
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use domain::value::CustomerId;
+use domain::value::{CustomerId, Time};
 use projections::{
     ReadModels,
     hot::Hot,
@@ -55,6 +64,35 @@ pub struct Api {
     search: JoinSet<()>,
     /// Whoever tells others what happened, where somebody does.
     telling: JoinSet<()>,
+}
+
+/// The machine's clock, put forward.
+#[derive(Default)]
+pub struct Forward(AtomicI64);
+
+impl Forward {
+    pub fn by_s(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for Forward {
+    fn now_us(&self) -> i64 {
+        Machine.now_us() + self.0.load(Ordering::SeqCst)
+    }
+
+    fn elapsed_us(&self) -> i64 {
+        Machine.elapsed_us()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Machine.sleep(duration).await;
+    }
+
+    async fn until(&self, moment: Time) {
+        Machine.until(moment).await;
+    }
 }
 
 /// The read models, with an index that is kept at their end.
@@ -343,10 +381,22 @@ impl Api {
         Self::of(ground, engine, settings, With::default()).await
     }
 
+    /// A shop whose clock can be put forward.
+    pub async fn start_with_clock(settings: Settings) -> (Self, Arc<Forward>) {
+        let clock = Arc::new(Forward::default());
+        (Self::start_at(Arc::clone(&clock) as _, settings).await, clock)
+    }
+
     /// A shop that Stripe, or what says that it is, is the gateway of.
     pub async fn start_paid(settings: Settings, stripe: Stripe, secrets: Secrets) -> Self {
         let with = With { stripe: Some((stripe, secrets)), ..With::default() };
         Self::on(Self::laid().await, settings, with).await
+    }
+
+    /// Another process of the same shop, with such a gateway.
+    pub async fn another_paid(&self, stripe: Stripe, secrets: Secrets) -> Self {
+        let with = With { stripe: Some((stripe, secrets)), ..With::default() };
+        Self::on(self.same_ground(), Settings::default(), with).await
     }
 
     async fn laid() -> Ground {

@@ -96,6 +96,9 @@ fn promised(access: Access, who: Who) -> Let {
 fn promised_by_handler(route: &str, who: Who) -> Option<Let> {
     use Who as W;
     Some(match (route, who) {
+        // Whoever sends no refresh token in the body.
+        ("/v1/auth/logout", W::Nobody) => Let::Required,
+        ("/v1/auth/logout", W::OwnerGuest | W::OtherGuest) => Let::Forbidden,
         (_, W::Nobody) => return None,
         // The staff's permission that counts here is that for orders.
         ("/v1/carts" | "/v1/orders" | "/v1/checkouts" | "/v1/carts/{id}/merge", W::StaffWithout) => {

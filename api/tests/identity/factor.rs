@@ -4,8 +4,8 @@ use ring::hmac;
 use serde_json::json;
 
 use crate::{
-    people::{Forward, PASSWORD, Tokens, member, shop_with_clock},
-    support::{Api, Reply, get, post, put},
+    people::{PASSWORD, Tokens, member, shop_with_clock},
+    support::{Api, Forward, Reply, get, post, put},
 };
 use store::ports::Clock as _;
 
@@ -34,7 +34,7 @@ async fn login_without(api: &Api, email: &str) -> Reply {
 }
 
 /// Somebody with a second factor: their tokens, its secret, and the recovery codes.
-async fn enrolled(api: &Api, clock: &Forward) -> (String, Tokens, String, Vec<String>) {
+pub async fn enrolled(api: &Api, clock: &Forward) -> (String, Tokens, String, Vec<String>) {
     let (email, tokens) = member(api).await;
     let enrol = post("/v1/me/second-factor", &json!({ "password": PASSWORD })).by(&tokens.access);
     let enrolled = api.send(enrol).await.expect(201);

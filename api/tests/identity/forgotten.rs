@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::{
     people::{
-        PASSWORD, customer, fresh_email, guest, login, mails, member, refresh, register, staff, try_login,
+        PASSWORD, customer, fresh_email, guest, login, mails, member, refresh, register, shop_with_clock,
+        staff, try_login,
     },
     staff::make,
     support::{Api, Ask, buyer, fresh_key, get, post},
@@ -20,6 +21,8 @@ async fn rows(api: &Api) -> Vec<(String, i64)> {
         "sessions",
         "refresh_tokens",
         "mailed_tokens",
+        "earlier_mailed_tokens",
+        "known_origins",
         "second_factors",
         "outgoing_mail",
     ] {
@@ -49,7 +52,7 @@ async fn forgetting_oneself_takes_the_account_with_it() {
     for (table, count) in rows {
         // What is left is the other one's.
         let others = match table.as_str() {
-            "addresses" | "second_factors" => 0,
+            "addresses" | "second_factors" | "earlier_mailed_tokens" | "known_origins" => 0,
             _ => 1,
         };
         assert_eq!(count, others, "{table}");
@@ -63,6 +66,25 @@ async fn forgetting_oneself_takes_the_account_with_it() {
     let me = try_login(&api, &email, PASSWORD).await.expect(200).text_of("access_token");
     assert_ne!(api.send(get("/v1/me").by(&me)).await.expect(200).text_of("id"), id);
     assert_eq!(mails(&api, &email).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_forgets_themselves_shows_the_password_or_has_just_logged_in() {
+    let (api, clock) = shop_with_clock().await;
+    let (_, tokens) = member(&api).await;
+    let id = api.send(get("/v1/me").by(&tokens.access)).await.expect(200).text_of("id");
+    let path = format!("/v1/subjects/customer:{id}/forget");
+    let forget = |token: &str, body: serde_json::Value| post(&path, &body).by(token).patient();
+    clock.by_s(5 * 60);
+    api.send(forget(&tokens.access, json!({}))).await.expect_problem(403, "auth.password_required");
+    let wrong = api.send(forget(&tokens.access, json!({ "password": "not the password" }))).await;
+    wrong.expect_problem(401, "auth.invalid_credentials");
+    // A refreshed token is no log-in.
+    let next = refresh(&api, &tokens.refresh).await.expect(200).text_of("access_token");
+    api.send(forget(&next, json!({}))).await.expect_problem(403, "auth.password_required");
+    assert_eq!(rows(&api).await[0].1, 1);
+    api.send(forget(&next, json!({ "password": PASSWORD }))).await.expect(200);
+    assert_eq!(rows(&api).await[0].1, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod accounts;
 mod attacks;
+mod claimed;
 mod examples;
 mod factor;
 mod forgotten;

@@ -1,57 +1,19 @@
 //! People with accounts, what they are sent, and a clock that can be put forward.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 
 use api::{Member, Permission, Principal, Settings};
-use async_trait::async_trait;
-use domain::value::{CustomerId, Sealed, Time};
+use domain::value::{CustomerId, Sealed};
 use serde_json::{Value, json};
-use store::ports::{Clock, Machine};
 use uuid::Uuid;
 
-use crate::support::{Api, Reply, fresh_key, post};
+use crate::support::{Api, Forward, Reply, fresh_key, post};
 
 pub const PASSWORD: &str = "correct horse battery";
 
-/// The machine's clock, put forward.
-#[derive(Default)]
-pub struct Forward(AtomicI64);
-
-impl Forward {
-    pub fn by_s(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Clock for Forward {
-    fn now_us(&self) -> i64 {
-        Machine.now_us() + self.0.load(Ordering::SeqCst)
-    }
-
-    fn elapsed_us(&self) -> i64 {
-        Machine.elapsed_us()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        Machine.sleep(duration).await;
-    }
-
-    async fn until(&self, moment: Time) {
-        Machine.until(moment).await;
-    }
-}
-
 /// A shop whose clock can be put forward.
 pub async fn shop_with_clock() -> (Api, Arc<Forward>) {
-    let clock = Arc::new(Forward::default());
-    (Api::start_at(Arc::clone(&clock) as _, Settings::default()).await, clock)
+    Api::start_with_clock(Settings::default()).await
 }
 
 /// The tokens of a log-in.

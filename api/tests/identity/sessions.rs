@@ -80,8 +80,76 @@ async fn logging_out_ends_one_session_or_all() {
     }
 }
 
+async fn count(api: &Api, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    sqlx::query_scalar(&sql).fetch_one(&api.edge().await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_fifty_sessions_and_the_oldest_ends_for_one_more() {
+    let api = Api::start().await;
+    let (email, first) = member(&api).await;
+    let more = "INSERT INTO sessions SELECT gen_random_uuid(), account, created_at + n * interval '1 second', expires_at \
+                FROM sessions, generate_series(1, 49) AS n";
+    sqlx::query(more).execute(&api.edge().await).await.unwrap();
+    assert_eq!(count(&api, "sessions").await, 50);
+    let newest = login(&api, &email).await;
+    assert_eq!(count(&api, "sessions").await, 50);
+    api.send(get("/v1/me").by(&first.access)).await.expect_problem(401, "auth.invalid_token");
+    refresh(&api, &first.refresh).await.expect_problem(401, "auth.refresh_invalid");
+    api.send(get("/v1/me").by(&newest.access)).await.expect(200);
+    refresh(&api, &newest.refresh).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_keeps_so_many_used_tokens_and_what_has_expired_is_swept() {
+    let (api, clock) = shop_with_clock().await;
+    let (_, first) = member(&api).await;
+    let used = "INSERT INTO refresh_tokens SELECT sha256(n::text::bytea), session, issued_at, expires_at, \
+                issued_at - n * interval '1 second' FROM refresh_tokens, generate_series(1, 150) AS n";
+    sqlx::query(used).execute(&api.edge().await).await.unwrap();
+    let next = Tokens::of(&refresh(&api, &first.refresh).await.expect(200));
+    assert_eq!(
+        count(&api, "refresh_tokens").await,
+        101,
+        "a hundred that were used, and the one that is good"
+    );
+    clock.by_s(11);
+    refresh(&api, &first.refresh).await.expect_problem(401, "auth.refresh_reused");
+    refresh(&api, &next.refresh).await.expect_problem(401, "auth.refresh_invalid");
+    let (_, other) = member(&api).await;
+    clock.by_s(30 * 24 * 3_600 + 1);
+    api.identity.sweep().await.unwrap();
+    assert_eq!((count(&api, "sessions").await, count(&api, "refresh_tokens").await), (0, 0));
+    refresh(&api, &other.refresh).await.expect_problem(401, "auth.refresh_invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_access_token_has_expired_logs_out_with_the_refresh_token_alone() {
+    let (api, clock) = shop_with_clock().await;
+    let (email, first) = member(&api).await;
+    let other = login(&api, &email).await;
+    let next = Tokens::of(&refresh(&api, &first.refresh).await.expect(200));
+    let logout = |token: &str| post("/v1/auth/logout", &json!({ "refresh_token": token }));
+    clock.by_s(16 * 60);
+    api.send(post("/v1/auth/logout", &json!({})).by(&next.access))
+        .await
+        .expect_problem(401, "auth.invalid_token");
+    api.send(post("/v1/auth/logout", &json!({})).by_nobody()).await.expect_problem(401, "auth.required");
+    api.send(logout(&next.refresh).by(&next.access)).await.expect(204);
+    refresh(&api, &next.refresh).await.expect_problem(401, "auth.refresh_invalid");
+    let other = Tokens::of(&refresh(&api, &other.refresh).await.expect(200));
+    api.send(get("/v1/me").by(&other.access)).await.expect(200);
+    for unknown in [next.refresh.as_str(), "x", ""] {
+        api.send(logout(unknown).by_nobody()).await.expect(204);
+    }
+    // An access token that is still good ends with its session.
+    api.send(logout(&other.refresh).by_nobody()).await.expect(204);
+    api.send(get("/v1/me").by(&other.access)).await.expect_problem(401, "auth.invalid_token");
+}
+
 /// Waits until another process refuses a token that it had accepted; how long that took.
-async fn refused_elsewhere(other: &Api, token: &str) -> Duration {
+pub async fn refused_elsewhere(other: &Api, token: &str) -> Duration {
     let began = Instant::now();
     eventually("the other process refuses the token", || async {
         let reply = other.send(get("/v1/me").by(token)).await;

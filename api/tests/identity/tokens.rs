@@ -1,11 +1,14 @@
 //! Tokens at the edge: what the header may hold, keys that are published and replaced.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use crate::{
-    people::{Tokens, guest, login, member, shop_with_clock},
+    people::{Tokens, guest, login, member, refresh, shop_with_clock},
+    sessions::refused_elsewhere,
     support::{Api, get, post},
 };
 
@@ -93,6 +96,28 @@ async fn a_new_key_is_published_before_it_signs_and_the_old_one_verifies_until_i
     api.send(post("/v1/carts", &open).by(&guests)).await.expect_problem(401, "auth.invalid_token");
     let late = api.another().await;
     assert_eq!(published(&late).await.len(), 2, "kept a little longer than needed, by the machine's clock");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_leak_no_process_takes_a_token_of_the_keys_before() {
+    let api = Api::start().await;
+    let other = api.another().await;
+    let (_, before) = member(&api).await;
+    let guests = guest(&api).await;
+    for process in [&api, &other] {
+        process.send(get("/v1/me").by(&before.access)).await.expect(200);
+    }
+    let kid = api.identity.replace_keys().await.unwrap();
+    api.send(get("/v1/me").by(&before.access)).await.expect_problem(401, "auth.invalid_token");
+    assert!(refused_elsewhere(&other, &before.access).await < Duration::from_secs(5));
+    let open = post("/v1/carts", &json!({ "currency": "GBP" })).by(&guests);
+    other.send(open).await.expect_problem(401, "auth.invalid_token");
+    let kids: Vec<Value> = published(&other).await.into_iter().map(|key| key["kid"].clone()).collect();
+    assert_eq!(kids, [json!(kid)]);
+    // Who is logged in stays so.
+    let after = Tokens::of(&refresh(&other, &before.refresh).await.expect(200));
+    assert_eq!(part(&after.access, 0)["kid"], kid.as_str());
+    api.send(get("/v1/me").by(&after.access)).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
 mod adapter;
+mod amounts;
 mod failures;
+mod later;
 mod methods;
 mod proxy;
 mod saved;

@@ -5,7 +5,7 @@ use store::testing::eventually;
 
 use crate::{
     proxy::{Fault, Proxy},
-    shop::shop,
+    shop::{shop, shop_on},
     support::{Api, Reply, delete, fresh_key, get, post},
 };
 
@@ -102,7 +102,7 @@ async fn forgetting_a_customer_detaches_what_they_kept() {
 }
 
 async fn rows(api: &Api) -> (i64, i64) {
-    let sql = "SELECT (SELECT count(*) FROM payment_methods), (SELECT count(*) FROM payment_holders)";
+    let sql = "SELECT (SELECT count(*) FROM payment_methods), (SELECT count(*) FROM gateway_holders)";
     sqlx::query_as(sql).fetch_one(&api.edge().await).await.unwrap()
 }
 
@@ -124,4 +124,53 @@ async fn a_customer_that_cannot_be_made_is_no_payment_and_may_try_again() {
     assert!(proxy.posts("/confirm").is_empty(), "nothing was held");
     authorize("second").await.expect(200);
     kept(&api, &ada, 1).await;
+}
+
+/// What was kept with the simulator, by a program that did not say so, and is asked for with Stripe.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_gateway_keeps_is_not_told_to_another() {
+    let simulated = Api::start().await;
+    simulated.stock("A", 250, 9).await;
+    let (_, ada) = simulated.customer();
+    for token in ["tok_approve", "tok_void_fails"] {
+        pay(&simulated, &ada, &json!({ "token": token, "save": true })).await.expect(200);
+    }
+    let known = kept(&simulated, &ada, 2).await;
+    let edge = simulated.edge().await;
+    let unnamed = [
+        "INSERT INTO payment_holders SELECT customer, holder FROM gateway_holders",
+        "DELETE FROM gateway_holders",
+        "UPDATE payment_methods SET gateway = NULL",
+    ];
+    for sql in unnamed {
+        sqlx::query(sql).execute(&edge).await.unwrap();
+    }
+    let of = |method: &Value| format!("/v1/me/payment-methods/{}", method["id"].as_str().unwrap());
+
+    let proxy = Proxy::start().await;
+    let api = shop_on(&simulated, &proxy).await;
+    drop(simulated);
+    api.as_owner("UPDATE followers SET lease_expires_at = '-infinity'").await;
+    kept(&api, &ada, 0).await;
+    let saved = pay(&api, &ada, &json!({ "saved": known[0]["id"] })).await;
+    saved.expect_problem(404, "payment_method.not_found");
+    let card = card(&proxy).await;
+    pay(&api, &ada, &json!({ "token": card, "save": true })).await.expect(200);
+    kept(&api, &ada, 1).await;
+    // What is removed here waits for the gateway that keeps it.
+    api.send(delete(&of(&known[1])).by(&ada)).await.expect(204);
+    let asked = proxy.asked();
+    let leaked = asked.iter().find(|asked| {
+        asked.path.contains("tok_") || asked.fields.values().any(|value| value.starts_with("sim-"))
+    });
+    assert!(leaked.is_none(), "{leaked:?}");
+
+    let back = api.another().await;
+    assert_eq!(kept(&back, &ada, 1).await[0]["id"], known[0]["id"]);
+    let named: Vec<(String, i64)> =
+        sqlx::query_as("SELECT gateway, count(*) FROM gateway_holders GROUP BY gateway ORDER BY gateway")
+            .fetch_all(&edge)
+            .await
+            .unwrap();
+    assert_eq!(named, [("simulator".to_owned(), 1), ("stripe".to_owned(), 1)]);
 }

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use api::{
     Settings,
     outbound::stripe::{Options, Stripe, breaker::Limits},
-    webhooks::Secrets,
 };
 use async_trait::async_trait;
 use domain::{
@@ -66,10 +65,17 @@ pub async fn shop(proxy: &Proxy) -> Api {
 }
 
 pub async fn shop_with(proxy: &Proxy, settings: Settings) -> Api {
-    // A test that lets much go wrong is not about the breaker.
-    let patient = Limits { failures: 1_000, ..Limits::default() };
-    let secrets: Secrets = SECRET.parse().unwrap();
-    Api::start_paid(settings, stripe_with(proxy, patient, Arc::new(Machine)), secrets).await
+    Api::start_paid(settings, patient(proxy), SECRET.parse().unwrap()).await
+}
+
+/// Another process of a shop, which is paid through the proxy.
+pub async fn shop_on(other: &Api, proxy: &Proxy) -> Api {
+    other.another_paid(patient(proxy), SECRET.parse().unwrap()).await
+}
+
+/// A test that lets much go wrong is not about the breaker.
+fn patient(proxy: &Proxy) -> Stripe {
+    stripe_with(proxy, Limits { failures: 1_000, ..Limits::default() }, Arc::new(Machine))
 }
 
 /// A webhook, signed as Stripe documents it.
@@ -121,6 +127,7 @@ impl Case {
             payment: format!("pay-{id}").parse().unwrap(),
             intent,
             captured: Money::zero(amount.currency),
+            again: false,
         };
         Self { stripe: stripe.clone(), ask }
     }
@@ -132,6 +139,11 @@ impl Case {
         Self { stripe: self.stripe.clone(), ask }
     }
 
+    /// The same request once the gateway has put its answer off.
+    pub fn again(&self) -> Self {
+        Self { stripe: self.stripe.clone(), ask: Ask { again: true, ..self.ask.clone() } }
+    }
+
     /// The same request as a gateway with another clock gets it.
     pub fn at(&self, stripe: &Stripe) -> Self {
         Self { stripe: stripe.clone(), ask: self.ask.clone() }
@@ -141,17 +153,22 @@ impl Case {
         AttemptId::from(Uuid::new_v5(&self.ask.request_id, b"attempt"))
     }
 
-    pub async fn authorize(&self, token: &str) -> Authorization {
-        match self.stripe.authorize(&self.ask, &self.attempt(), &Means::once(text(token))).await.unwrap() {
-            Authorized::Answered(outcome) => outcome,
-            Authorized::Pending => panic!("no answer"),
-        }
+    pub async fn try_to_authorize(&self, token: &str) -> Authorized {
+        self.stripe.authorize(&self.ask, &self.attempt(), &Means::once(text(token))).await.unwrap()
     }
 
-    pub async fn given_up(&self, token: &str) -> Result<Authorization, GatewayError> {
+    pub async fn authorize(&self, token: &str) -> Authorization {
+        answered(self.try_to_authorize(token).await)
+    }
+
+    pub async fn look(&self, token: &str) -> Result<Authorized, GatewayError> {
         let means = Means::once(text(token));
         let known = self.stripe.given_up(&self.ask, &self.attempt(), Some(&means)).await?;
         Ok(known.unwrap())
+    }
+
+    pub async fn given_up(&self, token: &str) -> Result<Authorization, GatewayError> {
+        self.look(token).await.map(answered)
     }
 
     /// A hold, and Stripe's name for it.
@@ -174,6 +191,13 @@ impl Case {
     pub async fn refund(&self, reference: &Text, name: &str, amount: i64) -> Result<Settled, GatewayError> {
         let amount = Money::new(amount, self.ask.intent.amount.currency);
         self.stripe.refund(&self.ask, reference, &RefundId::new(name).unwrap(), amount).await
+    }
+}
+
+fn answered(authorized: Authorized) -> Authorization {
+    match authorized {
+        Authorized::Answered(outcome) => outcome,
+        Authorized::Pending => panic!("no answer"),
     }
 }
 

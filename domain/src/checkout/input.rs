@@ -98,6 +98,9 @@ fn payment_input(id: &str, event: &payment::Event, at: Time) -> Option<(OrderId,
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
         | Event::DisputeOpened { .. }
+        | Event::AnswerDeferred { .. }
+        | Event::AnswerSought { .. }
+        | Event::AnswerMissing { .. }
         | Event::DisputeWon { .. }
         | Event::DisputeLost { .. } => None,
     }

@@ -102,6 +102,9 @@ fn payment_input(Fact { id, at, .. }: Fact<'_>, event: &payment::Event) -> Optio
         | Event::SurplusVoided { .. }
         | Event::SurplusVoidFailed { .. }
         | Event::RefundRequested { .. }
+        | Event::AnswerDeferred { .. }
+        | Event::AnswerSought { .. }
+        | Event::AnswerMissing { .. }
         | Event::DisputeOpened { .. } => None,
     }
 }

@@ -23,6 +23,8 @@ impl Payment {
             Command::VoidSurplus { reference } => Ok(self.void_surplus(reference)),
             Command::Refund { refund, amount, reason } => self.refund(refund, amount, reason),
             Command::RecordRefund { refund, outcome } => Ok(self.record_refund(refund, outcome)),
+            Command::RecordPending { asked } => Ok(self.record_pending(asked)),
+            Command::SeekAnswer { asked, nth } => Ok(self.seek_answer(asked, nth)),
             Command::RecordDispute { dispute, amount, reason, stage } => {
                 Ok(self.record_dispute(dispute, amount, reason, stage))
             }

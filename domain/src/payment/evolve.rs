@@ -3,6 +3,7 @@
 use super::{
     Attempt, DisputeStage, Event, Hold, Intent, Ledger, Method, Payment, Pending,
     RefundStage::{self, Done, Failed},
+    Seeking,
 };
 use crate::value::{AttemptId, CaptureId, Money, RefundId, Text};
 
@@ -30,6 +31,11 @@ impl Payment {
             Event::RefundRequested { refund, amount, .. } => self.refund_requested(refund, amount),
             Event::Refunded { refund, amount, .. } => self.refund_answered(refund, amount, Done),
             Event::RefundFailed { refund, amount, .. } => self.refund_answered(refund, amount, Failed),
+            Event::AnswerDeferred { asked, .. } => self.seeking_is(&asked, Seeking::Next(1)),
+            Event::AnswerSought { asked, nth, .. } => {
+                self.seeking_is(&asked, Seeking::Next(nth.saturating_add(1)))
+            }
+            Event::AnswerMissing { asked, .. } => self.seeking_is(&asked, Seeking::Over),
             Event::DisputeOpened { dispute, amount, .. } => {
                 self.dispute_is(dispute, amount, DisputeStage::Open)
             }
@@ -74,6 +80,7 @@ impl Payment {
                     reference: None,
                     voiding: false,
                     released: false,
+                    seeking: Seeking::No,
                 });
                 Self::Authorizing { intent, attempts, attempt }
             }
@@ -82,15 +89,7 @@ impl Payment {
     }
 
     fn approved(mut self, attempt: &AttemptId, reference: Text) -> Self {
-        let attempts = match &mut self {
-            Self::Open { attempts, .. }
-            | Self::Authorizing { attempts, .. }
-            | Self::Held { attempts, .. }
-            | Self::Released { attempts, .. }
-            | Self::Voided { attempts, .. } => attempts,
-            Self::Unopened | Self::Collected { .. } => return self,
-        };
-        match attempts.iter_mut().find(|known| known.id == *attempt) {
+        match self.attempts_mut().iter_mut().find(|known| known.id == *attempt) {
             Some(known) => known.reference = Some(reference.clone()),
             None => return self,
         }
@@ -99,7 +98,11 @@ impl Payment {
             | Self::Authorizing { intent, attempts, .. }
             | Self::Voided { intent, attempts } => {
                 let ledger = Ledger::new(Money::zero(intent.amount.currency));
-                Self::Held { intent, attempts, hold: Hold { reference, pending: None, ledger } }
+                Self::Held {
+                    intent,
+                    attempts,
+                    hold: Hold { reference, pending: None, seeking: Seeking::No, ledger },
+                }
             }
             state @ (Self::Held { .. } | Self::Released { .. } | Self::Unopened | Self::Collected { .. }) => {
                 state
@@ -109,7 +112,9 @@ impl Payment {
 
     fn not_approved(self, answered: &AttemptId) -> Self {
         match self {
-            Self::Authorizing { intent, attempts, attempt } if attempt == *answered => {
+            Self::Authorizing { intent, mut attempts, attempt } if attempt == *answered => {
+                let answered = attempts.iter_mut().filter(|known| known.id == attempt);
+                answered.for_each(|known| known.seeking = Seeking::Over);
                 Self::Open { intent, attempts }
             }
             state => state,
@@ -120,6 +125,7 @@ impl Payment {
         self.with_hold(|hold| match hold {
             Hold { pending: None, ledger, .. } => Hold {
                 pending: Some(Pending::Capture { capture: capture.clone(), amount }),
+                seeking: Seeking::No,
                 ledger: ledger.capture_asked(capture, amount),
                 ..hold
             },
@@ -153,10 +159,12 @@ impl Payment {
     /// A void of another reference lets go of a surplus hold and leaves this one alone.
     fn void_requested(self, reference: &Text) -> Self {
         if self.at_gateway().is_none_or(|(_, used, _)| used != reference) {
-            return self.surplus_is(reference, |attempt| attempt.voiding = true);
+            return self.surplus_is(reference, |attempt| {
+                (attempt.voiding, attempt.seeking) = (true, Seeking::No);
+            });
         }
         self.with_hold(|hold| match hold.pending {
-            None => Hold { pending: Some(Pending::Void), ..hold },
+            None => Hold { pending: Some(Pending::Void), seeking: Seeking::No, ..hold },
             Some(_) => hold,
         })
     }
@@ -169,7 +177,7 @@ impl Payment {
             Self::Held {
                 intent,
                 mut attempts,
-                hold: Hold { reference, pending: Some(Pending::Void), ledger },
+                hold: Hold { reference, pending: Some(Pending::Void), ledger, .. },
             } => {
                 those_of(&mut attempts, &reference).for_each(let_go);
                 if ledger.captured().amount > 0 {
@@ -184,15 +192,19 @@ impl Payment {
 
     /// Something became of a hold beside the one in use.
     fn surplus_is(mut self, reference: &Text, change: impl FnMut(&mut Attempt)) -> Self {
-        if let Self::Open { attempts, .. }
-        | Self::Authorizing { attempts, .. }
-        | Self::Held { attempts, .. }
-        | Self::Released { attempts, .. }
-        | Self::Voided { attempts, .. } = &mut self
-        {
-            those_of(attempts, reference).for_each(change);
-        }
+        those_of(self.attempts_mut(), reference).for_each(change);
         self
+    }
+
+    pub(super) fn attempts_mut(&mut self) -> &mut [Attempt] {
+        match self {
+            Self::Open { attempts, .. }
+            | Self::Authorizing { attempts, .. }
+            | Self::Held { attempts, .. }
+            | Self::Released { attempts, .. }
+            | Self::Voided { attempts, .. } => attempts,
+            Self::Unopened | Self::Collected { .. } => &mut [],
+        }
     }
 
     fn void_failed(self) -> Self {
@@ -245,16 +257,13 @@ fn no_surplus(attempts: &[Attempt], counts: Option<&Text>) -> bool {
     attempts.iter().all(|attempt| attempt.released || known(attempt))
 }
 
-fn those_of<'a>(attempts: &'a mut [Attempt], reference: &'a Text) -> impl Iterator<Item = &'a mut Attempt> {
+pub(super) fn those_of<'a>(
+    attempts: &'a mut [Attempt],
+    reference: &Text,
+) -> impl Iterator<Item = &'a mut Attempt> {
     attempts.iter_mut().filter(move |attempt| attempt.reference.as_ref() == Some(reference))
 }
 
 const fn let_go(attempt: &mut Attempt) {
     (attempt.voiding, attempt.released) = (false, true);
-}
-
-impl Hold {
-    fn is_capturing(&self, wanted: &CaptureId) -> bool {
-        matches!(&self.pending, Some(Pending::Capture { capture, .. }) if capture == wanted)
-    }
 }

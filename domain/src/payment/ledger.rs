@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dispute, DisputeStage};
+use super::{Dispute, DisputeStage, Seeking};
 use crate::value::{CaptureId, DisputeId, Money, RefundId};
 
 /// How far a refund has come.
@@ -25,6 +25,8 @@ pub struct Refund {
     pub amount: Money,
     /// How far it has come.
     pub stage: RefundStage,
+    /// How far it has come with the gateway's answer, if that is to come later.
+    pub seeking: Seeking,
 }
 
 /// Captures and refunds of one intent.
@@ -115,7 +117,7 @@ impl Ledger {
     }
 
     pub(super) fn refund_is(mut self, id: RefundId, amount: Money, stage: RefundStage) -> Self {
-        self.refunds.insert(id, Refund { amount, stage });
+        self.refunds.insert(id, Refund { amount, stage, seeking: Seeking::No });
         self
     }
 
@@ -135,6 +137,11 @@ impl Ledger {
     pub fn refund_pending(&self, id: &RefundId) -> Option<Money> {
         let refund = self.refunds.get(id).filter(|refund| refund.stage == RefundStage::Pending);
         refund.map(|refund| refund.amount)
+    }
+
+    pub(super) fn seeking(&mut self, id: &RefundId) -> Option<&mut Seeking> {
+        let pending = self.refunds.get_mut(id).filter(|refund| refund.stage == RefundStage::Pending);
+        pending.map(|refund| &mut refund.seeking)
     }
 
     fn sum(&self, stage: RefundStage) -> Money {

@@ -3,9 +3,11 @@
 //! Whatever needs the gateway happens in two events: what was requested, and what the gateway answered. Answers may
 //! come late, twice or never. Money is conserved: authorized ≥ captured ≥ refunded.
 
+mod answers;
 mod decide;
 mod dispute;
 mod evolve;
+mod hold;
 mod ledger;
 pub mod policy;
 mod refund;
@@ -21,7 +23,9 @@ use crate::{
     value::{AttemptId, CaptureId, CustomerId, DisputeId, Money, OrderId, RefundId, Text},
 };
 
+pub use answers::{Asked, SEEKS_MAX, Seeking};
 pub use dispute::{Dispute, DisputeStage};
+pub use hold::{Attempt, Hold, Pending};
 pub use ledger::{Ledger, Refund, RefundStage};
 pub use refusal::Refusal;
 pub use token::Token;
@@ -130,6 +134,10 @@ pub enum Command {
     },
     /// The gateway answered a refund.
     RecordRefund { refund: RefundId, outcome: Settlement },
+    /// The gateway will answer later, and is asked how it stands when it does not.
+    RecordPending { asked: Asked },
+    /// Ask for an answer that has not come, for that time; or give up when it was asked for often enough.
+    SeekAnswer { asked: Asked, nth: u32 },
     /// The gateway told how a dispute stands; what it told before, in whatever order, changes nothing.
     RecordDispute { dispute: DisputeId, amount: Money, reason: Text, stage: DisputeStage },
 }
@@ -177,6 +185,12 @@ pub enum Event {
     Refunded { order: OrderId, refund: RefundId, amount: Money },
     /// The gateway did not give it back.
     RefundFailed { order: OrderId, refund: RefundId, amount: Money, reason: Text },
+    /// The gateway will answer later.
+    AnswerDeferred { order: OrderId, asked: Asked },
+    /// It has not yet: it is to be asked how that stands, for that time.
+    AnswerSought { order: OrderId, asked: Asked, nth: u32 },
+    /// It never did. Somebody has to look, though an answer that comes still counts.
+    AnswerMissing { order: OrderId, asked: Asked },
     /// The buyer wants so much back from their bank, and the gateway has taken it until that is decided.
     DisputeOpened { order: OrderId, dispute: DisputeId, amount: Money, reason: Text },
     /// The shop keeps the money.
@@ -203,6 +217,9 @@ impl crate::Event for Event {
         ("RefundRequested", "1"),
         ("Refunded", "1"),
         ("RefundFailed", "1"),
+        ("AnswerDeferred", "1"),
+        ("AnswerSought", "1"),
+        ("AnswerMissing", "1"),
         ("DisputeOpened", "1"),
         ("DisputeWon", "1"),
         ("DisputeLost", "1"),
@@ -226,6 +243,9 @@ impl crate::Event for Event {
             Self::RefundRequested { .. } => "RefundRequested",
             Self::Refunded { .. } => "Refunded",
             Self::RefundFailed { .. } => "RefundFailed",
+            Self::AnswerDeferred { .. } => "AnswerDeferred",
+            Self::AnswerSought { .. } => "AnswerSought",
+            Self::AnswerMissing { .. } => "AnswerMissing",
             Self::DisputeOpened { .. } => "DisputeOpened",
             Self::DisputeWon { .. } => "DisputeWon",
             Self::DisputeLost { .. } => "DisputeLost",
@@ -244,44 +264,6 @@ pub struct Intent {
     pub method: Method,
     /// When it is to be captured.
     pub capture: CaptureWhen,
-}
-
-/// A try at having the amount held.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Its id.
-    pub id: AttemptId,
-    /// The gateway's name for what it holds, once it approved; any other answer may still be followed by that one.
-    pub reference: Option<Text>,
-    /// Whether the gateway was asked to let go of it because it came on top of the one in use, and has not answered.
-    pub voiding: bool,
-    /// Whether the gateway has let go of it.
-    pub released: bool,
-}
-
-/// A request that the gateway has not answered yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Pending {
-    /// Take so much.
-    Capture {
-        /// Under which id.
-        capture: CaptureId,
-        /// How much.
-        amount: Money,
-    },
-    /// Let go.
-    Void,
-}
-
-/// An amount that the gateway holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The gateway's name for it.
-    pub reference: Text,
-    /// What the gateway was asked to do with it and has not answered.
-    pub pending: Option<Pending>,
-    /// What was taken of it and given back.
-    pub ledger: Ledger,
 }
 
 /// The state of a payment.

@@ -1,5 +1,6 @@
 //! Random histories of payments: money is conserved.
 
+mod answers;
 mod disputes;
 mod gateway;
 
@@ -49,6 +50,15 @@ fn told(dispute: DisputeId, amount: i64, stage: DisputeStage) -> Command {
     Command::RecordDispute { dispute, amount: pounds(amount), reason: named("fraudulent"), stage }
 }
 
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![
+        id(ATTEMPTS).prop_map(|attempt| Asked::Authorization { attempt }),
+        id(CAPTURES).prop_map(|capture| Asked::Capture { capture }),
+        id(&["ref-a-1", "ref-a-2"]).prop_map(|reference| Asked::Void { reference }),
+        id(REFUNDS).prop_map(|refund| Asked::Refund { refund }),
+    ]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let amount_or_all = || prop::option::weighted(0.6, amount());
     prop_oneof![
@@ -65,6 +75,8 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (id(REFUNDS), amount_or_all(), text())
             .prop_map(|(refund, amount, reason)| Command::Refund { refund, amount, reason }),
         3 => (id(REFUNDS), settlement()).prop_map(|(refund, outcome)| Command::RecordRefund { refund, outcome }),
+        2 => asked().prop_map(|asked| Command::RecordPending { asked }),
+        2 => (asked(), 1..=3_u32).prop_map(|(asked, nth)| Command::SeekAnswer { asked, nth }),
         2 => (id(DISPUTES), 1..=100_i64, stage()).prop_map(|(dispute, amount, stage)| told(dispute, amount, stage)),
     ]
 }

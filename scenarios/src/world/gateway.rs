@@ -2,7 +2,7 @@
 
 use api::outbound::behaviour::{self, Behaviour, First, LATE_AFTER};
 use domain::{
-    payment::{Authorization, Command, Event, Token},
+    payment::{Asked, Authorization, Command, Event, Token},
     value::Invalid,
 };
 use store::gateway::AUTHORIZE_TIMEOUT_MS;
@@ -32,13 +32,16 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
                 cause_id,
                 command: Command::RecordAuthorization { attempt: attempt.clone(), outcome },
             };
+            let asked = Asked::Authorization { attempt: attempt.clone() };
             let first = match first {
-                First::Answered(outcome) => Some(answer(0, event_id, outcome)),
-                First::Pending => None,
-                First::Silent => Some(answer(AUTHORIZE_TIMEOUT_MS, event_id, Authorization::TimedOut)),
+                First::Answered(outcome) => answer(0, event_id, outcome),
+                First::Pending => {
+                    Message { after_ms: 0, cause_id: event_id, command: Command::RecordPending { asked } }
+                }
+                First::Silent => answer(AUTHORIZE_TIMEOUT_MS, event_id, Authorization::TimedOut),
             };
             let late = late.map(|late| answer(millis(LATE_AFTER), late.delivery_id, late.outcome));
-            first.into_iter().chain(late).collect()
+            [first].into_iter().chain(late).collect()
         }
         Event::CaptureRequested { capture, reference, amount, .. } => {
             let outcome = behaviour::capture(reference)?;
@@ -77,6 +80,9 @@ pub(super) fn messages(event_id: Uuid, event: &Event) -> Result<Vec<Message>, In
         | Event::Refunded { .. }
         | Event::RefundFailed { .. }
         | Event::DisputeOpened { .. }
+        | Event::AnswerDeferred { .. }
+        | Event::AnswerSought { .. }
+        | Event::AnswerMissing { .. }
         | Event::DisputeWon { .. }
         | Event::DisputeLost { .. } => vec![],
     })

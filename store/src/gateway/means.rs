@@ -6,7 +6,7 @@ use domain::{
     value::{CustomerId, Text},
 };
 
-use super::GatewayError;
+use super::{Ask, GatewayError};
 use crate::vault::Vault;
 
 /// What a buyer pays with. It is a secret: nobody logs or tells it.
@@ -40,12 +40,13 @@ impl Means {
 /// Finds what a buyer pays with.
 #[async_trait]
 pub trait Purse: Send + Sync + 'static {
-    /// What a token stands for; `None` when the buyer was forgotten, or does not keep it any more.
+    /// What a token stands for; `None` when the buyer was forgotten, or does not keep it (any more).
     ///
     /// # Errors
     /// When it cannot be found out now.
     async fn means(
         &self,
+        ask: &Ask,
         token: &Token,
         keep_for: Option<&CustomerId>,
     ) -> Result<Option<Means>, GatewayError>;
@@ -77,7 +78,12 @@ impl Tokens {
 
 #[async_trait]
 impl Purse for Tokens {
-    async fn means(&self, token: &Token, _: Option<&CustomerId>) -> Result<Option<Means>, GatewayError> {
+    async fn means(
+        &self,
+        _: &Ask,
+        token: &Token,
+        _: Option<&CustomerId>,
+    ) -> Result<Option<Means>, GatewayError> {
         Ok(self.opened(token).await?.map(Means::once))
     }
 }

@@ -1,7 +1,9 @@
 //! What a payment gateway is asked, and what it may answer.
 
 mod ask;
+mod later;
 mod means;
+mod past;
 mod results;
 
 use async_trait::async_trait;
@@ -29,7 +31,7 @@ pub const GATEWAY: &str = "gateway";
 pub enum Authorized {
     /// It answered.
     Answered(Authorization),
-    /// It will answer later, through [`PaymentResults`].
+    /// It will answer later, through [`PaymentResults`] or when it is asked again.
     Pending,
 }
 
@@ -38,7 +40,7 @@ pub enum Authorized {
 pub enum Settled {
     /// It answered.
     Answered(Settlement),
-    /// It will answer later, through [`PaymentResults`].
+    /// It will answer later, through [`PaymentResults`] or when it is asked again.
     Pending,
 }
 
@@ -60,6 +62,8 @@ pub struct Ask {
     pub intent: Intent,
     /// What had been captured when this was asked, as the log knows it.
     pub captured: Money,
+    /// Whether the gateway has said before that it answers later: how that stands is looked up, since it may repeat itself.
+    pub again: bool,
 }
 
 /// A payment gateway. Every request carries the id of its event; the gateway does it once however often it comes.
@@ -76,14 +80,14 @@ pub trait Gateway: Send + Sync + 'static {
     /// What became of an authorization that nobody waits for any more; `ask` is the one it was asked with. What the buyer
     /// wanted to pay with may be gone by now.
     ///
-    /// Afterwards it either holds the amount, and says so, or never will. `None` from a gateway that tells of itself
-    /// whatever it still approves.
+    /// Afterwards it either holds the amount, and says so, or never will, unless it is still working on it. `None` from a
+    /// gateway that tells of itself whatever it still approves.
     async fn given_up(
         &self,
         ask: &Ask,
         attempt: &AttemptId,
         means: Option<&Means>,
-    ) -> Result<Option<Authorization>, GatewayError> {
+    ) -> Result<Option<Authorized>, GatewayError> {
         let _ = (ask, attempt, means);
         Ok(None)
     }

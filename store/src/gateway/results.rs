@@ -15,6 +15,8 @@ use crate::{
 
 /// What an answer's command is called beside the request that it answers.
 pub(super) const ANSWER: &str = "answer";
+/// The same of the command that says that the answer comes later: the answer itself is another.
+const DEFERRED: &str = "deferred";
 
 /// Where answers that come by themselves go: late, twice, or from a webhook. Cheap to clone.
 ///
@@ -111,12 +113,13 @@ impl PaymentResults {
         payment: &str,
         command: Command,
     ) -> Result<(), ReactError> {
+        let name = if matches!(command, Command::RecordPending { .. }) { DEFERRED } else { ANSWER };
         let command = command.into();
         let request = Request {
             aggregate_id: payment.into(),
             fingerprint: self.fingerprints.of(&command).map_err(again)?,
             command,
-            command_id: derived_id(cause_id, ANSWER, 0),
+            command_id: derived_id(cause_id, name, 0),
             origin: Origin::Derived,
             expected_version: None,
             cause: Cause {

@@ -9,10 +9,19 @@ use crate::identity::Error;
 
 /// How often it is looked for what was removed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks between two at what an older program has kept meanwhile, which does not say with which gateway.
+const NAMED_EVERY: u32 = 60;
 
 /// Goes on for ever.
 pub(super) async fn run(saved: Saved, keeps: Arc<dyn Keeps>, clock: Arc<dyn Clock>) {
+    let mut looks = 0_u32;
     loop {
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(NAMED_EVERY)
+            && let Err(error) = saved.name_gateways().await
+        {
+            tracing::warn!(%error, "it cannot be seen with which gateway customers keep something");
+        }
         match next(&saved, &*keeps).await {
             Ok(true) => {}
             Ok(false) => clock.sleep(LOOK_EVERY).await,

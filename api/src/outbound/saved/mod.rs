@@ -3,6 +3,7 @@
 
 mod detach;
 mod keep;
+mod named;
 mod purse;
 mod rows;
 
@@ -26,6 +27,9 @@ use crate::identity::Error;
 /// A gateway with which customers keep ways to pay.
 #[async_trait]
 pub trait Keeps: Send + Sync + 'static {
+    /// What the gateway is called, for as long as anything is kept there.
+    fn name(&self) -> &'static str;
+
     /// The gateway's name for a customer; asked for again, the same one for a day at least.
     ///
     /// # Errors
@@ -72,17 +76,20 @@ pub struct Card {
 /// go of there.
 ///
 /// # Errors
-/// When the shop's own key cannot be read.
+/// When the shop's own key, or what was kept before, cannot be read.
 pub async fn start<G: Gateway + Keeps>(
     engine: &mut Engine,
     pool: PgPool,
     gateway: Arc<G>,
 ) -> Result<impl Future<Output = ()> + Send + use<G>, Error> {
     let secret = engine.vault.secret("edge").await?;
-    let saved = Saved::new(pool, engine.vault.clone(), secret, Arc::clone(&engine.clock));
+    let saved = Saved::new(pool, engine.vault.clone(), secret, Arc::clone(&engine.clock)).at(gateway.name());
+    saved.name_gateways().await?;
     let keeps: Arc<dyn Keeps> = Arc::<G>::clone(&gateway);
     let tokens = Tokens(engine.vault.clone());
-    engine.ask_with(gateway, Arc::new(Buyers { saved: saved.clone(), keeps: Arc::clone(&keeps), tokens }));
+    let buyers =
+        Buyers { saved: saved.clone(), keeps: Arc::clone(&keeps), tokens, log: Arc::clone(&engine.log) };
+    engine.ask_with(gateway, Arc::new(buyers));
     engine.react(Arc::new(Keep {
         saved: saved.clone(),
         keeps: Arc::clone(&keeps),

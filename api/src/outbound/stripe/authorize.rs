@@ -10,7 +10,9 @@ use reqwest::Method as Verb;
 use store::gateway::{Ask, Authorized, GatewayError, Means, Use};
 
 use super::{
-    KEYS_MAX, Stripe, amount,
+    KEYS_MAX, Stripe,
+    amiss::AMISS,
+    amount,
     client::{Answer, Group, Patience, Refused, Request, Unanswered},
     nth_key, segment, unanswered,
     wire::{Intent, List, Status},
@@ -38,6 +40,8 @@ enum Known {
     Later,
     /// Nothing is held, but it could be.
     Open,
+    /// It is for something else than was asked.
+    Amiss,
 }
 
 impl Stripe {
@@ -58,6 +62,9 @@ impl Stripe {
         }
         let patience = self.client.patience(TRY, AUTHORIZING, 4);
         let made = match self.make(ask, attempt, means, patience).await {
+            Ok(Answer::Done(intent)) if !intent.is_for(ask.intent.amount) => {
+                return answered(self.dropped(ask, &intent, patience).await?);
+            }
             Ok(Answer::Done(intent)) => intent,
             Ok(Answer::Refused(refused)) => return answered(refusal(&refused)?),
             Err(_) => return answered(Authorization::TimedOut),
@@ -72,9 +79,10 @@ impl Stripe {
             },
             Err(_) => return answered(Authorization::TimedOut),
         };
-        match known(&confirmed)? {
+        match known(ask, &confirmed)? {
             Known::Answer(outcome) => answered(outcome),
             Known::Later => Ok(Authorized::Pending),
+            Known::Amiss => answered(self.dropped(ask, &confirmed, patience).await?),
             Known::Open if confirmed.status == Status::RequiresAction => {
                 // Nobody has the secret that the buyer could prove themselves with, so this only tidies up.
                 let _ = self.cancel(ask, &confirmed.id, patience).await;
@@ -90,8 +98,9 @@ impl Stripe {
         ask: &Ask,
         attempt: &AttemptId,
         means: Option<&Means>,
-    ) -> Result<Authorization, GatewayError> {
-        let never = |reason: &str| Ok(Authorization::Declined { reason: word(reason)? });
+    ) -> Result<Authorized, GatewayError> {
+        let never =
+            |reason: &str| Ok(Authorized::Answered(Authorization::Declined { reason: word(reason)? }));
         if let Some(reason) = cannot(ask) {
             return never(reason);
         }
@@ -116,25 +125,54 @@ impl Stripe {
                 Err(error) => return Err(unanswered(error)),
             },
         };
+        let mut last = never("timed_out")?;
         for intent in made {
-            if let Authorization::Approved { reference } = self.closed(ask, &intent.id).await? {
-                return Ok(Authorization::Approved { reference });
+            last = self.closed(ask, &intent.id).await?;
+            if !matches!(last, Authorized::Answered(Authorization::Declined { .. })) {
+                break;
             }
         }
-        never("timed_out")
+        Ok(last)
     }
 
-    /// The PaymentIntent is held, or is made so that it never will be.
-    async fn closed(&self, ask: &Ask, id: &str) -> Result<Authorization, GatewayError> {
+    /// What is for something else is held by nobody here. Where it cannot be closed at once, it is found out afterwards.
+    async fn dropped(
+        &self,
+        ask: &Ask,
+        intent: &Intent,
+        patience: Patience,
+    ) -> Result<Authorization, GatewayError> {
+        self.amiss(ask, intent);
+        match self.cancel(ask, &intent.id, patience).await {
+            Ok(Answer::Done(_)) => Ok(Authorization::Declined { reason: word(AMISS)? }),
+            Ok(Answer::Refused(_)) | Err(_) => Ok(Authorization::TimedOut),
+        }
+    }
+
+    /// The PaymentIntent is held, or is made so that it never will be, unless Stripe is still working on it.
+    async fn closed(&self, ask: &Ask, id: &str) -> Result<Authorized, GatewayError> {
         let mut intent = self.intent(id).await?;
+        let mut why = "timed_out";
         loop {
             let Some(found) = intent else {
-                return Ok(Authorization::Declined { reason: word("timed_out")? });
+                return Ok(Authorized::Answered(Authorization::Declined { reason: word(why)? }));
             };
-            match known(&found)? {
-                Known::Answer(outcome @ Authorization::Approved { .. }) => return Ok(outcome),
-                Known::Answer(outcome) if found.status == Status::Canceled => return Ok(outcome),
-                Known::Later => return Err(GatewayError("Stripe is still working on it".to_owned())),
+            match known(ask, &found)? {
+                Known::Answer(outcome @ Authorization::Approved { .. }) => {
+                    return Ok(Authorized::Answered(outcome));
+                }
+                Known::Answer(_) if found.status == Status::Canceled && why == AMISS => {
+                    intent = None;
+                    continue;
+                }
+                Known::Answer(outcome) if found.status == Status::Canceled => {
+                    return Ok(Authorized::Answered(outcome));
+                }
+                Known::Later => return Ok(Authorized::Pending),
+                Known::Amiss => {
+                    self.amiss(ask, &found);
+                    why = AMISS;
+                }
                 // A card that was declined could be followed by another one: closed, it is out of the way.
                 Known::Answer(_) | Known::Open => {}
             }
@@ -251,8 +289,13 @@ fn cannot(ask: &Ask) -> Option<&'static str> {
     amount::to_stripe(ask.intent.amount).is_none().then_some("amount_not_representable")
 }
 
-fn known(intent: &Intent) -> Result<Known, GatewayError> {
+fn known(ask: &Ask, intent: &Intent) -> Result<Known, GatewayError> {
     Ok(match intent.status {
+        Status::RequiresCapture | Status::Succeeded | Status::Processing
+            if !intent.is_for(ask.intent.amount) =>
+        {
+            Known::Amiss
+        }
         Status::RequiresCapture | Status::Succeeded => {
             Known::Answer(Authorization::Approved { reference: word(&intent.id)? })
         }

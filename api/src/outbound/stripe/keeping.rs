@@ -6,7 +6,7 @@ use reqwest::Method as Verb;
 use store::gateway::GatewayError;
 
 use super::{
-    Stripe,
+    NAME, Stripe,
     authorize::{AUTHORIZING, TRY, of_the_key},
     client::{Answer, Group, Request},
     segment, unanswered,
@@ -17,6 +17,10 @@ use crate::outbound::saved::{Card, Found, Keeps};
 
 #[async_trait]
 impl Keeps for Stripe {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     async fn holder(&self, customer: &CustomerId) -> Result<Text, GatewayError> {
         let fields = [("metadata[customer]", customer.to_string())];
         let request = Request {

@@ -3,6 +3,7 @@
 //! A hold is asked for in two calls. The first makes a PaymentIntent that holds nothing, the second confirms it. So what
 //! became of a hold that nobody answered for can be found out by making the first call again, which holds nothing either.
 
+mod amiss;
 pub(crate) mod amount;
 mod authorize;
 pub mod breaker;
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    payment::{Authorization, Method},
+    payment::Method,
     value::{AttemptId, CaptureId, Money, RefundId, Text},
 };
 use reqwest::Method as Verb;
@@ -33,6 +34,8 @@ use wire::{Intent, List, Refund};
 
 pub use key::{Key, NotAKey};
 
+/// What it is called, in settings and in rows.
+pub const NAME: &str = "stripe";
 /// Where Stripe is.
 pub const URL: &str = "https://api.stripe.com";
 
@@ -174,7 +177,7 @@ impl Gateway for Stripe {
         ask: &Ask,
         attempt: &AttemptId,
         means: Option<&Means>,
-    ) -> Result<Option<Authorization>, GatewayError> {
+    ) -> Result<Option<Authorized>, GatewayError> {
         self.found_out(ask, attempt, means).await.map(Some)
     }
 

@@ -8,7 +8,9 @@ use reqwest::Method as Verb;
 use store::gateway::{Ask, GatewayError, Settled};
 
 use super::{
-    KEYS_MAX, Stripe, amount,
+    KEYS_MAX, Stripe,
+    amiss::AMISS,
+    amount,
     authorize::of_the_key,
     client::{Answer, Group, Request, Unanswered},
     nth_key, segment, unanswered,
@@ -29,10 +31,13 @@ impl Stripe {
         };
         let rest = ask.intent.amount.amount > ask.captured.amount.saturating_add(wanted.amount);
         let mut fields = vec![("amount_to_capture", part.to_string())];
-        if rest || self.is_old(ask) {
+        if rest || ask.again || self.is_old(ask) {
             let intent = self.intent(reference.as_str()).await?;
-            if intent.as_ref().is_some_and(|intent| taken(intent, upto)) {
+            if intent.as_ref().is_some_and(|intent| intent.has_taken(ask, upto)) {
                 return done();
+            }
+            if let Some(intent) = intent.as_ref().filter(|_| ask.again) {
+                return self.still_untaken(ask, intent);
             }
             if rest && intent.is_some_and(|intent| intent.takes_parts()) {
                 fields.push(("final_capture", "false".to_owned()));
@@ -49,18 +54,22 @@ impl Stripe {
             };
             match self.client.call::<Intent>(&request).await {
                 Ok(Answer::Done(Intent { status: Status::Processing, .. })) => return Ok(Settled::Pending),
-                Ok(Answer::Done(_)) => return done(),
+                Ok(Answer::Done(intent)) if intent.has_taken(ask, upto) => return done(),
+                Ok(Answer::Done(intent)) => {
+                    self.amiss(ask, &intent);
+                    return failed(AMISS);
+                }
                 Ok(Answer::Refused(refused)) if refused.is_of_the_key() => return Err(of_the_key(&refused)),
                 Ok(Answer::Refused(refused)) => {
                     // Taken before, by a try that was not heard of any more.
                     return match self.intent(reference.as_str()).await? {
-                        Some(intent) if taken(&intent, upto) => done(),
+                        Some(intent) if intent.has_taken(ask, upto) => done(),
                         _ => failed(refused.fault.word()),
                     };
                 }
                 Err(Unanswered::Burnt | Unanswered::Reused) => {
                     let intent = self.intent(reference.as_str()).await?;
-                    if intent.is_some_and(|intent| taken(&intent, upto)) {
+                    if intent.is_some_and(|intent| intent.has_taken(ask, upto)) {
                         return done();
                     }
                 }
@@ -68,6 +77,25 @@ impl Stripe {
             }
         }
         Err(unanswered(Unanswered::Burnt))
+    }
+
+    /// How it stands with a capture that Stripe wanted to answer later, and that has not taken what it was to take.
+    fn still_untaken(&self, ask: &Ask, intent: &Intent) -> Result<Settled, GatewayError> {
+        match intent.status {
+            Status::Processing => Ok(Settled::Pending),
+            Status::Succeeded => {
+                self.amiss(ask, intent);
+                failed(AMISS)
+            }
+            Status::Canceled => failed(intent.cancellation_reason.as_deref().unwrap_or("canceled")),
+            Status::RequiresCapture
+            | Status::RequiresPaymentMethod
+            | Status::RequiresConfirmation
+            | Status::RequiresAction
+            | Status::Unknown => {
+                failed(intent.last_payment_error.as_ref().map_or("not_captured", |fault| fault.word()))
+            }
+        }
     }
 
     /// Lets go of what was not taken.
@@ -105,7 +133,7 @@ impl Stripe {
         let Some(part) = amount::to_stripe(wanted) else {
             return failed("amount_not_representable");
         };
-        if self.is_old(ask)
+        if (ask.again || self.is_old(ask))
             && let Some(known) = self.known_refund(ask, reference, refund).await?
         {
             return known.outcome();
@@ -172,11 +200,6 @@ impl Refund {
 /// What is to be taken now, and what will have been taken in all, as Stripe counts it.
 fn part_and_sum(ask: &Ask, wanted: Money) -> Option<(i64, i64)> {
     Some((amount::to_stripe(wanted)?, amount::to_stripe(ask.captured.plus(wanted)?)?))
-}
-
-/// Whether exactly so much was taken in all: more was taken by somebody else.
-fn taken(intent: &Intent, upto: i64) -> bool {
-    intent.amount_received == upto
 }
 
 fn key(ask: &Ask, nth: u32) -> String {

@@ -53,9 +53,20 @@ impl Delivery {
 pub struct Tally {
     calls: [AtomicU64; 4],
     deliveries: [AtomicU64; 6],
+    mismatches: AtomicU64,
 }
 
 impl Tally {
+    pub(super) fn mismatched(&self) {
+        self.mismatches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Answers about another amount or currency than was asked for.
+    #[must_use]
+    pub fn mismatches(&self) -> u64 {
+        self.mismatches.load(Ordering::Relaxed)
+    }
+
     pub(super) fn called(&self, call: Call) {
         self.calls[call as usize].fetch_add(1, Ordering::Relaxed);
     }

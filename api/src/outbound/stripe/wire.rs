@@ -33,6 +33,13 @@ pub struct Intent {
     pub id: String,
     pub status: Status,
     #[serde(default)]
+    pub amount: Option<i64>,
+    /// In small letters.
+    #[serde(default)]
+    pub currency: Option<String>,
+    #[serde(default)]
+    pub amount_capturable: Option<i64>,
+    #[serde(default)]
     pub amount_received: i64,
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,

@@ -18,6 +18,8 @@ pub enum Fault {
     Cut,
     /// It is done, and the answer comes when it is let go.
     Hold(Arc<Notify>),
+    /// It is done, and the answer says something else of it.
+    Change(fn(&mut Value)),
     /// It is done, this status says that it is not, and is kept under the request's key.
     Keep(u16),
 }

@@ -268,6 +268,11 @@ async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             gate.notified().await;
             respond(&answer, replayed)
         }
+        Some(Fault::Change(change)) => {
+            let mut answer = answer;
+            change(&mut answer.body);
+            respond(&answer, replayed)
+        }
         Some(Fault::Keep(_) | Fault::Refuse(_) | Fault::Answer(..)) | None => respond(&answer, replayed),
     }
 }

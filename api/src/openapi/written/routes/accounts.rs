@@ -50,7 +50,11 @@ pub fn operations() -> Vec<Operation> {
             .more("A token for somebody without an account: enough to fill a cart and to buy.")
             .example(json!({}))
             .answers::<GuestToken>(201, "A token."),
-        post("/v1/auth/logout", login::logout, "Log out").answers_nothing(204, "The session has ended."),
+        post("/v1/auth/logout", login::logout, "Log out")
+            .more("With the access token, or with the refresh token alone, whether the access token has expired or not.")
+            .example(json!({ "refresh_token": "c2Vzc2lvbg" }))
+            .answers_nothing(204, "The session has ended.")
+            .refuses(&["auth.required", "auth.invalid_token", "auth.malformed", "auth.forbidden"]),
         post("/v1/auth/logout-all", login::logout_all, "Log out everywhere")
             .answers_nothing(204, "All sessions of the account have ended."),
         post("/v1/auth/password/forgotten", mailed::forgotten, "Ask for a new password")

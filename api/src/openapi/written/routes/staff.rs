@@ -39,6 +39,13 @@ pub fn personal_data() -> Vec<Operation> {
             .example(json!({ "reason": "asked for it in writing" }))
             .done::<Receipt>(200, "Nothing of theirs opens any more.")
             .done::<Receipt>(202, "It is still under way.")
-            .refuses(&["account.last_admin"]),
+            .refuses(&[
+                "auth.password_required",
+                "auth.invalid_credentials",
+                "auth.throttled",
+                "auth.busy",
+                "account.not_found",
+                "account.last_admin",
+            ]),
     ]
 }
