@@ -3,6 +3,7 @@
 mod accounts;
 mod events;
 mod history;
+mod replay;
 mod report;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -13,6 +14,7 @@ use store::verify::Anchor;
 pub use accounts::{AccountsCommand, RightsArgs};
 pub use events::{By, EventsCommand, ExportArgs, FormatArg, SelectionArgs};
 pub use history::{DiffArgs, Format, StateArgs, StockArgs, WhatIfArgs, WhichArgs};
+pub use replay::{ReplayArgs, ReplayCommand, ToArgs};
 pub use report::{ReportArgs, ReportCommand, ReportFormat};
 
 /// An event-sourced order and inventory engine.
@@ -150,6 +152,11 @@ pub enum Command {
         #[command(subcommand)]
         command: ReportCommand,
     },
+    /// Replay the log through a projection, into a database or a folder of Parquet; watch it, pause it and rate it on the way.
+    ///
+    /// It needs a role that may read the log, and reaches nothing but that and the destination. A replay that was interrupted
+    /// goes on when the same command is given again.
+    Replay(ReplayArgs),
     /// Decide what was decided again, by other rules, and show every decision that comes out differently.
     WhatIf(WhatIfArgs),
     /// Look at a deployment and say what is wrong with it; change nothing, send nothing.

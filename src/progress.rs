@@ -33,6 +33,8 @@ struct Spoken {
     of: u64,
     work: &'static str,
     unit: &'static str,
+    /// What is said instead of how long it will take.
+    note: String,
 }
 
 impl Progress {
@@ -46,13 +48,7 @@ impl Progress {
     #[must_use]
     pub fn stderr(work: &'static str, unit: &'static str) -> Self {
         if io::stderr().is_terminal() {
-            let bar = ProgressBar::new(0);
-            // The template is a literal that parses; a bar in the default style would do as well.
-            let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} to go");
-            if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style);
-            }
-            return Self(Shown::Bar(bar));
+            return Self::bar(unit, "{eta} to go");
         }
         let now = Instant::now();
         Self(Shown::Lines(Mutex::new(Spoken {
@@ -63,7 +59,24 @@ impl Progress {
             of: 0,
             work,
             unit,
+            note: String::new(),
         })))
+    }
+
+    /// The same for work that says itself how long it will take, with [`Progress::at_noting`].
+    #[must_use]
+    pub fn noting(work: &'static str, unit: &'static str) -> Self {
+        if io::stderr().is_terminal() { Self::bar(unit, "{msg}") } else { Self::stderr(work, unit) }
+    }
+
+    fn bar(unit: &str, end: &str) -> Self {
+        let bar = ProgressBar::new(0);
+        // The template is a literal that parses; a bar in the default style would do as well.
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {end}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        Self(Shown::Bar(bar))
     }
 
     /// So much is to be done.
@@ -120,6 +133,26 @@ impl Progress {
         }
     }
 
+    /// The same, with more to say than how long it will take at this rate.
+    pub fn at_noting(&self, done: u64, of: u64, note: String) {
+        match &self.0 {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => bar.set_message(note),
+            Shown::Lines(spoken) => spoken.lock().unwrap_or_else(PoisonError::into_inner).note = note,
+        }
+        self.at(done, of);
+    }
+
+    /// How long it will take at the rate so far, in words; nothing before that can be said.
+    #[must_use]
+    pub fn left(&self) -> Option<String> {
+        match &self.0 {
+            Shown::Nothing => None,
+            Shown::Bar(bar) => Some(format!("{} s to go", bar.eta().as_secs())),
+            Shown::Lines(spoken) => spoken.lock().unwrap_or_else(PoisonError::into_inner).left(),
+        }
+    }
+
     /// All is done.
     pub fn finish(&self) {
         match &self.0 {
@@ -142,13 +175,22 @@ impl Spoken {
     }
 
     fn line(&self) -> String {
-        let Self { before, done, of, work, unit, .. } = self;
-        let took = self.begun.elapsed();
-        let per_second = u128::from(done.saturating_sub(*before)) * 1_000 / took.as_millis().max(1);
-        let left = match u128::from(of.saturating_sub(*done)).checked_div(per_second) {
-            Some(seconds @ 1..) => format!(", {seconds} s to go"),
-            _ => String::new(),
+        let Self { done, of, work, unit, note, .. } = self;
+        let (took, per_second) = (self.begun.elapsed(), self.per_second());
+        let left = match note.is_empty() {
+            true => self.left(),
+            false => Some(note.clone()),
         };
+        let left = left.map_or(String::new(), |left| format!(", {left}"));
         format!("{work}: {done} of {of} {unit} in {:.1} s ({per_second} {unit}/s){left}", took.as_secs_f32())
+    }
+
+    fn per_second(&self) -> u128 {
+        u128::from(self.done.saturating_sub(self.before)) * 1_000 / self.begun.elapsed().as_millis().max(1)
+    }
+
+    fn left(&self) -> Option<String> {
+        let left = u128::from(self.of.saturating_sub(self.done)).checked_div(self.per_second())?;
+        (left > 0).then(|| format!("{left} s to go"))
     }
 }

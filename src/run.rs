@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod migrate;
 mod projections;
+mod replay;
 mod report;
 mod restored;
 mod scenario;
@@ -23,6 +24,7 @@ use std::{
     process::ExitCode,
 };
 
+use ::projections::replay::ReplayError;
 use api::outbound::OutboundError;
 use clap::CommandFactory as _;
 use store::{archive::ArchivingError, verify::Wanted};
@@ -114,6 +116,9 @@ pub enum Failure {
     /// The past cannot be told.
     #[error(transparent)]
     History(#[from] history::HistoryFailure),
+    /// Nothing was replayed, or not to the end.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// There is no report.
     #[error(transparent)]
     Report(#[from] report::ReportFailure),
@@ -158,6 +163,7 @@ impl Failure {
             Self::Import(error) => error.exit_code(),
             Self::History(error) => error.status(),
             Self::Report(error) => error.status(),
+            Self::Replay(error) if error.is_wrong_input() => WRONG_INPUT,
             Self::Ledger(_)
             | Self::Scenario(_)
             | Self::Accounts(AccountsError::Email(_) | AccountsError::Password(_))
@@ -181,6 +187,7 @@ impl Failure {
             | Self::Archiving(_)
             | Self::Events(_)
             | Self::Outbound(_)
+            | Self::Replay(_)
             | Self::Process(_)
             | Self::Json(_) => FAILED,
         }
@@ -279,6 +286,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::State(args) => return history::state(settings, &data, &args, cli.json).await,
         Command::Diff(args) => return history::diff(settings, &data, &args, cli.json).await,
         Command::Stock(args) => return history::stock(settings, &data, &args, cli.json).await,
+        Command::Replay(args) => return replay::run(settings, &data, args, cli.json).await,
         Command::WhatIf(args) => return history::what_if(settings, &data, &args, cli.json).await,
         Command::Report { command } => return report::run(settings, &data, &command, cli.json).await,
         Command::Scenario { command } => return scenario::run(command, settings, &data, cli.json).await,

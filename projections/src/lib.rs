@@ -15,6 +15,7 @@ pub mod products;
 mod read_models;
 pub mod rebuild;
 pub mod reconcile;
+pub mod replay;
 mod rows;
 pub mod sales;
 pub mod search;
@@ -76,6 +77,12 @@ pub fn tables() -> Tables {
         ],
         of_the_log: false,
     }
+}
+
+/// The form of the read models' tables: the step that was taken last.
+#[must_use]
+pub fn form() -> i64 {
+    READ.iter().map(|step| step.version).max().unwrap_or(0)
 }
 
 /// Every projection there is, one follower each.

@@ -74,6 +74,12 @@ impl Reading {
         Ok(pool)
     }
 
+    /// Where the log's database is, as the role that reads.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The schema that the log lies in.
     #[must_use]
     pub fn schema(&self) -> &str {

@@ -5,6 +5,7 @@ mod search;
 use std::sync::Arc;
 
 use ::projections::rebuild::{self, Change, Difference, RebuildError, Rebuilt, Stage, TableDifference};
+use scenarios::text::instead_of;
 use serde_json::{Map, Value, json};
 use store::{
     follow::{AuditError, Audited, BlockDifference, ParkedStream, Projection, audit},
@@ -27,7 +28,7 @@ const SHOWN: usize = 60;
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionsError {
     /// There is none of that name.
-    #[error("there is no read model {0:?}; these are: {1}")]
+    #[error("there is no read model {0:?}{1}")]
     Unknown(String, String),
     /// It was not rebuilt.
     #[error(transparent)]
@@ -69,12 +70,14 @@ fn known(aside: &AsideArgs) -> Result<(), ProjectionsError> {
 }
 
 /// The projection of that name; `others` may be named in its place.
-fn named(name: &str, others: &[&str]) -> Result<Arc<dyn Projection>, ProjectionsError> {
+pub(super) fn named(name: &str, others: &[&str]) -> Result<Arc<dyn Projection>, ProjectionsError> {
     let all = ::projections::all();
     let names = all.iter().map(|projection| projection.name()).chain(others.iter().copied());
-    let names = names.collect::<Vec<_>>().join(", ");
-    let found = all.into_iter().find(|projection| projection.name() == name);
-    found.ok_or_else(|| ProjectionsError::Unknown(name.to_owned(), names))
+    let names = names.collect::<Vec<_>>();
+    if let Some(found) = all.iter().find(|projection| projection.name() == name) {
+        return Ok(Arc::clone(found));
+    }
+    Err(ProjectionsError::Unknown(name.to_owned(), instead_of(name, names)))
 }
 
 async fn rebuild_one(ground: &Ground, name: &str, swap: bool, json: bool) -> Result<u8, Failure> {

@@ -92,6 +92,11 @@ impl Table {
         Self { name: "events".to_owned(), columns, fields: None }
     }
 
+    /// A table of anything else, with columns of its own.
+    pub(super) fn of_columns(name: &str, columns: Vec<Column>) -> Self {
+        Self { name: name.to_owned(), columns, fields: None }
+    }
+
     /// The table of one type of event, with its fields as columns. Amounts of money are two columns, whole minor units and
     /// currency; a struct's fields follow its name; what there may be any number of is JSON.
     ///

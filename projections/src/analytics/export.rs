@@ -17,7 +17,7 @@ use super::{
 /// Bytes of text that are kept before they are written.
 const TEXT_BYTES: usize = 4 << 20;
 /// Bytes of columns that are kept before they are written: with what writing them takes, twice that is in memory.
-const COLUMN_BYTES: usize = 48 << 20;
+pub(super) const COLUMN_BYTES: usize = 48 << 20;
 /// Positions after which it is noted how far the export has come even if nothing was selected.
 const POSITIONS: i64 = 1 << 22;
 
@@ -303,7 +303,7 @@ impl Export {
 }
 
 /// A file's path within the export.
-fn path(table: &str, day: Option<Day>, format: Format) -> String {
+pub(super) fn path(table: &str, day: Option<Day>, format: Format) -> String {
     let name = format!("{table}.{}", format.as_str());
     day.map_or(name.clone(), |day| format!("day={day}/{name}"))
 }

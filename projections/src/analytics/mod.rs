@@ -1,5 +1,5 @@
 //! What is asked of the log itself: what anything was at a moment ([`history`]), and the log as tables, in files that other
-//! programs open.
+//! programs open; read models that were replayed from it too.
 //!
 //! An export is read by `store` ([`store::log::Pages`]), put into columns or lines here ([`Export`]), and is complete or not
 //! there: until then everything lies in a folder beside its place ([`Work`]), from where it goes on when it was interrupted.
@@ -15,6 +15,7 @@ mod parquet;
 pub mod reports;
 mod segments;
 mod stamp;
+mod tables;
 mod work;
 
 pub use cells::{Cell, row};
@@ -23,7 +24,9 @@ pub use error::AnalyticsError;
 pub use export::{Export, Exported, Target};
 pub use ndjson::{line, object};
 pub use stamp::{Day, micros, millis};
+pub use tables::{TableError, write_tables};
 pub use work::Work;
+pub(crate) use work::differs;
 
 /// What the files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

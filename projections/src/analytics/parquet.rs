@@ -62,15 +62,19 @@ impl Rows {
 
     /// Adds an event's row.
     pub(super) fn push(&mut self, table: &Table, seen: &Seen) -> Result<(), AnalyticsError> {
-        let (columns, bytes) = (&mut self.columns, &mut self.bytes);
         row(table, seen, |nth, cell| {
-            if let Some(values) = columns.get_mut(nth) {
-                *bytes += values.push(&cell);
-            }
+            self.put(nth, &cell);
             Ok::<_, AnalyticsError>(())
         })?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Adds a cell of the next row to a column; the row counts when all of them are there.
+    pub(super) fn put(&mut self, nth: usize, cell: &Cell<'_>) {
+        if let Some(values) = self.columns.get_mut(nth) {
+            self.bytes += values.push(cell);
+        }
     }
 }
 

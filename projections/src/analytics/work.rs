@@ -22,6 +22,7 @@ const ENDS: &str = ".partial";
 /// What becomes the export.
 const CONTENT: &str = "content";
 const NOTE: &str = "progress.json";
+const LOCK: &str = "lock";
 
 /// The unfinished export.
 #[derive(Debug)]
@@ -68,9 +69,7 @@ impl Work {
         incarnation: Uuid,
         restart: bool,
     ) -> Result<Self, AnalyticsError> {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(ENDS);
-        let folder = target.with_file_name(name);
+        let folder = Self::folder_of(target);
         if is_taken(target) {
             return Err(AnalyticsError::Exists(target.to_owned()));
         }
@@ -84,7 +83,7 @@ impl Work {
             }
             _ => {}
         }
-        let path = folder.join("lock");
+        let path = folder.join(LOCK);
         let lock = File::create(&path).map_err(AnalyticsError::at(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -118,6 +117,21 @@ impl Work {
         work.cut()?;
         work.keep()?;
         Ok(work)
+    }
+
+    /// The folder in which whatever goes to `target` lies until it is complete.
+    #[must_use]
+    pub fn folder_of(target: &Path) -> PathBuf {
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(ENDS);
+        target.with_file_name(name)
+    }
+
+    /// Whether a process is at work in such a folder.
+    #[must_use]
+    pub fn is_held(folder: &Path) -> bool {
+        let lock = File::open(folder.join(LOCK)).map(|lock| lock.try_lock_shared());
+        matches!(lock, Ok(Err(TryLockError::WouldBlock)))
     }
 
     /// Up to where it is done.
@@ -296,7 +310,7 @@ fn read(folder: &Path) -> Result<Option<Note>, AnalyticsError> {
 }
 
 /// What was asked for otherwise.
-fn differs(then: &Value, now: &Value) -> Option<String> {
+pub(crate) fn differs(then: &Value, now: &Value) -> Option<String> {
     let (Some(then), Some(now)) = (then.as_object(), now.as_object()) else { return None };
     now.iter().find(|(name, value)| then.get(*name) != Some(value)).map(|(name, _)| name.clone())
 }

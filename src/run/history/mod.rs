@@ -180,7 +180,7 @@ fn stream(WhichArgs { aggregate, id, .. }: &WhichArgs) -> Result<StreamId, Histo
 }
 
 /// Refuses moments that the log has not come to.
-async fn check(reading: &Reading, moments: &[Moment]) -> Result<(), Failure> {
+pub(super) async fn check(reading: &Reading, moments: &[Moment]) -> Result<(), Failure> {
     let head = reading.log.head().await?;
     for moment in moments {
         moment.check(head.position, Machine.now()).map_err(HistoryFailure::from)?;

@@ -93,12 +93,7 @@ impl Applying {
         skipped: &HashSet<Uuid>,
         mut stretch: Stretch,
     ) -> Result<Stretch, FollowError> {
-        for entry in stretch.entries.iter_mut().filter(|entry| skipped.contains(&entry.event_id)) {
-            let stored = self.log.read(entry.position - 1, 1).await?;
-            if let Some(Ok(event)) = stored.first().map(without_meaning) {
-                *entry = Arc::new(entry.saying(event));
-            }
-        }
+        without_skipped(&*self.log, skipped, &mut stretch).await?;
         if !stretch.entries.iter().any(|entry| entry.too_new().is_some()) {
             return Ok(stretch);
         }
@@ -191,26 +186,10 @@ impl Applying {
         stretch: &Stretch,
     ) -> Result<Applied, FollowError> {
         let (_, healthy) = self.healthy(connection, fence, stretch).await?;
-        self.apply_all(connection, &healthy).await?;
+        apply_all(&*self.projection, connection, &healthy).await?;
         let mut applied = Applied::default();
         healthy.iter().for_each(|entry| applied.add(&entry.key.0, entry.event_id, entry.position));
         Ok(applied)
-    }
-
-    async fn apply_all(
-        &self,
-        connection: &mut PgConnection,
-        entries: &[&Arc<Entry>],
-    ) -> Result<(), FollowError> {
-        let events = entries
-            .iter()
-            .map(|entry| match &entry.event {
-                Ok(recorded) => Ok(recorded),
-                Err(error @ DecodeError::Unknown { .. }) => Err(FollowError::TooNew(error.clone())),
-                Err(error @ DecodeError::Malformed { .. }) => Err(ApplyError::poison(error).into()),
-            })
-            .collect::<Result<Vec<&Recorded>, _>>()?;
-        Ok(self.projection.apply(connection, &events).await?)
     }
 
     /// Applies one by one, setting aside the streams of those that cannot be taken.
@@ -221,27 +200,69 @@ impl Applying {
         stretch: &Stretch,
     ) -> Result<Applied, FollowError> {
         let (mut parked, entries) = self.healthy(connection, fence, stretch).await?;
-        let mut applied = Applied::default();
-        for entry in entries {
-            if parked.contains(&entry.key) {
-                continue;
-            }
-            let mut savepoint = connection.begin().await?;
-            match self.apply_all(&mut savepoint, &[entry]).await {
-                Ok(()) => {
-                    savepoint.commit().await?;
-                    applied.add(&entry.key.0, entry.event_id, entry.position);
-                }
-                Err(FollowError::Apply(error)) if error.is_poison() => {
-                    savepoint.rollback().await?;
-                    parked::park(connection, self.name(), entry, &error.to_string()).await?;
-                    parked.insert(entry.key.clone());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(applied)
+        apply_each(&*self.projection, connection, &entries, &mut parked).await
     }
+}
+
+/// What is skipped means nothing from here on.
+pub(super) async fn without_skipped(
+    log: &dyn Log,
+    skipped: &HashSet<Uuid>,
+    stretch: &mut Stretch,
+) -> Result<(), LogError> {
+    for entry in stretch.entries.iter_mut().filter(|entry| skipped.contains(&entry.event_id)) {
+        let stored = log.read(entry.position - 1, 1).await?;
+        if let Some(Ok(event)) = stored.first().map(without_meaning) {
+            *entry = Arc::new(entry.saying(event));
+        }
+    }
+    Ok(())
+}
+
+/// Applies entries with a projection's code, all at once.
+pub(super) async fn apply_all(
+    projection: &dyn Projection,
+    connection: &mut PgConnection,
+    entries: &[&Arc<Entry>],
+) -> Result<(), FollowError> {
+    let events = entries
+        .iter()
+        .map(|entry| match &entry.event {
+            Ok(recorded) => Ok(recorded),
+            Err(error @ DecodeError::Unknown { .. }) => Err(FollowError::TooNew(error.clone())),
+            Err(error @ DecodeError::Malformed { .. }) => Err(ApplyError::poison(error).into()),
+        })
+        .collect::<Result<Vec<&Recorded>, _>>()?;
+    Ok(projection.apply(connection, &events).await?)
+}
+
+/// The same one by one, setting aside the streams of those that cannot be taken.
+pub(super) async fn apply_each(
+    projection: &dyn Projection,
+    connection: &mut PgConnection,
+    entries: &[&Arc<Entry>],
+    parked: &mut parked::Keys,
+) -> Result<Applied, FollowError> {
+    let mut applied = Applied::default();
+    for entry in entries {
+        if parked.contains(&entry.key) {
+            continue;
+        }
+        let mut savepoint = connection.begin().await?;
+        match apply_all(projection, &mut savepoint, &[entry]).await {
+            Ok(()) => {
+                savepoint.commit().await?;
+                applied.add(&entry.key.0, entry.event_id, entry.position);
+            }
+            Err(FollowError::Apply(error)) if error.is_poison() => {
+                savepoint.rollback().await?;
+                parked::park(connection, projection.name(), entry, &error.to_string()).await?;
+                parked.insert(entry.key.clone());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(applied)
 }
 
 /// Empties a read model: its rows, what it has set aside and what it has counted. The checkpoint is the caller's.

@@ -19,6 +19,7 @@ mod projection;
 mod react;
 mod reactor;
 mod remedy;
+mod replaying;
 mod skipped;
 mod standing;
 mod waiting;
@@ -40,7 +41,8 @@ pub use projection::{ApplyError, Follower, Projection, ReadTable};
 pub use react::{Begins, Reached, React, ReactError};
 pub use reactor::Reactor;
 pub use remedy::{Left, Remedied, Remedy, RemedyError};
-pub use skipped::SkippedEvent;
+pub use replaying::{Part, ReplaySource, Replaying};
+pub use skipped::{SkippedEvent, ids as skipped_ids};
 pub use standing::{LEASES_ALONE, Overdue, Standing, Standings};
 pub use waiting::{WaitingEvent, WaitingLane};
 

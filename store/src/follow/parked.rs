@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sqlx::{Acquire as _, PgConnection, PgPool, Row};
+use sqlx::{Acquire as _, PgConnection, PgExecutor, PgPool, Row};
 use time::OffsetDateTime;
 
 use super::{
@@ -73,9 +73,9 @@ impl ParkedStream {
     ///
     /// # Errors
     /// The database's.
-    pub async fn list(pool: &PgPool) -> Result<Vec<Self>, sqlx::Error> {
+    pub async fn list(executor: impl PgExecutor<'_>) -> Result<Vec<Self>, sqlx::Error> {
         let rows = sqlx::query_as("SELECT * FROM parked_streams ORDER BY follower, first_position");
-        rows.fetch_all(pool).await
+        rows.fetch_all(executor).await
     }
 }
 

@@ -49,11 +49,12 @@ pub(super) async fn all(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<&str, _>(1)?.into()))).collect()
 }
 
-/// The same of a projection, which sets aside streams alone.
-pub(super) async fn ids(
-    connection: &mut PgConnection,
-    projection: &str,
-) -> Result<HashSet<Uuid>, sqlx::Error> {
+/// The ids of the events that a projection goes on without, in the schema that the connection sees; a projection sets aside
+/// streams alone.
+///
+/// # Errors
+/// The database's.
+pub async fn ids(connection: &mut PgConnection, projection: &str) -> Result<HashSet<Uuid>, sqlx::Error> {
     Ok(all(connection, projection).await?.into_iter().map(|(id, _)| id).collect())
 }
 

@@ -2,12 +2,14 @@
 
 mod analysis;
 mod analysts;
+mod apart;
 mod compare;
 mod fitness;
 mod server;
 
 pub use analysis::analysis_tables;
 pub use analysts::{let_read, may_read, same_readers};
+pub use apart::{TEMPORARY, lay_apart, session};
 pub use compare::{Standing, standing};
 pub use fitness::{Fitness, fitness};
 pub use server::{VERSION_MIN, Writes, writes};
@@ -194,16 +196,7 @@ async fn lay(
     let mut connection = PgConnection::connect_with(&options).await?;
     server::check(&connection)?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
-    for migrator in &tables.migrations {
-        let mut migrator = Migrator {
-            migrations: migrator.migrations.clone(),
-            ignore_missing: true,
-            locking: migrator.locking,
-            no_tx: migrator.no_tx,
-        };
-        migrator.set_ignore_missing(true);
-        migrator.run(&mut connection).await?;
-    }
+    steps(&mut connection, tables, true).await?;
     has_role(&mut connection, role).await?;
     connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
     // Which steps were taken is for every program to see that runs on them.
@@ -211,6 +204,20 @@ async fn lay(
         connection.execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str()).await?;
     }
     connection.close().await?;
+    Ok(())
+}
+
+/// Takes the steps that were not taken yet, in the first schema that the connection sees.
+async fn steps(connection: &mut PgConnection, tables: &Tables, locking: bool) -> Result<(), MigrateError> {
+    for migrator in &tables.migrations {
+        let migrator = Migrator {
+            migrations: migrator.migrations.clone(),
+            ignore_missing: true,
+            locking: migrator.locking && locking,
+            no_tx: migrator.no_tx,
+        };
+        migrator.run(&mut *connection).await?;
+    }
     Ok(())
 }
 
