@@ -125,7 +125,9 @@ async fn bought(api: &Api, token: &str) -> Names {
         let opened = api.send(post("/v1/carts", &json!({ "currency": "GBP" })).by(token)).await.expect(201);
         let cart = opened.text_of("id");
         let add = post(&format!("/v1/carts/{cart}/items"), &json!({ "sku": "MUG", "quantity": 1 }));
-        api.send(add.by(token)).await.expect(200);
+        let added = api.send(add.by(token)).await.expect(200);
+        // What is asked for below does not wait.
+        api.send(get(&format!("/v1/carts/{cart}")).after(&added)).await.expect(200);
         cart
     };
     let check_out = post("/v1/checkouts", &buyer(&open().await, "card")).key(&fresh_key()).patient();
