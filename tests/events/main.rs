@@ -10,5 +10,6 @@ mod interrupted;
 mod looked_at;
 mod opened;
 mod refused;
+mod replayed;
 mod reports;
 mod role;

@@ -32,10 +32,11 @@ impl FromStr for Speed {
     type Err = NoSpeed;
 
     fn from_str(text: &str) -> Result<Self, NoSpeed> {
-        let speed = match (text.strip_suffix('x'), text.strip_suffix("/s")) {
-            (Some(factor), _) => thousandths(factor).map(Self::Business),
-            (_, Some(events)) => whole(events).map(Self::Events),
-            _ => (text == "max").then_some(Self::Max),
+        let speed = match (text, text.strip_suffix('x'), text.strip_suffix("/s")) {
+            ("max", ..) => Some(Self::Max),
+            (_, Some(factor), _) => thousandths(factor).map(Self::Business),
+            (_, _, Some(events)) => whole(events).map(Self::Events),
+            _ => None,
         };
         let moves = |speed: &Self| !matches!(speed, Self::Business(0) | Self::Events(0));
         speed.filter(moves).ok_or_else(|| NoSpeed(text.to_owned()))
