@@ -45,7 +45,16 @@ async fn the_documents_questions_are_answered_as_it_says() {
             }
             let output = ground.daybook().arg(command).args(arguments.split(' ')).output().unwrap();
             assert!(output.status.success(), "{}", said(&output));
-            assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), expected, "{arguments}");
+            let printed = String::from_utf8_lossy(&output.stdout);
+            // Positions are those of an import whose lines race each other, and how long files are hangs on them.
+            let lines = |text: &str| {
+                text.trim_end()
+                    .lines()
+                    .filter(|line| !line.ends_with(" bytes"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            };
+            assert_eq!(lines(&printed), lines(expected), "{arguments}");
             *count += 1;
         }
     }

@@ -88,7 +88,7 @@ const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("orders", &["orders", "payments"]),
     ("carts", &["carts"]),
     ("stock", &["stock", "reservations"]),
-    ("products", &["products", "variants", "ratings"]),
+    ("products", &["products", "variants"]),
     ("sales", &["sold", "sales"]),
 ];
 
@@ -177,7 +177,7 @@ async fn everything_replayed_is_the_read_model_row_for_row_and_goes_on_with_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_that_is_killed_goes_on_where_it_was() {
-    let ground = Ground::traded().await;
+    let ground = shop().await;
     let analyst = Analyst::of(&ground).await;
     let schema = analyst.schema("stock");
     let mut kills = 0;
@@ -526,7 +526,7 @@ async fn a_stream_that_cannot_be_taken_is_named() {
         log::PostgresLog,
         testing::{request, write},
     };
-    let ground = Ground::traded().await;
+    let ground = shop().await;
     let analyst = Analyst::of(&ground).await;
     let log = PostgresLog::new(ground.store.pool("").await);
     let receive: domain::inventory_item::Command =

@@ -139,7 +139,8 @@ impl Replaying {
         Ok(Self { projection, parked })
     }
 
-    /// Applies entries in the caller's transaction; how many of them belong to streams that are not set aside.
+    /// Applies entries in the caller's transaction; how many of them mean something, and belong to streams that are not set
+    /// aside.
     ///
     /// # Errors
     /// When the database fails, or an event is of a newer program: then the transaction must not be committed, and this is
@@ -162,6 +163,7 @@ impl Replaying {
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(healthy.iter().filter(|entry| !self.parked.contains(&entry.key)).count())
+        let means = |entry: &Entry| entry.event.as_ref().is_ok_and(|recorded| !recorded.events.is_empty());
+        Ok(healthy.iter().filter(|entry| means(entry) && !self.parked.contains(&entry.key)).count())
     }
 }
