@@ -77,10 +77,11 @@ async fn a_shop_that_is_well_has_nothing_wrong_with_it() {
         "timers",
         "nats",
         "jetstream",
-        "disk",
     ] {
         assert!(said.states("ok").contains(&check), "{check}: {}", said.text);
     }
+    // How full it is, is the machine's.
+    assert!(["ok", "warn"].iter().any(|state| said.states(state).contains(&"disk")), "{}", said.text);
     let key = master_key().to_text();
     for secret in [password(&ground.app_url), key.as_str()] {
         assert!(!said.text.contains(secret), "{}", said.text);
