@@ -24,6 +24,7 @@ pub mod secrets;
 pub mod testing;
 mod together;
 pub mod trace;
+pub mod transaction;
 pub mod upcast;
 pub mod vault;
 pub mod verify;

@@ -110,7 +110,7 @@ pub async fn begin(pool: &PgPool, ids: &dyn Ids) -> Result<Option<NewLife>, LogE
         Some(_) if now.recorded == now.database => return Ok(None),
         Some(_) => {}
     }
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::transaction::begin(pool).await?;
     // Whoever comes second waits here, and finds that it is done.
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *transaction).await?;
     (now.incarnation, now.recorded) = recorded(&mut transaction).await?;
@@ -155,7 +155,7 @@ pub async fn restored(pool: &PgPool, ids: &dyn Ids) -> Result<NewLife, LogError>
     }
     let database = database(&mut connection).await?;
     drop(connection);
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::transaction::begin(pool).await?;
     sqlx::query("SELECT FROM log_head FOR UPDATE").execute(&mut *transaction).await?;
     let life = new_life(&mut transaction, ids.next(), database.as_deref()).await?;
     transaction.commit().await?;

@@ -52,7 +52,7 @@ impl React for Parcels {
         let carrier = CarrierName::new(carrier.as_str());
         let name = carrier.as_ref().zip(tracking);
         let renamed = async {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = store::transaction::begin(&self.pool).await?;
             sqlx::query("DELETE FROM parcels WHERE order_id = $1 AND shipment_id = $2 AND since_us < $3")
                 .bind(order)
                 .bind(shipment.as_str())

@@ -174,7 +174,7 @@ pub async fn remove_all(pool: &PgPool, customers: &[&str], now: Time) -> Result<
         return Ok(vec![]);
     }
     remove_all_of(&mut *pool.acquire().await?, customers, now).await?;
-    let mut transaction = pool.begin().await?;
+    let mut transaction = store::transaction::begin(pool).await?;
     // A log-in that is under way has begun its session before, or finds no account.
     let ids: Vec<Uuid> =
         sqlx::query_scalar("SELECT id FROM accounts WHERE customer = ANY($1) ORDER BY id FOR UPDATE")

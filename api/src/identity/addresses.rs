@@ -59,7 +59,7 @@ pub async fn add(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     let (id, sealed) = (identity.inner.ids.next(), identity.sealed_address(&member, &body).await?);
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     // One at a time for each account, so that none is added beside the last.
     let known: Option<Uuid> = sqlx::query_scalar("SELECT id FROM accounts WHERE id = $1 FOR UPDATE")
         .bind(member.account)

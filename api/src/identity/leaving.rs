@@ -107,7 +107,7 @@ impl Identity {
         subject: &SubjectId,
     ) -> Result<Option<(Transaction<'static, Postgres>, Uuid)>, ChangeError> {
         let customer = subject.as_str().strip_prefix("customer:");
-        let mut transaction = self.inner.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.inner.pool).await?;
         let admins = accounts::admins(&mut transaction).await?;
         let account: Option<Uuid> = sqlx::query_scalar("SELECT id FROM accounts WHERE customer = $1")
             .bind(customer)

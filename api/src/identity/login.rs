@@ -152,7 +152,7 @@ pub async fn login(
         Checked::RightAndOld => Some(identity.hashed(&body.password).await?),
         Checked::Right | Checked::Wrong => None,
     };
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     // Hashing takes its time, in which the account may have become another.
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(unknown)?;
     match identity.factor(&mut transaction, &account, body.code.as_ref()).await? {
@@ -259,7 +259,7 @@ impl Identity {
             return self.told_again(&known, new.email).await;
         }
         let (id, email) = (new.id, new.email);
-        let mut transaction = self.inner.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.inner.pool).await?;
         match self.insert(&mut transaction, new).await {
             Err(Error::EmailTaken) => {
                 // Somebody was faster, or is forgotten since a restore.

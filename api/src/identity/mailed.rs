@@ -93,7 +93,7 @@ pub async fn forgotten(
     let familiar = identity.familiar(&body.email, origin).await?;
     identity.attempt(Tried::Reset(&body.email, familiar)).await?;
     if let Some(account) = identity.account_of(&body.email).await?.filter(|account| !account.disabled) {
-        let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+        let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
         send(identity, &mut transaction, account.id, Purpose::Reset).await?;
         transaction.commit().await.map_err(Error::from)?;
     }
@@ -144,7 +144,7 @@ pub async fn verify(
 pub async fn ask_again(State(shop): State<Arc<Shop>>, member: Member) -> Result<StatusCode, Problem> {
     let identity = &shop.identity;
     identity.attempt(Tried::Account(member.account)).await?;
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     send(identity, &mut transaction, member.account, Purpose::Verify).await?;
     transaction.commit().await.map_err(Error::from)?;
     Ok(StatusCode::ACCEPTED)
@@ -235,7 +235,7 @@ impl Identity {
     ) -> Result<Option<T>, Error> {
         let Some(hash) = kept_as(token) else { return Ok(None) };
         let now: Time = self.now();
-        let mut transaction = self.inner.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.inner.pool).await?;
         let [newest, earlier] = TABLES;
         let sql = format!(
             "SELECT account FROM {newest} WHERE hash = $1 UNION ALL SELECT account FROM {earlier} WHERE hash = $1"

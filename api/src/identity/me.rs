@@ -88,7 +88,7 @@ pub async fn change_password(
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.old).await?;
     let hash = identity.hashed(&body.new).await?;
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     // Who has seen the mailbox must not take the account back.
     spend(&mut transaction, account.id, Purpose::Reset).await.map_err(Error::from)?;

@@ -82,7 +82,7 @@ pub async fn enrol(
     // As text, because that is what is sealed: base 32 is not needed again.
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let sealed = identity.sealed(&subject, &hex).await?;
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     let enrolled = sqlx::query(
         "INSERT INTO second_factors (account, secret) VALUES ($1, $2) \
@@ -112,7 +112,7 @@ pub async fn confirm(
 ) -> Result<Response, Problem> {
     let identity = &shop.identity;
     identity.attempt(Tried::Code(member.account)).await?;
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     let account = accounts::standing(&mut transaction, member.account).await?.ok_or(Error::NoAccount)?;
     let step = match identity.enrolled(&mut transaction, &account).await? {
         Some(enrolled) if enrolled.confirmed => {
@@ -144,7 +144,7 @@ pub async fn remove(
     let identity = &shop.identity;
     let account = identity.confirmed(&member, &body.password).await?;
     identity.attempt(Tried::Code(member.account)).await?;
-    let mut transaction = identity.inner.pool.begin().await.map_err(Error::from)?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await.map_err(Error::from)?;
     let account = accounts::still(&mut transaction, &account).await?.ok_or_else(not_theirs)?;
     match identity.factor(&mut transaction, &account, Some(&body.code)).await? {
         Factor::Fine => {}

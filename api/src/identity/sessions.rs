@@ -100,7 +100,7 @@ enum Exchanged {
 
 async fn exchange(identity: &Identity, token: &[u8; 32]) -> Result<Exchanged, Error> {
     let now = identity.now();
-    let mut transaction = identity.inner.pool.begin().await?;
+    let mut transaction = store::transaction::begin(&identity.inner.pool).await?;
     let row = sqlx::query(
         "SELECT r.session, s.account, (extract(epoch FROM r.used_at) * 1000)::bigint \
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session \

@@ -94,7 +94,7 @@ pub async fn load(pool: &PgPool, secret: &ShopSecret, now: Time) -> Result<Signi
 /// # Errors
 /// When it cannot be written.
 pub async fn begin(pool: &PgPool, ids: &dyn Ids, secret: &ShopSecret, now: Time) -> Result<(), Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = store::transaction::begin(pool).await?;
     lock(&mut transaction).await?;
     let any: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM signing_keys WHERE verifies_until IS NULL)")
@@ -117,7 +117,7 @@ pub async fn rotate(
     secret: &ShopSecret,
     now: Time,
 ) -> Result<(String, Time), Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = store::transaction::begin(pool).await?;
     lock(&mut transaction).await?;
     let first: bool =
         sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM signing_keys WHERE verifies_until IS NULL)")
@@ -142,7 +142,7 @@ pub async fn rotate(
 /// # Errors
 /// When it cannot be written.
 pub async fn replace(pool: &PgPool, ids: &dyn Ids, secret: &ShopSecret, now: Time) -> Result<String, Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = store::transaction::begin(pool).await?;
     lock(&mut transaction).await?;
     sqlx::query("DELETE FROM signing_keys").execute(&mut *transaction).await?;
     let kid = insert(&mut transaction, ids, secret, now, now).await?;

@@ -170,7 +170,7 @@ impl Identity {
         if change.role == Some(Role::Guest) {
             return Err(ChangeError::NotARole);
         }
-        let mut transaction = self.inner.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.inner.pool).await?;
         let admins = admins(&mut transaction).await?;
         standing(&mut transaction, id).await?.ok_or(Error::NoAccount)?;
         let stays = change.role.is_none_or(|role| role == Role::Admin) && change.disabled != Some(true);

@@ -1,5 +1,7 @@
 //! What customers keep to pay with again: theirs alone, never shown, and gone when they say so.
 
+#![expect(clippy::unwrap_used, reason = "a test whose shop does not answer cannot go on")]
+
 use domain::payment::Command;
 use serde_json::{Value, json};
 use store::testing::eventually;

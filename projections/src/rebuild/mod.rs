@@ -6,7 +6,7 @@ mod swap;
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use store::{
     follow::{FillError, Filling, Projection},
     log::{Log, Position},
@@ -238,15 +238,11 @@ impl Sides {
     /// Where they differ, at one position of both.
     async fn compare(&mut self, tell: &(dyn Fn(Stage) + Sync)) -> Result<Difference, RebuildError> {
         let pool = self.pool.clone();
-        let mut reading = pool.acquire().await?;
-        let mut holding = pool.begin().await?;
+        let mut holding = store::transaction::begin(&pool).await?;
         self.level(&mut holding).await?;
         tell(Stage::Filling(self.filling.position(), self.filling.position()));
         tell(Stage::Comparing);
-        let mut snapshot = reading.begin().await?;
-        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            .execute(&mut *snapshot)
-            .await?;
+        let mut snapshot = store::transaction::snapshot(&pool).await?;
         // A snapshot is taken with the first statement that reads.
         sqlx::query("SELECT FROM followers LIMIT 1").execute(&mut *snapshot).await?;
         holding.rollback().await?;
@@ -258,7 +254,7 @@ impl Sides {
 
     /// Leaves nothing behind in the tables beside, unless somebody else fills them by now.
     async fn clean(&self) -> Result<(), RebuildError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.pool).await?;
         self.filling.hold_in(&mut transaction, &self.new).await?;
         for table in self.projection.tables() {
             sqlx::query(&format!("TRUNCATE {}.{}", self.new, table.name)).execute(&mut *transaction).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Executor as _, PgConnection};
 use store::{ports::Clock, schema};
 
 use super::{RebuildError, Sides};
@@ -21,14 +21,12 @@ impl Sides {
     pub(super) async fn swap(&mut self, clock: &dyn Clock) -> Result<(), RebuildError> {
         let pool = self.pool.clone();
         for _ in 0..TRIES {
-            let mut connection = pool.acquire().await?;
-            let mut transaction = connection.begin().await?;
+            let mut transaction = store::transaction::begin(&pool).await?;
             match self.try_swap(&mut transaction).await {
                 Ok(()) => return Ok(transaction.commit().await?),
                 Err(RebuildError::Database(error)) if is_busy(&error) => transaction.rollback().await?,
                 Err(error) => return Err(error),
             }
-            drop(connection);
             clock.sleep(PAUSE).await;
         }
         Err(RebuildError::Busy(self.projection.name()))

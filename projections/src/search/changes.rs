@@ -1,6 +1,6 @@
 //! What changed in the read models between two looks at them, as an index has to be told.
 
-use sqlx::{Acquire as _, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool};
 use store::{feed::Feed, log::LogError};
 
 use super::{
@@ -104,14 +104,4 @@ impl Rows {
         }
         Ok(touched)
     }
-}
-
-pub(super) async fn snapshot(
-    connection: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }

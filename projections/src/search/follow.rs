@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::{
     asked::Answers,
-    changes::{Changes, FollowError, Rows, snapshot},
+    changes::{Changes, FollowError, Rows},
     check::{Check, Checked},
     desk::Desk,
     index::{Index, IndexError, Moved},
@@ -251,8 +251,7 @@ impl IndexFollower {
     async fn fill(&mut self) -> Result<Look, FollowError> {
         // There is one index beside at most.
         self.desk.begin_anew();
-        let mut connection = self.rows.pool.acquire().await?;
-        let mut snapshot = snapshot(&mut connection).await?;
+        let mut snapshot = store::transaction::snapshot(&self.rows.pool).await?;
         let (now, _) = Look::at(&mut snapshot).await?;
         let mut filling = self.index.fill(&now.marker()).await?;
         source::all(&mut snapshot, &mut *filling, &|_| {}).await?;
@@ -264,13 +263,11 @@ impl IndexFollower {
 
     /// Writes what changed between `done` and now, and compares some of what is there if it is time for that.
     async fn catch_up(&mut self, done: &Look) -> Result<Look, FollowError> {
-        let mut connection = self.rows.pool.acquire().await?;
-        let mut snapshot = snapshot(&mut connection).await?;
+        let mut snapshot = store::transaction::snapshot(&self.rows.pool).await?;
         let (now, _) = Look::at(&mut snapshot).await?;
         let (from, to) = source::between(done, &now);
         if !now.is_of(done) && done.seen[0].position > 0 || to - from > BEHIND_MAX {
             drop(snapshot);
-            drop(connection);
             return self.fill().await;
         }
         let changes = self.rows.changes(&mut snapshot, done, &now).await?;

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     asked::{Asked, Compared, SoFar, What},
-    changes::{FollowError, Rows, snapshot},
+    changes::{FollowError, Rows},
     compare::Comparison,
     index::{Beside, Index, IndexError, Reading},
     source::{self, Look},
@@ -213,8 +213,7 @@ impl Comparing {
 }
 
 async fn prepare(index: &dyn Index, rows: &Rows, what: What, so_far: &SoFar) -> Result<Ready, FollowError> {
-    let mut connection = rows.pool.acquire().await?;
-    let mut snapshot = snapshot(&mut connection).await?;
+    let mut snapshot = store::transaction::snapshot(&rows.pool).await?;
     let (look, _) = Look::at(&mut snapshot).await?;
     so_far.begin(source::count(&mut snapshot).await?);
     if what == What::Audit {
@@ -224,7 +223,6 @@ async fn prepare(index: &dyn Index, rows: &Rows, what: What, so_far: &SoFar) -> 
     let mut filling = index.fill(&look.marker()).await?;
     source::all(&mut snapshot, &mut *filling, &|more| so_far.advance(more)).await?;
     snapshot.commit().await?;
-    drop(connection);
     let beside = filling.build(look.marker()).await?;
     let look = come_near(&*beside, rows, look).await?;
     let (held, new) = futures::try_join!(index.read(true), beside.index().read(true))?;
@@ -234,8 +232,7 @@ async fn prepare(index: &dyn Index, rows: &Rows, what: What, so_far: &SoFar) -> 
 /// Writes what changed during the fill, until little is left.
 async fn come_near(beside: &dyn Beside, rows: &Rows, mut look: Look) -> Result<Look, FollowError> {
     loop {
-        let mut connection = rows.pool.acquire().await?;
-        let mut snapshot = snapshot(&mut connection).await?;
+        let mut snapshot = store::transaction::snapshot(&rows.pool).await?;
         let (now, _) = Look::at(&mut snapshot).await?;
         if !now.is_of(&look) {
             let replaced = "other rows serve since it was begun: rebuild it again";

@@ -64,7 +64,7 @@ impl Applying {
         if head.incarnation != self.incarnation {
             return Err(CheckpointError::OtherLog.into());
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = crate::transaction::begin(&self.pool).await?;
         let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await?;
         if checkpoint.is_of(&*self.log, &head).await? {
             // A restore to a later place leaves the rows true; tokens of the log's new life must find them so.

@@ -88,7 +88,7 @@ impl Aside<'_> {
 
     /// One transaction: whoever runs the reactor sees all of it or nothing.
     async fn ask(&self, head: &Head, remedy: &Remedy, skip: &[StoredEvent]) -> Result<Asked, RemedyError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = crate::transaction::begin(self.pool).await?;
         let locked = Locked::of(&mut transaction, self.follower).await?;
         let first: Option<Position> = sqlx::query_scalar(
             "SELECT position FROM waiting_events WHERE follower = $1 AND lane = $2 \

@@ -159,7 +159,7 @@ impl<'p> Counting<'p> {
         projections: &[&'p dyn Projection],
         block: Option<i64>,
     ) -> Result<Vec<Self>, AuditError> {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = crate::transaction::begin(pool).await?;
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *transaction)
             .await?;

@@ -88,7 +88,7 @@ impl Filling {
             return Err(FillError::Busy(name));
         }
         let fence = lease.fence().ok_or(FillError::Fenced)?;
-        let mut transaction = pool.begin().await?;
+        let mut transaction = crate::transaction::begin(&pool).await?;
         let checkpoint = Checkpoint::lock(&mut transaction, name, fence).await.map_err(FollowError::from)?;
         empty(&mut transaction, &*projection).await?;
         sqlx::query("DELETE FROM skipped_events WHERE follower = $1")

@@ -94,7 +94,7 @@ pub async fn see_to(
 ) -> Result<Remedied, RemedyError> {
     let name = projection.name();
     let head = log.head().await?;
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::transaction::begin(pool).await?;
     // The checkpoint's lock keeps the follower from moving on in the meantime.
     let locked = Locked::of(&mut transaction, name).await?;
     let first: Option<Position> = sqlx::query_scalar(

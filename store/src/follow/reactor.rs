@@ -188,7 +188,7 @@ impl Reactor {
         if head.incarnation != self.feed.incarnation() {
             return Err(CheckpointError::OtherLog.into());
         }
-        let mut transaction = self.pool.begin().await.map_err(CheckpointError::from)?;
+        let mut transaction = crate::transaction::begin(&self.pool).await.map_err(CheckpointError::from)?;
         let fence = self.lease.fence().ok_or(CheckpointError::Fenced)?;
         let checkpoint = Checkpoint::lock(&mut transaction, self.react.name(), fence).await?;
         if checkpoint == Checkpoint::empty() && self.react.begins() == Begins::AtTheHead {

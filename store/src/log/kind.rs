@@ -2,7 +2,7 @@
 
 use domain::AggregateType;
 use futures::TryStreamExt as _;
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::{Executor as _, Row as _};
 
 use super::{
     Decoder, Head, LogError, Position, PostgresLog, Recorded, Sequence, StoredEvent,
@@ -31,8 +31,7 @@ impl PostgresLog {
         (id, upto): (Option<&str>, Position),
         take: TakeRecorded<'_>,
     ) -> Result<Head, LogError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut snapshot = crate::transaction::snapshot(&self.pool).await?;
         // The key has the order that is wanted; sorting everything would need room for it.
         snapshot.execute("SET LOCAL enable_sort = off").await?;
         let head =

@@ -237,7 +237,7 @@ pub async fn verify_with(
     files: Files,
     told: &(dyn Fn(Position, Position) + Sync),
 ) -> Result<Verified, LogError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::transaction::begin(pool).await?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(&mut *transaction)
         .await?;
@@ -261,7 +261,7 @@ pub async fn verify_with(
 
 /// What stands behind a place in the chain, and nothing that takes long: of what was put away the digests, and no counting.
 async fn verify_newest(pool: &PgPool, start: Anchor) -> Result<Verified, LogError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::transaction::begin(pool).await?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(&mut *transaction)
         .await?;

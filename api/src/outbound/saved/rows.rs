@@ -158,7 +158,7 @@ impl Saved {
             customer.as_str().as_bytes(),
             found.token.as_str().as_bytes(),
         ]);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = store::transaction::begin(&self.pool).await?;
         let told = sqlx::query("INSERT INTO payment_methods_told (id) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(id)
             .execute(&mut *transaction)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::{Connection as _, PgPool, Row as _};
+use sqlx::{PgPool, Row as _};
 use store::{
     history::Moment,
     log::{LogError, Position, PostgresLog},
@@ -93,8 +93,7 @@ async fn rows(
     pool: &PgPool,
     asked: &Asked<'_>,
 ) -> Result<(Position, BTreeMap<String, Figures>), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut snapshot = store::transaction::snapshot(pool).await?;
     let position: Option<Position> = sqlx::query_scalar("SELECT position FROM followers WHERE name = $1")
         .bind(NAME)
         .fetch_optional(&mut *snapshot)

@@ -8,7 +8,7 @@ mod sales;
 mod stock;
 
 use domain::value::{Currency, Time};
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 use store::log::{LogError, Position, PostgresLog};
 
 pub use period::{NoPeriod, Period, day};
@@ -185,8 +185,7 @@ pub struct Sources<'a> {
 /// # Errors
 /// When the views or the log cannot be read, or the sales of the period are in several currencies and none was named.
 pub async fn report(from: Sources<'_>, about: About, period: Period) -> Result<Report, ReportError> {
-    let mut connection = from.views.acquire().await?;
-    let mut snapshot = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut snapshot = store::transaction::snapshot(from.views).await?;
     let position = sqlx::query_scalar(&format!("SELECT position FROM {}.log_head", from.schema))
         .fetch_one(&mut *snapshot)
         .await?;
