@@ -16,14 +16,14 @@ use super::{
 };
 
 /// The fields of a struct.
-pub(super) struct Fields<'a, I> {
-    pub fields: I,
+pub(super) struct Fields<'a> {
+    pub fields: std::vec::IntoIter<(&'static str, &'a mut Node)>,
     pub value: Option<&'a mut Node>,
     pub trying: &'a Cell<bool>,
     pub depth: usize,
 }
 
-impl<'a, 'de, I: Iterator<Item = (&'static str, &'a mut Node)>> MapAccess<'de> for Fields<'a, I> {
+impl<'de> MapAccess<'de> for Fields<'_> {
     type Error = Untraceable;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Untraceable> {
@@ -67,21 +67,23 @@ impl<'de> MapAccess<'de> for Entry<'_> {
 }
 
 /// The elements of a list or a tuple.
-pub(super) struct Parts<'a, I> {
-    pub nodes: I,
+pub(super) struct Parts<'a> {
+    pub nodes: std::slice::IterMut<'a, Node>,
     pub trying: &'a Cell<bool>,
     pub depth: usize,
 }
 
-impl<'a, 'de, I: Iterator<Item = &'a mut Node>> SeqAccess<'de> for Parts<'a, I> {
+impl<'de> SeqAccess<'de> for Parts<'_> {
     type Error = Untraceable;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Untraceable> {
-        let tracer = |node| Tracer { node, trying: self.trying, depth: self.depth };
-        self.nodes.next().map(|node| seed.deserialize(tracer(node))).transpose()
+        match self.nodes.next() {
+            Some(node) => seed.deserialize(Tracer { node, trying: self.trying, depth: self.depth }).map(Some),
+            None => Ok(None),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn changed() -> Untraceable {
     Untraceable("a type asked for something else than the last time".into())
 }
 
-impl Tracer<'_> {
+impl<'a> Tracer<'a> {
     fn leaf(self, shape: Shape) {
         *self.node = Node::Leaf(shape);
     }
@@ -40,6 +40,23 @@ impl Tracer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Untraceable> {
+        let (fields, left_out) = self.given(name, fields)?;
+        let result = visitor.visit_map(fields);
+        if let Some(optional) = left_out {
+            *optional = Some(result.is_ok());
+        }
+        result
+    }
+
+    /// The fields that are given in this round, and where to note whether the one that is left out may be.
+    ///
+    /// Apart from the visitors, as [`Tracer::chosen`] is: every type of the domain has some, and each would be compiled
+    /// with a copy of this.
+    fn given(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+    ) -> Result<(Fields<'a>, Option<&'a mut Option<bool>>), Untraceable> {
         let slot = |name: &&'static str| Slot { name, node: Node::Unknown, optional: None };
         let fresh = || Node::Struct(name, fields.iter().map(slot).collect());
         let (trying, depth) = (self.trying, self.depth + 1);
@@ -50,16 +67,37 @@ impl Tracer<'_> {
             Some(index) if !trying.get() && slots.iter().all(|slot| slot.node.is_done()) => Some(index),
             _ => None,
         };
-        if left_out.is_some() {
-            trying.set(true);
+        let (mut given, mut noted) = (Vec::with_capacity(slots.len()), None);
+        for (index, slot) in slots.iter_mut().enumerate() {
+            if Some(index) == left_out {
+                trying.set(true);
+                noted = Some(&mut slot.optional);
+            } else {
+                given.push((slot.name, &mut slot.node));
+            }
         }
-        let fields = slots.iter_mut().enumerate().filter(|(index, _)| Some(*index) != left_out);
-        let fields = fields.map(|(_, slot)| (slot.name, &mut slot.node)).collect::<Vec<_>>().into_iter();
-        let result = visitor.visit_map(Fields { fields, value: None, trying, depth });
-        if let Some(slot) = left_out.and_then(|index| slots.get_mut(index)) {
-            slot.optional = Some(result.is_ok());
-        }
-        result
+        Ok((Fields { fields: given.into_iter(), value: None, trying, depth }, noted))
+    }
+
+    /// The alternative that is made up in this round, and where to note that it can be.
+    fn chosen(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+    ) -> Result<(Chosen<'a>, &'a mut bool), Untraceable> {
+        let choice = |name: &&'static str| Choice { name, node: Node::Unknown, usable: false };
+        let fresh = || Node::Enum(name, variants.iter().map(choice).collect());
+        let (trying, depth) = (self.trying, self.depth + 1);
+        let Node::Enum(_, choices) = self.node.or(fresh) else {
+            return Err(changed());
+        };
+        let new = choices.iter().position(|choice| !choice.node.is_done());
+        let index = new.or_else(|| choices.iter().position(|choice| choice.usable));
+        let Some(choice) = index.and_then(|index| choices.get_mut(index)) else {
+            return Err(Untraceable(format!("no value of {name} could be made up")));
+        };
+        let tracer = Tracer { node: &mut choice.node, trying, depth };
+        Ok((Chosen { name: choice.name, tracer }, &mut choice.usable))
     }
 
     pub fn parts<'de, V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Untraceable> {
@@ -219,20 +257,9 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Untraceable> {
-        let choice = |name: &&'static str| Choice { name, node: Node::Unknown, usable: false };
-        let fresh = || Node::Enum(name, variants.iter().map(choice).collect());
-        let (trying, depth) = (self.trying, self.depth + 1);
-        let Node::Enum(_, choices) = self.node.or(fresh) else {
-            return Err(changed());
-        };
-        let new = choices.iter().position(|choice| !choice.node.is_done());
-        let index = new.or_else(|| choices.iter().position(|choice| choice.usable));
-        let Some(choice) = index.and_then(|index| choices.get_mut(index)) else {
-            return Err(Untraceable(format!("no value of {name} could be made up")));
-        };
-        let tracer = Tracer { node: &mut choice.node, trying, depth };
-        let result = visitor.visit_enum(Chosen { name: choice.name, tracer });
-        choice.usable |= result.is_ok();
+        let (chosen, usable) = self.chosen(name, variants)?;
+        let result = visitor.visit_enum(chosen);
+        *usable |= result.is_ok();
         result
     }
 }
