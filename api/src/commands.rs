@@ -15,7 +15,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::log::Sequence;
+use store::{json, log::Sequence};
 
 use crate::{
     Shop, access,
@@ -112,9 +112,8 @@ async fn run(shop: &Shop, call: &Call, text: &str) -> Result<Outcome, Problem> {
     aggregate_type.check_id(&aggregate_id)?;
     let scope = [aggregate_type.as_str(), &*aggregate_id];
     let run = call.one_of_many(shop, &scope, &key, &command, expected_version.into())?;
-    let tagged = Value::Object(Map::from_iter([(aggregate_type.as_str().to_owned(), command)]));
-    let mut command: AnyCommand = serde_json::from_value(tagged)
-        .map_err(|error| Problem::new("request.invalid", format!("command: {error}")))?;
+    let mut command = json::written_command(aggregate_type, &command)
+        .map_err(|misfit| Problem::new("request.invalid", format!("command: {misfit}")))?;
     if !is_for_clients(&command) {
         return Err(Problem::new(
             "command.not_for_clients",

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::{
     executor::ExecuteError,
+    json::ToJson as _,
     log::{DecodeError, LogError},
     outage::{Outage, Reason},
     vault::VaultError,
@@ -72,7 +73,7 @@ impl Problem {
     #[must_use]
     pub fn refused(refusal: &AnyRefusal) -> Self {
         let mut problem = Self::new(refusal.code(), refusal.to_string());
-        if let Ok(Value::Object(mut parts)) = serde_json::to_value(refusal)
+        if let Ok(Value::Object(mut parts)) = refusal.to_json_value()
             && let Some(Value::Object(values)) = parts.remove("values")
         {
             problem.0.values = values;

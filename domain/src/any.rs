@@ -92,6 +92,19 @@ macro_rules! aggregates {
             pub const fn aggregate_type(&self) -> AggregateType {
                 match self { $(Self::$name(_) => AggregateType::$name),+ }
             }
+
+            /// Reads a command for an aggregate of `aggregate_type` that is not tagged with it.
+            ///
+            /// # Errors
+            /// The deserialiser's, when the command is not of a known shape.
+            pub fn of<'de, D: Deserializer<'de>>(
+                aggregate_type: AggregateType,
+                command: D,
+            ) -> Result<Self, D::Error> {
+                match aggregate_type {
+                    $(AggregateType::$name => Deserialize::deserialize(command).map(Self::$name)),+
+                }
+            }
         }
 
         /// An event of any aggregate; serialises as its own payload, without the aggregate's type.

@@ -2,6 +2,7 @@
 
 use domain::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use gherkin::StepType;
+use store::json::{self, Misfit, ToJson as _};
 
 use crate::{
     expect::{self, Expected},
@@ -261,7 +262,7 @@ impl Binding<'_> {
         let expected = self.expected(stream, Side::Command, named, true)?;
         let body =
             expected.fields.as_ref().map(|fields| fields.over(&serde_json::Value::Null)).unwrap_or_default();
-        let command = expect::command(stream.aggregate_type, &tagged(expected.variant, body));
+        let command = json::written_command(stream.aggregate_type, &tagged(expected.variant, body));
         self.unpack(&expected, command)
     }
 
@@ -269,11 +270,11 @@ impl Binding<'_> {
         let expected = self.expected(stream, Side::Event, named, true)?;
         let body =
             expected.fields.as_ref().map(|fields| fields.over(&serde_json::Value::Null)).unwrap_or_default();
-        let event = expect::event(stream.aggregate_type, &tagged(expected.variant, body));
+        let event = json::written_event(stream.aggregate_type, &tagged(expected.variant, body));
         self.unpack(&expected, event)
     }
 
-    fn unpack<T>(&mut self, expected: &Expected, read: Result<T, expect::Unreadable>) -> Option<T> {
+    fn unpack<T>(&mut self, expected: &Expected, read: Result<T, Misfit>) -> Option<T> {
         match (read, &expected.fields) {
             (Ok(read), _) => Some(read),
             (Err(unreadable), fields) => {
@@ -359,6 +360,6 @@ impl Binding<'_> {
 /// A refusal's values, as they are serialised.
 #[must_use]
 pub fn values_of(refusal: &AnyRefusal) -> serde_json::Value {
-    let json = serde_json::to_value(refusal).unwrap_or_default();
+    let json = refusal.to_json_value().unwrap_or_default();
     json.get("values").cloned().unwrap_or_default()
 }

@@ -1,10 +1,11 @@
 //! A command or event that is expected, held against one that came.
 
 use domain::{
-    AggregateType, AnyCommand, AnyEvent,
+    AggregateType,
     shape::{Shape, Variant},
 };
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+use store::json::{self, Misfit, ToJson as _};
 
 use crate::{
     pattern::Pattern,
@@ -67,16 +68,13 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// The path to a part that cannot be, and why.
-pub(crate) type Unreadable = (Vec<String>, String);
-
 /// What is wrong with a part of what was written.
-pub(crate) fn flaw(fields: &Pattern, (path, message): Unreadable) -> Flaw {
+pub(crate) fn flaw(fields: &Pattern, Misfit { path, reason }: Misfit) -> Flaw {
     let named = path.iter().rev().find(|step| step.parse::<usize>().is_err());
     // A path of one step is the command's or the event's own name.
     let message = match named.filter(|_| path.len() > 1) {
-        Some(field) => format!("{field}: {message}"),
-        None => message,
+        Some(field) => format!("{field}: {reason}"),
+        None => reason,
     };
     Flaw::new(fields.part(path.iter().map(String::as_str)).at, message)
 }
@@ -87,48 +85,15 @@ fn canonical(
     side: Side,
     variant: &Variant,
     body: &Json,
-) -> Result<Json, Unreadable> {
+) -> Result<Json, Misfit> {
     let value = tagged(variant, body.clone());
     let written = match side {
-        Side::Event => event(aggregate_type, &value).map(serde_json::to_value),
-        Side::Command => command(aggregate_type, &value)
-            .map(|command| serde_json::to_value(command).map(|command| untagged(command).1)),
+        Side::Event => json::written_event(aggregate_type, &value).map(|event| event.to_json_value()),
+        Side::Command => json::written_command(aggregate_type, &value)
+            .map(|command| command.to_json_value().map(|command| untagged(command).1)),
     };
-    let written = written?.map_err(|error| (vec![], error.to_string()))?;
+    let written = written?.map_err(|error| Misfit { path: vec![], reason: error.to_string() })?;
     Ok(untagged(written).1)
-}
-
-/// Reads a serialised event.
-///
-/// # Errors
-/// With the path to the part that it cannot hold, below its name.
-pub fn event(aggregate_type: AggregateType, value: &Json) -> Result<AnyEvent, Unreadable> {
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    AnyEvent::deserialize(aggregate_type, tracked)
-        .map_err(|error| (steps_of(&track.path()), error.to_string()))
-}
-
-/// Reads a serialised command.
-///
-/// # Errors
-/// With the path to the part that it cannot hold, below its name.
-pub fn command(aggregate_type: AggregateType, value: &Json) -> Result<AnyCommand, Unreadable> {
-    let value = json!({aggregate_type.as_str(): value});
-    serde_path_to_error::deserialize(&value)
-        .map_err(|error| (steps_of(error.path()), error.inner().to_string()))
-}
-
-fn steps_of(path: &serde_path_to_error::Path) -> Vec<String> {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(index.to_string()),
-            Segment::Map { key } => Some(key.clone()),
-            Segment::Enum { variant } => Some(variant.clone()),
-            Segment::Unknown => None,
-        })
-        .collect()
 }
 
 /// The command or event of a name, written with its fields.

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod forgetting;
 pub mod gateway;
 pub mod history;
+pub mod json;
 pub mod lives;
 pub mod log;
 pub mod managers;

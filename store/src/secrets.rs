@@ -9,6 +9,8 @@ use serde_json::Value;
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::json::ToJson as _;
+
 /// 32 secret bytes. Losing them loses every sealed value; whoever has them can read those.
 #[derive(Clone)]
 pub struct MasterKey([u8; 32]);
@@ -126,7 +128,7 @@ impl Fingerprints {
     /// # Errors
     /// When the command cannot be written as JSON.
     pub fn of(&self, command: &AnyCommand) -> Result<[u8; 32], serde_json::Error> {
-        Ok(self.of_parts(&[&serde_json::to_vec(command)?]))
+        Ok(self.of_parts(&[command.to_json()?.as_bytes()]))
     }
 
     /// The fingerprint of a command's kind: for an id that derives from the command's cause, and so names it already. A
@@ -135,7 +137,7 @@ impl Fingerprints {
     /// # Errors
     /// When the command cannot be written as JSON.
     pub fn of_kind(&self, command: &AnyCommand) -> Result<[u8; 32], serde_json::Error> {
-        let command = serde_json::to_value(command)?;
+        let command = command.to_json_value()?;
         let mut names = vec![];
         let mut inner = Some(&command);
         // An aggregate's type and a command's name; what stands in it does not count.

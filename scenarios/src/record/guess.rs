@@ -10,9 +10,10 @@ use domain::{
     value::Time,
 };
 use serde_json::{Map, Value as Json, json};
+use store::json;
 
 use crate::{
-    expect::{self, compare},
+    expect::compare,
     run::parts,
     steps::Stream,
     vocabulary::{Side, find, names, tagged},
@@ -35,7 +36,8 @@ pub(super) fn guess(stream: &Stream, state: &AnyState, events: &[AnyEvent], at: 
     let mut best: Option<(usize, Guess)> = None;
     for variant in names(stream.aggregate_type, Side::Command) {
         for body in ways(&variant.body, &sources, at) {
-            let Ok(command) = expect::command(stream.aggregate_type, &tagged(variant, body.clone())) else {
+            let Ok(command) = json::written_command(stream.aggregate_type, &tagged(variant, body.clone()))
+            else {
                 continue;
             };
             let Some(Ok(decided)) = state.decide(command.clone()) else { continue };

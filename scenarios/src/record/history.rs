@@ -9,11 +9,13 @@ use domain::{
     value::{LocationId, Time},
 };
 use serde_json::{Value as Json, json};
-use store::log::{Meant, Recorded};
+use store::{
+    json,
+    log::{Meant, Recorded},
+};
 use uuid::Uuid;
 
 use crate::{
-    expect,
     run::parts,
     steps::Stream,
     vocabulary::{Side, find, tagged},
@@ -66,7 +68,7 @@ impl Words {
         let (name, mut body) = parts(event);
         let Some(variant) = find(stream.aggregate_type, Side::Event, &name) else { return event.clone() };
         self.put(&mut body, &variant.body, "sealed");
-        expect::event(stream.aggregate_type, &tagged(variant, body)).unwrap_or_else(|_| event.clone())
+        json::written_event(stream.aggregate_type, &tagged(variant, body)).unwrap_or_else(|_| event.clone())
     }
 
     fn put(&mut self, value: &mut Json, shape: &Shape, name: &str) {

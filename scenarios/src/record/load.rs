@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use domain::{AggregateType, AnyEvent, order};
 use serde_json::Value as Json;
-use store::log::{Log, LogError, Recorded, StreamId};
+use store::{
+    json::ToJson as _,
+    log::{Log, LogError, Recorded, StreamId},
+};
 
 /// What a history is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ async fn order_and_all(log: &dyn Log, id: &str) -> Result<Vec<Recorded>, LoadErr
     let named = |name: &str| {
         let mut found = BTreeSet::new();
         for event in all.iter().flat_map(|recorded| &recorded.events) {
-            collect(&serde_json::to_value(event).unwrap_or_default(), name, &mut found);
+            collect(&event.to_json_value().unwrap_or_default(), name, &mut found);
         }
         found
     };
@@ -106,7 +109,7 @@ fn concerns(recorded: &Recorded, id: &str) -> bool {
             Json::Null | Json::Bool(_) | Json::Number(_) => false,
         }
     }
-    recorded.events.iter().any(|event| says(&serde_json::to_value(event).unwrap_or_default(), id))
+    recorded.events.iter().any(|event| says(&event.to_json_value().unwrap_or_default(), id))
 }
 
 /// Every text that stands under a name, at any depth.

@@ -2,6 +2,7 @@
 
 use domain::{AnyCommand, AnyEvent, AnyRefusal, shape::Shape};
 use serde_json::Value as Json;
+use store::json::ToJson as _;
 
 use crate::{
     bind::values_of,
@@ -20,11 +21,11 @@ pub(super) fn wishes(issued: &[(Stream, AnyCommand)]) -> Vec<String> {
 }
 
 pub(crate) fn parts(event: &AnyEvent) -> (String, Json) {
-    untagged(serde_json::to_value(event).unwrap_or_default())
+    untagged(event.to_json_value().unwrap_or_default())
 }
 
 pub(super) fn command_parts(command: &AnyCommand) -> (String, Json) {
-    untagged(untagged(serde_json::to_value(command).unwrap_or_default()).1)
+    untagged(untagged(command.to_json_value().unwrap_or_default()).1)
 }
 
 pub(super) fn told_event(stream: &Stream, event: &AnyEvent) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{AnyCommand, value::Time};
-use store::executor::derived_id;
+use store::{executor::derived_id, json::ToJson as _};
 use uuid::Uuid;
 
 use super::Stuck;
@@ -41,7 +41,7 @@ impl Agenda {
         to: &str,
         command: AnyCommand,
     ) -> Result<(), Stuck> {
-        let input = serde_json::to_string(&command).map_err(|error| Stuck(error.to_string()))?;
+        let input = command.to_json().map_err(|error| Stuck(error.to_string()))?;
         let known = format!("{}:{to}:{input}", due.millis());
         let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, known.as_bytes());
         if self.timers.insert(timer_id) {

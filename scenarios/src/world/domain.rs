@@ -12,7 +12,7 @@ use domain::{
     value::Time,
 };
 use serde_json::Value as Json;
-use store::executor::derived_id;
+use store::{executor::derived_id, json::ToJson as _};
 use uuid::Uuid;
 
 use super::{
@@ -329,7 +329,7 @@ impl DomainWorld {
 /// The name of a command, as it is serialised.
 #[must_use]
 pub(crate) fn name_of_command(command: &AnyCommand) -> String {
-    untagged(untagged(serde_json::to_value(command).unwrap_or_default()).1).0
+    untagged(untagged(command.to_json_value().unwrap_or_default()).1).0
 }
 
 fn check_kind(want: Want, command: &AnyCommand) -> Result<(), Stuck> {

@@ -17,6 +17,7 @@ use projections::{
     search::{Embedded, Synonyms, follow},
 };
 use serde_json::{Map, Value as Json, json};
+use store::json::ToJson as _;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use uuid::Uuid;
 
@@ -116,7 +117,7 @@ impl World for HttpWorld {
         if !is_for_clients(&command) {
             return self.store.ask(command_id, stream, command).await;
         }
-        let tagged = serde_json::to_value(&command).map_err(stuck)?;
+        let tagged = command.to_json_value().map_err(stuck)?;
         let line = json!({
             "key": command_id,
             "aggregate_type": stream.aggregate_type.as_str(),
@@ -172,5 +173,5 @@ fn refusal(code: &str, problem: &Map<String, Json>) -> Result<AnyRefusal, serde_
         None => json!({"code": code}),
         Some(values) => json!({"code": code, "values": values}),
     };
-    serde_json::from_value(refusal)
+    store::json::refusal(&refusal.to_string())
 }

@@ -18,6 +18,7 @@ use sqlx::PgPool;
 use store::{
     engine::Engine,
     executor::{Cause, ExecuteError, Origin, Request, derived_id},
+    json::ToJson as _,
     log::{Batch, Metadata, NewEvent, Position, Recorded, StreamId, digest},
     ports::Clock as _,
 };
@@ -204,7 +205,7 @@ impl World for StoreWorld {
                 sequence: i64::try_from(sequence).unwrap_or(i64::MAX).saturating_add(nth),
                 event_type: event.event_type(),
                 event_version: event.event_version(),
-                payload: serde_json::to_string(event).map_err(stuck)?,
+                payload: event.to_json().map_err(stuck)?,
                 metadata: serde_json::to_string(&metadata).map_err(stuck)?,
                 event_id,
                 recorded_at_us: now_us,

@@ -6,7 +6,10 @@ use domain::{AnyEvent, AnyState};
 use hashlink::LinkedHashMap;
 
 use super::{Reply, Request, weight::Weight};
-use crate::log::{Meaning, Recorded, Sequence, Snapshot, StreamId};
+use crate::{
+    json::ToJson as _,
+    log::{Meaning, Recorded, Sequence, Snapshot, StreamId},
+};
 
 /// Streams in use that are passed over in a row when room is made, before that is left to the next command.
 const PASSED_MAX: usize = 64;
@@ -138,7 +141,7 @@ impl Ready {
             return None;
         }
         // Every state is JSON: keys are texts and numbers are whole.
-        let state = serde_json::to_string(&self.durable.state).ok()?;
+        let state = self.durable.state.to_json().ok()?;
         self.saved = (self.durable.sequence, state.len());
         Some(Snapshot { stream: stream.clone(), sequence: self.durable.sequence, state })
     }

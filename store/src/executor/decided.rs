@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     feed::Entry,
+    json::ToJson as _,
     log::{Answer, Batch, Metadata, NewEvent, Position, Recorded, Sequence, digest},
     ports::{Clock, Ids},
 };
@@ -160,7 +161,7 @@ pub fn decide(request: &Request, newest: &Versioned, clock: &dyn Clock, ids: &dy
         None => Decision::Impossible(ExecuteError::Unavailable(
             "a command met the state of another aggregate".into(),
         )),
-        Some(Err(refusal)) => match serde_json::to_string(&refusal) {
+        Some(Err(refusal)) => match refusal.to_json() {
             Ok(row) => Decision::Refused { refusal, row },
             Err(error) => Decision::Impossible(ExecuteError::Unavailable(error.to_string().into())),
         },
@@ -193,7 +194,7 @@ fn rows(
                 sequence: sequence + nth,
                 event_type: event.event_type(),
                 event_version: event.event_version(),
-                payload: serde_json::to_string(event)?,
+                payload: event.to_json()?,
                 metadata: metadata.clone(),
                 event_id: match request.origin {
                     Origin::Client => ids.next(),

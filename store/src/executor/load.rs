@@ -10,6 +10,7 @@ use super::{
     core::Core,
 };
 use crate::{
+    json,
     log::{Head, Log, LogError, Past, Sequence, Snapshot, StreamId},
     ports::Clock,
 };
@@ -55,13 +56,10 @@ async fn fold(
     let mut unreadable = None;
     let take = &mut |past: Past<'_>| match past {
         Past::Next(events) => loaded.durable.follow(events),
-        Past::State(sequence, text) => {
-            match AnyState::deserialize(stream.aggregate_type, &mut serde_json::Deserializer::from_str(text))
-            {
-                Ok(state) => loaded = Loaded { durable: Versioned { state, sequence }, saved: sequence },
-                Err(error) => unreadable = Some(error),
-            }
-        }
+        Past::State(sequence, text) => match json::state(stream.aggregate_type, text) {
+            Ok(state) => loaded = Loaded { durable: Versioned { state, sequence }, saved: sequence },
+            Err(error) => unreadable = Some(error),
+        },
     };
     log.history(stream, snapshot, take).await?;
     Ok((loaded, unreadable))

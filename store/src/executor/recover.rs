@@ -18,6 +18,7 @@ use super::{
     decided::Decided,
 };
 use crate::{
+    json,
     log::{
         Answer, DecodeError, Decoder, Head, LockedLog, Log, LogError, Position, Recorded, StoredEvent,
         StreamId, understand,
@@ -289,7 +290,7 @@ fn first_answer(request: &Request, answer: &Answer, incarnation: Uuid) -> Result
     }
     let token = Token { incarnation, position: answer.position };
     match &answer.refusal {
-        Some(row) => match serde_json::from_str(row) {
+        Some(row) => match json::refusal(row) {
             Ok(refusal) => {
                 let refused = Refused { refusal, version: answer.version, token, replayed: true };
                 Err(ExecuteError::Refused(Box::new(refused)))

@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use crate::log::{Log, LogError, Position, Recorded, Sequence, StreamId};
+use crate::{
+    json::ToJson as _,
+    log::{Log, LogError, Position, Recorded, Sequence, StreamId},
+};
 
 pub use difference::{Change, Part, Path, SEALED, difference, without_sealed};
 pub use moment::{AHEAD_MAX_MS, Ahead, Moment, NoMoment, span, time};
@@ -269,7 +272,7 @@ fn viewed(state: &AnyState) -> Result<Json, serde_json::Error> {
     };
     // Names of states begin with a capital letter, and names of fields do not.
     let is_stage = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
-    Ok(match serde_json::to_value(state)? {
+    Ok(match state.to_json_value()? {
         Json::String(stage) => named(stage, Json::Null),
         Json::Object(fields) if fields.len() == 1 && fields.keys().all(|name| is_stage(name)) => {
             let only = fields.into_iter().next();

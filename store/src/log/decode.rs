@@ -5,10 +5,13 @@
 
 use std::collections::HashMap;
 
-use domain::{AggregateType, AnyEvent, value::Time};
+use domain::{AggregateType, value::Time};
 
 use super::{Log, LogError, Meaning, Metadata, Position, Recorded, StoredEvent, StreamId};
-use crate::upcast::{self, Before, Current, Stored, Unread};
+use crate::{
+    json,
+    upcast::{self, Before, Current, Stored, Unread},
+};
 
 /// Why a stored event cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -206,12 +209,11 @@ fn decode_event(
     let malformed = |error: serde_json::Error| DecodeError::malformed("payload", &error);
     Some(match upcast::to_current(aggregate_type, stored, before) {
         Ok(Current::AsStored) => {
-            let mut json = serde_json::Deserializer::from_str(stored.payload);
-            AnyEvent::deserialize(aggregate_type, &mut json).map(Meaning::One).map_err(malformed)
+            json::event(aggregate_type, stored.payload).map(Meaning::One).map_err(malformed)
         }
         Ok(Current::Became(forms)) => {
             let events = forms.into_iter().map(|(event_type, payload)| {
-                let event = AnyEvent::deserialize(aggregate_type, payload).map_err(malformed)?;
+                let event = json::event(aggregate_type, &payload.to_string()).map_err(malformed)?;
                 if event.event_type() == event_type {
                     Ok(event)
                 } else {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{DecodeError, Decoder, Log, LogError, RawEvent, meant_id, understand};
+use crate::json::ToJson as _;
 
 /// One of the events that a stored event means; nearly always the one that it is.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ pub async fn see(
     let stored = raw.to_stored();
     let recorded = LogError::unless(&stored, understand(log, decoder, &stored).await?)?;
     for (part, event) in recorded.events.iter().enumerate() {
-        let payload = serde_json::to_string(event).map_err(|error| LogError::Decode {
+        let payload = event.to_json().map_err(|error| LogError::Decode {
             stream: recorded.stream.to_string().into(),
             sequence: recorded.sequence,
             source: DecodeError::malformed("payload", &error),

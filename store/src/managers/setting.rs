@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::recent::Recent;
-use crate::{follow::ReactError, ports::Clock, rfc3339::moment, together::Together};
+use crate::{follow::ReactError, json::ToJson as _, ports::Clock, rfc3339::moment, together::Together};
 
 /// For how long a timer that nobody waits for lets others come along.
 const LEISURE: Duration = Duration::from_millis(50);
@@ -60,7 +60,7 @@ impl Setting {
         to: &str,
         command: &AnyCommand,
     ) -> Result<(), ReactError> {
-        let input = serde_json::to_string(command).map_err(failed)?;
+        let input = command.to_json().map_err(failed)?;
         let name = format!("{}:{to}:{input}", due.millis());
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
         if self.known.get(&id).is_some() {

@@ -12,6 +12,7 @@ use super::{Driver, driver::Input};
 use crate::{
     executor::derived_id,
     follow::{Lease, ReactError},
+    json,
     ports::Clock,
     rfc3339::moment,
 };
@@ -134,7 +135,7 @@ fn due(row: &PgRow) -> Result<Due, ReactError> {
         timer_id: row.try_get(0).map_err(failed)?,
         instance: row.try_get(1).map_err(failed)?,
         correlation_id: row.try_get(2).map_err(failed)?,
-        command: serde_json::from_str(&input).map_err(failed)?,
+        command: json::command(&input).map_err(failed)?,
         manager: row.try_get(4).map_err(failed)?,
     })
 }
