@@ -189,6 +189,26 @@ fn made_in(migration: &[String]) -> BTreeSet<&str> {
 }
 
 #[test]
+fn every_migration_is_in_the_program_and_as_its_file_is_called() {
+    let sets = [
+        store::schema::log_tables(),
+        store::schema::analysis_tables(),
+        store::schema::key_tables(),
+        projections::tables(),
+        api::edge::tables(),
+    ];
+    let embedded = sets.iter().flat_map(|tables| tables.migrations.iter().flat_map(|set| set.iter()));
+    let embedded: BTreeSet<_> =
+        embedded.map(|step| format!("{}_{}.sql", step.version, step.description.replace(' ', "_"))).collect();
+    let written: BTreeSet<_> = migrations().into_iter().map(|migration| migration.name).collect();
+    assert_eq!(embedded, written);
+    // Each set is run in the order in which it is named.
+    for set in sets.iter().flat_map(|tables| &tables.migrations) {
+        assert!(set.iter().is_sorted_by_key(|step| step.version), "{:?}", set.migrations);
+    }
+}
+
+#[test]
 fn no_migration_takes_anything_from_an_older_program() {
     let migrations = migrations();
     assert!(migrations.len() >= 15, "the test has lost sight of the migrations");

@@ -1,19 +1,29 @@
 //! The edge's own tables: what is neither history nor derived from it, such as accounts and outgoing mail.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::Migrator;
 use store::schema::Tables;
 
 /// What the name of the edge's schema ends with.
 pub const SUFFIX: &str = "_edge";
 
-static EDGE: Migrator = sqlx::migrate!("./migrations");
+static EDGE: LazyLock<Migrator> = store::migrations! {"../migrations":
+    20261212000001 "accounts",
+    20261212000100 "errands",
+    20261213000002 "payment_methods",
+    20261227000041 "strangers",
+    20261227000042 "told_methods",
+    20261227000043 "gateways_of_methods",
+    20261227000044 "refresh_tokens_end",
+};
 
 /// Ordinary tables in a schema beside the log: rows there are changed and removed.
 #[must_use]
 pub fn tables() -> Tables {
     Tables {
         suffix: SUFFIX,
-        migrations: vec![&EDGE],
+        migrations: vec![&*EDGE],
         grants: &[
             ("SELECT, INSERT, UPDATE, DELETE", "accounts"),
             ("SELECT, INSERT, UPDATE, DELETE", "addresses"),

@@ -50,6 +50,7 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use domain::{pricing::Tables, value::Money};
+use futures::{FutureExt as _, future::BoxFuture};
 use projections::{ReadModels, hot::Hot, products::Offer, stock::StockChecked};
 use store::{
     census::Census,
@@ -242,18 +243,19 @@ impl Shop {
     }
 
     /// Compares the stock with the log for as long as this is driven.
-    pub fn check_stock(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn check_stock(&self) -> BoxFuture<'static, ()> {
         let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
-        self.stock_checked.clone().keep(self.written.pool().clone(), log, clock)
+        self.stock_checked.clone().keep(self.written.pool().clone(), log, clock).boxed()
     }
 
     /// Keeps pages and offers for as long as they are true: until this is driven, none are kept.
-    pub fn keep_pages(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn keep_pages(&self) -> BoxFuture<'static, ()> {
         let pages = self.pages.clone().run(self.read.clone());
         let offers = self.offers.clone().run(self.written.clone());
         async {
             tokio::join!(pages, offers);
         }
+        .boxed()
     }
 }
 

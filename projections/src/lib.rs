@@ -22,7 +22,7 @@ pub mod search;
 pub mod stock;
 mod waiting;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::{PgPool, migrate::Migrator};
 use store::{engine::Engine, follow::Projection, schema::Tables};
@@ -31,14 +31,26 @@ pub use fresh::{Fresh, Freshness, QueryError};
 pub use page::{Cursor, LIMIT_MAX, Page};
 pub use read_models::{ReadModels, Source};
 
-static READ: Migrator = sqlx::migrate!("./migrations");
+static READ: LazyLock<Migrator> = store::migrations! {"../migrations":
+    20261122000001 "orders",
+    20261122000002 "carts",
+    20261122000003 "stock",
+    20261122000004 "products",
+    20261124000011 "fulfilment",
+    20261201000001 "stock_places_and_backorders",
+    20261203000001 "carts_end",
+    20261203000002 "variants_weigh",
+    20261206000001 "search",
+    20261210000000 "index_work",
+    20261213000001 "disputes",
+};
 
 /// The read models, with the checkpoints and parked streams of what fills them beside the rows.
 #[must_use]
 pub fn tables() -> Tables {
     Tables {
         suffix: "_read",
-        migrations: vec![store::schema::follower_migrations(), &READ],
+        migrations: vec![store::schema::follower_migrations(), &*READ],
         grants: &[
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),

@@ -123,7 +123,7 @@ impl ReadModels {
 }
 
 /// Which kind of database answers queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Whether it is a standby.
     pub standby: bool,
@@ -131,8 +131,10 @@ pub struct Source {
     pub alone: bool,
 }
 
+store::from_row!(Source { standby, alone });
+
 /// How a follower stands, beside its rows.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub name: String,
     pub incarnation: Option<Uuid>,
@@ -142,6 +144,8 @@ pub(crate) struct Standing {
     /// Another text for every change of what it has set aside.
     pub aside: String,
 }
+
+store::from_row!(Standing { name, incarnation, position, fence, aside });
 
 pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 

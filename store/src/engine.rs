@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures::{FutureExt as _, future::BoxFuture};
 use sqlx::PgPool;
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
@@ -90,9 +91,15 @@ pub struct Engine {
 impl Engine {
     /// Starts the executor and the feed.
     ///
+    /// In a box, and so compiled here: a future that is polled in another crate is compiled there, with all that it calls.
+    ///
     /// # Errors
     /// When the log or the keys cannot be read.
-    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+    pub fn start(parts: Parts) -> BoxFuture<'static, Result<Self, StartError>> {
+        Self::start_here(parts).boxed()
+    }
+
+    async fn start_here(parts: Parts) -> Result<Self, StartError> {
         let clock = parts.clock;
         let ids: Arc<dyn Ids> = Arc::new(Machine);
         lives::begin(&parts.pool, &*ids).await?;

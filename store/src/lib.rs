@@ -4,6 +4,7 @@ pub mod archive;
 pub mod bridge;
 pub mod broker;
 pub mod census;
+pub mod embedded;
 pub mod engine;
 pub mod executor;
 pub mod feed;

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
+use futures::{FutureExt as _, future::BoxFuture};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -31,7 +32,23 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop; then takes no more connections and lets what is under way end.
-pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, mut stop: watch::Receiver<bool>) {
+///
+/// In a box, and so compiled here: a future that is polled in another crate is compiled there, with all that it calls.
+pub fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Tls>,
+    stop: watch::Receiver<bool>,
+) -> BoxFuture<'static, ()> {
+    serve_here(listener, router, tls, stop).boxed()
+}
+
+async fn serve_here(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Tls>,
+    mut stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let door = Door { router, tls };

@@ -14,7 +14,10 @@ pub mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::{OptionFuture, join_all};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, OptionFuture, join_all},
+};
 use sqlx::PgPool;
 use store::{engine::Engine, ports::Clock};
 
@@ -90,7 +93,7 @@ impl Outbound {
         engine: &mut Engine,
         edge: PgPool,
         settings: OutboundSettings,
-    ) -> Result<(Self, impl Future<Output = ()> + std::marker::Send + use<>), OutboundError> {
+    ) -> Result<(Self, BoxFuture<'static, ()>), OutboundError> {
         let OutboundSettings { mail, sms, webhooks } = settings;
         let outbound = Self { allowed: webhooks.allowed, ..Self::resting(engine, edge.clone()) };
         let open = Open {
@@ -123,7 +126,7 @@ impl Outbound {
         let running = outbound.run(carriers, open.mail, Arc::clone(&clock));
         engine.react(Arc::new(Intake { queue, listeners, open, clock }));
         engine.react(Arc::new(parcels));
-        Ok((outbound, running))
+        Ok((outbound, running.boxed()))
     }
 
     fn run(

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{FutureExt as _, future::BoxFuture};
 use sqlx::PgPool;
 use store::{
     engine::Engine,
@@ -82,11 +83,7 @@ impl Followed {
 
 /// Keeps an index at the end of the read models in the schema that `pool` sees, for as long as the future is driven: an
 /// index is whole at any moment. To be called when the engine's projections have been started.
-pub fn follow(
-    index: Arc<dyn Index>,
-    engine: &Engine,
-    pool: PgPool,
-) -> (Followed, impl Future<Output = ()> + Send + use<>) {
+pub fn follow(index: Arc<dyn Index>, engine: &Engine, pool: PgPool) -> (Followed, BoxFuture<'static, ()>) {
     let (sender, look) = watch::channel(None);
     let (checked_sender, checked) = watch::channel(None);
     let (jobs, driven) = mpsc::unbounded_channel();
@@ -127,7 +124,7 @@ pub fn follow(
     let all = async move {
         futures::join!(follower.run(), drive(driven), presence.stay());
     };
-    (followed, all)
+    (followed, all.boxed())
 }
 
 struct IndexFollower {

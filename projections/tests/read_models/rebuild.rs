@@ -1,6 +1,9 @@
 //! A read model is built anew beside the one that serves, compared with it, and put in its place.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use domain::{AggregateType, AnyEvent, inventory_item, order};
@@ -144,11 +147,13 @@ struct Incoming {
     often: bool,
 }
 
-static INCOMING: Migrator = sqlx::migrate!("tests/incoming");
+static INCOMING: LazyLock<Migrator> = store::migrations! {"../incoming":
+    20270101000001 "incoming",
+};
 
 fn incoming_tables() -> Tables {
     Tables {
-        migrations: vec![store::schema::follower_migrations(), &INCOMING],
+        migrations: vec![store::schema::follower_migrations(), &*INCOMING],
         grants: &[
             ("SELECT, INSERT, UPDATE, DELETE", "followers"),
             ("SELECT, INSERT, UPDATE, DELETE", "parked_streams"),

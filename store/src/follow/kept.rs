@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 
 /// How that stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Whether the database puts its journal away, so that a restore can lose nothing.
     pub journal: bool,
@@ -18,6 +18,8 @@ pub struct Kept {
     /// How long ago the last of them was written, in microseconds.
     pub files_age_us: Option<i64>,
 }
+
+crate::from_row!(Kept { journal, journal_age_us, journal_fails, files, events, files_age_us });
 
 /// An idle database puts nothing away, so that its age alone says nothing is wrong; a failure does.
 const KEPT: &str = "\

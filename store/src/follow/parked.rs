@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A stream that a follower has set aside.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedStream {
     /// Who set it aside.
     pub follower: String,
@@ -30,6 +30,8 @@ pub struct ParkedStream {
     /// Since when.
     pub parked_at: OffsetDateTime,
 }
+
+crate::from_row!(ParkedStream { follower, aggregate_type, aggregate_id, first_position, reason, parked_at });
 
 /// The keys of what a follower has set aside, as `Entry::key` has them.
 pub(super) type Keys = HashSet<(Box<str>, Box<str>)>;

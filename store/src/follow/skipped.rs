@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::log::{Position, StoredEvent};
 
 /// An event that a follower goes on without.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedEvent {
     /// Who.
     pub follower: String,
@@ -22,6 +22,8 @@ pub struct SkippedEvent {
     /// When that was said.
     pub skipped_at: OffsetDateTime,
 }
+
+crate::from_row!(SkippedEvent { follower, position, aside, reason, skipped_at });
 
 impl SkippedEvent {
     /// All of a schema, follower by follower, in their order.

@@ -13,7 +13,7 @@ const PAUSE_US: (i64, i64) = (1_000_000, 60_000_000);
 const AT_ONCE: usize = 32;
 
 /// An event of a lane that waits.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingEvent {
     /// Who set it aside.
     pub follower: String,
@@ -28,6 +28,8 @@ pub struct WaitingEvent {
     /// When the last of these tries began.
     pub tried_at: Option<OffsetDateTime>,
 }
+
+crate::from_row!(WaitingEvent { follower, lane, position, reason, tries, tried_at });
 
 impl WaitingEvent {
     /// All that wait, in the order in which they will be served.
@@ -44,7 +46,7 @@ impl WaitingEvent {
 }
 
 /// A lane that waits, seen as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingLane {
     /// Who set it aside.
     pub follower: String,
@@ -63,6 +65,8 @@ pub struct WaitingLane {
     /// Events that wait, this one included.
     pub events: i64,
 }
+
+crate::from_row!(WaitingLane { follower, lane, position, reason, since, tries, tried_at, events });
 
 impl WaitingLane {
     /// All that wait.

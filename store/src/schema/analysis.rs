@@ -1,17 +1,21 @@
 //! Views of the log for analysts, in a schema of their own: a name there clashes with none of a read model's.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::Migrator;
 
 use super::Tables;
 
-static ANALYSIS: Migrator = sqlx::migrate!("migrations/analysis");
+static ANALYSIS: LazyLock<Migrator> = crate::migrations! {"../../migrations/analysis":
+    20261225000001 "views",
+};
 
 /// The views, which hold nothing themselves. Whoever serves may read them as analysts may.
 #[must_use]
 pub fn analysis_tables() -> Tables {
     Tables {
         suffix: "_analysis",
-        migrations: vec![&ANALYSIS],
+        migrations: vec![&*ANALYSIS],
         grants: &[
             ("SELECT", "happened"),
             ("SELECT", "documents"),

@@ -17,7 +17,7 @@ pub use server::{VERSION_MIN, Writes, writes};
 use std::{
     str::FromStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -29,9 +29,27 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-static LOG: Migrator = sqlx::migrate!("migrations/log");
-static FOLLOWERS: Migrator = sqlx::migrate!("migrations/followers");
-static KEYS: Migrator = sqlx::migrate!("migrations/keys");
+static LOG: LazyLock<Migrator> = crate::migrations! {"../../migrations/log":
+    20261121000001 "log",
+    20261121000010 "timers_hold_any_command",
+    20261121000012 "timers_wait_after_a_failure",
+    20261121000014 "snapshots",
+    20261121000030 "archive",
+    20261121000040 "lives",
+};
+static FOLLOWERS: LazyLock<Migrator> = crate::migrations! {"../../migrations/followers":
+    20261121000002 "followers",
+    20261121000011 "waiting_events",
+    20261121000041 "link_position",
+    20261121000043 "skipped_events",
+    20261121000050 "applied_events",
+    20261121000060 "audited",
+};
+static KEYS: LazyLock<Migrator> = crate::migrations! {"../../migrations/keys":
+    20261121000003 "keys",
+    20261121000013 "forgotten",
+    20261121000042 "rotation",
+};
 
 /// A set of tables that live in one Postgres schema, and what the serving role may do with them.
 #[derive(Clone, Debug)]
@@ -55,7 +73,7 @@ pub struct Tables {
 pub fn log_tables() -> Tables {
     Tables {
         suffix: "",
-        migrations: vec![&LOG, &FOLLOWERS],
+        migrations: vec![&*LOG, &*FOLLOWERS],
         grants: &[
             ("SELECT, INSERT", "events"),
             ("SELECT, INSERT", "log_links"),
@@ -96,7 +114,7 @@ pub fn log_tables() -> Tables {
 pub fn key_tables() -> Tables {
     Tables {
         suffix: "_keys",
-        migrations: vec![&KEYS],
+        migrations: vec![&*KEYS],
         grants: &[
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by, forgotten_at)", "subject_keys"),
             ("SELECT, INSERT, UPDATE (wrapped, wrapped_by)", "shop_keys"),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::value::{CustomerId, Text};
+use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use store::{
@@ -81,7 +82,7 @@ pub async fn start<G: Gateway + Keeps>(
     engine: &mut Engine,
     pool: PgPool,
     gateway: Arc<G>,
-) -> Result<impl Future<Output = ()> + Send + use<G>, Error> {
+) -> Result<BoxFuture<'static, ()>, Error> {
     let secret = engine.vault.secret("edge").await?;
     let saved = Saved::new(pool, engine.vault.clone(), secret, Arc::clone(&engine.clock)).at(gateway.name());
     saved.name_gateways().await?;
@@ -96,5 +97,5 @@ pub async fn start<G: Gateway + Keeps>(
         log: Arc::clone(&engine.log),
         feed: engine.feed.clone(),
     }));
-    Ok(detach::run(saved, keeps, Arc::clone(&engine.clock)))
+    Ok(detach::run(saved, keeps, Arc::clone(&engine.clock)).boxed())
 }
