@@ -242,6 +242,49 @@ fn every_route_stands_in_the_table() {
     assert_eq!(found, known);
 }
 
+/// Whom the manual calls thus.
+fn called(who: &str) -> Access {
+    let permission = |name: &str| {
+        let name = name.trim_matches('`');
+        *Permission::ALL.iter().find(|permission| permission.as_str() == name).unwrap()
+    };
+    match (who, who.split_once(", ")) {
+        ("everybody", _) => Access::Public,
+        ("whoever has a token", _) => Access::Token,
+        ("whoever has an account", _) => Access::Account,
+        ("staff", _) => Access::Staff,
+        ("admins", _) => Access::Admin,
+        (_, Some(("the cart's buyer", other))) => Access::Owner(Kind::Cart, permission(other)),
+        (_, Some(("the order's buyer", other))) => Access::Owner(Kind::Order, permission(other)),
+        (_, Some(("the payment's buyer", other))) => Access::Owner(Kind::Payment, permission(other)),
+        (_, Some(("the person", other))) => Access::Owner(Kind::Subject, permission(other)),
+        (other, None) => Access::Needs(permission(other)),
+        (other, Some(_)) => panic!("who is {other:?}?"),
+    }
+}
+
+#[test]
+fn the_table_says_what_the_manual_says() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/IDENTITY.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let (_, section) = manual.split_once("\n### Every route\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let mut written = BTreeSet::new();
+    for line in section.lines().filter(|line| line.starts_with("| ") && line.contains("`/")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [who, methods, route] = *cells else { panic!("{line}") };
+        for method in methods.trim_matches('`').split(", ") {
+            let row = (method.to_owned(), route.trim_matches('`').to_owned(), format!("{:?}", called(who)));
+            assert!(written.insert(row), "twice: {line}");
+        }
+    }
+    let known: BTreeSet<_> = table()
+        .into_iter()
+        .map(|(method, route, access)| (method.to_owned(), route.to_owned(), format!("{access:?}")))
+        .collect();
+    assert_eq!(known, written);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_that_a_path_does_not_take_is_told_without_a_token() {
     let api = Api::start().await;
