@@ -1,12 +1,13 @@
 //! Shows on stderr how far long work has come: a bar on a terminal, else a line every few seconds.
 
 use std::{
+    fmt::Write,
     io::{self, IsTerminal as _},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::out;
 
@@ -33,8 +34,58 @@ struct Spoken {
     of: u64,
     work: &'static str,
     unit: &'static str,
-    /// What is said instead of how long it will take.
+    /// What is said instead of how fast it goes and how long it will take.
     note: String,
+}
+
+/// How fast something else is counted than what is shown as done.
+#[derive(Debug)]
+pub struct Rate(Mutex<[(Instant, u64); 3]>);
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(Mutex::new([(Instant::now(), 0); 3]))
+    }
+}
+
+impl Rate {
+    /// It is counted from here.
+    pub fn begin(&self, count: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = [(Instant::now(), count); 3];
+    }
+
+    /// How many a second since it began.
+    #[must_use]
+    pub fn of_all(&self, count: u64) -> u128 {
+        let [begun, ..] = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        per_second(begun, count)
+    }
+
+    /// How many a second in the last seconds.
+    pub fn of_late(&self, count: u64) -> u128 {
+        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let [begun, before, last] = *marks;
+        if last.0.elapsed() >= LINE_EVERY {
+            *marks = [begun, last, (Instant::now(), count)];
+        }
+        per_second(before, count)
+    }
+}
+
+fn per_second((since, from): (Instant, u64), count: u64) -> u128 {
+    u128::from(count.saturating_sub(from)) * 1_000 / since.elapsed().as_millis().max(1)
+}
+
+/// How long so many seconds are, in words.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0 | 1) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, ..) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
 }
 
 impl Progress {
@@ -48,7 +99,7 @@ impl Progress {
     #[must_use]
     pub fn stderr(work: &'static str, unit: &'static str) -> Self {
         if io::stderr().is_terminal() {
-            return Self::bar(unit, "{eta} to go");
+            return Self::bar(unit, "  {rate}/s  {eta} to go");
         }
         let now = Instant::now();
         Self(Shown::Lines(Mutex::new(Spoken {
@@ -63,18 +114,22 @@ impl Progress {
         })))
     }
 
-    /// The same for work that says itself how long it will take, with [`Progress::at_noting`].
+    /// The same for work that says itself how fast it goes and how long it will take, with [`Progress::at_noting`].
     #[must_use]
     pub fn noting(work: &'static str, unit: &'static str) -> Self {
-        if io::stderr().is_terminal() { Self::bar(unit, "{msg}") } else { Self::stderr(work, unit) }
+        if io::stderr().is_terminal() { Self::bar(unit, "  {msg}") } else { Self::stderr(work, unit) }
     }
 
     fn bar(unit: &str, end: &str) -> Self {
         let bar = ProgressBar::new(0);
         // The template is a literal that parses; a bar in the default style would do as well.
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {end}");
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}{end}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
+            let rate = |state: &ProgressState, out: &mut dyn Write| {
+                // What cannot be written is not shown.
+                let _ = write!(out, "{:.0}", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate));
         }
         Self(Shown::Bar(bar))
     }
@@ -148,7 +203,7 @@ impl Progress {
     pub fn left(&self) -> Option<String> {
         match &self.0 {
             Shown::Nothing => None,
-            Shown::Bar(bar) => Some(format!("{} s to go", bar.eta().as_secs())),
+            Shown::Bar(bar) => Some(format!("{} to go", span(bar.eta().as_secs()))),
             Shown::Lines(spoken) => spoken.lock().unwrap_or_else(PoisonError::into_inner).left(),
         }
     }
@@ -176,21 +231,40 @@ impl Spoken {
 
     fn line(&self) -> String {
         let Self { done, of, work, unit, note, .. } = self;
-        let (took, per_second) = (self.begun.elapsed(), self.per_second());
-        let left = match note.is_empty() {
-            true => self.left(),
-            false => Some(note.clone()),
-        };
-        let left = left.map_or(String::new(), |left| format!(", {left}"));
-        format!("{work}: {done} of {of} {unit} in {:.1} s ({per_second} {unit}/s){left}", took.as_secs_f32())
+        let so_far = format!("{work}: {done} of {of} {unit} in {:.1} s", self.begun.elapsed().as_secs_f32());
+        if !note.is_empty() {
+            return format!("{so_far}, {note}");
+        }
+        let left = self.left().map_or(String::new(), |left| format!(", {left}"));
+        format!("{so_far} ({} {unit}/s){left}", self.per_second())
     }
 
     fn per_second(&self) -> u128 {
-        u128::from(self.done.saturating_sub(self.before)) * 1_000 / self.begun.elapsed().as_millis().max(1)
+        per_second((self.begun, self.before), self.done)
     }
 
     fn left(&self) -> Option<String> {
         let left = u128::from(self.of.saturating_sub(self.done)).checked_div(self.per_second())?;
-        (left > 0).then(|| format!("{left} s to go"))
+        (left > 0).then(|| format!("{} to go", span(u64::try_from(left).unwrap_or(u64::MAX))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_it_takes_is_told_in_two_units_at_most() {
+        for (seconds, told) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min 0 s"),
+            (3_599, "59 min 59 s"),
+            (7_320, "2 h 2 min"),
+            (86_400, "1 d 0 h"),
+            (358_439_998, "4148 d 14 h"),
+        ] {
+            assert_eq!(span(seconds), told);
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! What is replayed, where to, how fast, and how a replay that runs is steered.
 
-use std::path::PathBuf;
-
-use clap::{Args, Subcommand};
-use projections::replay::{Begin, Destination, Speed};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
+use projections::replay::{Begin, Destination, ReplayError, Speed};
 use store::history::{Moment, span};
 
 /// The schema that a replay goes into unless another one is named.
@@ -63,7 +61,7 @@ pub enum ReplayCommand {
 #[derive(Args, Debug)]
 pub struct ToArgs {
     /// A Postgres database, or a folder of Parquet that is not there yet.
-    #[arg(long, value_name = "DATABASE_URL|DIR", required = true)]
+    #[arg(long, value_name = "DATABASE_URL|DIR", required = true, value_parser = NonEmptyStringValueParser::new())]
     pub into: Option<String>,
     /// In a database: the schema, which is made.
     #[arg(long, value_name = "NAME", default_value = SCHEMA)]
@@ -72,12 +70,20 @@ pub struct ToArgs {
 
 impl ToArgs {
     /// The destination; `scratch_url` is for a folder.
-    #[must_use]
-    pub fn destination(&self, scratch_url: &str) -> Destination {
+    ///
+    /// # Errors
+    /// When an address is named that is none of Postgres.
+    pub fn destination(&self, scratch_url: &str) -> Result<Destination, ReplayError> {
         let into = self.into.clone().unwrap_or_default();
-        match into.starts_with("postgres://") || into.starts_with("postgresql://") {
-            true => Destination::Schema { url: into, schema: self.schema.clone() },
-            false => Destination::Folder { path: PathBuf::from(into), scratch_url: scratch_url.to_owned() },
+        let scheme = into.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let of_postgres = matches!(scheme.as_deref(), Some("postgres" | "postgresql"));
+        match (of_postgres, into.contains("://")) {
+            (true, true) => Ok(Destination::Schema { url: into, schema: self.schema.clone() }),
+            (false, false) => {
+                Ok(Destination::Folder { path: into.into(), scratch_url: scratch_url.to_owned() })
+            }
+            // One with a slash too few, or of another kind of server.
+            _ => Err(ReplayError::NoDatabase),
         }
     }
 }
@@ -106,6 +112,25 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
     use super::*;
+
+    #[test]
+    fn an_address_of_postgres_is_one_however_its_scheme_is_written_and_any_other_is_not_repeated() {
+        let destination = |into: &str| {
+            ToArgs { into: Some(into.to_owned()), schema: SCHEMA.to_owned() }.destination("scratch")
+        };
+        for address in ["postgres://me:hunter2@db/mine", "POSTGRES://me:hunter2@db/mine", "PostgreSQL://db"] {
+            assert!(matches!(destination(address), Ok(Destination::Schema { .. })), "{address}");
+        }
+        for folder in ["christmas", "./a:b/c", "/tmp/postgres", "C:\\files"] {
+            assert!(matches!(destination(folder), Ok(Destination::Folder { .. })), "{folder}");
+        }
+        for wrong in
+            ["mysql://me:hunter2@db/mine", "s3://bucket", "postgres:/me:hunter2@db/mine", "postgre://x"]
+        {
+            let told = destination(wrong).unwrap_err().to_string();
+            assert!(told.contains("postgres://") && !told.contains("hunter2"), "{told}");
+        }
+    }
 
     #[test]
     fn a_replay_begins_with_a_day_and_ends_with_one() {

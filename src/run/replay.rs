@@ -13,7 +13,7 @@ use crate::{
     cli::{ReplayArgs, ReplayCommand},
     ground::{GroundError, Reading},
     out,
-    progress::Progress,
+    progress::{Progress, Rate, span},
     settings::Settings,
 };
 
@@ -22,17 +22,17 @@ pub async fn run(settings: Settings, data: &Path, args: ReplayArgs, json: bool) 
     match &args.command {
         None => begin(settings, data, args, json).await,
         Some(ReplayCommand::Status(to)) => {
-            let look = Desk::of(&to.destination("")).await?.look().await?;
+            let look = Desk::of(&to.destination("")?).await?.look().await?;
             print_look(&look, json)
         }
         Some(ReplayCommand::Pause(to)) => {
-            steer(&to.destination(""), json, |was| Wishes { paused: true, ..was }).await
+            steer(&to.destination("")?, json, |was| Wishes { paused: true, ..was }).await
         }
         Some(ReplayCommand::Resume(to)) => {
-            steer(&to.destination(""), json, |was| Wishes { paused: false, ..was }).await
+            steer(&to.destination("")?, json, |was| Wishes { paused: false, ..was }).await
         }
         Some(ReplayCommand::Rate { speed, to }) => {
-            steer(&to.destination(""), json, |was| Wishes { speed: *speed, ..was }).await
+            steer(&to.destination("")?, json, |was| Wishes { speed: *speed, ..was }).await
         }
     }
 }
@@ -43,13 +43,12 @@ async fn steer(
     json: bool,
     wanted: impl Fn(Wishes) -> Wishes,
 ) -> Result<u8, Failure> {
-    let mut desk = Desk::of(destination).await?;
-    let wishes = desk.wishes().await?;
-    desk.wish(wanted(wishes)).await?;
-    let look = desk.look().await?;
+    let look = Desk::of(destination).await?.steer(wanted).await?;
     print_look(&look, json)?;
     if !look.running {
-        out::tell("replay: no process is at it now; the command that began it goes on with it");
+        out::tell(
+            "replay: no process is at it now, so that nothing was changed; `daybook replay` goes as fast as its --speed says",
+        );
     }
     Ok(if look.running { FINE } else { FAILED })
 }
@@ -61,10 +60,10 @@ fn print_look(look: &Look, json: bool) -> Result<u8, Failure> {
         out::line(told)?;
         return Ok(FINE);
     }
-    let Look { standing, wishes, .. } = look;
+    let Look { standing, wishes, running } = look;
     let speed = match wishes.speed {
-        Speed::Max => String::new(),
-        speed => format!(" at {speed}"),
+        Speed::Business(_) | Speed::Events(_) if *running => format!(" at {}", wishes.speed),
+        Speed::Max | Speed::Business(_) | Speed::Events(_) => String::new(),
     };
     out::line(format_args!("{}{speed}: {}", look.state(), far(standing)))?;
     Ok(FINE)
@@ -93,6 +92,8 @@ async fn begin(settings: Settings, data: &Path, args: ReplayArgs, json: bool) ->
     if backwards {
         return Err(EventsError::Backwards { from: "--from", to: "--to" }.into());
     }
+    // What cannot be gone to is told before anything is reached.
+    args.to.destination("")?;
     let reading = Reading::prepare(settings, data, &|line| out::tell(line)).await?;
     history::check(&reading, &[from.unwrap_or(Moment::Now), to]).await?;
     let skipped = match reading.read_models().await {
@@ -113,7 +114,7 @@ async fn begin(settings: Settings, data: &Path, args: ReplayArgs, json: bool) ->
         speed: args.speed,
         restart: args.restart,
     };
-    let destination = args.to.destination(args.scratch.as_deref().unwrap_or(reading.url()));
+    let destination = args.to.destination(args.scratch.as_deref().unwrap_or(reading.url()))?;
     let again = matches!(&destination, Destination::Folder { path, .. } if Desk::has_begun(path));
     let ground = Ground {
         log: Arc::new(reading.log.clone()),
@@ -121,8 +122,8 @@ async fn begin(settings: Settings, data: &Path, args: ReplayArgs, json: bool) ->
         skipped,
         prefix: reading.schema().to_owned(),
     };
-    let progress = Progress::noting("replay", "events");
-    let replayed = replay(&ground, &asked, &destination, &|told| tell(&progress, told, again)).await?;
+    let (progress, rate) = (Progress::noting("replay", "positions"), Rate::default());
+    let replayed = replay(&ground, &asked, &destination, &|told| tell(&progress, &rate, told, again)).await?;
     progress.finish();
     print(&replayed, &destination, json)
 }
@@ -148,27 +149,35 @@ fn identity(projection: &str, to: Moment) -> Value {
     })
 }
 
-fn tell(progress: &Progress, told: Told<'_>, again: bool) {
+fn tell(progress: &Progress, rate: &Rate, told: Told<'_>, again: bool) {
     let whole = |position: i64| u64::try_from(position).unwrap_or(0);
     match told {
-        Told::Begun(Standing { position, upto, .. }) => {
+        Told::Begun(Standing { position, upto, events, .. }) => {
             if *position > 0 {
                 out::tell(format_args!("replay: goes on after position {position}"));
             } else if again {
                 out::tell("replay: begins anew; rows on their way into a folder are not kept");
             }
+            rate.begin(whole(*events));
             progress.begin_after(whole(*position), whole(*upto));
         }
         Told::At(standing, wishes, left_ms) => {
-            let Standing { position, upto, business_time, .. } = standing;
+            let Standing { position, upto, events, business_time, .. } = standing;
+            let rate = match position >= upto {
+                true => rate.of_all(whole(*events)),
+                false => rate.of_late(whole(*events)),
+            };
+            let applied = format!("{events} events at {rate}/s");
             let time = business_time.as_ref().map(|time| format!("business time {time}"));
             let pace = match (wishes.paused, left_ms) {
                 _ if position >= upto => None,
                 (true, _) => Some("paused".to_owned()),
-                (false, Some(left_ms)) => Some(format!("{} s to go at {}", left_ms / 1_000, wishes.speed)),
+                (false, Some(left_ms)) => {
+                    Some(format!("{} to go at {}", span(whole(left_ms / 1_000)), wishes.speed))
+                }
                 (false, None) => progress.left(),
             };
-            let note: Vec<_> = time.into_iter().chain(pace).collect();
+            let note: Vec<_> = [applied].into_iter().chain(time).chain(pace).collect();
             progress.at_noting(whole(*position), whole(*upto), note.join(", "));
         }
         Told::Writing => out::tell("replay: writing the files"),

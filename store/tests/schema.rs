@@ -4,7 +4,7 @@
 
 use sqlx::Executor as _;
 use store::{
-    schema::{SchemaError, log_tables, migrate, standing},
+    schema::{SchemaError, let_read, log_tables, migrate, standing},
     testing::{Ground, ROLE},
 };
 
@@ -53,5 +53,23 @@ async fn who_may_not_lay_tables_is_told_whose_address_is_missing() {
         let told = refused.to_string();
         assert!(matches!(refused, SchemaError::NotOwner { .. }), "{told}");
         assert!(told.contains("DAYBOOK_OWNER_DATABASE_URL") && told.contains(&prefix), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_laid_and_granted_by_many_at_once() {
+    let ground = Ground::new().await;
+    let analyst = format!("{}_analyst", ground.prefix);
+    ground.as_owner(&format!("CREATE ROLE {analyst}")).await;
+    // The first round lays them, the others find them laid.
+    for suffix in ["", "_new", "_new", "_new"] {
+        let prefix = format!("{}{suffix}", ground.prefix);
+        let laid = (0..12).map(async |_| {
+            migrate(&ground.owner_url, &prefix, ROLE, &log_tables()).await?;
+            let_read(&ground.owner_url, &prefix, (&analyst, ROLE), &log_tables()).await
+        });
+        let failed: Vec<_> =
+            futures::future::join_all(laid).await.into_iter().filter_map(Result::err).collect();
+        assert!(failed.is_empty(), "{suffix}: {failed:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::ErrorKind,
+    io::{BufRead as _, BufReader, ErrorKind},
     net::{TcpListener, TcpStream},
     os::unix::process::ExitStatusExt as _,
     process::{Child, Command, Output, Stdio},
@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 use store::testing::eventually;
 
-use crate::ground::{Ground, said};
+use crate::ground::{Ground, files, said};
 
 /// A database that the analyst may make schemas in, as a role that may: here that of the test.
 struct Analyst<'a> {
@@ -310,10 +310,145 @@ async fn a_replay_is_rated_paused_and_let_go_on_from_outside() {
     assert_eq!(analyst.differing(&schema, &["orders", "payments"]).await.0, 0);
     let after = json_of(&analyst.at(&schema, &["status", "--json"]).output().unwrap());
     assert_eq!((&after["state"], &after["position"]), (&json!("complete"), &json!(head)));
-    // Whoever does not run cannot be paused.
-    let idle = analyst.at(&schema, &["pause"]).output().unwrap();
-    assert_eq!(idle.status.code(), Some(1), "{}", said(&idle));
-    fails(&folder(&["pause"]).output().unwrap(), 2, &["paced, which is complete, holds no replay"]);
+    let after = json_of(&folder(&["status", "--json"]).output().unwrap());
+    assert_eq!((&after["state"], &after["position"]), (&json!("complete"), &json!(head)));
+    assert_eq!(after["projection"], "orders");
+    // Whoever does not run cannot be steered, and what was wanted of it is not kept.
+    for run in [&into_schema as Run<'_>, &folder] {
+        let before = json_of(&run(&["status", "--json"]).output().unwrap());
+        for args in [&["pause"][..], &["rate", "5/s"], &["resume"]] {
+            let idle = run(args).output().unwrap();
+            assert_eq!(idle.status.code(), Some(1), "{}", said(&idle));
+            let told = String::from_utf8_lossy(&idle.stdout).into_owned();
+            assert!(told.starts_with("complete: orders up to position "), "{told}");
+            assert!(said(&idle).contains("nothing was changed") && said(&idle).contains("--speed"));
+        }
+        assert_eq!(json_of(&run(&["status", "--json"]).output().unwrap()), before);
+    }
+    // Nor is anything else a replay.
+    fs::create_dir(ground.directory.join("other")).unwrap();
+    fs::write(ground.directory.join("other/_replay.json"), "mine").unwrap();
+    for (into, words) in [("other", "no replay at other"), ("rejects.txt", "no replay at rejects.txt")] {
+        let status = ["replay", "status", "--into", into];
+        fails(&ground.daybook().args(status).output().unwrap(), 2, &[words]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_whose_replay_was_killed_is_begun_anew_and_says_so() {
+    let ground = Ground::traded().await;
+    let run = |args: &[&str]| {
+        let mut command = ground.daybook();
+        command.arg("replay").args(args).args(["--into", "x"]);
+        command
+    };
+    let orders = ["--projection", "orders"];
+    let slow = [&orders[..], &["--speed", "5/s"]].concat();
+    let mut child = run(&slow).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("some events are applied", || {
+        let look = run(&["status", "--json"]).output().unwrap();
+        let look: Option<Json> = serde_json::from_slice(&look.stdout).ok();
+        async move { look.filter(|look| look["events"].as_i64() > Some(2)) }
+    })
+    .await;
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let look = json_of(&run(&["status", "--json"]).output().unwrap());
+    assert_eq!((&look["state"], &look["speed"]), (&json!("interrupted"), &json!("5/s")));
+    let rate = run(&["rate", "9/s"]).output().unwrap();
+    assert_eq!(rate.status.code(), Some(1), "{}", said(&rate));
+    assert!(String::from_utf8_lossy(&rate.stdout).starts_with("interrupted: orders up to position "));
+    assert_eq!(json_of(&run(&["status", "--json"]).output().unwrap()), look);
+    let again = run(&orders).output().unwrap();
+    fine(&again);
+    assert!(said(&again).contains("begins anew"), "{}", said(&again));
+    let mut whole = ground.daybook();
+    fine(&whole.args(["replay", "--projection", "orders", "--into", "whole"]).output().unwrap());
+    let [after_all, whole] = ["x", "whole"].map(|name| files(&ground.directory.join(name)));
+    assert_eq!(whole.len(), 3, "two tables, and how far they came");
+    assert!(after_all == whole && !ground.has("x.partial"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_speed_is_told_in_what_it_is_set_in() {
+    let ground = Ground::traded().await;
+    let paced = ["replay", "--projection", "stock", "--speed", "60/s", "--into", "x"];
+    let output = ground.daybook().args(paced).output().unwrap();
+    fine(&output);
+    let told = said(&output);
+    let head = ground.head().await;
+    assert!(told.contains(&format!("replay: {head} of {head} positions in ")), "{told}");
+    let rate = told.split_once(" events at ").unwrap().1.split_once("/s, business time ").unwrap().0;
+    let rate: i64 = rate.parse().unwrap();
+    assert!((10..=70).contains(&rate), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_it_takes_is_told_by_the_latest_event_wherever_it_stands() {
+    use store::{rfc3339, testing::request};
+    let ground = Ground::empty().await;
+    let engine = ground.store.engine().await;
+    for at in ["2011-03-01T10:00:00Z", "2011-03-09T12:00:00Z", "2011-03-02T10:00:00Z"] {
+        let receive: domain::inventory_item::Command =
+            serde_json::from_value(json!({"Receive": {"quantity": 1}})).unwrap();
+        let mut request = request("A", receive);
+        request.cause.occurred_at = Some(rfc3339::parse(at).unwrap());
+        engine.executor.execute(request).await.unwrap();
+    }
+    engine.stop().await;
+    for (more, told) in
+        [(&[][..], "8 d 1 h to go at 1x"), (&["--to", "2011-03-05"], "23 h 59 min to go at 1x")]
+    {
+        let mut command = ground.daybook();
+        command
+            .args(["replay", "--projection", "stock", "--speed", "1x", "--into", "x", "--restart"])
+            .args(more);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains("to go")).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(line.contains(told), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_read_model_goes_on_without_the_replay_goes_on_without() {
+    use store::{
+        log::PostgresLog,
+        testing::{request, write},
+    };
+    let ground = shop().await;
+    let analyst = Analyst::of(&ground).await;
+    let log = PostgresLog::new(ground.store.pool("").await);
+    let receive: domain::inventory_item::Command =
+        serde_json::from_value(json!({"Receive": {"quantity": 1}})).unwrap();
+    let received = |quantity: Json| ("Received", "2", json!({"quantity": quantity, "location": "main"}));
+    let rows = [received(json!(1)), received(json!("many")), received(json!(4))];
+    let last = write(&log, &request("BROKEN", receive), &rows).await;
+    let id: uuid::Uuid = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1")
+        .bind(last - 1)
+        .fetch_one(&ground.store.pool("").await)
+        .await
+        .unwrap();
+    sqlx::query(
+        "INSERT INTO skipped_events VALUES ('stock', $1, $2, 'inventory_item-BROKEN', 'nobody knows')",
+    )
+    .bind(id)
+    .bind(last - 1)
+    .execute(&analyst.pool)
+    .await
+    .unwrap();
+    let schema = analyst.schema("stock");
+    let told = json_of(&analyst.replay("stock", &schema, &["--json"]).output().unwrap());
+    assert_eq!(told["parked"], json!([]));
+    let row = format!("SELECT on_hand, version FROM {schema}.stock WHERE sku = 'BROKEN'");
+    let row: (i64, i64) = sqlx::query_as(&row).fetch_one(&analyst.pool).await.unwrap();
+    assert_eq!(row, (5, 3));
+    // Who has skipped nothing reads it.
+    sqlx::query("DELETE FROM skipped_events").execute(&analyst.pool).await.unwrap();
+    let output = analyst.replay("stock", &schema, &["--restart"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
 }
 
 /// Somebody outside, who counts who comes.
@@ -446,16 +581,27 @@ async fn what_cannot_be_replayed_is_told_and_leaves_nothing() {
             &["--projection", "stock", "--into", "postgres://127.0.0.1:1/x", "--schema", "Mine!"],
             &["not a plain name"],
         ),
-        (&["status", "--into", "x"], &["x holds no replay"]),
+        (&["--projection", "stock", "--into", ""], &["--into"]),
+        (&["--projection", "stock", "--into", "."], &["is no name"]),
+        (&["--projection", "stock", "--into", "/proc/x"], &["/proc takes nothing new"]),
+        (&["--projection", "stock", "--into", "mysql://me:hunter2@db/x"], &["none of a Postgres database"]),
+        (&["status", "--into", "Postgres:/me:hunter2@db/x"], &["none of a Postgres database"]),
+        (
+            &["--projection", "stock", "--into", "POSTGRES://me:hunter2@127.0.0.1:1/x", "--schema", "a b"],
+            &["plain name"],
+        ),
+        (&["status", "--into", "x"], &["no replay at x"]),
         (&["rate", "fast", "--into", "x"], &["is no speed"]),
     ] {
-        fails(&of(args), 2, words);
+        let output = of(args);
+        fails(&output, 2, words);
+        assert!(!said(&output).contains("hunter2"), "{args:?}");
     }
     for schema in [prefix.clone(), format!("{prefix}_read"), format!("{prefix}_keys")] {
         fails(&analyst.replay("stock", &schema, &[]).output().unwrap(), 2, &["one of the log's own"]);
     }
     fails(&analyst.replay("stock", &mine, &[]).output().unwrap(), 2, &[&mine, "not a replay"]);
-    fails(&analyst.at(&mine, &["status"]).output().unwrap(), 2, &["holds no replay"]);
+    fails(&analyst.at(&mine, &["status"]).output().unwrap(), 2, &["no replay in schema", &mine]);
     // A role that may only read lays nothing.
     let schema = analyst.schema("stock");
     let into = ["--projection", "stock", "--into", &ground.analyst_url, "--schema", &schema];
@@ -469,6 +615,16 @@ async fn what_cannot_be_replayed_is_told_and_leaves_nothing() {
     fine(&analyst.replay("orders", &schema, &["--restart"]).output().unwrap());
     assert_eq!(analyst.differing(&schema, &["orders", "payments"]).await.0, 0);
     ground.store.as_owner(&format!("SELECT x FROM {schema}.beside")).await;
+    // What somebody has made of its tables is not thrown away with them.
+    ground.store.as_owner(&format!("CREATE VIEW {schema}.dear AS SELECT * FROM {schema}.orders")).await;
+    let stood_on = analyst.replay("orders", &schema, &["--restart"]).output().unwrap();
+    fails(&stood_on, 2, &["dear depends on table", "drop that first", "--schema"]);
+    assert!(!said(&stood_on).contains("needs the right"), "{}", said(&stood_on));
+    ground.store.as_owner(&format!("SELECT count(*) FROM {schema}.dear; DROP VIEW {schema}.dear")).await;
+    // However an address is written, it is one.
+    let url = ground.store.owner_url.replacen("postgres", "POSTGRES", 1);
+    assert!(url.starts_with("POSTGRES"), "the test's address begins with its scheme");
+    fine(&of(&["--projection", "orders", "--into", &url, "--schema", &schema]));
     // No room to fold in.
     let read_only = format!("{}?options=-cdefault_transaction_read_only%3Don", ground.analyst_url);
     fails(&of(&["--projection", "stock", "--into", "x", "--scratch", &read_only]), 2, &["--scratch"]);

@@ -30,6 +30,26 @@ pub enum AnalyticsError {
         /// Where.
         folder: PathBuf,
     },
+    /// Nothing can be made in the folder around it.
+    #[error("{} cannot be made: {} takes nothing new ({source})", path.display(), folder.display())]
+    Unwritable {
+        /// What was to be made.
+        path: PathBuf,
+        /// Where.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It would have no name.
+    #[error("{:?} is no name for what is to be made: name a file or a folder that is not there yet", .0.display())]
+    NoName(PathBuf),
+    /// What is where an unfinished export would lie is somebody's own.
+    #[error(
+        "{} is in the way, and no unfinished export or replay: it is left as it is; move it away, or name another place with \
+         --into",
+        .0.display()
+    )]
+    Foreign(PathBuf),
     /// Another process is at it.
     #[error("another process is writing {}", .0.display())]
     InUse(PathBuf),
@@ -92,7 +112,22 @@ impl AnalyticsError {
     /// Whether something was asked for that cannot be.
     #[must_use]
     pub const fn is_wrong_input(&self) -> bool {
-        matches!(self, Self::Exists(_) | Self::NoFolder { .. } | Self::Other { .. } | Self::Unusable { .. })
+        match self {
+            Self::Exists(_)
+            | Self::NoFolder { .. }
+            | Self::Unwritable { .. }
+            | Self::NoName(_)
+            | Self::Foreign(_)
+            | Self::Other { .. }
+            | Self::Unusable { .. } => true,
+            Self::File { .. }
+            | Self::Stream(_)
+            | Self::InUse(_)
+            | Self::Event(_)
+            | Self::Columns { .. }
+            | Self::Parquet(_)
+            | Self::Csv(_) => false,
+        }
     }
 }
 

@@ -28,6 +28,19 @@ fn named(folder: &Path, nth: u64, what: &str) -> PathBuf {
     folder.join(format!("segment-{nth:06}.{what}"))
 }
 
+/// Whether a file's name is that of a segment.
+pub(super) fn is_one(name: &str) -> bool {
+    let nth = name
+        .strip_prefix("segment-")
+        .and_then(|name| name.strip_suffix(".parquet").or_else(|| name.strip_suffix(".json")));
+    nth.is_some_and(|nth| nth.len() >= 6 && nth.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether the first so many segments are there.
+pub(super) fn are_there(folder: &Path, count: u64) -> bool {
+    (0..count).all(|nth| ["parquet", "json"].iter().all(|what| named(folder, nth, what).is_file()))
+}
+
 /// Writes the files' pieces as the segment of that number, in one file; when this returns it is on the disk.
 pub(super) fn write(folder: &Path, nth: u64, pieces: &[(String, Vec<u8>)]) -> Result<(), AnalyticsError> {
     let (content, index) = (named(folder, nth, "parquet"), named(folder, nth, "json"));

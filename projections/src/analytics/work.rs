@@ -3,26 +3,22 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Seek as _, SeekFrom, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::log::Position;
 use uuid::Uuid;
 
 use super::{
     AnalyticsError,
+    folder::{self, CONTENT, LOCK, Note, remove},
     segments::{self, make_folder_of},
 };
 
 /// What the folder's name ends with.
 const ENDS: &str = ".partial";
-/// What becomes the export.
-const CONTENT: &str = "content";
-const NOTE: &str = "progress.json";
-const LOCK: &str = "lock";
 
 /// The unfinished export.
 #[derive(Debug)]
@@ -32,27 +28,10 @@ pub struct Work {
     /// Whether the export is a folder of files.
     is_folder: bool,
     note: Note,
+    /// What is to lie in the folder beside what was exported: a file's name and text.
+    beside: Option<(&'static str, Vec<u8>)>,
     /// Held as long as this process is at it.
     _lock: File,
-}
-
-/// How far it has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Note {
-    /// What was asked for.
-    asked: Value,
-    /// Which life of the log it is read from.
-    incarnation: Uuid,
-    /// Up to where.
-    upto: Position,
-    /// Up to where it is done.
-    after: Position,
-    /// Rows written up to there.
-    rows: u64,
-    /// How many bytes of each file are true: what is behind them was written after this note.
-    files: BTreeMap<String, u64>,
-    /// How many segments are.
-    segments: u64,
 }
 
 impl Work {
@@ -60,7 +39,7 @@ impl Work {
     /// one with other wishes left is in the way, unless `restart` throws it away.
     ///
     /// # Errors
-    /// When there is something in its place, somebody else is at it, or it cannot be written.
+    /// When there is something in its place or in its folder's, somebody else is at it, or it cannot be written.
     pub fn begin(
         target: &Path,
         is_folder: bool,
@@ -69,26 +48,25 @@ impl Work {
         incarnation: Uuid,
         restart: bool,
     ) -> Result<Self, AnalyticsError> {
-        let folder = Self::folder_of(target);
-        if is_taken(target) {
-            return Err(AnalyticsError::Exists(target.to_owned()));
+        if target.file_name().is_none() {
+            return Err(AnalyticsError::NoName(target.to_owned()));
+        }
+        // Without a slash at its end, and whatever else means nothing.
+        let target: PathBuf = target.components().collect();
+        let folder = Self::folder_of(&target);
+        if is_taken(&target, is_folder) {
+            return Err(AnalyticsError::Exists(target));
         }
         match fs::create_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let around = folder.parent().unwrap_or(Path::new(".")).to_owned();
-                return Err(AnalyticsError::NoFolder { path: target.to_owned(), folder: around });
-            }
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(AnalyticsError::at(&folder)(error));
-            }
-            _ => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => drop(Note::find(&folder)?),
+            Err(error) => return Err(unmade(target, &folder, error)),
         }
-        let path = folder.join(LOCK);
-        let lock = File::create(&path).map_err(AnalyticsError::at(&path))?;
+        let lock = folder::lock(&folder)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(AnalyticsError::InUse(target.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(AnalyticsError::at(&path)(error)),
+            Err(TryLockError::WouldBlock) => return Err(AnalyticsError::InUse(target)),
+            Err(TryLockError::Error(error)) => return Err(AnalyticsError::at(folder.join(LOCK))(error)),
         }
         let fresh = Note {
             asked: asked.clone(),
@@ -99,7 +77,7 @@ impl Work {
             files: BTreeMap::new(),
             segments: 0,
         };
-        let found = if restart { None } else { read(&folder)? };
+        let found = Note::find(&folder)?.filter(|_| !restart);
         let goes_on = found.is_some();
         let note = found.unwrap_or(fresh);
         let different = |difference: String| AnalyticsError::Other { work: folder.clone(), difference };
@@ -109,13 +87,12 @@ impl Work {
         if note.incarnation != incarnation {
             return Err(different("the log was restored since, or another database serves it".to_owned()));
         }
-        let work = Self { target: target.to_owned(), folder, is_folder, note, _lock: lock };
+        let work = Self { target, folder, is_folder, note, beside: None, _lock: lock };
         if !goes_on {
-            let content = work.folder.join(CONTENT);
-            remove(&content)?;
+            remove(&work.folder.join(CONTENT))?;
         }
         work.cut()?;
-        work.keep()?;
+        work.note.keep(&work.folder)?;
         Ok(work)
     }
 
@@ -125,6 +102,12 @@ impl Work {
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(ENDS);
         target.with_file_name(name)
+    }
+
+    /// Whether an unfinished export or replay lies in such a folder.
+    #[must_use]
+    pub fn is_begun(folder: &Path) -> bool {
+        matches!(Note::find(folder), Ok(Some(_)))
     }
 
     /// Whether a process is at work in such a folder.
@@ -163,6 +146,11 @@ impl Work {
         !self.note.files.contains_key(file)
     }
 
+    /// Lets a file lie beside what was exported when all of it is in its place. It is not counted among that.
+    pub(crate) fn put_beside(&mut self, name: &'static str, text: Vec<u8>) {
+        self.beside = Some((name, text));
+    }
+
     /// Adds to a file.
     pub(super) fn append(&mut self, file: &str, bytes: &[u8]) -> Result<(), AnalyticsError> {
         let path = self.path(file);
@@ -197,7 +185,7 @@ impl Work {
             File::open(&path).and_then(|file| file.sync_data()).map_err(AnalyticsError::at(&path))?;
         }
         (self.note.after, self.note.rows) = (after, self.note.rows + rows);
-        self.keep()
+        self.note.keep(&self.folder)
     }
 
     /// Puts the export in its place, and says what it consists of: names and bytes.
@@ -221,6 +209,14 @@ impl Work {
         }
         let mut files = vec![];
         list(&content, &mut files)?;
+        if let Some((name, text)) = &self.beside {
+            let path = content.join(name);
+            let written = File::create(&path).and_then(|mut file| {
+                file.write_all(text)?;
+                file.sync_all()
+            });
+            written.map_err(AnalyticsError::at(&path))?;
+        }
         // A name is on the disk once its folder is.
         let mut folders: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).collect();
         folders.extend(self.is_folder.then_some(&*content));
@@ -228,14 +224,12 @@ impl Work {
             sync_folder(folder)?;
         }
         // A folder that is empty gives way; anything else may have come since this began.
-        if is_taken(&self.target) {
+        if is_taken(&self.target, self.is_folder) {
             return Err(AnalyticsError::Exists(self.target));
         }
         fs::rename(&content, &self.target).map_err(AnalyticsError::at(&self.target))?;
-        let around = self.folder.parent().filter(|around| !around.as_os_str().is_empty());
-        let around = around.unwrap_or(Path::new("."));
-        sync_folder(around)?;
-        fs::remove_dir_all(&self.folder).map_err(AnalyticsError::at(&self.folder))?;
+        sync_folder(around(&self.folder))?;
+        folder::sweep(&self.folder)?;
         let placed = files.into_iter().map(|(path, bytes)| {
             let within = path.strip_prefix(&content).unwrap_or(Path::new(""));
             let whole = within.as_os_str().is_empty();
@@ -261,52 +255,47 @@ impl Work {
                 }
             }
         }
-        let missing = |file: &&String| !self.path(file).exists();
-        match self.note.files.keys().find(missing) {
-            Some(_) => Err(self.unusable("a file of it is gone")),
-            None => Ok(()),
+        let gone = self.note.files.keys().any(|file| !self.path(file).exists());
+        if gone || !segments::are_there(&self.folder, self.note.segments) {
+            return Err(self.unusable("a file of it is gone"));
         }
+        Ok(())
     }
 
     fn unusable(&self, reason: &str) -> AnalyticsError {
         AnalyticsError::Unusable { work: self.folder.clone(), reason: reason.to_owned() }
     }
+}
 
-    /// Writes the note in one step.
-    fn keep(&self) -> Result<(), AnalyticsError> {
-        let (path, beside) = (self.folder.join(NOTE), self.folder.join("progress.new"));
-        let write = || {
-            let mut file = File::create(&beside)?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&serde_json::to_vec(&self.note)?)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)
-        };
-        write().map_err(AnalyticsError::at(&path))
+/// Whether something is in the place already; of folders, an empty one is not.
+fn is_taken(target: &Path, is_folder: bool) -> bool {
+    match target.symlink_metadata() {
+        Ok(about) if about.is_dir() && is_folder => {
+            fs::read_dir(target).map_or(true, |mut entries| entries.next().is_some())
+        }
+        about => about.is_ok(),
     }
 }
 
-/// Whether something is in the place already; an empty folder is not.
-fn is_taken(target: &Path) -> bool {
-    match fs::read_dir(target) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(_) => target.symlink_metadata().is_ok(),
+/// The folder that a path is in.
+fn around(path: &Path) -> &Path {
+    path.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Why nothing can be made there.
+fn unmade(target: PathBuf, folder: &Path, source: io::Error) -> AnalyticsError {
+    let around = around(folder).to_owned();
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => AnalyticsError::at(folder)(source),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !around.is_dir() => {
+            AnalyticsError::NoFolder { path: target, folder: around }
+        }
+        _ => AnalyticsError::Unwritable { path: target, folder: around, source },
     }
 }
 
 fn sync_folder(folder: &Path) -> Result<(), AnalyticsError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(AnalyticsError::at(folder))
-}
-
-fn read(folder: &Path) -> Result<Option<Note>, AnalyticsError> {
-    let path = folder.join(NOTE);
-    match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| AnalyticsError::Unusable { work: folder.to_owned(), reason: error.to_string() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(AnalyticsError::at(path)(error)),
-    }
 }
 
 /// What was asked for otherwise.
@@ -315,22 +304,14 @@ pub(crate) fn differs(then: &Value, now: &Value) -> Option<String> {
     now.iter().find(|(name, value)| then.get(*name) != Some(value)).map(|(name, _)| name.clone())
 }
 
-fn remove(path: &Path) -> Result<(), AnalyticsError> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AnalyticsError::at(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Every file there is, in the order of their names.
+/// Every file there is, in the order of their names. No link is followed.
 fn list(path: &Path, files: &mut Vec<(PathBuf, u64)>) -> Result<(), AnalyticsError> {
-    if path.is_file() {
-        let bytes = path.metadata().map_err(AnalyticsError::at(path))?.len();
-        files.push((path.to_owned(), bytes));
+    let Ok(about) = path.symlink_metadata() else { return Ok(()) };
+    if !about.is_dir() {
+        files.push((path.to_owned(), about.len()));
         return Ok(());
     }
-    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
+    let entries = fs::read_dir(path).map_err(AnalyticsError::at(path))?;
     let mut paths = vec![];
     for entry in entries {
         paths.push(entry.map_err(AnalyticsError::at(path))?.path());

@@ -11,12 +11,10 @@ use sqlx::PgConnection;
 use store::schema;
 
 use super::{Destination, ReplayError, Standing, Wishes, place};
-use crate::analytics::Work;
+use crate::analytics::{STANDING, WISHES, Work};
 
-/// What is wanted.
-const WISHES: &str = "wishes.json";
-/// How far it is.
-const STANDING: &str = "standing.json";
+/// What is left in a folder that is complete: how far it came. Whoever reads all of a folder leaves such names out.
+const CAME: &str = "_replay.json";
 
 /// The way to a replay.
 pub enum Desk {
@@ -29,6 +27,8 @@ pub enum Desk {
     },
     /// Files in the folder in which it lies until it is complete.
     Folder(PathBuf),
+    /// None any more: a folder that is complete, and how far it came.
+    Complete(Standing),
 }
 
 /// What somebody sees who looks at a replay.
@@ -68,15 +68,15 @@ impl Desk {
                 let mut connection = schema::session(url, schema).await?;
                 match place::is_replay(&mut connection).await? {
                     true => Ok(Self::Schema { connection, schema: schema.clone() }),
-                    false => Err(ReplayError::Nowhere(format!("schema {schema}"))),
+                    false => Err(ReplayError::Nowhere(format!("in schema {schema}"))),
                 }
             }
             Destination::Folder { path, .. } => match Self::has_begun(path) {
                 true => Ok(Self::Folder(Work::folder_of(path))),
-                false if path.exists() => {
-                    Err(ReplayError::Nowhere(format!("{}, which is complete,", path.display())))
-                }
-                false => Err(ReplayError::Nowhere(path.display().to_string())),
+                // Anything that is not to be read so is no replay's.
+                false => read(&path.join(CAME))
+                    .map(Self::Complete)
+                    .map_err(|_| ReplayError::Nowhere(format!("at {}", path.display()))),
             },
         }
     }
@@ -84,7 +84,28 @@ impl Desk {
     /// Whether a replay into that folder was begun, and is not complete.
     #[must_use]
     pub fn has_begun(path: &Path) -> bool {
-        Work::folder_of(path).join(STANDING).is_file()
+        let folder = Work::folder_of(path);
+        Work::is_begun(&folder) && folder.join(STANDING).is_file()
+    }
+
+    /// Leaves in a folder how far it came, beside the files that are put in their place.
+    pub(super) fn leave(work: &mut Work, standing: &Standing) -> Result<(), ReplayError> {
+        let text = serde_json::to_vec(standing).map_err(|error| at(Path::new(CAME))(error.into()))?;
+        work.put_beside(CAME, text);
+        Ok(())
+    }
+
+    /// Changes what is wanted of a replay that runs, and looks at it. Nobody would heed what is wanted of another one.
+    ///
+    /// # Errors
+    /// The database's, or the file system's.
+    pub async fn steer(&mut self, wanted: impl Fn(Wishes) -> Wishes) -> Result<Look, ReplayError> {
+        let look = self.look().await?;
+        if !look.running {
+            return Ok(look);
+        }
+        self.wish(wanted(look.wishes)).await?;
+        self.look().await
     }
 
     /// What is wanted.
@@ -100,14 +121,12 @@ impl Desk {
                 Ok(serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?)
             }
             Self::Folder(folder) => read(&folder.join(WISHES)),
+            Self::Complete(_) => Ok(Wishes::default()),
         }
     }
 
     /// Says what is wanted; a replay that runs hears it within half a second.
-    ///
-    /// # Errors
-    /// The database's, or the file system's.
-    pub async fn wish(&mut self, wishes: Wishes) -> Result<(), ReplayError> {
+    pub(super) async fn wish(&mut self, wishes: Wishes) -> Result<(), ReplayError> {
         match self {
             Self::Schema { connection, .. } => {
                 let wish = sqlx::query("UPDATE replay_wishes SET wishes = $1::text::json");
@@ -115,13 +134,14 @@ impl Desk {
                 Ok(())
             }
             Self::Folder(folder) => write(&folder.join(WISHES), &wishes),
+            Self::Complete(_) => Ok(()),
         }
     }
 
     /// Tells how far it is; rows say so themselves.
     pub(super) fn tell(&self, standing: &Standing) -> Result<(), ReplayError> {
         match self {
-            Self::Schema { .. } => Ok(()),
+            Self::Schema { .. } | Self::Complete(_) => Ok(()),
             Self::Folder(folder) => write(&folder.join(STANDING), standing),
         }
     }
@@ -148,6 +168,7 @@ impl Desk {
             Self::Folder(folder) => {
                 Look { standing: read(&folder.join(STANDING))?, wishes, running: Work::is_held(folder) }
             }
+            Self::Complete(standing) => Look { standing: standing.clone(), wishes, running: false },
         })
     }
 }

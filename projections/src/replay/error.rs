@@ -33,8 +33,25 @@ pub enum ReplayError {
     #[error("another process replays into {0}")]
     Busy(String),
     /// Nothing is replayed there.
-    #[error("{0} holds no replay")]
+    #[error("there is no replay {0}")]
     Nowhere(String),
+    /// An address that is none of Postgres. It is not repeated, since it may hold a password.
+    #[error(
+        "what --into names looks like an address, and is none of a Postgres database: write postgres://…, or name a folder \
+         without :// in its name"
+    )]
+    NoDatabase,
+    /// Something that is not of the replay stands on its tables.
+    #[error(
+        "schema {schema} cannot be begun again, since something of somebody else's depends on its tables: {what}; drop that \
+         first, or name another schema with --schema"
+    )]
+    StoodOn {
+        /// Which.
+        schema: String,
+        /// What depends on what.
+        what: String,
+    },
     /// The role cannot make a schema.
     #[error(
         "schema {schema} cannot be laid: {source}; its role needs the right to create schemas, or an empty one of its own"
@@ -88,6 +105,8 @@ impl ReplayError {
             | Self::Occupied(_)
             | Self::Other { .. }
             | Self::Nowhere(_)
+            | Self::NoDatabase
+            | Self::StoodOn { .. }
             | Self::NotLaid { .. }
             | Self::NoScratch(_)
             | Self::Schema(SchemaError::Address(_) | SchemaError::Name(_)) => true,

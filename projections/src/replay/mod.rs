@@ -5,6 +5,7 @@
 
 mod desk;
 mod error;
+mod outlook;
 mod pace;
 mod place;
 
@@ -22,7 +23,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use self::place::Place;
+use self::{outlook::Outlook, place::Place};
 use crate::analytics::{Work, write_tables};
 
 pub use desk::{Desk, Look};
@@ -153,8 +154,9 @@ pub async fn replay(
             let mut place = Place::schema(url, schema, &ground.prefix).await?;
             let standing = place.begin(asked, (head.incarnation, upto)).await?;
             let desk = Desk::of(destination).await?;
-            let mut running = Running::begin(ground, asked, (place, desk, standing), tell).await?;
-            running.run(head.incarnation).await?;
+            let reader = reader(ground, asked, head.incarnation);
+            let mut running = Running::begin(ground, asked, (place, desk, standing), reader(), tell).await?;
+            running.run(reader()).await?;
             running.end(None).await
         }
         Destination::Folder { path, scratch_url } => {
@@ -164,10 +166,19 @@ pub async fn replay(
             let range = (0, upto);
             let work = Work::begin(path, true, &asked.asked, range, head.incarnation, asked.restart)?;
             let desk = Desk::Folder(Work::folder_of(path));
-            let mut running = Running::begin(ground, asked, (place, desk, standing), tell).await?;
-            running.run(head.incarnation).await?;
+            let reader = reader(ground, asked, head.incarnation);
+            let mut running = Running::begin(ground, asked, (place, desk, standing), reader(), tell).await?;
+            running.run(reader()).await?;
             running.end(Some(work)).await
         }
+    }
+}
+
+/// What reads the log for a replay.
+fn reader(ground: &Ground, asked: &Asked, incarnation: Uuid) -> impl Fn() -> ReplaySource {
+    move || {
+        let (projection, log) = (Arc::clone(&asked.projection), Arc::clone(&ground.log));
+        ReplaySource::new(projection, log, (incarnation, asked.to), ground.skipped.clone())
     }
 }
 
@@ -182,8 +193,8 @@ struct Running<'a> {
     pace: Pace,
     /// Whether it is rated by now.
     rated: bool,
-    /// When the last event that it goes to occurred, as far as that can be known.
-    end_ms: Option<i64>,
+    /// When the latest of its events occurs.
+    outlook: Outlook,
     looked_us: Option<i64>,
     tell: &'a (dyn Fn(Told<'_>) + Sync),
 }
@@ -193,6 +204,7 @@ impl<'a> Running<'a> {
         ground: &'a Ground,
         asked: &'a Asked,
         (mut place, mut desk, standing): (Place, Desk, Standing),
+        ahead: ReplaySource,
         tell: &'a (dyn Fn(Told<'_>) + Sync),
     ) -> Result<Self, ReplayError> {
         let replaying = Replaying::begin(Arc::clone(&asked.projection), &mut place.connection).await?;
@@ -202,22 +214,13 @@ impl<'a> Running<'a> {
         tell(Told::Begun(&standing));
         let mut pace = Pace::default();
         pace.change(wishes, ground.clock.elapsed_us());
-        // Where the last one cannot be read, how long it takes is not told.
-        let last = ground.log.recorded_after((standing.upto - 1).max(0), 1).await.ok();
-        let end_ms = last.and_then(|last| Some(last.first()?.metadata.occurred_at.millis()));
-        let end_ms = match asked.to {
-            Moment::Time(to) => end_ms.map(|end| end.min(to.millis())),
-            Moment::Now | Moment::Position(_) | Moment::Sequence(_) => end_ms,
-        };
+        let outlook = Outlook::new(ahead, standing.position, standing.upto);
         let (rated, looked_us) = (asked.from.is_none(), None);
-        Ok(Self { ground, asked, place, desk, replaying, standing, pace, rated, end_ms, looked_us, tell })
+        Ok(Self { ground, asked, place, desk, replaying, standing, pace, rated, outlook, looked_us, tell })
     }
 
     /// Applies everything that is to be, the next part being read meanwhile.
-    async fn run(&mut self, incarnation: Uuid) -> Result<(), ReplayError> {
-        let (projection, log) = (Arc::clone(&self.asked.projection), Arc::clone(&self.ground.log));
-        let life = (incarnation, self.asked.to);
-        let mut source = ReplaySource::new(projection, log, life, self.ground.skipped.clone());
+    async fn run(&mut self, mut source: ReplaySource) -> Result<(), ReplayError> {
         let until = self.standing.upto;
         source.pass(self.standing.position).await?;
         let mut part = source.next(self.standing.position, until).await?;
@@ -236,6 +239,10 @@ impl<'a> Running<'a> {
             self.look().await?;
             let (due, wait) = self.due(rest);
             if due == 0 && !(rest.is_empty() && wait.is_some()) {
+                // Before anything can be said of how long it takes, the time is used to find out.
+                if matches!(self.pace.wishes().speed, Speed::Business(_)) && self.outlook.look_on().await {
+                    continue;
+                }
                 // While it stands still, it is only looked what is wanted.
                 let wait = wait.unwrap_or(LOOK_EVERY).clamp(TOGETHER, LOOK_EVERY);
                 self.ground.clock.sleep(wait).await;
@@ -262,14 +269,14 @@ impl<'a> Running<'a> {
         let now_us = self.ground.clock.elapsed_us();
         let (mut due, mut wait_us) = (0, self.pace.wait_us((0, i64::MIN), now_us));
         if !self.rated && wait_us.is_some() {
-            due = entries.iter().take_while(|entry| !self.begins(entry)).count();
+            due = (0..entries.len()).take_while(|nth| !self.begins(entries, *nth)).count();
             if due > 0 || entries.is_empty() {
                 return (together(entries, due), Some(Duration::ZERO));
             }
             self.rated = true;
         }
-        for (nth, entry) in entries.iter().enumerate() {
-            let at_ms = occurred_at(entry).map_or(i64::MIN, Time::millis);
+        for nth in 0..entries.len() {
+            let at_ms = due_at(entries, nth).map_or(i64::MIN, Time::millis);
             wait_us = self.pace.wait_us((nth, at_ms), now_us);
             // The first one says from when on the others are counted.
             if wait_us != Some(0) || nth > 0 && self.pace.business_ms(now_us).is_none() {
@@ -280,11 +287,11 @@ impl<'a> Running<'a> {
         (together(entries, due), wait_us.map(|us| Duration::from_micros(us.unsigned_abs())))
     }
 
-    fn begins(&self, entry: &Arc<Entry>) -> bool {
+    fn begins(&self, entries: &[Arc<Entry>], nth: usize) -> bool {
         match self.asked.from {
             None => true,
-            Some(Begin::Position(from)) => entry.position >= from,
-            Some(Begin::Time(from)) => occurred_at(entry).is_some_and(|at| at >= from),
+            Some(Begin::Position(from)) => entries.get(nth).is_some_and(|entry| entry.position >= from),
+            Some(Begin::Time(from)) => due_at(entries, nth).is_some_and(|at| at >= from),
         }
     }
 
@@ -302,7 +309,7 @@ impl<'a> Running<'a> {
         }
         self.standing = place::standing(&mut self.place.connection).await?;
         self.desk.tell(&self.standing)?;
-        let left_ms = self.end_ms.and_then(|end| self.pace.left_ms(end, now_us));
+        let left_ms = self.outlook.end_ms().and_then(|end| self.pace.left_ms(end, now_us));
         (self.tell)(Told::At(&self.standing, wishes, left_ms));
         Ok(())
     }
@@ -314,7 +321,8 @@ impl<'a> Running<'a> {
         let projection = &*self.asked.projection;
         let (tables, parked) = self.place.end(projection).await?;
         let files = match work {
-            Some(work) => {
+            Some(mut work) => {
+                Desk::leave(&mut work, &self.standing)?;
                 (self.tell)(Told::Writing);
                 write_tables(work, &mut self.place.connection, projection.tables()).await?
             }
@@ -328,6 +336,13 @@ impl<'a> Running<'a> {
 fn together(entries: &[Arc<Entry>], count: usize) -> usize {
     let last = count.checked_sub(1).and_then(|nth| entries.get(nth)).map(|entry| entry.position);
     count + entries.iter().skip(count).take_while(|entry| Some(entry.position) == last).count()
+}
+
+/// When it is time for an entry: what keeps a place goes with what stands behind it at its position.
+fn due_at(entries: &[Arc<Entry>], nth: usize) -> Option<Time> {
+    let position = entries.get(nth)?.position;
+    let belonging = entries.iter().skip(nth).take_while(|entry| entry.position == position);
+    belonging.filter_map(occurred_at).max()
 }
 
 /// When an event occurred that means anything.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _, postgres::PgDatabaseError};
 use store::{
     feed::Entry,
     follow::{ParkedStream, Projection, Replaying},
@@ -18,6 +18,8 @@ use crate::analytics::differs;
 
 /// What makes a schema known as a replay's.
 const MARK: &str = "a replay of Daybook's log";
+/// Postgres's word for a table that cannot be dropped because of something else.
+const DEPENDED_ON: &str = "2BP01";
 /// The first half of the lock's key; the second one is of the schema's name.
 pub(super) const LOCK: i32 = 7_165_438;
 /// What is laid beside the projection's own tables. What an operator wants has a row of its own, so that nobody waits for a
@@ -84,7 +86,7 @@ impl Place {
             let laid = self.lay(asked, (incarnation, upto), found.as_ref()).await;
             laid.map_err(|source| match self.schema == TEMPORARY {
                 true => ReplayError::NoScratch(source),
-                false => ReplayError::NotLaid { schema: self.schema.clone(), source },
+                false => not_laid(&self.schema, source),
             })?;
         }
         sqlx::query("UPDATE replay SET upto = greatest($1, position)")
@@ -204,6 +206,21 @@ impl Place {
             tables.push((table.name, sqlx::query_scalar(&counts).fetch_one(&mut self.connection).await?));
         }
         Ok((tables, ParkedStream::list(&mut self.connection).await?))
+    }
+}
+
+/// Why the tables are not laid, and what helps.
+fn not_laid(schema: &str, source: SchemaError) -> ReplayError {
+    if let SchemaError::Database(sqlx::Error::Database(error)) = &source
+        && let Some(error) = error.try_downcast_ref::<PgDatabaseError>()
+        && error.code() == DEPENDED_ON
+    {
+        let what = error.detail().unwrap_or(error.message()).replace('\n', ", ");
+        return ReplayError::StoodOn { schema: schema.to_owned(), what };
+    }
+    match source.is_denied() {
+        true => ReplayError::NotLaid { schema: schema.to_owned(), source },
+        false => ReplayError::Schema(source),
     }
 }
 

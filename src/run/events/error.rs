@@ -37,6 +37,9 @@ pub enum EventsError {
     /// One file, and a folder was named.
     #[error("{} is a folder: name a file in it, or say --by-type or --partition day", .0.display())]
     IsFolder(PathBuf),
+    /// A server, and a file or folder was to be named.
+    #[error("--into names a file or a folder by its path, without :// in it, and no address")]
+    IsAddress,
     /// Nobody can read that.
     #[error("Parquet is nothing for a terminal: name a file with --into, or lead stdout into one")]
     Terminal,
@@ -73,6 +76,7 @@ impl EventsError {
             | Self::NoPlace(_)
             | Self::ManyFiles
             | Self::IsFolder(_)
+            | Self::IsAddress
             | Self::Terminal
             | Self::NothingToRestart
             | Self::MayNotOpen(_) => true,

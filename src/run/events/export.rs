@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    path::Path,
+    path::{self, Path},
 };
 
 use projections::analytics::{AnalyticsError, Export, Exported, Layout, Target, Work};
@@ -38,7 +38,12 @@ pub fn check(args: &ExportArgs) -> Result<(), EventsError> {
     if many && to_stdout {
         return Err(EventsError::ManyFiles);
     }
-    if !many && args.into.is_dir() {
+    // An address may hold a password, which a word about a file of that name would repeat.
+    if args.into.to_string_lossy().contains("://") {
+        return Err(EventsError::IsAddress);
+    }
+    let is_folder = args.into.is_dir() || args.into.to_string_lossy().ends_with(path::MAIN_SEPARATOR);
+    if !many && is_folder {
         return Err(EventsError::IsFolder(args.into.clone()));
     }
     if to_stdout && args.restart {

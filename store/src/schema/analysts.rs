@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 
-use super::{SchemaError, Tables, has_role, options, plain};
+use super::{SchemaError, Tables, alone, has_role, options, plain};
 
 /// Whether a role can do more in a database than it is granted here: by what it is, owns, or may become.
 const MORE: &str = "\
@@ -28,6 +28,7 @@ pub async fn let_read(
     }
     let schema = format!("{prefix}{}", tables.suffix);
     let mut connection = PgConnection::connect_with(&options(owner_url, &schema)?).await?;
+    alone(&mut connection, &schema).await?;
     has_role(&mut connection, analyst).await?;
     let more: bool = sqlx::query_scalar(MORE).bind(analyst).bind(serving).fetch_one(&mut connection).await?;
     if more {

@@ -178,7 +178,9 @@ pub enum SchemaError {
 }
 
 impl SchemaError {
-    fn is_denied(&self) -> bool {
+    /// Whether the role lacks a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
         let error = match self {
             Self::Database(error)
             | Self::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
@@ -213,15 +215,29 @@ async fn lay(
     let options = options(owner_url, &seen)?;
     let mut connection = PgConnection::connect_with(&options).await?;
     server::check(&connection)?;
+    alone(&mut connection, schema).await?;
     connection.execute(format!("CREATE SCHEMA IF NOT EXISTS {schema}").as_str()).await?;
     steps(&mut connection, tables, true).await?;
     has_role(&mut connection, role).await?;
-    connection.execute(format!("GRANT USAGE ON SCHEMA {schema} TO {role}").as_str()).await?;
+    let mut grant = format!("GRANT USAGE ON SCHEMA {schema} TO {role}");
     // Which steps were taken is for every program to see that runs on them.
     for (privileges, table) in tables.grants.iter().chain(&[("SELECT", "_sqlx_migrations")]) {
-        connection.execute(format!("GRANT {privileges} ON {schema}.{table} TO {role}").as_str()).await?;
+        grant.push_str(&format!("; GRANT {privileges} ON {schema}.{table} TO {role}"));
     }
+    // One message is one transaction.
+    connection.execute(grant.as_str()).await?;
     connection.close().await?;
+    Ok(())
+}
+
+/// The first half of the lock's key under which tables are laid; the second one is of the schema's name.
+const LAYING: i32 = 7_165_439;
+
+/// Waits until nobody else lays or grants the tables of a schema, and keeps others waiting as long as the connection lasts: of
+/// two who grant the same table at once, Postgres lets one fail.
+async fn alone(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+    let alone = sqlx::query("SELECT pg_advisory_lock($1, hashtext($2))");
+    alone.bind(LAYING).bind(schema).execute(connection).await?;
     Ok(())
 }
 
