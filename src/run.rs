@@ -27,7 +27,7 @@ use std::{
 use ::projections::replay::ReplayError;
 use api::outbound::OutboundError;
 use clap::CommandFactory as _;
-use store::{archive::ArchivingError, verify::Wanted};
+use store::{archive::ArchivingError, schema::SchemaError, verify::Wanted};
 
 pub use self::events::EventsError;
 use self::{accounts::AccountsError, followers::FollowersError, projections::ProjectionsError};
@@ -159,7 +159,11 @@ impl Failure {
             | Self::Telemetry(_)
             | Self::NoArchive
             | Self::Outbound(OutboundError::Mail(_))
-            | Self::Ground(GroundError::Unset(_) | GroundError::NoOwner) => WRONG_INPUT,
+            | Self::Ground(
+                GroundError::Unset(_)
+                | GroundError::NoOwner
+                | GroundError::Schema(SchemaError::Address(_) | SchemaError::Name(_)),
+            ) => WRONG_INPUT,
             Self::Import(error) => error.exit_code(),
             Self::History(error) => error.status(),
             Self::Report(error) => error.status(),
@@ -316,13 +320,26 @@ fn told(json: bool, failure: &Failure) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// `DAYBOOK_LOG` chooses what is logged, as `RUST_LOG` does elsewhere; JSON when nobody is watching.
-fn log_to_stderr(command: &Command) {
-    let usual = match command {
+/// What is logged unless somebody says otherwise.
+const fn usual(command: &Command) -> &'static str {
+    match command {
         // Every scenario is a shop with requests of its own.
         Command::Scenario { .. } => "warn",
+        // Whoever asks for a year waits for a statement that reads it, and knows.
+        Command::Events { .. }
+        | Command::State(_)
+        | Command::Diff(_)
+        | Command::Stock(_)
+        | Command::WhatIf(_)
+        | Command::Replay(_)
+        | Command::Report { .. } => "warn,sqlx::query=error,daybook=info,store=info,api=info",
         _ => "warn,daybook=info,store=info,api=info",
-    };
+    }
+}
+
+/// `DAYBOOK_LOG` chooses what is logged, as `RUST_LOG` does elsewhere; JSON when nobody is watching.
+fn log_to_stderr(command: &Command) {
+    let usual = usual(command);
     let filter = tracing_subscriber::EnvFilter::try_from_env("DAYBOOK_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -330,5 +347,32 @@ fn log_to_stderr(command: &Command) {
         builder.with_target(false).init();
     } else {
         builder.json().init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn slow_statements_are_told_of_those_who_serve_and_not_of_those_who_ask() {
+        for (command, told) in [
+            ("report sales --period 2010", false),
+            ("events stats", false),
+            ("state order O1", false),
+            ("diff order O1 --from 1", false),
+            ("stock", false),
+            ("what-if --rules rules.json", false),
+            ("replay --projection stock --into folder", false),
+            ("serve", true),
+            ("import retail file.csv", true),
+        ] {
+            let cli = Cli::try_parse_from(["daybook"].into_iter().chain(command.split(' '))).unwrap();
+            assert_eq!(usual(&cli.command).contains("sqlx::query=error"), !told, "{command}");
+        }
     }
 }

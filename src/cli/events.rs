@@ -17,9 +17,10 @@ pub enum EventsCommand {
         /// Which.
         #[command(flatten)]
         selection: SelectionArgs,
-        /// How many of those that there are already.
-        #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
-        lines: usize,
+        /// How many of those that there are already, 10 unless it is said; with --from-position, the first so many from there,
+        /// and then it ends.
+        #[arg(long, short = 'n', value_name = "N")]
+        lines: Option<usize>,
         /// Show what there is, and end.
         #[arg(long)]
         no_follow: bool,

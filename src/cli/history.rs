@@ -77,9 +77,9 @@ pub struct StockArgs {
     /// Only SKUs of which units lay in this place, and how many.
     #[arg(long, value_name = "PLACE", conflicts_with = "verify")]
     pub location: Option<LocationId>,
-    /// How it is printed; --json is the same as --format json.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How it is printed, as a table unless it is said; --json is the same as --format json.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Compare the read model of stock with the log, at the position that it has come to; exit with 1 if they differ.
     #[arg(long, conflicts_with_all = ["at", "at_position"])]
     pub verify: bool,

@@ -39,16 +39,16 @@ pub struct ReportArgs {
     /// 2010, 2010-Q4, 2010-12, 2010-12-24, today, yesterday, week, month, last-month or year.
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["from", "to"])]
     pub period: Option<String>,
-    /// What it is; --json is the same as --format json.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
-    pub format: ReportFormat,
+    /// What it is, html unless it is said; --json is the same as --format json.
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
     /// Which of the report's tables, with --format csv; default: the first.
     #[arg(long, value_name = "TABLE")]
     pub table: Option<String>,
     /// The file; - for stdout.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub out: PathBuf,
-    /// Put it in the place of a file that is there.
+    /// Put it in the place of a file that is there; of a link's file, not of the link.
     #[arg(long)]
     pub replace: bool,
 }

@@ -1,9 +1,17 @@
 //! What whoever only looks at the log stands on: a role that may read it, and neither a broker nor a key.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
-use sqlx::PgPool;
-use store::{archive::Archive, log::PostgresLog, ports::Machine, schema, secrets::MasterKeys, vault::Vault};
+use sqlx::{Connection as _, PgPool};
+use store::{
+    archive::Archive,
+    log::PostgresLog,
+    ports::Machine,
+    schema::{self, SchemaError},
+    secrets::MasterKeys,
+    vault::Vault,
+};
+use tokio::time::timeout;
 
 use super::{Ground, GroundError, up_to_date};
 use crate::{
@@ -13,6 +21,18 @@ use crate::{
 
 /// Connections of one who reads: one for the log, one for a second look.
 const CONNECTIONS: u32 = 2;
+
+/// How long a database may take to let somebody in.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects once: a pool tries again until its time is over, and does not say why.
+async fn answers(url: &str, prefix: &str) -> Result<(), SchemaError> {
+    let Ok(session) = timeout(ANSWERED_WITHIN, schema::session(url, prefix)).await else {
+        let error = io::Error::new(io::ErrorKind::TimedOut, "no answer within 10 s");
+        return Err(sqlx::Error::Io(error).into());
+    };
+    Ok(session?.close().await?)
+}
 
 /// The log, to be read.
 pub struct Reading {
@@ -43,6 +63,7 @@ impl Reading {
                 (ground.app_url().to_owned(), Some(ground), archive)
             }
         };
+        answers(&url, &settings.schema).await?;
         let pool = schema::connect(&url, &settings.schema, "", CONNECTIONS).await?;
         if !schema::may_read(&pool, "events").await? {
             return Err(GroundError::Unreadable(settings.schema));
@@ -58,6 +79,7 @@ impl Reading {
     /// When their database does not answer, or they are not of this program.
     pub async fn read_models(&self) -> Result<PgPool, GroundError> {
         let url = self.settings.projection_database_url.as_ref().unwrap_or(&self.url);
+        answers(url, &self.settings.schema).await?;
         let pool = schema::connect(url, &self.settings.schema, "_read", CONNECTIONS).await?;
         up_to_date(&pool, &self.settings.schema, &projections::tables()).await?;
         Ok(pool)

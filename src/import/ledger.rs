@@ -36,13 +36,22 @@ pub enum LedgerError {
     },
 }
 
-/// Orders, units and values of every day in the file, in the order of the days.
-///
-/// A day is the date of an invoice's first line. Units are counted without their sign.
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Books {
+    /// Orders, units and values of every day in the file, in the order of the days.
+    ///
+    /// A day is the date of an invoice's first line. Units are counted without their sign.
+    pub days: Vec<Day>,
+    /// The numbers of all invoices, as the read models call what was imported of them.
+    pub names: Vec<String>,
+}
+
+/// Sums up a file.
 ///
 /// # Errors
 /// When the file cannot be read or is not a retailer's.
-pub fn sum(file: &Path) -> Result<Vec<Day>, LedgerError> {
+pub fn sum(file: &Path) -> Result<Books, LedgerError> {
     let broken = |source| LedgerError::File { path: file.to_owned(), source };
     let mut plain = BufReader::new(File::open(file).map_err(broken)?);
     if plain.fill_buf().map_err(broken)?.starts_with(&[31, 139]) {
@@ -52,10 +61,7 @@ pub fn sum(file: &Path) -> Result<Vec<Day>, LedgerError> {
     }
 }
 
-fn book(
-    input: &mut impl BufRead,
-    broken: &dyn Fn(io::Error) -> LedgerError,
-) -> Result<Vec<Day>, LedgerError> {
+fn book(input: &mut impl BufRead, broken: &dyn Fn(io::Error) -> LedgerError) -> Result<Books, LedgerError> {
     let mut records = Records::new(input);
     let mut invoices: BTreeMap<Vec<u8>, Invoice> = BTreeMap::new();
     let header = records.next().map_err(broken)?.unwrap_or_default();
@@ -80,7 +86,8 @@ fn book(
             invoice.value = invoice.value.saturating_add(value);
         }
     }
-    Ok(days(&invoices))
+    let names = invoices.keys().map(|number| format!("retail:{}", String::from_utf8_lossy(number))).collect();
+    Ok(Books { days: days(&invoices), names })
 }
 
 struct Invoice {

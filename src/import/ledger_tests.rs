@@ -6,7 +6,8 @@ const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitP
 
 fn summed(records: &str) -> Vec<Day> {
     let text = format!("{HEADER}{records}");
-    book(&mut text.as_bytes(), &|source| LedgerError::File { path: PathBuf::new(), source }).unwrap()
+    let books = book(&mut text.as_bytes(), &|source| LedgerError::File { path: PathBuf::new(), source });
+    books.unwrap().days
 }
 
 fn day(day: u8, orders: i64, units: i64, sale_value: i64, returned_value: i64) -> Day {

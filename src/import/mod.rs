@@ -31,6 +31,7 @@ pub use self::{
     bytes::FILE_BYTES_MAX,
     classify::Reason,
     error::{ImportError, InputError, Problem},
+    ledger::Books,
     reconcile::{Comparison, Day, Lines, RejectedSums, Report, Sums, reconcile},
     rejects::RejectedDay,
 };
@@ -104,17 +105,18 @@ pub async fn retail(
     })
 }
 
-/// What the read models say of everything that was imported from retailers, once they reflect `imported`.
+/// What the read models say of a file's own invoices, once they reflect `imported`.
 ///
 /// # Errors
 /// When they have not come so far within `wait`, or as [`QueryError`] says otherwise.
 pub async fn read_model(
     models: &ReadModels,
+    books: &Books,
     imported: &Imported,
     wait: Duration,
 ) -> Result<Vec<Day>, QueryError> {
     let freshness = Freshness { at_least: imported.token, wait };
-    let days = models.days(SOURCE, freshness).await?.value;
+    let days = models.days(&books.names, freshness).await?.value;
     Ok(days
         .into_iter()
         .map(|day| Day {

@@ -94,22 +94,19 @@ pub struct Report {
     pub total: Comparison,
 }
 
-/// Compares the sums of a file with those of the read models.
+/// Compares the sums of a file with those that the read models have of the same invoices, on whatever day they have them.
 ///
-/// Days of the read models before the file's first and after its last are somebody else's and are not looked at.
+/// What else the read models hold was not in the file; that nothing was booked beside its invoices is told by how many
+/// orders the import has booked.
 #[must_use]
 pub fn reconcile(file: &[Day], read_model: &[Day], imported: &Imported) -> Report {
-    let dates = file.iter().map(|day| day.date);
-    let (first, last) = (dates.clone().min(), dates.clone().max());
-    let within =
-        |date: &Date| first.is_some_and(|first| first <= *date) && last.is_some_and(|last| *date <= last);
     let mut days: BTreeMap<Date, Comparison> = BTreeMap::new();
     let mut total = Comparison::default();
     for day in file {
         days.entry(day.date).or_default().file += day.sums;
         total.file += day.sums;
     }
-    for day in read_model.iter().filter(|day| within(&day.date)) {
+    for day in read_model {
         days.entry(day.date).or_default().read_model += day.sums;
         total.read_model += day.sums;
     }
@@ -118,8 +115,9 @@ pub fn reconcile(file: &[Day], read_model: &[Day], imported: &Imported) -> Repor
         total.rejected += day.sums;
     }
     let days: Vec<_> = days.into_iter().map(|(date, sides)| ComparedDay { date, sides }).collect();
+    let booked = i64::try_from(imported.orders).is_ok_and(|orders| orders == total.file.orders);
     Report {
-        ok: total.agrees() && days.iter().all(|day| day.sides.agrees()),
+        ok: booked && total.agrees() && days.iter().all(|day| day.sides.agrees()),
         new_events: imported.new_events,
         lines: imported.lines,
         days,
@@ -168,8 +166,12 @@ impl fmt::Display for Report {
         if self.ok {
             write!(f, "the read models say what the file says")
         } else {
-            let days = self.differing().len();
-            write!(f, "the read models differ from the file on {days} of {} days", self.days.len())
+            match self.differing().len() {
+                0 => write!(f, "the import has booked other orders than those of the file"),
+                days => {
+                    write!(f, "the read models differ from the file on {days} of {} days", self.days.len())
+                }
+            }
         }
     }
 }

@@ -39,8 +39,8 @@ async fn import_and_compare(
     let progress = Progress::stderr("import", "lines");
     let imported = import::retail(&engine.executor, &engine.fingerprints, file, &options, &progress).await?;
     let in_file = ledger::sum(file)?;
-    let in_read_model = import::read_model(&running.read, &imported, CATCH_UP).await?;
-    let report = import::reconcile(&in_file, &in_read_model, &imported);
+    let in_read_model = import::read_model(&running.read, &in_file, &imported, CATCH_UP).await?;
+    let report = import::reconcile(&in_file.days, &in_read_model, &imported);
     if json {
         out::line(serde_json::to_string(&report)?)?;
     } else {

@@ -55,7 +55,8 @@ impl Ground {
         let (executor, fingerprints) = (&engine.executor, &engine.fingerprints);
         let imported =
             import::retail(executor, fingerprints, &file, &options, &Progress::silent()).await.unwrap();
-        import::read_model(&models, &imported, Duration::from_secs(20)).await.unwrap();
+        let books = import::ledger::sum(&file).unwrap();
+        import::read_model(&models, &books, &imported, Duration::from_secs(20)).await.unwrap();
         engine.stop().await;
         ground
     }

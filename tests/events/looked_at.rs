@@ -94,6 +94,14 @@ async fn the_tail_goes_on_with_what_comes() {
     child.kill().unwrap();
     child.wait().unwrap();
     engine.stop().await;
+    // From a position on, the first so many, and then it ends.
+    for (from, expected) in [("1", &["1 ", "2 "][..]), ("2", &["2 ", "3 "]), ("3", &["3 "])] {
+        let text = ground.fine(&["tail", "--from-position", from, "-n", "2", "--no-follow"]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{text}");
+        assert!(lines.iter().zip(expected).all(|(line, start)| line.starts_with(start)), "{text}");
+    }
+    assert_eq!(ground.fine(&["tail", "--from-position", "1", "-n", "3"]).lines().count(), 3);
     // Up to a position it comes to an end by itself.
     let text = ground.fine(&["tail", "--from-position", "2", "--to-position", "3"]);
     assert_eq!(text.lines().count(), 2, "{text}");

@@ -91,7 +91,9 @@ async fn a_database_that_is_away_or_closed_is_told() {
     let ground = Ground::empty().await;
     let away =
         ground.events(&["stats"]).env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
-    is_refused(&away, 1, &["database"]);
+    is_refused(&away, 1, &["database", "Connection refused"]);
+    let garbage = ground.events(&["stats"]).env("DATABASE_URL", "garbage").output().unwrap();
+    is_refused(&garbage, 2, &["not a Postgres address"]);
     let elsewhere = ground.events(&["stats"]).env("DAYBOOK_SCHEMA", "no_such_log").output().unwrap();
     is_refused(&elsewhere, 1, &["DAYBOOK_ANALYST_ROLE"]);
 }

@@ -1,12 +1,28 @@
 //! `daybook report`: what it says is what the retailer's file says, and what DuckDB finds in an export; and what it looks like.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Output};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Output,
+};
 
-use domain::value::Currency;
+use domain::{
+    inventory_item::{AdjustReason, Command},
+    value::{Currency, Time},
+};
+use projections::analytics::reports::About;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
-use store::{log::PostgresLog, testing::request};
+use sqlx::{Executor as _, Postgres, pool::PoolConnection};
+use store::{
+    log::PostgresLog,
+    testing::{eventually, request},
+};
 
 use crate::ground::{Ground, said};
+
+const DAY_MS: i64 = 86_400_000;
 
 const REPORTS: [&str; 4] = ["sales", "stock", "funnel", "reservations"];
 
@@ -105,6 +121,14 @@ async fn every_query_that_is_told_gives_the_rows_that_are_told() {
             assert_eq!(json!(rows), told["tables"][table], "{report} {table}");
             asked += 1;
         }
+        let about: About = match report {
+            "sales" => About::Sales(None),
+            "stock" => About::Stock,
+            "funnel" => About::Funnel,
+            _ => About::Reservations,
+        };
+        let tables: BTreeSet<&str> = told["tables"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(tables, about.tables().iter().copied().collect(), "{report}");
         // The same as CSV.
         for table in told["tables"].as_object().unwrap().keys() {
             let output = ground.report(&[report, "--period", "2011-03", "--format", "csv", "--table", table]);
@@ -222,7 +246,24 @@ async fn what_cannot_be_is_told_with_what_to_say_instead() {
         .output()
         .unwrap();
     assert_eq!(away.status.code(), Some(1), "{}", said(&away));
+    assert!(said(&away).contains("Connection refused"), "{}", said(&away));
     assert!(!ground.has("away.html"));
+    let both = ground.report(&["sales", "--period", "2011", "--json", "--format", "csv"]);
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+    assert!(said(&both).contains("--json is the same as --format json"), "{}", said(&both));
+    // Which tables there are is known before anything is asked.
+    let no_table = ground
+        .daybook()
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+        .args(["report", "stock", "--period", "2011", "--format", "csv", "--table", "days"])
+        .output()
+        .unwrap();
+    assert_eq!(no_table.status.code(), Some(2), "{}", said(&no_table));
+    assert!(
+        said(&no_table).contains("it has per_day, movements, at_the_end, stock_outs"),
+        "{}",
+        said(&no_table)
+    );
     let left = fs::read_dir(&ground.directory).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("partial")));
 }
@@ -245,4 +286,126 @@ async fn sales_in_several_currencies_are_not_added_up() {
     assert!(said(&output).contains("EUR, GBP") && said(&output).contains("--currency"), "{}", said(&output));
     let told = ground.reported(&["sales", "--period", "2011-03", "--currency", "EUR"]);
     assert_eq!((&told["figures"]["orders"], &told["figures"]["sold_minor"]), (&json!(1), &json!(500)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_booked_late_ran_out_when_it_happened() {
+    let ground = Ground::empty().await;
+    let engine = ground.store.engine().await;
+    // The books of the second and the fourth are brought in after those of the tenth and the twelfth.
+    for (day, delta) in [(10, 5), (12, -5), (2, 3), (4, -3), (14, 2)] {
+        let delta: i32 = delta;
+        let adjust = Command::Adjust {
+            delta: delta.try_into().unwrap(),
+            reason: AdjustReason::Count,
+            location: None,
+            reference: None,
+        };
+        let mut asked = request("A", adjust);
+        // From 2011-03-01 at noon.
+        asked.cause.occurred_at = Some(Time::from_millis(1_298_980_800_000 + (day - 1) * DAY_MS));
+        engine.executor.execute(asked).await.unwrap();
+    }
+    engine.stop().await;
+    let told = ground.reported(&["stock", "--period", "2011-03"]);
+    let out = |from: &str, until: &str, days: i64| {
+        let [from, until] = [from, until].map(|day| format!("2011-03-{day}T12:00:00Z"));
+        json!({"sku": "A", "from": from, "until": until, "lasted_ms": days * DAY_MS})
+    };
+    assert_eq!(told["tables"]["stock_outs"], json!([out("04", "10", 6), out("12", "14", 2)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_what_its_numbers_are_of_and_how_far_they_go() {
+    let ground = Ground::traded().await;
+    let page = |args: &[&str]| {
+        let output = ground.report(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let sales = page(&["sales", "--period", "2011-03"]);
+    for words in [
+        "whether they are paid or not",
+        "<small>2011-03-04</small>",
+        "Sold and credited by day, in GBP",
+        "Sold by country, in GBP",
+    ] {
+        assert!(sales.contains(words), "{words}");
+    }
+    assert!(!sales.contains("not over"));
+    let long = page(&["sales", "--from", "2010-12-01", "--to", "2011-04-30"]);
+    assert!(long.contains("Sold and credited by month, in GBP") && !long.contains("credited by day"));
+    for month in ["2010-12", "2011-01", "2011-02", "2011-03", "2011-04"] {
+        assert!(long.lines().any(|line| line.trim() == month), "{month} has its place");
+    }
+    let stock = page(&["stock", "--period", "2999"]);
+    assert!(
+        stock.contains("still to come") && stock.contains("Stock as of now") && stock.contains("On hand now")
+    );
+    assert!(!stock.contains("hand at the end"), "nobody knows the end");
+    let stock = page(&["stock", "--period", "2011-03"]);
+    let rows = stock.split("Stock at the end of the period").nth(1).unwrap();
+    let first = rows.split("<tbody>").nth(1).unwrap().lines().nth(1).unwrap();
+    let told = ground.reported(&["stock", "--period", "2011-03"]);
+    let there = told["tables"]["at_the_end"].as_array().unwrap();
+    let most = there.iter().rev().max_by_key(|row| row["on_hand"].as_i64()).unwrap();
+    assert!(first.contains(most["sku"].as_str().unwrap()), "{first} is not {most}");
+    assert!(first.contains(most["title"].as_str().unwrap()), "{first} is not {most}");
+}
+
+/// Makes reports wait: whoever asks the views reads events.
+async fn held_up(ground: &Ground) -> PoolConnection<Postgres> {
+    let mut connection = ground.store.owner_pool("").await.acquire().await.unwrap();
+    connection.execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    connection
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_report_nothing_of_it_piles_up() {
+    let ground = Ground::traded().await;
+    let args = ["report", "sales", "--period", "2011-03", "--out", "x.html"];
+    for (signal, status) in [(Signal::INT, Some(130)), (Signal::TERM, Some(143)), (Signal::KILL, None)] {
+        let lock = held_up(&ground).await;
+        let mut child = ground.daybook().args(args).spawn().unwrap();
+        eventually("it has begun", || async { ground.has("x.html.partial").then_some(()) }).await;
+        let second = ground.daybook().args(args).output().unwrap();
+        assert_eq!(second.status.code(), Some(2), "{}", said(&second));
+        assert!(said(&second).contains("is being made by another process"), "{}", said(&second));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), status, "{signal:?}");
+        assert!(
+            !ground.has("x.html") && ground.has("x.html.partial") == (signal == Signal::KILL),
+            "{signal:?}"
+        );
+        drop(lock);
+    }
+    fs::write(ground.directory.join("x.html.partial"), "longer than any page".repeat(100_000)).unwrap();
+    let output = ground.daybook().args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(ground.read("x.html").ends_with(b"</html>") && !ground.has("x.html.partial"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_stays_one_and_its_file_is_what_is_made() {
+    let ground = Ground::traded().await;
+    fs::create_dir(ground.directory.join("there")).unwrap();
+    let link = ground.directory.join("link.html");
+    std::os::unix::fs::symlink("there/page.html", &link).unwrap();
+    let made = |more: &[&str]| {
+        ground.report(&[&["sales", "--period", "2011-03", "--out", "link.html"], more].concat())
+    };
+    for more in [&[][..], &["--replace"]] {
+        let output = made(more);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("is a link to a file that is not there"), "{}", said(&output));
+    }
+    fs::write(ground.directory.join("there/page.html"), "mine").unwrap();
+    let output = made(&[]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("page.html is there already"), "{}", said(&output));
+    assert_eq!(ground.read("there/page.html"), b"mine");
+    let output = made(&["--replace"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(ground.read("there/page.html").starts_with(b"<!DOCTYPE html>"));
 }

@@ -118,3 +118,32 @@ async fn an_analyst_still_reads_a_read_model_that_was_rebuilt() {
     let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&pool).await.unwrap();
     assert!(orders > 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_does_not_take_what_an_analyst_may_not_see_for_missing() {
+    let ground = Ground::empty().await;
+    let key = store::testing::master_key().to_text();
+    let output = ground.daybook().args(["doctor", "--json"]).env("DAYBOOK_MASTER_KEY", key).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = told["checks"].as_array().unwrap();
+    for check in ["keys' tables", "edge's tables", "keys", "followers"] {
+        let found: Vec<_> = checks.iter().filter(|of| of["check"] == check).collect();
+        assert!(found.iter().all(|of| of["state"] == "skip") && found.len() == 1, "{check}: {found:?}");
+        assert!(found[0]["said"].as_str().unwrap().contains("this role only reads the log"), "{found:?}");
+    }
+    for check in ["tables", "analysts' views"] {
+        assert!(checks.iter().any(|of| of["check"] == check && of["state"] == "ok"), "{check}: {told}");
+    }
+    assert!(!checks.iter().any(|of| of["said"].as_str().unwrap().contains("lack")), "{told}");
+    // One that serves has to see them.
+    let keys = format!("{}_keys", ground.store.prefix);
+    ground.store.as_owner(&format!("REVOKE USAGE ON SCHEMA {keys} FROM {}", store::testing::ROLE)).await;
+    let mut doctor = ground.daybook();
+    doctor.args(["doctor", "--json"]).env("DATABASE_URL", &ground.store.app_url);
+    let told: serde_json::Value = serde_json::from_slice(&doctor.output().unwrap().stdout).unwrap();
+    let found = told["checks"].as_array().unwrap().iter().find(|of| of["check"] == "keys' tables").unwrap();
+    assert_eq!(
+        (found["state"].as_str(), found["said"].as_str().unwrap().contains("may not see")),
+        (Some("fail"), true)
+    );
+}

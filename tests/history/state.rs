@@ -116,6 +116,7 @@ async fn what_cannot_be_told_is_told_with_what_to_do() {
         (&["diff", "order", &id, "--from", "sequence:2", "--to", "sequence:1"], 2, "swap them"),
         (&["diff", "order", &id, "--from", "2012-01-01", "--to", "2011-01-01"], 2, "swap them"),
         (&["diff", "order", &id, "--from", "tomorrow"], 2, "is no moment"),
+        (&["diff", "order", &id, "--from", "sequence:0"], 2, "such as sequence:3; both count from 1"),
         (&["diff", "order", &id], 2, "--from"),
     ] {
         let (found, out, err) = said(&shop.ground, args);

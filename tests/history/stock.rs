@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::shop::{Buyer, Shop, analyst, daybook, said, told};
+use crate::shop::{Buyer, Shop, analyst, daybook, now, said, told};
 
 fn row(told: &Json, sku: &str) -> Json {
     let rows = told["stock"].as_array().unwrap().iter();
@@ -17,9 +17,9 @@ async fn the_stock_of_any_moment_is_printed_in_any_form() {
     let buyer = Buyer { name: "ada", customer: None, lines: &[("MUG 1", 2)], limit: None, ago: 0 };
     assert!(shop.buy(buyer).await);
     let head = shop.rest().await;
-    let (status, now) = told(&shop.ground, &["stock"]);
-    assert_eq!((status, &now["head"], &now["events"]), (Some(0), &json!(head), &json!(3)));
-    let mug = row(&now, "MUG 1");
+    let (status, whole) = told(&shop.ground, &["stock"]);
+    assert_eq!((status, &whole["head"], &whole["events"]), (Some(0), &json!(head), &json!(3)));
+    let mug = row(&whole, "MUG 1");
     assert_eq!((&mug["on_hand"], &mug["reserved"], &mug["available"]), (&json!(5), &json!(2), &json!(3)));
     let (_, then) = told(&shop.ground, &["stock", "--at-position", "1"]);
     assert_eq!((row(&then, "MUG 1")["available"].clone(), row(&then, "a,\"b\"")), (json!(5), Json::Null));
@@ -31,10 +31,19 @@ async fn the_stock_of_any_moment_is_printed_in_any_form() {
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["sku", "on_hand", "reserved", "backordered", "available", "there"]);
     assert_eq!((lines[1].clone(), lines.len()), (vec!["MUG", "1", "5", "2", "0", "3", "5"], 2));
-    let (_, elsewhere) = told(&shop.ground, &["stock", "--location", "attic"]);
-    assert_eq!(elsewhere["stock"], json!([]));
+    let (status, elsewhere) = told(&shop.ground, &["stock", "--location", "attic"]);
+    assert_eq!((status, &elsewhere["stock"]), (Some(1), &json!([])));
+    let (_, _, about) = said(&shop.ground, &["stock", "--location", "main", "--sku", "MUG 1"]);
+    assert!(about.contains("1 SKUs at "), "{about}");
+    // Of today, what is known so far.
+    let today = store::rfc3339::format(now())[..10].to_owned();
+    let (status, so_far) = told(&shop.ground, &["stock", "--at", &today]);
+    assert_eq!((status, row(&so_far, "MUG 1")["reserved"].clone()), (Some(0), json!(2)), "{so_far}");
     for (args, status, word) in [
         (&["stock", "--at", "2010-12-24"][..], 0, "0 SKUs"),
+        (&["stock", "--location", "attic"], 1, "no unit lay in attic then"),
+        (&["stock", "--location", "attic"], 1, "0 SKUs at "),
+        (&["stock", "--json", "--format", "csv"], 2, "--json is the same as --format json"),
         (&["stock", "--sku", "nothing"], 1, "nothing had happened to the stock of nothing"),
         (&["stock", "--at-position", "999999"], 2, "beyond the log's end"),
         (&["stock", "--at", "24.12.2010"], 2, "a time is written as"),

@@ -55,8 +55,9 @@ impl Ground {
 
     pub async fn report(&self, file: &std::path::Path, imported: &Imported) -> Report {
         let wait = Duration::from_secs(20);
-        let read_model = import::read_model(&self.models, imported, wait).await.unwrap();
-        import::reconcile(&import::ledger::sum(file).unwrap(), &read_model, imported)
+        let books = import::ledger::sum(file).unwrap();
+        let read_model = import::read_model(&self.models, &books, imported, wait).await.unwrap();
+        import::reconcile(&books.days, &read_model, imported)
     }
 
     pub async fn head(&self) -> i64 {

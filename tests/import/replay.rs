@@ -143,6 +143,38 @@ async fn another_month_brings_its_own_opening_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn invoices_that_are_added_to_a_day_later_agree_as_a_file_of_their_own() {
+    let ground = Ground::new().await;
+    let imported = ground.import(&sample()).await.unwrap();
+    let added = "900001,22423,X,5,2011-03-02 10:00:00,1.25,,France\nC900002,22423,X,-1,2011-03-02 11:00:00,1.25,,France\n";
+    let added = ground.file("added.csv", format!("{HEADER}\n{added}"));
+    let more = ground.import(&added).await.unwrap();
+    let report = ground.report(&added, &more).await;
+    assert!(report.ok, "{report}");
+    assert_eq!((report.days.len(), report.total.read_model.orders), (1, 1));
+    assert_eq!((report.total.read_model.sale_value, report.total.read_model.returned_value), (625, 125));
+    // The first file still agrees, and neither would if the read models told anything else of its own.
+    assert!(ground.report(&sample(), &imported).await.ok);
+    ground.break_read_model("UPDATE orders SET units = units + 1 WHERE id = '900001'").await;
+    let differing = ground.report(&added, &more).await;
+    assert!(!differing.ok && ground.report(&sample(), &imported).await.ok, "{differing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_on_another_day_and_one_that_no_file_has_are_found() {
+    let ground = Ground::new().await;
+    let mut imported = ground.import(&sample()).await.unwrap();
+    // What was booked beside the file's invoices.
+    imported.orders += 1;
+    assert!(!ground.report(&sample(), &imported).await.ok);
+    imported.orders -= 1;
+    ground.break_read_model("UPDATE orders SET placed_at_ms = 0 WHERE id = '700102'").await;
+    let report = ground.report(&sample(), &imported).await;
+    let differing: Vec<String> = report.differing().iter().map(ToString::to_string).collect();
+    assert_eq!((report.ok, differing), (false, vec!["1970-01-01".to_owned(), "2011-03-01".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stock_opens_with_what_the_file_needs_and_not_one_more() {
     let ground = Ground::new().await;
     ground.import(&sample()).await.unwrap();
@@ -198,6 +230,7 @@ async fn a_read_model_that_stays_behind_is_told() {
     let ground = Ground::new().await;
     let mut imported = ground.import(&sample()).await.unwrap();
     imported.token.as_mut().unwrap().position += 1;
-    let behind = import::read_model(&ground.models, &imported, Duration::from_millis(20)).await;
+    let books = import::ledger::sum(&sample()).unwrap();
+    let behind = import::read_model(&ground.models, &books, &imported, Duration::from_millis(20)).await;
     assert!(matches!(behind, Err(projections::QueryError::Behind { .. })));
 }

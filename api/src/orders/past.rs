@@ -51,8 +51,9 @@ pub(super) async fn shown(
     if let Some(token) = freshness.at_least {
         of_this_log(token, &head)?;
     }
-    let moment = moment(as_of, &head)?;
-    moment.check(head.position, shop.clock.now()).map_err(|error| ahead(&error))?;
+    let now = shop.clock.now();
+    let moment = moment(as_of, &head)?.so_far(now);
+    moment.check(head.position, now).map_err(|error| ahead(&error))?;
     let found =
         shop.read.order_as_of(&*shop.log, id, (moment, &head)).await.map_err(|error| match error {
             PastError::Log(error) => Problem::from(error),
@@ -77,7 +78,13 @@ fn moment(text: &str, head: &Head) -> Result<Moment, Problem> {
         Ok(Moment::Sequence(_) | Moment::Now) => {
             Err(Problem::new("as_of.malformed", "as_of takes a time or a position, not a place in a stream"))
         }
-        Err(error) => Err(Problem::new("as_of.malformed", error.to_string())),
+        Err(_) => Err(Problem::new(
+            "as_of.malformed",
+            format!(
+                "{text:?} is no moment: write a time such as 2010-12-24T08:30:00Z, a day such as 2010-12-24 (its end, in UTC) \
+                 or a position such as 120"
+            ),
+        )),
     }
 }
 

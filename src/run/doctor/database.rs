@@ -12,7 +12,7 @@ use store::{
 };
 use tokio::time::timeout;
 
-use super::{Patient, WITHIN, reach::Place, said::Told};
+use super::{Patient, WITHIN, reach::Place, rights::closed, said::Told};
 use crate::{
     ground::{GroundError, up_to_date},
     settings::shown,
@@ -247,6 +247,7 @@ async fn tables(patient: &Patient, pool: &PgPool, told: &mut Told) -> bool {
         ("edge's tables", api::edge::tables()),
     ] {
         match timeout(WITHIN, schema::connect(url, schema, tables.suffix, 1)).await {
+            Ok(Ok(pool)) if closed(check, patient, &pool, tables.suffix, told).await => {}
             Ok(Ok(pool)) => {
                 migrated(check, patient, &pool, &tables, told).await;
             }

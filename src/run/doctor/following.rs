@@ -7,7 +7,7 @@ use store::{
 };
 use tokio::time::timeout;
 
-use super::{WITHIN, database::Database, said::Told};
+use super::{WITHIN, database::Database, rights::only_reads, said::Told};
 
 /// Who is so far behind does not keep up.
 const LATE_US: i64 = 60_000_000;
@@ -17,6 +17,10 @@ pub async fn look(database: &Database, read: Option<&PgPool>, told: &mut Told) {
     let Some(read) = read else {
         return told.skip("followers", "not looked at: the read models cannot be used");
     };
+    if only_reads(&database.pool).await {
+        return told
+            .skip("followers", "not looked at: this role only reads the log, and may not see who waits");
+    }
     let asked = timeout(WITHIN, Standings::ask(&database.pool, read, Machine.now_us())).await;
     match asked {
         Ok(Ok(standings)) => {

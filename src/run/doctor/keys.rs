@@ -5,7 +5,7 @@ use std::{env, sync::Arc};
 use store::{ports::Machine, schema, vault::Vault};
 use tokio::time::timeout;
 
-use super::{Patient, WITHIN, said::Told};
+use super::{Patient, WITHIN, rights::closed, said::Told};
 use crate::{run::fitness, settings::known};
 
 /// One setting that is of no use without another.
@@ -95,8 +95,15 @@ pub async fn look(patient: &Patient, told: &mut Told) {
     let (Some(masters), Some(url)) = (&patient.masters, &patient.database_url) else {
         return missing(told);
     };
+    let connected = timeout(WITHIN, schema::connect(url, &patient.settings.schema, "_keys", 1)).await;
+    if let Ok(Ok(pool)) = &connected
+        && closed(CHECK, patient, pool, "_keys", told).await
+    {
+        return;
+    }
     let asked = async {
-        let pool = schema::connect(url, &patient.settings.schema, "_keys", 1).await?;
+        let Ok(pool) = connected else { return Err(sqlx::Error::PoolTimedOut.into()) };
+        let pool = pool?;
         let vault = Vault::new(pool, Arc::new(Machine), masters);
         let wrappings = vault.wrappings().await.map_err(|error| {
             schema::SchemaError::Database(match error {

@@ -7,6 +7,7 @@ mod following;
 mod keys;
 mod others;
 mod reach;
+mod rights;
 mod said;
 
 use std::{

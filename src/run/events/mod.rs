@@ -22,6 +22,8 @@ use crate::{
 struct Chosen {
     selection: Selection,
     after: Position,
+    /// Whether somebody named where it begins.
+    from_there: bool,
     /// The last position, if one was named.
     upto: Option<Position>,
 }
@@ -53,7 +55,8 @@ impl Chosen {
             from: args.from,
             to: args.to,
         };
-        Ok(Self { selection, after: args.from_position.map_or(0, |from| from - 1), upto: args.to_position })
+        let after = args.from_position.map_or(0, |from| from - 1);
+        Ok(Self { selection, after, from_there: args.from_position.is_some(), upto: args.to_position })
     }
 
     /// Up to where the log goes now, or up to where it was asked for.

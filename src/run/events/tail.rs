@@ -13,36 +13,41 @@ use crate::{
 
 /// Between two looks at where the log ends.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// So many of the newest are shown unless it is said.
+const NEWEST: usize = 10;
 /// Positions that are looked through first for the newest ones.
 const WINDOW: i64 = 4_096;
 
-/// Shows the newest, then whatever comes until nobody reads any more, or until the last position that was asked for.
+/// Shows the newest, then whatever comes until nobody reads any more, or until the last position that was asked for; or from
+/// where somebody named, all or so many.
 pub async fn run(
     log: &PostgresLog,
     chosen: Chosen,
-    lines: usize,
+    lines: Option<usize>,
     follow: bool,
     json: bool,
 ) -> Result<u8, Failure> {
     let table = Table::of_all();
     let end = chosen.end(log).await?;
-    // Whoever names where it begins is shown all from there.
-    let from_there = chosen.after > 0;
-    let mut pages = if from_there {
-        chosen.pages(log, end)
+    let (mut pages, mut left) = if chosen.from_there {
+        (chosen.pages(log, end), lines)
     } else {
-        newest(log, &chosen, end, lines, &table, json).await?
+        (newest(log, &chosen, end, lines.unwrap_or(NEWEST), &table, json).await?, None)
     };
     loop {
-        while let Some(page) = pages.next().await? {
-            print(&table, &page.events, json)?;
+        while left != Some(0)
+            && let Some(page) = pages.next().await?
+        {
+            let events = page.events.get(..left.unwrap_or(usize::MAX)).unwrap_or(&page.events);
+            print(&table, events, json)?;
+            left = left.map(|left| left - events.len());
             if out::is_closed() {
                 return Err(out::Unprinted::closed().into());
             }
         }
         let head = chosen.end(log).await?;
         pages.extend(head);
-        if !follow || chosen.upto.is_some_and(|upto| head >= upto) && pages.is_done() {
+        if left == Some(0) || !follow || chosen.upto.is_some_and(|upto| head >= upto) && pages.is_done() {
             return Ok(FINE);
         }
         if out::is_closed() {

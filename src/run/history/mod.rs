@@ -44,6 +44,9 @@ pub enum HistoryFailure {
     /// The earlier moment is the later one.
     #[error("--from is after --to: swap them")]
     Backwards,
+    /// Two forms of one thing.
+    #[error("--json is the same as --format json: leave one of both out")]
+    TwoFormats,
     /// Nothing had happened by then.
     #[error(
         "nothing had happened to {stream} by then: its first event is position {position}, which occurred at {at}"
@@ -74,6 +77,7 @@ impl HistoryFailure {
             | Self::Id(_)
             | Self::Ahead(_)
             | Self::Backwards
+            | Self::TwoFormats
             | Self::Past(HistoryError::Sequence { .. })
             | Self::WhatIf(WhatIfError::Rules(_)) => WRONG_INPUT,
             Self::NotYet { .. } | Self::Past(_) | Self::WhatIf(_) | Self::Csv(_) => FAILED,
@@ -84,9 +88,8 @@ impl HistoryFailure {
 /// Prints what an aggregate was.
 pub async fn state(settings: Settings, data: &Path, args: &StateArgs, json: bool) -> Result<u8, Failure> {
     let stream = stream(&args.which)?;
-    let moment = Moment::from(args.at);
     let reading = Reading::prepare(settings, data, &|line| out::tell(line)).await?;
-    check(&reading, &[moment]).await?;
+    let [moment] = reached(&reading, [args.at.into()]).await?;
     let past = history::past(&reading.log, &stream, moment, args.which.last).await;
     let past = past.map_err(HistoryFailure::from)?;
     let Some(then) = &past.then else {
@@ -135,7 +138,7 @@ pub async fn diff(settings: Settings, data: &Path, args: &DiffArgs, json: bool) 
         return Err(HistoryFailure::Backwards.into());
     }
     let reading = Reading::prepare(settings, data, &|line| out::tell(line)).await?;
-    check(&reading, &[from, to]).await?;
+    let [from, to] = reached(&reading, [from, to]).await?;
     let between = history::between(&reading.log, &stream, (from, to), args.which.last).await;
     let Between { from: before, to: after, changes, steps, earlier } =
         between.map_err(HistoryFailure::from)?;
@@ -177,6 +180,17 @@ fn stream(WhichArgs { aggregate, id, .. }: &WhichArgs) -> Result<StreamId, Histo
     };
     aggregate_type.check_id(id)?;
     Ok(StreamId::new(aggregate_type, id))
+}
+
+/// The moments that are meant, of today as far as it has come; those that the log has not come to are refused.
+pub(super) async fn reached<const N: usize>(
+    reading: &Reading,
+    moments: [Moment; N],
+) -> Result<[Moment; N], Failure> {
+    let now = Machine.now();
+    let moments = moments.map(|moment| moment.so_far(now));
+    check(reading, &moments).await?;
+    Ok(moments)
 }
 
 /// Refuses moments that the log has not come to.

@@ -13,7 +13,7 @@ use store::{
     rfc3339,
 };
 
-use super::{HistoryFailure, as_of, check};
+use super::{HistoryFailure, as_of, reached};
 use crate::{
     cli::{Format, StockArgs},
     ground::Reading,
@@ -28,14 +28,18 @@ const LINES_MAX: usize = 20;
 
 /// Prints the stock, or compares it.
 pub async fn stock(settings: Settings, data: &Path, args: &StockArgs, json: bool) -> Result<u8, Failure> {
-    let format = if json { Format::Json } else { args.format };
+    let format = match (json, args.format) {
+        (true, None | Some(Format::Json)) => Format::Json,
+        (true, Some(_)) => return Err(HistoryFailure::TwoFormats.into()),
+        (false, format) => format.unwrap_or(Format::Table),
+    };
     let reading = Reading::prepare(settings, data, &|line| out::tell(line)).await?;
     let moment = match (args.at, args.at_position) {
         (Some(time), _) => Moment::Time(time),
         (None, Some(position)) => Moment::Position(position),
         (None, None) => Moment::Now,
     };
-    check(&reading, &[moment]).await?;
+    let [moment] = reached(&reading, [moment]).await?;
     let asked = Asked { moment, sku: args.sku.as_ref(), now: Machine.now() };
     let progress = Progress::stderr("reading", "events");
     if asked.sku.is_none() {
@@ -56,14 +60,13 @@ pub async fn stock(settings: Settings, data: &Path, args: &StockArgs, json: bool
     }
     let taken = stock_then(&reading.log, asked, &mut read).await?;
     let took_ms = took_ms(begun_us);
-    print(&taken, moment, args.location.as_ref(), (format, took_ms))?;
-    let Stocktaking { events, at, passed_over, stock, .. } = &taken;
+    let skus = print(&taken, moment, args.location.as_ref(), (format, took_ms))?;
+    let Stocktaking { events, at, passed_over, .. } = &taken;
     if format != Format::Json {
         // The rows are for whoever reads on; this is for who asked.
         let seconds = format!("{}.{:03}", took_ms / 1_000, took_ms % 1_000);
         out::tell(format_args!(
-            "{} SKUs at {}, from {events} events in {seconds} s",
-            stock.len(),
+            "{skus} SKUs at {}, from {events} events in {seconds} s",
             rfc3339::format(*at)
         ));
         if *passed_over > 0 {
@@ -72,27 +75,35 @@ pub async fn stock(settings: Settings, data: &Path, args: &StockArgs, json: bool
             ));
         }
     }
-    let missing = args.sku.is_some() && stock.is_empty();
-    if let (true, Some(sku)) = (missing, &args.sku) {
-        out::tell(format_args!(
-            "nothing had happened to the stock of {sku} by then; SKUs are written exactly as they are"
-        ));
-    }
-    Ok(if missing { FAILED } else { FINE })
+    let missing = match (&args.sku, &args.location) {
+        (Some(sku), _) if taken.stock.is_empty() => {
+            format!(
+                "nothing had happened to the stock of {sku} by then; SKUs are written exactly as they are"
+            )
+        }
+        (_, Some(place)) if skus == 0 => {
+            format!("no unit lay in {place} then; places are written exactly as they are")
+        }
+        _ => return Ok(FINE),
+    };
+    out::tell(missing);
+    Ok(FAILED)
 }
 
 fn took_ms(begun_us: i64) -> i64 {
     (Machine.elapsed_us() - begun_us) / 1_000
 }
 
+/// Prints the rows that are asked for, and says how many they are.
 fn print(
     taken: &Stocktaking,
     moment: Moment,
     location: Option<&LocationId>,
     (format, took_ms): (Format, i64),
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let there = |row: &StockThen| location.map(|place| row.locations.get(place).copied().unwrap_or(0));
     let rows: Vec<&StockThen> = taken.stock.iter().filter(|row| there(row) != Some(0)).collect();
+    let skus = rows.len();
     match format {
         Format::Json => out::line(json!({
             "as_of": as_of(moment),
@@ -130,7 +141,7 @@ fn print(
             }
         }
     }
-    Ok(())
+    Ok(skus)
 }
 
 const HEADER: [&str; 5] = ["sku", "on_hand", "reserved", "backordered", "available"];

@@ -1,8 +1,10 @@
 //! A report as one page that needs nothing else: plots are drawn into it, and every text that comes from outside is escaped.
 
+use std::cmp::Reverse;
+
 use askama::Template;
-use projections::analytics::reports::{About, Report, Table, Unit};
-use store::ports::{Clock as _, Machine};
+use projections::analytics::reports::{self, About, Cell, Report, Table, Unit};
+use store::rfc3339;
 
 use super::{ReportFailure, plot, words};
 
@@ -21,7 +23,10 @@ struct Page {
     made_at: String,
     archived: Option<String>,
     nothing: bool,
-    figures: Vec<(&'static str, String)>,
+    /// How far the days have come, where they are not over.
+    so_far: Option<&'static str>,
+    /// Each with its number, and what a reader has to know of it.
+    figures: Vec<(&'static str, String, String)>,
     tables: Vec<Shown>,
 }
 
@@ -31,16 +36,31 @@ struct Shown {
     note: &'static str,
     query: String,
     plot: Option<String>,
+    caption: String,
     legend: Vec<(String, &'static str)>,
+    /// What stands above the rows, where the plot shows something else.
+    rows_title: &'static str,
     heads: Vec<Text>,
     rows: Vec<Vec<Text>>,
     left_out: usize,
 }
 
-/// What is printed, and whether it stands on the right as numbers do.
+/// What is printed, and how it stands: numbers on the right, days in one line.
 struct Text {
     text: String,
-    right: bool,
+    class: &'static str,
+}
+
+impl Text {
+    fn new(text: String, unit: Unit) -> Self {
+        let is_day = text.get(..10).is_some_and(|day| reports::day(day).is_ok());
+        let class = match unit {
+            Unit::Text if is_day => "d",
+            Unit::Text => "",
+            Unit::Count | Unit::Money | Unit::Millis | Unit::BasisPoints => "n",
+        };
+        Self { text, class }
+    }
 }
 
 /// The page.
@@ -49,7 +69,8 @@ pub fn page(report: &Report, schema: &str) -> Result<String, ReportFailure> {
     let figure = |figure: &projections::analytics::reports::Figure| {
         let number = words::number(figure.value, figure.unit, currency);
         let of = currency.filter(|_| figure.unit == Unit::Money && figure.value.is_some());
-        (figure.title, of.map_or(number.clone(), |currency| format!("{number} {currency}")))
+        let told = of.map_or(number.clone(), |currency| format!("{number} {currency}"));
+        (figure.title, told, figure.note.to_string())
     };
     let (first, last) = (report.period.first(), report.period.last());
     let page = Page {
@@ -59,13 +80,24 @@ pub fn page(report: &Report, schema: &str) -> Result<String, ReportFailure> {
         version: env!("CARGO_PKG_VERSION"),
         schema_note: format!("SET search_path = {schema}_analysis;"),
         position: report.position,
-        made_at: store::rfc3339::format(Machine.now()),
+        made_at: rfc3339::format(report.now),
         archived: (report.archived > 0).then(|| words::archived(report.archived)),
         nothing: report.figures.iter().all(|figure| figure.value.unwrap_or(0) == 0),
+        so_far: so_far(report),
         figures: report.figures.iter().map(figure).collect(),
         tables: report.tables.iter().map(|table| shown(table, report)).collect::<Result<_, _>>()?,
     };
     Ok(page.render()?)
+}
+
+/// Says that something may still come.
+fn so_far(report: &Report) -> Option<&'static str> {
+    let today = rfc3339::moment(report.now).date();
+    if report.period.first() > today {
+        Some("These days are still to come")
+    } else {
+        (report.period.last() >= today).then_some("These days are not over")
+    }
 }
 
 const fn title(about: About) -> &'static str {
@@ -79,7 +111,10 @@ const fn title(about: About) -> &'static str {
 
 fn shown(table: &Table, report: &Report) -> Result<Shown, ReportFailure> {
     let currency = report.currency;
-    let plot = table.plot.map(|plot| plot::svg(table, plot, currency)).transpose()?.flatten();
+    let drawn = table.plot.map(|plot| plot::drawn(table, plot, report)).transpose()?.flatten();
+    let rows_title =
+        if table.plot.is_some_and(|plot| plot.by_day) && drawn.is_some() { "By day" } else { "" };
+    let (plot, caption) = drawn.map(|drawn| (drawn.svg, drawn.caption)).unzip();
     let legend = table.plot.filter(|plot| plot.bars.len() > 1).into_iter().flat_map(|plot| {
         let columns = plot.bars.iter().filter_map(|nth| table.columns.get(*nth));
         columns.enumerate().map(|(nth, column)| (plot::colour(nth), column.title))
@@ -87,16 +122,19 @@ fn shown(table: &Table, report: &Report) -> Result<Shown, ReportFailure> {
     let heads = table.columns.iter().map(|column| {
         let of = currency.filter(|_| column.unit == Unit::Money);
         let text = of.map_or(column.title.to_owned(), |currency| format!("{}, {currency}", column.title));
-        Text { text, right: column.unit != Unit::Text }
+        // A title is no day, whatever it looks like.
+        Text { text, class: if column.unit == Unit::Text { "" } else { "n" } }
     });
-    let rows = table.rows.iter().take(ROWS_MAX).map(|row| {
+    let mut rows: Vec<&Vec<Cell>> = table.rows.iter().collect();
+    if let Some(nth) = table.first {
+        rows.sort_by_key(|row| match row.get(nth) {
+            Some(Cell::Number(number)) => Reverse(*number),
+            _ => Reverse(i64::MIN),
+        });
+    }
+    let rows = rows.into_iter().take(ROWS_MAX).map(|row| {
         let cells = row.iter().zip(table.columns);
-        cells
-            .map(|(cell, column)| Text {
-                text: words::cell(cell, column.unit, currency),
-                right: column.unit != Unit::Text,
-            })
-            .collect()
+        cells.map(|(cell, column)| Text::new(words::cell(cell, column.unit, currency), column.unit)).collect()
     });
     Ok(Shown {
         name: table.name,
@@ -104,6 +142,8 @@ fn shown(table: &Table, report: &Report) -> Result<Shown, ReportFailure> {
         note: table.note,
         query: table.query.clone(),
         plot,
+        caption: caption.unwrap_or_default(),
+        rows_title,
         legend: legend.collect(),
         heads: heads.collect(),
         rows: rows.collect(),

@@ -1,5 +1,6 @@
 //! `report`: what a period came to, as a page for people, CSV or JSON, for whoever may read the log's views.
 
+mod along;
 mod file;
 mod html;
 mod plot;
@@ -17,6 +18,7 @@ use store::{
     ports::{Clock as _, Machine},
     rfc3339,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::file::Place;
 use super::{FAILED, FINE, Failure, WRONG_INPUT};
@@ -45,6 +47,15 @@ pub enum ReportFailure {
     /// Something was named that is no file.
     #[error("{} is a device or a pipe: lead stdout into it, with --out -", .0.display())]
     NoFile(PathBuf),
+    /// A link was named that leads to nothing.
+    #[error("{} is a link to a file that is not there: name the file itself", .0.display())]
+    LeadsNowhere(PathBuf),
+    /// Another process is about to make the same file.
+    #[error("{} is being made by another process: name another file, or wait until it is done", .0.display())]
+    Busy(PathBuf),
+    /// Two forms of one thing.
+    #[error("--json is the same as --format json: leave one of both out")]
+    TwoFormats,
     /// The folder around it is not there.
     #[error("{} cannot be made: there is no folder {}", path.display(), folder.display())]
     NoFolder {
@@ -92,6 +103,9 @@ impl ReportFailure {
             | Self::Exists(_)
             | Self::IsFolder(_)
             | Self::NoFile(_)
+            | Self::LeadsNowhere(_)
+            | Self::Busy(_)
+            | Self::TwoFormats
             | Self::NoFolder { .. }
             | Self::Terminal
             | Self::NoTable(..)
@@ -102,13 +116,28 @@ impl ReportFailure {
     }
 }
 
-/// Makes a report, and puts it where it was asked for.
+/// What a shell says of a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
+/// And of one that SIGTERM did.
+const TERMINATED: u8 = 143;
+
+/// Makes a report, and puts it where it was asked for; where that is broken off, nothing of it is left.
 pub async fn run(
     settings: Settings,
     data: &Path,
     command: &ReportCommand,
     json: bool,
 ) -> Result<u8, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        made = make(settings, data, command, json) => made,
+        _ = interrupt.recv() => Ok(INTERRUPTED),
+        _ = terminate.recv() => Ok(TERMINATED),
+    }
+}
+
+async fn make(settings: Settings, data: &Path, command: &ReportCommand, json: bool) -> Result<u8, Failure> {
     let about = match command {
         ReportCommand::Sales { currency, .. } => About::Sales(*currency),
         ReportCommand::Stock(_) => About::Stock,
@@ -116,9 +145,18 @@ pub async fn run(
         ReportCommand::Reservations(_) => About::Reservations,
     };
     let args = command.args();
-    let format = if json { ReportFormat::Json } else { args.format };
-    if args.table.is_some() && format != ReportFormat::Csv {
-        return Err(ReportFailure::AllTables.into());
+    let format = match (json, args.format) {
+        (true, None | Some(ReportFormat::Json)) => ReportFormat::Json,
+        (true, Some(_)) => return Err(ReportFailure::TwoFormats.into()),
+        (false, format) => format.unwrap_or(ReportFormat::Html),
+    };
+    if let Some(table) = &args.table {
+        if format != ReportFormat::Csv {
+            return Err(ReportFailure::AllTables.into());
+        }
+        if !about.tables().contains(&table.as_str()) {
+            return Err(ReportFailure::NoTable(table.clone(), about.tables().join(", ")).into());
+        }
     }
     let period = period(args)?;
     let place = if args.out == Path::new("-") {
@@ -163,10 +201,9 @@ fn text(
         ReportFormat::Html => html::page(report, schema),
         ReportFormat::Json => Ok(format!("{}\n", rows::json(report))),
         ReportFormat::Csv => {
-            let known = || report.tables.iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
-            let name = table.or_else(|| report.tables.first().map(|first| first.name)).unwrap_or_default();
-            let table = report.tables.iter().find(|table| table.name == name);
-            rows::csv(table.ok_or_else(|| ReportFailure::NoTable(name.to_owned(), known()))?)
+            let named = report.tables.iter().find(|known| table.is_none_or(|name| known.name == name));
+            // Which names there are was looked at before anything was asked.
+            named.map_or(Ok(String::new()), rows::csv)
         }
     }
 }

@@ -11,9 +11,12 @@ use plotters::{
     element::Rectangle,
     style::{Color as _, FontFamily, IntoFont as _, RGBColor, TextStyle},
 };
-use projections::analytics::reports::{self, Cell, Plot, Table, Unit};
+use projections::analytics::reports::{Plot, Report, Table, Unit};
 
-use super::words;
+use super::{
+    along::{self, Group},
+    words,
+};
 
 type Wrong = DrawingAreaErrorKind<io::Error>;
 
@@ -21,8 +24,6 @@ type Wrong = DrawingAreaErrorKind<io::Error>;
 const COLOURS: [(u8, u8, u8); 4] = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (148, 148, 148)];
 
 const WIDTH: u32 = 960;
-/// So many days have a bar each; more are put together by months.
-const DAYS_MAX: i64 = 62;
 /// So many labels stand beside each other without touching.
 const LABELS_MAX: usize = 16;
 /// So much room each thing has along the axis, in parts.
@@ -40,28 +41,42 @@ pub fn colour(nth: usize) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// What is drawn: a label, and a number for each bar.
-struct Group {
-    label: String,
-    bars: Vec<i64>,
+/// A table as a picture.
+pub struct Drawn {
+    pub svg: String,
+    /// What it shows.
+    pub caption: String,
 }
 
 /// Draws a table, unless there is nothing to be seen of it.
-pub fn svg(table: &Table, plot: Plot, currency: Option<Currency>) -> Result<Option<String>, Wrong> {
-    let groups = if plot.by_day { days(groups(table, plot), plot) } else { groups(table, plot) };
+pub fn drawn(table: &Table, plot: Plot, report: &Report) -> Result<Option<Drawn>, Wrong> {
+    let (step, groups) = if plot.by_day {
+        let (step, groups) = along::over_time(table, plot, report);
+        (Some(step), groups)
+    } else {
+        (None, along::rows(table, plot))
+    };
     if groups.iter().flat_map(|group| &group.bars).all(|bar| *bar == 0) {
         return Ok(None);
     }
     let unit =
         plot.bars.first().and_then(|nth| table.columns.get(*nth)).map_or(Unit::Count, |column| column.unit);
-    let axis = Axis { unit, currency, of: plot.of };
-    let mut svg = String::new();
-    if plot.by_day {
-        upright(&mut svg, &groups, axis)?;
-    } else {
-        lying(&mut svg, &groups, axis)?;
+    let (low, high) = reach(&groups);
+    let largest = low.unsigned_abs().max(high.unsigned_abs());
+    let axis = Axis { unit, currency: report.currency, of: plot.of, largest };
+    let mut caption = plot.shows.to_owned();
+    if let Some(step) = step {
+        caption.push_str(&format!(" by {}", step.as_str()));
     }
-    Ok(Some(svg))
+    if let (Unit::Money, Some(currency)) = (unit, report.currency) {
+        caption.push_str(&format!(", in {currency}"));
+    }
+    let mut svg = String::new();
+    match step {
+        Some(_) => upright(&mut svg, &groups, axis)?,
+        None => lying(&mut svg, &groups, axis)?,
+    }
+    Ok(Some(Drawn { svg, caption }))
 }
 
 /// What the numbers along an axis are.
@@ -70,49 +85,8 @@ struct Axis {
     unit: Unit,
     currency: Option<Currency>,
     of: &'static str,
-}
-
-fn groups(table: &Table, plot: Plot) -> Vec<Group> {
-    // What has a name beside its code is called by both: names are not unique.
-    let texts = table.columns.iter().take_while(|column| column.unit == Unit::Text).count();
-    let group = |row: &Vec<Cell>| {
-        let label = row.iter().take(texts).map(|cell| words::cell(cell, Unit::Text, None));
-        let label = label.collect::<Vec<_>>().join(" ");
-        let bar = |nth: &usize| match row.get(*nth) {
-            Some(Cell::Number(number)) => *number,
-            _ => 0,
-        };
-        Group { label, bars: plot.bars.iter().map(bar).collect() }
-    };
-    table.rows.iter().map(group).collect()
-}
-
-/// Every day from the first to the last, or months, where there are too many. Both are the beginnings of the same texts.
-fn days(days: Vec<Group>, plot: Plot) -> Vec<Group> {
-    let date = |group: Option<&Group>| group.and_then(|group| reports::day(&group.label).ok());
-    if let (Some(first), Some(last)) = (date(days.first()), date(days.last()))
-        && (last - first).whole_days() < DAYS_MAX
-    {
-        let mut known = days.into_iter().peekable();
-        let all = std::iter::successors(Some(first), |day| day.next_day()).take_while(|day| *day <= last);
-        let day = |day: time::Date| {
-            let label = day.to_string();
-            let nothing = |label| Group { label, bars: vec![0; plot.bars.len()] };
-            known.next_if(|known| known.label == label).unwrap_or_else(|| nothing(label))
-        };
-        return all.map(day).collect();
-    }
-    let mut months: Vec<Group> = vec![];
-    for day in days {
-        let month = day.label.get(..7).unwrap_or(&day.label).to_owned();
-        match months.last_mut().filter(|last| last.label == month) {
-            Some(last) => {
-                last.bars.iter_mut().zip(day.bars).for_each(|(sum, bar)| *sum = sum.saturating_add(bar));
-            }
-            None => months.push(Group { label: month, bars: day.bars }),
-        }
-    }
-    months
+    /// The largest of them, without its sign.
+    largest: u64,
 }
 
 /// The lowest and the highest number of the axis.
@@ -145,12 +119,6 @@ fn label(groups: &[Group], at: i32) -> String {
         return group.label.clone();
     }
     group.label.chars().take(NAME_MAX - 1).chain(['…']).collect()
-}
-
-/// A number on an axis: money without its minor part where there is none.
-fn on_axis(number: i64, axis: Axis) -> String {
-    let told = words::number(Some(number), axis.unit, axis.currency);
-    told.strip_suffix(".00").map_or(told.clone(), str::to_owned)
 }
 
 fn text(size: f64) -> TextStyle<'static> {
@@ -195,7 +163,7 @@ fn upright(svg: &mut String, groups: &[Group], axis: Axis) -> Result<(), Wrong> 
         .axis_desc_style(text(13.0))
         .label_style(text(13.0))
         .x_label_formatter(&day)
-        .y_label_formatter(&|number| on_axis(*number, axis))
+        .y_label_formatter(&|number| words::shortened(*number, axis.unit, axis.currency, axis.largest))
         .draw()?;
     for (nth, group) in groups.iter().enumerate() {
         for (bar, (from, to)) in slots(nth, group.bars.len()).enumerate() {
@@ -234,7 +202,7 @@ fn lying(svg: &mut String, groups: &[Group], axis: Axis) -> Result<(), Wrong> {
         .x_desc(axis.in_words())
         .axis_desc_style(text(13.0))
         .label_style(text(13.0))
-        .x_label_formatter(&|number| on_axis(*number, axis))
+        .x_label_formatter(&|number| words::shortened(*number, axis.unit, axis.currency, axis.largest))
         .y_label_formatter(&|at| label(groups, -*at))
         .draw()?;
     for (nth, group) in groups.iter().enumerate() {

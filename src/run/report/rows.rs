@@ -2,6 +2,7 @@
 
 use projections::analytics::reports::{Cell, Report, Table};
 use serde_json::{Map, Value, json};
+use store::rfc3339;
 
 use super::ReportFailure;
 
@@ -17,6 +18,8 @@ pub fn json(report: &Report) -> Value {
         "report": report.about.as_str(),
         "from": report.period.first().to_string(),
         "to": report.period.last().to_string(),
+        // The moment that it is about: the end of its days, or when it was made, where they are not over.
+        "as_of": rfc3339::format(report.period.end().min(report.now)),
         "currency": report.currency,
         "position": report.position,
         "archived_events": report.archived,

@@ -33,6 +33,32 @@ pub fn number(number: Option<i64>, unit: Unit, currency: Option<Currency>) -> St
     }
 }
 
+/// A number on an axis whose largest is that large: in thousands, millions, … where whole numbers would be long, and money
+/// without its minor part where there is none.
+pub fn shortened(number: i64, unit: Unit, currency: Option<Currency>, largest: u64) -> String {
+    let minor = match (unit, currency) {
+        (Unit::Money, Some(currency)) => 10_u64.pow(currency.minor_digits()),
+        _ => 1,
+    };
+    let (times, name) = match largest / minor {
+        0..10_000 => {
+            let told = self::number(Some(number), unit, currency);
+            return told.strip_suffix(".00").map_or(told.clone(), str::to_owned);
+        }
+        10_000..1_000_000 => (1_000, "k"),
+        1_000_000..1_000_000_000 => (1_000_000, "M"),
+        1_000_000_000..1_000_000_000_000 => (1_000_000_000, "bn"),
+        1_000_000_000_000.. => (1_000_000_000_000, "tn"),
+    };
+    if number == 0 {
+        return "0".to_owned();
+    }
+    let sign = if number < 0 { "-" } else { "" };
+    let hundredths = u128::from(number.unsigned_abs()) * 100 / (u128::from(minor) * times);
+    let told = grouped(&format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100));
+    format!("{}{name}", told.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// `1234567.50` as `1,234,567.50`.
 fn grouped(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
@@ -88,5 +114,19 @@ mod tests {
         let told = ["0 ms", "999 ms", "1.0 s", "59.9 s", "1 min 1 s", "59 min 59 s", "2 h 1 min", "1 d 1 h"];
         assert_eq!(times.map(time), told);
         assert_eq!(number(None, Unit::Money, None), "–");
+    }
+
+    #[test]
+    fn numbers_along_an_axis_are_as_short_as_its_largest_needs() {
+        let money = |minor, largest| shortened(minor, Unit::Money, Some(Currency::GBP), largest);
+        assert_eq!([0, 250_000, 999_950].map(|minor| money(minor, 999_999)), ["0", "2,500", "9,999.50"]);
+        assert_eq!([0, 250_000, 1_500_000].map(|minor| money(minor, 1_500_000)), ["0", "2.5k", "15k"]);
+        assert_eq!([-250_000_000, 1_250_000_000].map(|minor| money(minor, 1 << 31)), ["-2.5M", "12.5M"]);
+        assert_eq!([i64::MAX, i64::MIN].map(|minor| money(minor, 1 << 63)), ["92,233.72tn", "-92,233.72tn"]);
+        let count = |count, largest| shortened(count, Unit::Count, None, largest);
+        assert_eq!(
+            [count(9_999, 9_999), count(10_000, 20_000), count(5_000_000_000, 5_000_000_000)],
+            ["9,999", "10k", "5bn"]
+        );
     }
 }

@@ -31,8 +31,8 @@ pub enum Moment {
 /// A text that names no moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no moment: write a time such as 2010-12-24T08:30:00Z, a day such as 2010-12-24 (its end, in UTC) or a \
-     position such as 120"
+    "{0:?} is no moment: write a time such as 2010-12-24T08:30:00Z, a day such as 2010-12-24 (its end, in UTC), a \
+     position such as 120, or a place in the aggregate's own stream such as sequence:3; both count from 1"
 )]
 pub struct NoMoment(String);
 
@@ -110,6 +110,16 @@ impl Moment {
         }
     }
 
+    /// The same, but of today as far as it has come: its end, which a day means, is still to come.
+    #[must_use]
+    pub const fn so_far(self, now: Time) -> Self {
+        let first = now.millis() - now.millis().rem_euclid(DAY_MS + 1);
+        match self {
+            Self::Time(time) if time.millis() == first + DAY_MS => Self::Time(now),
+            as_it_is => as_it_is,
+        }
+    }
+
     /// Refuses what the log has not come to.
     ///
     /// # Errors
@@ -152,6 +162,18 @@ mod tests {
         ] {
             assert_eq!(text.parse().ok(), moment, "{text}");
         }
+    }
+
+    #[test]
+    fn today_is_what_it_has_come_to() {
+        let now = Time::from_millis(3 * (DAY_MS + 1) + 5);
+        let today = time("1970-01-04").map(Moment::Time);
+        assert_eq!(today.map(|today| today.so_far(now)), Some(Moment::Time(now)));
+        for other in ["1970-01-03", "1970-01-05", "1970-01-04T23:59:59Z"] {
+            let other = time(other).map(Moment::Time);
+            assert_eq!(other.map(|other| other.so_far(now)), other);
+        }
+        assert_eq!(Moment::Position(4).so_far(now), Moment::Position(4));
     }
 
     #[test]

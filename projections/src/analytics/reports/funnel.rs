@@ -4,6 +4,8 @@ use sqlx::PgConnection;
 
 use super::{Asked, Cell, Column, Figure, Period, Plot, ReportError, Table, Unit, figure, ratio};
 
+pub(super) const TABLES: &[&str] = &["steps", "per_day"];
+
 const STEPS: &[Column] = &[
     Column::new("step", "Step", Unit::Text),
     Column::new("reached", "Reached", Unit::Count),
@@ -37,7 +39,7 @@ pub(super) async fn report(
                authorized: cash on delivery needs none, and imported orders have neither carts nor payments. A guest's cart \
                that went into a customer's ends there.",
         columns: STEPS,
-        plot: Some(Plot { bars: &[1], of: "carts and orders", by_day: false }),
+        plot: Some(Plot { bars: &[1], shows: "How many came so far", of: "carts and orders", by_day: false }),
         query: format!(
             "SELECT step, count(at) AS reached,\n       \
                     percentile_disc(0.5) WITHIN GROUP (ORDER BY took_ms) AS took_ms_median,\n       \
@@ -52,10 +54,15 @@ pub(super) async fn report(
     let reached = PER_DAY.iter().skip(1).zip(1..).map(|(column, place)| nth(place, column.name));
     let per_day = Asked {
         name: "per_day",
-        title: "By the day on which they began",
-        note: "",
+        title: "Over time",
+        note: "Each cart and order counts on the day on which it began.",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[1, 4, 7], of: "carts and orders", by_day: true }),
+        plot: Some(Plot {
+            bars: &[1, 4, 7],
+            shows: "Carts and orders that began, and came so far,",
+            of: "carts and orders",
+            by_day: true,
+        }),
         query: format!(
             "SELECT to_char(day, 'YYYY-MM-DD') AS day,\n       {}\nFROM funnel\nWHERE day {days}\nGROUP BY funnel.day\n\
              ORDER BY 1",
@@ -68,12 +75,7 @@ pub(super) async fn report(
         Some(Cell::Number(reached)) => *reached,
         _ => 0,
     };
-    let share = |name, title, part, whole| Figure {
-        name,
-        title,
-        unit: Unit::BasisPoints,
-        value: ratio(part, 10_000, whole),
-    };
+    let share = |name, title, part, whole| figure(name, title, Unit::BasisPoints, ratio(part, 10_000, whole));
     let figures = vec![
         figure("carts", "Carts opened", Unit::Count, reached(0)),
         figure("placed", "Orders placed", Unit::Count, reached(3)),

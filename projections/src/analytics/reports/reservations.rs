@@ -4,6 +4,8 @@ use sqlx::PgConnection;
 
 use super::{Asked, Cell, Column, Figure, Period, Plot, ReportError, Table, Unit, figure};
 
+pub(super) const TABLES: &[&str] = &["ends", "per_day", "top_products"];
+
 const ENDS: &[Column] = &[
     Column::new("became", "What happened", Unit::Text),
     Column::new("holds", "Times", Unit::Count),
@@ -64,10 +66,15 @@ pub(super) async fn report(
     };
     let per_day = Asked {
         name: "per_day",
-        title: "By day",
+        title: "Holds over time",
         note: "",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[1, 3, 4, 5], of: "holds", by_day: true }),
+        plot: Some(Plot {
+            bars: &[1, 3, 4, 5],
+            shows: "Holds that were made, and ended,",
+            of: "holds",
+            by_day: true,
+        }),
         query: format!(
             "SELECT to_char(day, 'YYYY-MM-DD') AS day,\n       \
                     count(*) FILTER (WHERE {MADE}) AS made,\n       \
@@ -113,12 +120,7 @@ pub(super) async fn report(
         figure("allocated", "Allocated", Unit::Count, per_day.sum(3)),
         figure("released", "Released", Unit::Count, per_day.sum(4)),
         figure("expired", "Expired", Unit::Count, per_day.sum(5)),
-        Figure {
-            name: "held_ms_median",
-            title: "Held until allocated, median",
-            unit: Unit::Millis,
-            value: median,
-        },
+        figure("held_ms_median", "Held until allocated, median", Unit::Millis, median),
     ];
     Ok((figures, vec![ends, per_day, products]))
 }

@@ -5,6 +5,8 @@ use sqlx::PgConnection;
 
 use super::{Asked, Cell, Column, Figure, Period, Plot, ReportError, Table, Unit, figure, ratio};
 
+pub(super) const TABLES: &[&str] = &["per_day", "per_country", "top_products", "called_off"];
+
 const PER_DAY: &[Column] = &[
     Column::new("day", "Day", Unit::Text),
     Column::new("orders", "Orders", Unit::Count),
@@ -68,12 +70,12 @@ pub(super) async fn report(
     };
     let per_day = Asked {
         name: "per_day",
-        title: "By day",
-        note: "Orders count on the day on which they were placed, as they stand now: edited, without the units that were called \
+        title: "Over time",
+        note: "Orders count on the day on which they were placed, whether they are paid or not, as they stand now: edited, without the units that were called \
                off, and not at all when they were called off whole. Credit notes count on the day on which they were issued. \
                Units are those of goods and charges. Amounts hold charges, discounts and taxes.",
         columns: PER_DAY,
-        plot: Some(Plot { bars: &[3, 5], of: "", by_day: true }),
+        plot: Some(Plot { bars: &[3, 5], shows: "Sold and credited", of: "", by_day: true }),
         query: by("day", "to_char(d.day, 'YYYY-MM-DD')", &which, "1"),
     };
     let per_country = Asked {
@@ -81,7 +83,7 @@ pub(super) async fn report(
         title: "By country",
         note: "As the order or the credit note names it.",
         columns: PER_COUNTRY,
-        plot: Some(Plot { bars: &[3], of: "", by_day: false }),
+        plot: Some(Plot { bars: &[3], shows: "Sold by country", of: "", by_day: false }),
         query: by("country", "COALESCE(d.country, 'not told') COLLATE \"C\"", &which, "sold_minor DESC, 1"),
     };
     let products = Asked {
@@ -90,7 +92,12 @@ pub(super) async fn report(
         note: "Goods on orders, at the prices of their lines: without charges, discounts, and taxes that come on top. Units that \
                were credited are told beside them, and not taken off.",
         columns: PRODUCTS,
-        plot: Some(Plot { bars: &[3], of: "", by_day: false }),
+        plot: Some(Plot {
+            bars: &[3],
+            shows: "Sold by product, at the prices of its lines",
+            of: "",
+            by_day: false,
+        }),
         query: format!(
             "SELECT sku COLLATE \"C\" AS sku,\n       \
                     (array_agg(title ORDER BY at DESC, position DESC, line DESC))[1] AS title,\n       \
@@ -147,29 +154,24 @@ fn by(column: &str, told: &str, which: &str, order: &str) -> String {
 fn figures(tables: &[Table]) -> Vec<Figure> {
     let [per_day, .., called_off] = tables else { return vec![] };
     let [orders, units, sold, credit_notes, credited] = [1, 2, 3, 4, 5].map(|nth| per_day.sum(nth));
-    let best = per_day.rows.iter().filter_map(|row| match row.get(3) {
-        Some(Cell::Number(sold)) => Some(*sold),
+    // Of several that are alike, the first.
+    let best = per_day.rows.iter().rev().filter_map(|row| match (row.first(), row.get(3)) {
+        (Some(Cell::Text(day)), Some(Cell::Number(sold))) => Some((*sold, day.clone())),
         _ => None,
     });
+    let (best, best_day) = best.max_by_key(|(sold, _)| *sold).unzip();
     vec![
-        figure("sold_minor", "Sold", Unit::Money, sold),
+        figure("sold_minor", "Sold", Unit::Money, sold)
+            .noted("Orders that were placed, whether they are paid or not, less what was called off"),
         figure("orders", "Orders", Unit::Count, orders),
         figure("units", "Units", Unit::Count, units),
-        Figure {
-            name: "average_order_minor",
-            title: "Average order",
-            unit: Unit::Money,
-            value: ratio(sold, 1, orders),
-        },
+        figure("average_order_minor", "Average order", Unit::Money, ratio(sold, 1, orders))
+            .noted("Sold, by orders"),
         figure("credited_minor", "Credited", Unit::Money, credited),
         figure("credit_notes", "Credit notes", Unit::Count, credit_notes),
-        Figure {
-            name: "returns_rate",
-            title: "Returns rate",
-            unit: Unit::BasisPoints,
-            value: ratio(credited, 10_000, sold),
-        },
-        Figure { name: "best_day_minor", title: "Best day", unit: Unit::Money, value: best.max() },
+        figure("returns_rate", "Returns rate", Unit::BasisPoints, ratio(credited, 10_000, sold))
+            .noted("Credited, by sold"),
+        figure("best_day_minor", "Best day", Unit::Money, best).noted(best_day.unwrap_or_default()),
         figure("called_off_orders", "Orders called off", Unit::Count, called_off.sum(0)),
     ]
 }
