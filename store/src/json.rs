@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let receive = json!({"Receive": {"quantity": 7}});
+        let receive = json!({"Receive": {"quantity": 7, "reference": "PO-1"}});
         let asked = written_command(AggregateType::InventoryItem, &receive).unwrap();
         assert_eq!(asked.to_json_value().unwrap(), json!({"inventory_item": receive}));
         assert_eq!(command(&asked.to_json().unwrap()).unwrap(), asked);
-        let received = json!({"Received": {"quantity": 7}});
+        let received = json!({"Received": {"location": "main", "quantity": 7}});
         let happened = written_event(AggregateType::InventoryItem, &received).unwrap();
         assert_eq!(event(AggregateType::InventoryItem, &happened.to_json().unwrap()).unwrap(), happened);
         let held = AnyState::initial(AggregateType::InventoryItem).evolve(happened);
