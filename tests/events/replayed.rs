@@ -120,6 +120,18 @@ async fn shop() -> Ground {
     ground
 }
 
+/// Writes events of the SKU `BROKEN` as they stand, whether they can be read or not; where the last of them is.
+async fn received_as(ground: &Ground, rows: &[(&'static str, &'static str, Json)]) -> i64 {
+    use store::{
+        log::PostgresLog,
+        testing::{request, write},
+    };
+    let log = PostgresLog::new(ground.store.pool("").await);
+    let receive = json!({"Receive": {"quantity": 1}});
+    let receive: domain::inventory_item::Command = serde_json::from_value(receive).unwrap();
+    write(&log, &request("BROKEN", receive), rows).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_replayed_is_the_read_model_row_for_row_and_goes_on_with_the_log() {
     let ground = shop().await;
@@ -414,18 +426,11 @@ async fn how_long_it_takes_is_told_by_the_latest_event_wherever_it_stands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_read_model_goes_on_without_the_replay_goes_on_without() {
-    use store::{
-        log::PostgresLog,
-        testing::{request, write},
-    };
     let ground = shop().await;
     let analyst = Analyst::of(&ground).await;
-    let log = PostgresLog::new(ground.store.pool("").await);
-    let receive: domain::inventory_item::Command =
-        serde_json::from_value(json!({"Receive": {"quantity": 1}})).unwrap();
     let received = |quantity: Json| ("Received", "2", json!({"quantity": quantity, "location": "main"}));
     let rows = [received(json!(1)), received(json!("many")), received(json!(4))];
-    let last = write(&log, &request("BROKEN", receive), &rows).await;
+    let last = received_as(&ground, &rows).await;
     let id: uuid::Uuid = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1")
         .bind(last - 1)
         .fetch_one(&ground.store.pool("").await)
@@ -678,16 +683,9 @@ async fn what_occurred_later_does_not_count_wherever_it_stands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_cannot_be_taken_is_named() {
-    use store::{
-        log::PostgresLog,
-        testing::{request, write},
-    };
     let ground = shop().await;
     let analyst = Analyst::of(&ground).await;
-    let log = PostgresLog::new(ground.store.pool("").await);
-    let receive: domain::inventory_item::Command =
-        serde_json::from_value(json!({"Receive": {"quantity": 1}})).unwrap();
-    write(&log, &request("BROKEN", receive), &[("Received", "2", json!({"quantity": "many"}))]).await;
+    received_as(&ground, &[("Received", "2", json!({"quantity": "many"}))]).await;
     let schema = analyst.schema("stock");
     let output = analyst.replay("stock", &schema, &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
