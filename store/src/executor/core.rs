@@ -35,6 +35,8 @@ const LOADS_AT_ONCE: usize = 8;
 const APPENDED_KEPT: usize = 64;
 /// Snapshots that are written at once.
 const SAVES_AT_ONCE: usize = 2;
+/// How often an append waits for what follows from what was just decided.
+const STEPS_AWAITED: usize = 16;
 
 /// Starts an executor on a log: the door to it, and the future that must be driven for it to work.
 ///
@@ -74,6 +76,7 @@ pub async fn run(
         to_load: VecDeque::new(),
         snapshots: VecDeque::new(),
         misses: 0,
+        foretold: false,
         broken_since_us: None,
     };
     Ok((executor, core.run(requests)))
@@ -116,6 +119,8 @@ pub(super) struct Core {
     snapshots: VecDeque<Snapshot>,
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
+    /// Whether anybody was told of late what a command will have come to.
+    foretold: bool,
     pub(super) broken_since_us: Option<i64>,
 }
 
@@ -172,12 +177,19 @@ impl Core {
             }
             self.tell();
             if step.is_none() && !self.queue.is_empty() {
-                // Whoever was answered just now and is ready to call again comes along, not one append later.
-                tokio::task::yield_now().await;
-                while self.has_room()
-                    && let Ok((request, reply)) = requests.try_recv()
-                {
-                    self.take_up(request, reply);
+                // Whoever was answered just now and is ready to call again comes along, not one append later; and so does what
+                // follows from what was decided.
+                for _ in 0..STEPS_AWAITED {
+                    self.foretold = false;
+                    tokio::task::yield_now().await;
+                    while self.has_room()
+                        && let Ok((request, reply)) = requests.try_recv()
+                    {
+                        self.take_up(request, reply);
+                    }
+                    if !self.foretold {
+                        break;
+                    }
                 }
                 step = Some(self.append(None));
             }
@@ -199,7 +211,7 @@ impl Core {
     /// Decides a command, or has its aggregate loaded first.
     fn take_up(&mut self, request: Box<Request>, reply: Reply) {
         if !self.known_ids.insert(request.command_id) {
-            let _ = reply.send(Err(ExecuteError::InFlight));
+            reply.send_instead(Err(ExecuteError::InFlight));
             return;
         }
         let stream = request.stream();
@@ -215,20 +227,29 @@ impl Core {
         }
     }
 
-    pub(super) fn decide(&mut self, request: Box<Request>, reply: Reply) {
+    pub(super) fn decide(&mut self, request: Box<Request>, mut reply: Reply) {
         let stream = request.stream();
-        let Some(ready) = self.cache.ready_mut(&stream) else {
-            self.known_ids.remove(&request.command_id);
-            let _ = reply.send(Err(ExecuteError::Unavailable("the aggregate is not in memory".into())));
-            return;
+        let why_not = match self.cache.ready_mut(&stream) {
+            _ if reply.has_fallen() => Err("what it follows from came to something else"),
+            None => Err("the aggregate is not in memory"),
+            Some(ready) => Ok(ready),
+        };
+        let ready = match why_not {
+            Ok(ready) => ready,
+            Err(why) => {
+                self.known_ids.remove(&request.command_id);
+                return reply.send_instead(Err(ExecuteError::Unavailable(why.into())));
+            }
         };
         let unproven = ready.is_unproven();
         let newest = ready.newest();
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
         if unproven && !decision.happened() {
             self.cache.forget(&stream);
+            reply.withdraw();
             return self.load_for(request, reply);
         }
+        self.foretold |= reply.foretell(&decision, newest.sequence == 0);
         let version = match &decision {
             Decision::Accepted { events, .. } if !events.is_empty() => ready.expect(events),
             _ => newest.sequence,

@@ -29,6 +29,14 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// What happened, if anything did.
+    pub fn events(&self) -> &[AnyEvent] {
+        match self {
+            Self::Accepted { events, .. } => events,
+            Self::Refused { .. } | Self::Stale | Self::Impossible(_) => &[],
+        }
+    }
+
     /// Whether anything happened.
     pub const fn happened(&self) -> bool {
         matches!(self, Self::Accepted { events, .. } if !events.is_empty())

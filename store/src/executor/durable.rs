@@ -59,8 +59,7 @@ impl Core {
         }
         // All at once: each wakes somebody, and a thread that is woken finds them all rather than one at a time.
         for (reply, told) in answers {
-            // A caller that has gone away does not mind.
-            let _ = reply.send(told);
+            reply.send(told);
         }
         if !entries.is_empty() {
             // Whoever listened may have gone meanwhile.

@@ -113,7 +113,7 @@ impl Core {
         for (request, reply) in self.cache.loading_failed(stream) {
             self.loading -= 1;
             self.known_ids.remove(&request.command_id);
-            let _ = reply.send(Err(error.clone()));
+            reply.send_instead(Err(error.clone()));
         }
     }
 }

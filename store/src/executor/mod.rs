@@ -8,6 +8,7 @@ mod expiry;
 mod limits;
 mod load;
 mod recover;
+mod sequel;
 mod weight;
 
 use std::{fmt, sync::Arc};
@@ -16,7 +17,15 @@ use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use self::{core::run, decided::derived_id, expiry::Expiry, limits::Limits, load::folded};
+pub use self::{
+    core::run,
+    decided::derived_id,
+    expiry::Expiry,
+    limits::Limits,
+    load::folded,
+    sequel::{Ahead, Foretold, Sequel},
+};
+use self::sequel::{Reply, stopped};
 use crate::{
     feed::Entry,
     log::{Head, Position, Sequence, StreamId},
@@ -150,8 +159,6 @@ pub enum ExecuteError {
 /// The events of one append of this process, in order, and where the log stood with them.
 pub type Appended = (Arc<[Arc<Entry>]>, Head);
 
-pub(crate) type Reply = oneshot::Sender<Result<Executed, ExecuteError>>;
-
 /// The door to the executor; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Executor {
@@ -170,16 +177,12 @@ impl Executor {
     pub async fn execute(&self, mut request: Request) -> Result<Executed, ExecuteError> {
         let span = trace::asked(&mut request);
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send((Box::new(request), reply)).map_err(|error| match error {
+        self.requests.try_send((Box::new(request), Reply::new(reply))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => {
-                ExecuteError::Unavailable("the executor has stopped".into())
-            }
+            mpsc::error::TrySendError::Closed(_) => stopped(),
         })?;
         // The reply is dropped only when the executor stops in between.
-        let answer = answer
-            .await
-            .unwrap_or_else(|_| Err(ExecuteError::Unavailable("the executor has stopped".into())));
+        let answer = answer.await.unwrap_or_else(|_| Err(stopped()));
         if let Some(mut span) = span {
             span.answered(&answer);
         }
@@ -197,15 +200,13 @@ impl Executor {
         loop {
             head.mark_unchanged();
             let (reply, answer) = oneshot::channel();
-            if self.requests.send((Box::new(request.clone()), reply)).await.is_err() {
-                return Err(ExecuteError::Unavailable("the executor has stopped".into()));
+            if self.requests.send((Box::new(request.clone()), Reply::new(reply))).await.is_err() {
+                return Err(stopped());
             }
             match answer.await {
                 // Whatever is in flight is answered before the head is told anew.
                 Ok(Err(ExecuteError::InFlight)) if head.changed().await.is_ok() => {}
-                Ok(Err(ExecuteError::InFlight)) | Err(_) => {
-                    return Err(ExecuteError::Unavailable("the executor has stopped".into()));
-                }
+                Ok(Err(ExecuteError::InFlight)) | Err(_) => return Err(stopped()),
                 Ok(answer) => {
                     if let Some(mut span) = span {
                         span.answered(&answer);
@@ -213,6 +214,32 @@ impl Executor {
                     return answer;
                 }
             }
+        }
+    }
+
+    /// Executes a command of a sequel, waiting for room, and answers as soon as it is decided: what follows from the answer
+    /// may be sent at once, within the same sequel, and is durable together with it or after it.
+    ///
+    /// # Errors
+    /// As [`ExecuteError`] says, `Overloaded` excepted; `Unavailable` too when the sequel has fallen. A refusal by the
+    /// aggregate is no error here.
+    pub async fn execute_ahead(
+        &self,
+        mut request: Request,
+        sequel: &Sequel,
+    ) -> Result<Ahead, ExecuteError> {
+        let span = trace::asked(&mut request);
+        let ((reply, durable), (ahead, foretold)) = (oneshot::channel(), oneshot::channel());
+        let reply = Reply::within(sequel.clone(), ahead, reply);
+        self.requests.send((Box::new(request), reply)).await.map_err(|_| stopped())?;
+        match foretold.await {
+            Ok(foretold) => Ok(Ahead { foretold, durable, span }),
+            // It was answered without being decided.
+            Err(_) => match durable.await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) => Err(ExecuteError::Unavailable("it was executed before".into())),
+                Err(_) => Err(stopped()),
+            },
         }
     }
 

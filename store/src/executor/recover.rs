@@ -129,7 +129,7 @@ impl Core {
                 }
             };
             self.settle(&stream, decided.request.command_id);
-            let _ = decided.reply.send(answer);
+            decided.reply.send_instead(answer);
         }
         for stream in &unreadable {
             self.give_up_loading(stream, &too_new());
@@ -140,10 +140,11 @@ impl Core {
         }
         let (unread, waiting): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|decided| guessed.contains(&decided.request.stream()));
-        for Decided { request, reply, .. } in unread {
+        for Decided { request, mut reply, .. } in unread {
+            reply.withdraw();
             self.load_for(request, reply);
         }
-        self.decide_again(waiting, &touched);
+        self.decide_again(waiting, touched);
         if self.queue.is_empty() {
             if self.loading == 0 {
                 self.broken_since_us = None;
@@ -176,16 +177,19 @@ impl Core {
         }
     }
 
-    /// Puts the waiting commands back into the queue, deciding again those whose stream has changed under them.
-    fn decide_again(&mut self, waiting: Vec<Decided>, touched: &HashSet<StreamId>) {
-        for stream in touched {
+    /// Puts the waiting commands back into the queue, deciding again those whose stream has changed under them, and leaving
+    /// out those that followed from what is no longer so.
+    fn decide_again(&mut self, waiting: Vec<Decided>, mut touched: HashSet<StreamId>) {
+        for stream in &touched {
             if let Some(ready) = self.cache.ready_mut(stream) {
                 ready.expect_nothing();
             }
         }
         for decided in waiting {
             let stream = decided.request.stream();
-            if touched.contains(&stream) {
+            if decided.reply.has_fallen() {
+                self.leave_out(decided, &mut touched);
+            } else if touched.contains(&stream) {
                 self.settle(&stream, decided.request.command_id);
                 self.known_ids.insert(decided.request.command_id);
                 self.decide(decided.request, decided.reply);
@@ -193,6 +197,22 @@ impl Core {
                 self.queue.push(decided);
             }
         }
+    }
+
+    /// Leaves out a command of a sequel that has fallen: whatever came to its stream later is decided again.
+    fn leave_out(&mut self, decided: Decided, touched: &mut HashSet<StreamId>) {
+        let stream = decided.request.stream();
+        self.settle(&stream, decided.request.command_id);
+        if touched.insert(stream.clone())
+            && let Some(ready) = self.cache.ready_mut(&stream)
+        {
+            ready.expect_nothing();
+            for kept in self.queue.iter().filter(|kept| kept.request.stream() == stream) {
+                ready.expect(kept.decision.events());
+            }
+        }
+        let why = "what it follows from came to something else";
+        decided.reply.send_instead(Err(ExecuteError::Unavailable(why.into())));
     }
 
     fn settle(&mut self, stream: &StreamId, command_id: Uuid) {
@@ -212,16 +232,23 @@ impl Core {
             let stream = decided.request.stream();
             self.settle(&stream, decided.request.command_id);
             touched.insert(stream);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(outage.clone())));
+            decided.reply.send_instead(Err(ExecuteError::Unavailable(outage.clone())));
         }
-        // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew.
-        let (rest, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
-            .into_iter()
-            .partition(|decided| touched.contains(&decided.request.stream()));
-        self.queue = kept;
-        for decided in rest {
-            self.known_ids.remove(&decided.request.command_id);
-            let _ = decided.reply.send(Err(ExecuteError::Unavailable(outage.clone())));
+        // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew. What followed from
+        // it fails with it, and so does what rested on that.
+        loop {
+            let (rest, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
+                .into_iter()
+                .partition(|decided| decided.reply.has_fallen() || touched.contains(&decided.request.stream()));
+            self.queue = kept;
+            if rest.is_empty() {
+                break;
+            }
+            for decided in rest {
+                self.known_ids.remove(&decided.request.command_id);
+                touched.insert(decided.request.stream());
+                decided.reply.send_instead(Err(ExecuteError::Unavailable(outage.clone())));
+            }
         }
         for stream in &touched {
             self.give_up_loading(stream, &ExecuteError::Unavailable(outage.clone()));

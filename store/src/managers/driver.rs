@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use super::{
     recent::Recent,
-    setting::{Setting, Wanted},
+    setting::{Setting, Timer, Wanted},
+    way::{Told, Way},
 };
 use crate::{
-    executor::{Cause, ExecuteError, Executed, Executor, Origin, Request, derived_id},
+    executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
     follow::{React, ReactError},
-    log::{Decoder, Log, Meant, StreamId, meant_id, understand},
+    log::{Decoder, Log, Meant, Position, StreamId, understand},
     ports::Clock,
     secrets::Fingerprints,
 };
@@ -39,6 +40,8 @@ pub struct Driver {
     timers: Setting,
     /// What the streams of instances begin with.
     firsts: Recent<StreamId, Arc<AnyEvent>>,
+    /// Where the log stood when it began: what came before may be done already.
+    began: Position,
 }
 
 /// A process manager that follows the log.
@@ -66,6 +69,7 @@ pub(super) struct Instance<'a> {
 }
 
 /// Something that an instance learns, under the id that makes learning it twice the same as once.
+#[derive(Clone)]
 pub(super) struct Input {
     pub command_id: Uuid,
     pub causation_id: Uuid,
@@ -83,11 +87,11 @@ struct Want {
 }
 
 /// Something that an instance concluded.
-struct Concluded {
-    event_id: Uuid,
+pub(super) struct Concluded {
+    pub event_id: Uuid,
     /// What it is known by: as [`Meant::id`] says.
-    known_by: Uuid,
-    event: AnyEvent,
+    pub known_by: Uuid,
+    pub event: AnyEvent,
 }
 
 fn fact(meant: Meant<'_>) -> Fact<'_> {
@@ -113,7 +117,15 @@ impl React for Managing {
         let correlation_id = recorded.metadata.correlation_id;
         let instance = Instance { process: self.process, id: &id, correlation_id };
         let command_id = derived_id(meant.id(), self.process.name, 0);
-        self.driver.learn(instance, Input { command_id, causation_id: recorded.event_id, command }).await
+        let input = Input { command_id, causation_id: recorded.event_id, command };
+        // What was done before is found by its ids, and nothing can be foretold of it.
+        if recorded.position > self.driver.began {
+            match self.driver.learn(instance, input.clone(), &Way::ahead()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!(manager = instance.process.name, id, %error, "once more, in turn"),
+            }
+        }
+        self.driver.learn(instance, input, &Way::InTurn).await
     }
 }
 
@@ -137,7 +149,7 @@ impl React for Following {
             causation_id: recorded.event_id,
             known_by: meant.id(),
         };
-        let refused = self.driver.carry_out(want, self.policy.name, issues).await?;
+        let refused = self.driver.carry_out(&Way::InTurn, want, self.policy.name, issues).await?;
         for Refused { refusal, .. } in refused {
             let (policy, code) = (self.policy.name, refusal.code());
             tracing::warn!(policy, code, position = recorded.position, "a policy's command was refused");
@@ -155,24 +167,30 @@ impl Driver {
         (pool, clock): (PgPool, Arc<dyn Clock>),
         fingerprints: Fingerprints,
     ) -> Self {
-        Self { executor, log, fingerprints, timers: Setting::new(pool, clock), firsts: Recent::default() }
+        let (timers, began) = (Setting::new(pool, clock), executor.head().borrow().position);
+        Self { executor, log, fingerprints, timers, firsts: Recent::default(), began }
     }
 
     /// Lets an instance learn something, and does everything that it concludes from it, answers included.
-    pub(super) async fn learn(&self, instance: Instance<'_>, input: Input) -> Result<(), ReactError> {
+    pub(super) async fn learn(
+        &self,
+        instance: Instance<'_>,
+        input: Input,
+        way: &Way,
+    ) -> Result<(), ReactError> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let want = instance.want(input.causation_id, input.causation_id);
             let request = self.request(instance.id, input.command, input.command_id, want)?;
-            let executed = self.executor.execute_in_turn(request).await.map_err(again)?;
-            let concluded = self.concluded(&executed).await?;
+            let Told { begins, concluded } =
+                way.told(&self.executor, &*self.log, request).await?.map_err(again)?;
             if concluded.is_empty() {
                 continue;
             }
-            let first = self.first(instance, &executed, &concluded).await?;
+            let first = self.first(instance, begins, &concluded).await?;
             for Concluded { event_id, known_by, event } in concluded {
                 let issues = (instance.process.issues)(&first, &event);
-                let refused = self.carry_out(instance.want(event_id, known_by), COMMAND, issues).await?;
+                let refused = self.carry_out(way, instance.want(event_id, known_by), COMMAND, issues).await?;
                 inputs.extend((instance.process.heard)(&event, refused).map(|command| Input {
                     command_id: derived_id(known_by, "answers", 0),
                     causation_id: event_id,
@@ -180,7 +198,8 @@ impl Driver {
                 }));
             }
         }
-        Ok(())
+        let timers = way.durable().await?;
+        try_join_all(timers.into_iter().map(|timer| self.timers.set(timer, true))).await.map(drop)
     }
 
     /// A timer fires: an instance of a process manager learns it, any other aggregate is commanded.
@@ -192,7 +211,7 @@ impl Driver {
         input: Input,
     ) -> Result<(), ReactError> {
         if let Some(process) = domain::process::process_of(input.command.aggregate_type()) {
-            return self.learn(Instance { process, id: to, correlation_id }, input).await;
+            return self.learn(Instance { process, id: to, correlation_id }, input, &Way::InTurn).await;
         }
         let Some(name) = domain::process::name_of(name) else {
             return Err(ReactError(format!("nobody is called {name}")));
@@ -211,38 +230,15 @@ impl Driver {
         }
     }
 
-    /// The instance's events behind an answer; a first answer given again has them in the log.
-    async fn concluded(&self, executed: &Executed) -> Result<Vec<Concluded>, ReactError> {
-        match executed.positions {
-            None => Ok(Vec::new()),
-            Some(_) if !executed.replayed => {
-                let now = executed.events.iter().cloned();
-                Ok(now.map(|(id, event)| Concluded { event_id: id, known_by: id, event }).collect())
-            }
-            Some((first, last)) => {
-                let recorded = self.log.recorded_after(first - 1, last - first + 1).await.map_err(again)?;
-                let concluded = recorded.into_iter().flat_map(|recorded| {
-                    let event_id = recorded.event_id;
-                    let known_by = (0..).map(move |nth| meant_id(event_id, nth));
-                    let events = known_by.zip(recorded.events);
-                    events.map(move |(known_by, event)| Concluded { event_id, known_by, event })
-                });
-                Ok(concluded.collect())
-            }
-        }
-    }
-
     /// The event that an instance's stream begins with.
     async fn first(
         &self,
         instance: Instance<'_>,
-        executed: &Executed,
+        begins: bool,
         concluded: &[Concluded],
     ) -> Result<Arc<AnyEvent>, ReactError> {
         let stream = StreamId::new(instance.process.aggregate_type, instance.id);
-        let from_the_start =
-            executed.positions.is_some_and(|(first, last)| executed.version == last - first + 1);
-        if let Some(first) = concluded.first().filter(|_| from_the_start) {
+        if let Some(first) = concluded.first().filter(|_| begins) {
             let first = Arc::new(first.event.clone());
             self.firsts.remember(stream, Arc::clone(&first));
             return Ok(first);
@@ -265,6 +261,7 @@ impl Driver {
     /// Does what is wanted; returns what was refused of it.
     async fn carry_out(
         &self,
+        way: &Way,
         want: Want,
         kind: &str,
         issues: Vec<Issue>,
@@ -276,20 +273,16 @@ impl Driver {
                     let id = derived_id(want.known_by, kind, nth);
                     requests.push(self.request(&to, command, id, want)?);
                 }
-                Issue::Timer { due, to, command } => timers.push((due, to, command)),
+                Issue::Timer { due, to, command } => {
+                    let wanted = Wanted { manager: want.name, correlation_id: want.correlation_id };
+                    timers.push(Timer::new(wanted, due, &to, &command).map_err(again)?);
+                }
             }
         }
         // What a manager learns next waits for what it wants now; a policy remembers nothing.
         let hurry = kind == COMMAND;
-        let wanted = Wanted { manager: want.name, correlation_id: want.correlation_id, hurry };
-        let timers = timers.iter().map(|(due, to, command)| self.timers.set(wanted, *due, to, command));
-        let answers = requests.into_iter().map(|request| async {
-            match self.executor.execute_in_turn(request).await {
-                Ok(_) => Ok(None),
-                Err(ExecuteError::Refused(refused)) => Ok(Some(refused.refusal)),
-                Err(error) => Err(again(error)),
-            }
-        });
+        let timers = way.later(timers).into_iter().map(|timer| self.timers.set(timer, hurry));
+        let answers = requests.into_iter().map(|request| way.refusal(&self.executor, request));
         let (answers, _) = futures::try_join!(try_join_all(answers), try_join_all(timers))?;
         Ok(answers
             .into_iter()
@@ -329,6 +322,6 @@ impl Instance<'_> {
     }
 }
 
-fn again(error: impl std::fmt::Display) -> ReactError {
+pub(super) fn again(error: impl std::fmt::Display) -> ReactError {
     ReactError(error.to_string())
 }

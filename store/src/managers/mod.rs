@@ -5,6 +5,7 @@ mod driver;
 mod recent;
 mod setting;
 mod timers;
+mod way;
 
 pub use driver::{Driver, Following, Managing};
 pub use timers::Timers;

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::recent::Recent;
+use super::{driver::again, recent::Recent};
 use crate::{follow::ReactError, json::ToJson as _, ports::Clock, rfc3339::moment, together::Together};
 
 /// For how long a timer that nobody waits for lets others come along.
@@ -30,19 +30,32 @@ pub(super) struct Setting {
 pub(super) struct Wanted {
     pub manager: &'static str,
     pub correlation_id: Uuid,
-    /// Whether something waits until the timer is set.
-    pub hurry: bool,
 }
 
 /// A row.
 #[derive(Clone, Debug)]
-struct Timer {
+pub(super) struct Timer {
     id: Uuid,
     manager: &'static str,
     instance: Box<str>,
     correlation_id: Uuid,
     input: String,
     due: Time,
+}
+
+impl Timer {
+    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
+    pub fn new(
+        Wanted { manager, correlation_id }: Wanted,
+        due: Time,
+        to: &str,
+        command: &AnyCommand,
+    ) -> Result<Self, serde_json::Error> {
+        let input = command.to_json()?;
+        let name = format!("{}:{to}:{input}", due.millis());
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        Ok(Self { id, manager, instance: to.into(), correlation_id, input, due })
+    }
 }
 
 impl Setting {
@@ -52,21 +65,12 @@ impl Setting {
         Self { pool, clock, known: Recent::default(), together: prompt, leisurely }
     }
 
-    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
-    pub async fn set(
-        &self,
-        Wanted { manager, correlation_id, hurry }: Wanted,
-        due: Time,
-        to: &str,
-        command: &AnyCommand,
-    ) -> Result<(), ReactError> {
-        let input = command.to_json().map_err(failed)?;
-        let name = format!("{}:{to}:{input}", due.millis());
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+    /// Sets it; in a hurry, where something waits until it is set.
+    pub async fn set(&self, timer: Timer, hurry: bool) -> Result<(), ReactError> {
+        let id = timer.id;
         if self.known.get(&id).is_some() {
             return Ok(());
         }
-        let timer = Timer { id, manager, instance: to.into(), correlation_id, input, due };
         let (together, others) = match hurry {
             true => (&self.together, futures::future::ready(()).boxed()),
             false => (&self.leisurely, self.clock.sleep(LEISURE)),
@@ -74,7 +78,7 @@ impl Setting {
         together
             .write(timer, others, async |timers| write(&self.pool, timers).await)
             .await
-            .map_err(failed)?;
+            .map_err(again)?;
         self.known.remember(id, ());
         Ok(())
     }
@@ -102,8 +106,4 @@ async fn write(pool: &PgPool, mut timers: Vec<Timer>) -> Result<(), sqlx::Error>
     .execute(pool)
     .await
     .map(drop)
-}
-
-fn failed(error: impl std::fmt::Display) -> ReactError {
-    ReactError(error.to_string())
 }

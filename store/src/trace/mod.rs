@@ -71,6 +71,7 @@ pub enum Kind {
 }
 
 /// A piece of work; it ends when it is dropped.
+#[derive(Debug)]
 pub struct Span(BoxedSpan);
 
 impl Span {
