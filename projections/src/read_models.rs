@@ -97,7 +97,9 @@ impl ReadModels {
         let rows = sqlx::query_as(
             "SELECT f.name, f.incarnation, f.position, f.fence, \
                     (SELECT concat_ws('/', count(*), sum(p.first_position), max(p.parked_at)) \
-                     FROM parked_streams p WHERE p.follower = f.name) AS aside \
+                     FROM parked_streams p WHERE p.follower = f.name) AS aside, \
+                    NOT EXISTS (SELECT FROM parked_streams p WHERE p.follower = f.name) \
+                    AND NOT EXISTS (SELECT FROM skipped_events s WHERE s.follower = f.name) AS whole \
              FROM followers f WHERE f.name = ANY($1)",
         );
         Ok(self.asker.in_time(rows.bind(names).fetch_all(&self.asker.pool)).await?)
@@ -143,9 +145,11 @@ pub(crate) struct Standing {
     pub fence: i64,
     /// Another text for every change of what it has set aside.
     pub aside: String,
+    /// Whether it has set nothing aside, and goes on without nothing.
+    pub whole: bool,
 }
 
-store::from_row!(Standing { name, incarnation, position, fence, aside });
+store::from_row!(Standing { name, incarnation, position, fence, aside, whole });
 
 pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 

@@ -23,7 +23,10 @@ use domain::{
     order::{self, CancelReason, Command},
     value::{CustomerId, OrderId, PaymentId, Sealed, Text},
 };
-use projections::{Cursor, Fresh, LIMIT_MAX, orders::Order};
+use projections::{
+    Cursor, Fresh, LIMIT_MAX,
+    orders::{self, Order},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{
@@ -169,7 +172,14 @@ pub async fn show(
 
 /// An order's page with its delivery opened.
 async fn shown(shop: &Shop, id: &OrderId, freshness: projections::Freshness) -> Result<Fresh<Page>, Problem> {
-    let ask = |freshness| async move { shop.read.order_based(id, freshness).await?.try_map(page) };
+    let ask = |freshness| async move {
+        let newest = shop.pages.newest(orders::NAME, freshness).await;
+        let based = match newest.and_then(|newest| orders::recent(&newest, id)) {
+            Some(based) => based,
+            None => shop.read.order_based(id, freshness).await?,
+        };
+        based.try_map(page)
+    };
     let key = StreamId::new(AggregateType::Order, id.as_str());
     let found = shop.pages.get(key, freshness, ask).await?;
     let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "order.not_found"))?;

@@ -7,6 +7,7 @@
 mod basis;
 mod flights;
 mod follow;
+mod newest;
 mod touched;
 mod watch;
 
@@ -33,6 +34,7 @@ use self::{
 use crate::{Fresh, Freshness, ReadModels};
 
 pub use basis::{Based, Basis};
+pub use newest::Newest;
 
 /// Bytes that an answer takes beside itself and its key: the table's slot, counters and pointers.
 const OVERHEAD_BYTES: usize = 256;
@@ -184,8 +186,9 @@ impl<T: Weighed> Hot<T> {
     ) -> Result<Fresh<Option<Arc<T>>>, E> {
         // Noted before anything is read: what is emptied meanwhile must not come back.
         let emptied = self.inner.watched.emptied();
-        self.inner.asked.fetch_add(1, Ordering::Relaxed);
         let Based { fresh, basis } = asked.await?;
+        let counted = if basis.as_ref().is_some_and(Basis::is_of_events) { &self.inner.given } else { &self.inner.asked };
+        counted.fetch_add(1, Ordering::Relaxed);
         let answer = fresh.map(|value| value.map(Arc::new));
         if let (Some(kept), Some(value), Some(basis)) = (&self.inner.kept, &answer.value, basis)
             && let Some(entry) = self.inner.entry(Arc::clone(value), basis, &emptied)

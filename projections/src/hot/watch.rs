@@ -25,6 +25,8 @@ pub(super) struct Watched([State; NAMES.len()]);
 struct State {
     /// Whether its rows are of the log as it is.
     sound: AtomicBool,
+    /// Whether it has set nothing aside, and goes on without nothing.
+    whole: AtomicBool,
     /// How often everything kept of it was given up.
     emptied: AtomicU64,
     /// How far it had come.
@@ -58,6 +60,14 @@ impl Watched {
             && state.position.load(Ordering::Relaxed) <= reached
     }
 
+    /// Whether the events up to there say what the read model would show if it had come so far, and it has come no further.
+    pub fn leaves_nothing_out(&self, place: usize, tip: Position) -> bool {
+        let state = &self.0[place];
+        state.sound.load(Ordering::Acquire)
+            && state.whole.load(Ordering::Acquire)
+            && state.position.load(Ordering::Relaxed) <= tip
+    }
+
     /// Looks at the read models for ever. While they do not answer, what was seen last goes on to be true of the log.
     pub async fn run(&self, read: &ReadModels, incarnation: Uuid, clock: &dyn Clock) {
         let mut last: [Option<Standing>; NAMES.len()] = Default::default();
@@ -85,6 +95,7 @@ impl State {
         if last.is_some() && !now.is_some_and(same) {
             self.emptied.fetch_add(1, Ordering::Release);
         }
+        self.whole.store(now.is_some_and(|now| now.whole), Ordering::Release);
         self.position.store(now.map_or(0, |now| now.position), Ordering::Relaxed);
         self.sound.store(now.is_some_and(|now| now.incarnation == Some(incarnation)), Ordering::Release);
     }

@@ -4,6 +4,7 @@ mod fold;
 mod fulfilment;
 pub(crate) mod past;
 mod query;
+mod recent;
 mod write;
 
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use store::{
 use crate::{batch::steps, payments, rows::words};
 
 pub use fulfilment::{Edit, LineProgress, Return, ReturnStatus, Shipment};
+pub use recent::recent;
 
 /// The follower's name.
 pub const NAME: &str = "orders";

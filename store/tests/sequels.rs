@@ -1,0 +1,175 @@
+//! Commands that follow from answers which are not durable yet: durable together with what they follow from, or not at all.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use domain::{
+    AggregateType, AnyRefusal,
+    cart::{self, Line},
+    inventory_item::{self, Command},
+    value::{Currency, Money, Quantity, ReservationId, Time},
+};
+use sqlx::{Executor as _, PgPool, Postgres, Transaction};
+use store::{
+    engine::Engine,
+    executor::{Ahead, ExecuteError, Executed, Request, Sequel},
+    log::StreamId,
+    testing::{Ground, eventually, request},
+};
+use tokio::task::JoinHandle;
+
+fn receive(units: u32) -> Command {
+    Command::Receive { quantity: Quantity::new(units).unwrap(), location: None, reference: None }
+}
+
+fn reserve(name: &str) -> Command {
+    Command::Reserve {
+        reservation: ReservationId::new(name).unwrap(),
+        quantity: Quantity::new(1).unwrap(),
+        expires_at: None,
+        in_stock: true,
+        now: Time::from_millis(0),
+    }
+}
+
+/// While it lives, nobody appends.
+async fn nobody_appends(owner: &PgPool) -> Transaction<'static, Postgres> {
+    let mut transaction = owner.begin().await.unwrap();
+    transaction.execute("SELECT FROM log_head FOR UPDATE").await.unwrap();
+    transaction
+}
+
+async fn ahead(engine: &Engine, request: Request, sequel: &Sequel) -> Ahead {
+    engine.executor.execute_ahead(request, sequel).await.unwrap()
+}
+
+/// Somebody else's command, decided by the time that this returns, and durable who knows when.
+async fn decided(engine: &Engine, request: Request) -> JoinHandle<Result<Executed, ExecuteError>> {
+    let sequel = Sequel::default();
+    let ahead = ahead(engine, request, &sequel).await;
+    tokio::spawn(ahead.durable())
+}
+
+async fn events_of(engine: &Engine, sku: &str) -> usize {
+    engine.log.load(&StreamId::new(AggregateType::InventoryItem, sku), 0).await.unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_is_decided_while_nothing_is_durable() {
+    let ground = Ground::new().await;
+    let (engine, owner) = (ground.engine().await, ground.owner_pool("").await);
+    let lock = nobody_appends(&owner).await;
+    let sequel = Sequel::default();
+    let open = cart::Command::Open { customer: None, currency: Currency::GBP, expires_at: None };
+    let opened = ahead(&engine, request("C", open), &sequel).await;
+    assert!(opened.foretold.begins && opened.foretold.outcome.as_ref().unwrap().len() == 1);
+    let line = Line {
+        sku: "A".parse().unwrap(),
+        product: "P".parse().unwrap(),
+        title: "Lamp".parse().unwrap(),
+        quantity: Quantity::new(1).unwrap(),
+        unit_price: Money { amount: 1_250, currency: Currency::GBP },
+        tax_category: None,
+        weight_grams: 0,
+        purchase_limit: None,
+    };
+    let line = cart::Command::AddLine { line, expires_at: None };
+    let added = ahead(&engine, request("C", line), &sequel).await;
+    assert!(!added.foretold.begins);
+    let refused = ahead(&engine, request("A", reserve("R")), &sequel).await;
+    assert!(matches!(refused.foretold.outcome, Err(AnyRefusal::InventoryItem(_))));
+    assert_eq!(engine.log.head().await.unwrap().position, 0, "nothing is durable");
+    let foretold = added.foretold.clone();
+    lock.rollback().await.unwrap();
+    assert_eq!(opened.durable().await.unwrap().version, 1);
+    let executed = added.durable().await.unwrap();
+    assert_eq!((executed.version, Ok(executed.events)), (2, foretold.outcome.clone()));
+    assert!(matches!(refused.durable().await, Err(ExecuteError::Refused(_))), "as it was foretold");
+    assert!(!sequel.has_fallen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_from_what_another_process_has_prevented_does_not_happen() {
+    let ground = Ground::new().await;
+    let (left, right) = (ground.engine().await, ground.engine().await);
+    let owner = ground.owner_pool("").await;
+    left.executor.execute(request("LAST", receive(1))).await.unwrap();
+    right.executor.execute(request("LAST", reserve("right"))).await.unwrap();
+    let lock = nobody_appends(&owner).await;
+    let (sequel, own) = (Sequel::default(), Sequel::default());
+    // It does not know yet that the last unit is gone.
+    let reserved = ahead(&left, request("LAST", reserve("left")), &sequel).await;
+    assert!(reserved.foretold.outcome.is_ok());
+    let before = decided(&left, request("B", receive(1))).await;
+    let follows = ahead(&left, request("B", receive(10)), &sequel).await;
+    let after = ahead(&left, request("B", receive(100)), &own).await;
+    let foretold = after.foretold.clone();
+    lock.rollback().await.unwrap();
+    let refused = reserved.durable().await;
+    assert!(matches!(&refused, Err(ExecuteError::Refused(refused)) if refused.version == 2), "{refused:?}");
+    assert!(matches!(follows.durable().await, Err(ExecuteError::Unavailable(_))));
+    assert!(sequel.has_fallen() && !own.has_fallen());
+    assert_eq!(before.await.unwrap().unwrap().version, 1);
+    let executed = after.durable().await.unwrap();
+    assert_eq!((executed.version, Ok(executed.events)), (2, foretold.outcome.clone()), "behind the one before");
+    assert_eq!(events_of(&left, "B").await, 2);
+    // Whoever comes to a sequel that has fallen is not let in.
+    let late = left.executor.execute_ahead(request("B", receive(1_000)), &sequel).await;
+    assert!(matches!(late, Err(ExecuteError::Unavailable(_))), "{late:?}");
+    let state = left.executor.execute(request("B", reserve("all"))).await.unwrap();
+    assert_eq!(state.version, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_do_meanwhile_is_no_fall_where_it_changes_nothing() {
+    let ground = Ground::new().await;
+    let (left, right) = (ground.engine().await, ground.engine().await);
+    let owner = ground.owner_pool("").await;
+    left.executor.execute(request("A", receive(10))).await.unwrap();
+    right.executor.execute(request("A", reserve("right"))).await.unwrap();
+    let lock = nobody_appends(&owner).await;
+    let sequel = Sequel::default();
+    let reserved = ahead(&left, request("A", reserve("left")), &sequel).await;
+    let follows = ahead(&left, request("B", receive(1)), &sequel).await;
+    lock.rollback().await.unwrap();
+    assert_eq!(reserved.durable().await.unwrap().version, 3);
+    assert_eq!(follows.durable().await.unwrap().version, 1);
+    assert!(!sequel.has_fallen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_from_an_append_that_failed_fails_with_it() {
+    let ground = Ground::new().await;
+    let (engine, owner) = (ground.engine().await, ground.owner_pool("").await);
+    for sku in ["BAD", "GOOD", "OTHER"] {
+        engine.executor.execute(request(sku, receive(1))).await.unwrap();
+    }
+    ground.as_owner("ALTER TABLE events ADD CONSTRAINT bad CHECK (aggregate_id <> 'BAD') NOT VALID").await;
+    let mut lock = nobody_appends(&owner).await;
+    let sequel = Sequel::default();
+    // On its way by itself: what comes next waits for the append after it.
+    let bad = ahead(&engine, request("BAD", receive(1)), &sequel).await;
+    an_append_waits(&owner, &mut lock).await;
+    let follows = ahead(&engine, request("GOOD", receive(10)), &sequel).await;
+    let rests_on_that = decided(&engine, request("GOOD", receive(100))).await;
+    let apart = decided(&engine, request("OTHER", receive(1))).await;
+    lock.rollback().await.unwrap();
+    for failed in [bad.durable().await, follows.durable().await, rests_on_that.await.unwrap()] {
+        assert!(matches!(failed, Err(ExecuteError::Unavailable(_))), "{failed:?}");
+    }
+    assert!(sequel.has_fallen());
+    assert_eq!(apart.await.unwrap().unwrap().version, 2, "others go on");
+    let again = engine.executor.execute(request("GOOD", receive(1))).await.unwrap();
+    assert_eq!((again.version, events_of(&engine, "GOOD").await), (2, 2));
+}
+
+/// Returns once an append waits for whoever has the lock.
+async fn an_append_waits(owner: &PgPool, lock: &mut Transaction<'static, Postgres>) {
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut **lock).await.unwrap();
+    eventually("an append waits", || async {
+        let waits = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))",
+        );
+        waits.bind(pid).fetch_one(owner).await.unwrap_or(false).then_some(())
+    })
+    .await;
+}
