@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::AggregateType;
 use store::{
+    executor::Token,
     feed::Entry,
     log::{Meant, Recorded, Sequence, StreamId},
 };
@@ -88,6 +89,29 @@ impl Watch {
             }
         }
     }
+}
+
+/// For how long this process's feed is waited for: its own appends are there at once.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Everything that ever happened to an aggregate, if that is in memory up to where this process has appended, and up to the
+/// position that the answer has to reflect; and how far it goes. What other processes append comes a moment later.
+pub async fn recent(shop: &Shop, stream: &StreamId, at_least: Option<Token>) -> Option<(Vec<Recorded>, Token)> {
+    let head = *shop.executor.head().borrow();
+    let wanted = at_least.filter(|token| token.position > 0);
+    if wanted.is_some_and(|token| token.incarnation != head.incarnation) {
+        return None;
+    }
+    let upto = wanted.map_or(head.position, |token| token.position.max(head.position));
+    let mut tip = shop.feed.tip();
+    tokio::select! {
+        _ = tip.wait_for(|tip| *tip >= upto) => {}
+        () = shop.clock.sleep(PATIENCE) => return None,
+    }
+    let reflects = Token { incarnation: head.incarnation, position: *tip.borrow() };
+    let entries = shop.feed.whole(stream, 0)?;
+    let events: Option<_> = entries.iter().map(|entry| entry.event.as_ref().ok().cloned()).collect();
+    Some((events?, reflects))
 }
 
 /// The events of a stream after a sequence.

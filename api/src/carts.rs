@@ -13,14 +13,14 @@ use domain::{
 use projections::products::Offer;
 use serde::{Deserialize, Serialize};
 use store::{
-    executor::ExecuteError,
+    executor::{ExecuteError, Token},
     log::{Recorded, Sequence, StreamId},
 };
 
 use crate::{
     Permission, Principal, Shop, access,
     answer::Done,
-    awaiting::read,
+    awaiting::{self, read},
     extract::{Json, OptionalJson, Path},
     freshness::{self, Freshness},
     idempotency::{Call, Run},
@@ -228,6 +228,11 @@ async fn adding(shop: &Shop, wanted: &Wanted) -> Result<Command, Problem> {
 /// The events of a cart, as the log has them.
 pub async fn history(shop: &Shop, id: &CartId) -> Result<Vec<Recorded>, Problem> {
     read(shop, &StreamId::new(AggregateType::Cart, id.as_str()), 0).await
+}
+
+/// The same from memory, with how far it goes, if it is there.
+pub async fn recent(shop: &Shop, id: &CartId, at_least: Option<Token>) -> Option<(Vec<Recorded>, Token)> {
+    awaiting::recent(shop, &StreamId::new(AggregateType::Cart, id.as_str()), at_least).await
 }
 
 /// Whose the cart of that history is; nobody's where it was never opened.

@@ -24,7 +24,7 @@ use crate::{
     carts,
     extract::Json,
     freshness::Freshness,
-    idempotency::Call,
+    idempotency::{Call, Run},
     payments,
     problem::Problem,
     quotes,
@@ -131,38 +131,25 @@ pub async fn create(
     let run = call.keyed(&shop, &body)?;
     access::owned(&shop, call.principal(), Kind::Cart, body.cart.as_str(), Permission::Orders).await?;
     payments::takes(&shop, body.method)?;
-    let order = OrderId::from(run.new_id(&shop, "order"));
-    let payment = PaymentId::from(run.new_id(&shop, "payment"));
-    let history = carts::history(&shop, &body.cart).await?;
-    let owner = carts::owner(&history);
-    let cart = carts::folded(&history);
-    let prices = carts::current_prices(&shop, &cart, freshness).await?;
-    let shipping = body.shipping.clone().map(Text::from);
-    let quote = quotes::quoted(&shop, &cart, &Text::from(body.address.country.clone()), shipping.as_ref())?;
-    let total = quote.as_ref().map(|quote| quote.total).or_else(|| cart.total());
-    let now = shop.clock.now();
-    let command = cart::Command::CheckOut {
-        order: order.clone(),
-        payment: payment.clone(),
-        method: body.method,
-        delivery: seal(&shop, &body, &history, owner.as_ref()).await?,
-        expected_total: body.expected_total,
-        pay_by: now.plus_millis(shop.settings.payment_window_ms),
-        now: Some(now),
-        prices,
-        quote,
-        capture: CaptureWhen::AtOnce,
-        attempts_max: Some(shop.settings.payment_attempts_max),
-        review: review(&shop, total)?,
+    let names = Names {
+        order: OrderId::from(run.new_id(&shop, "order")),
+        payment: PaymentId::from(run.new_id(&shop, "payment")),
     };
     let mut watches = Watches {
-        checkout: Watch::new(&shop, AggregateType::Checkout, order.as_str()),
-        payment: Watch::new(&shop, AggregateType::Payment, payment.as_str()),
+        checkout: Watch::new(&shop, AggregateType::Checkout, names.order.as_str()),
+        payment: Watch::new(&shop, AggregateType::Payment, names.payment.as_str()),
     };
     let deadline = Deadline::after(&shop, freshness.wait);
-    let mut done = run.execute(&shop, body.cart.as_str(), command).await?;
-    shop.owners.remember(AggregateType::Order, order.as_str(), owner.clone());
-    shop.owners.remember(AggregateType::Payment, payment.as_str(), owner);
+    let (mut done, owner) = match checked_out_recent(&shop, &run, &body, &names, freshness).await? {
+        Some(done) => done,
+        None => {
+            let history = carts::history(&shop, &body.cart).await?;
+            let command = command(&shop, &body, &names, &history, freshness).await?;
+            (run.execute(&shop, body.cart.as_str(), command).await?, carts::owner(&history))
+        }
+    };
+    shop.owners.remember(AggregateType::Order, names.order.as_str(), owner.clone());
+    shop.owners.remember(AggregateType::Payment, names.payment.as_str(), owner);
     if done.events.is_empty() {
         // The first answer is forgotten by now; what it told of stands in the cart's stream.
         let history = carts::history(&shop, &body.cart).await?;
@@ -170,6 +157,68 @@ pub async fn create(
         done.replayed = true;
     }
     watches.answer(&shop, deadline, done).await
+}
+
+/// What a checkout makes.
+struct Names {
+    order: OrderId,
+    payment: PaymentId,
+}
+
+/// Checks out the cart as it is in memory, and whose it is; `None` where it is not there, or not as it is in the log: then
+/// the log is read.
+async fn checked_out_recent(
+    shop: &Shop,
+    run: &Run,
+    body: &CheckOut,
+    names: &Names,
+    freshness: projections::Freshness,
+) -> Result<Option<(Done, Option<CustomerId>)>, Problem> {
+    if run.expected().names_versions() {
+        return Ok(None);
+    }
+    let Some((history, _)) = carts::recent(shop, &body.cart, freshness.at_least).await else {
+        return Ok(None);
+    };
+    let Some(version) = history.last().map(|last| last.sequence) else { return Ok(None) };
+    // What cannot be, as it looks from here, may be so because the cart is another one by now.
+    let Ok(command) = command(shop, body, names, &history, freshness).await else { return Ok(None) };
+    match run.on(version).execute(shop, body.cart.as_str(), command).await {
+        Ok(done) => Ok(Some((done, carts::owner(&history)))),
+        Err(ExecuteError::VersionMismatch { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The command for a cart of that history.
+async fn command(
+    shop: &Shop,
+    body: &CheckOut,
+    names: &Names,
+    history: &[Recorded],
+    freshness: projections::Freshness,
+) -> Result<cart::Command, Problem> {
+    let owner = carts::owner(history);
+    let cart = carts::folded(history);
+    let prices = carts::current_prices(shop, &cart, freshness).await?;
+    let shipping = body.shipping.clone().map(Text::from);
+    let quote = quotes::quoted(shop, &cart, &Text::from(body.address.country.clone()), shipping.as_ref())?;
+    let total = quote.as_ref().map(|quote| quote.total).or_else(|| cart.total());
+    let now = shop.clock.now();
+    Ok(cart::Command::CheckOut {
+        order: names.order.clone(),
+        payment: names.payment.clone(),
+        method: body.method,
+        delivery: seal(shop, body, history, owner.as_ref()).await?,
+        expected_total: body.expected_total,
+        pay_by: now.plus_millis(shop.settings.payment_window_ms),
+        now: Some(now),
+        prices,
+        quote,
+        capture: CaptureWhen::AtOnce,
+        attempts_max: Some(shop.settings.payment_attempts_max),
+        review: review(shop, total)?,
+    })
 }
 
 /// Why somebody has to look at an order of that total, if anybody has to.

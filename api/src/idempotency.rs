@@ -10,7 +10,7 @@ use domain::{AnyCommand, AnyEvent};
 use serde::Serialize;
 use store::{
     executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id},
-    log::LogError,
+    log::{LogError, Sequence},
     secrets::client_command_id,
 };
 use uuid::Uuid;
@@ -153,6 +153,12 @@ impl Run {
     #[must_use]
     pub fn further(&self, nth: i64, expected: Expected) -> Self {
         Self { command_id: derived_id(self.command_id, "further", nth), expected, ..self.clone() }
+    }
+
+    /// The same run on a version that the request has found.
+    #[must_use]
+    pub fn on(&self, version: Sequence) -> Self {
+        Self { expected: Some(version).into(), ..self.clone() }
     }
 
     /// What everything that follows from the command is known by.

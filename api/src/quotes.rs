@@ -15,7 +15,7 @@ use store::executor::Token;
 use crate::{
     Shop, carts,
     extract::{Json, Path},
-    freshness,
+    freshness::{self, Freshness},
     problem::Problem,
     text::{Country, Short},
 };
@@ -44,12 +44,19 @@ pub(crate) struct Answer {
 pub async fn show(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<CartId>,
+    Freshness(freshness): Freshness,
     Json(wanted): Json<Wanted>,
 ) -> Result<Response, Problem> {
-    // What this process knows of is read in any case.
-    let head = *shop.executor.head().borrow();
-    let reflects = Token { incarnation: head.incarnation, position: head.position };
-    let cart = carts::folded(&carts::history(&shop, &id).await?);
+    let (history, reflects) = match carts::recent(&shop, &id, freshness.at_least).await {
+        Some(recent) => recent,
+        None => {
+            // What this process knows of is read in any case.
+            let head = *shop.executor.head().borrow();
+            let reflects = Token { incarnation: head.incarnation, position: head.position };
+            (carts::history(&shop, &id).await?, reflects)
+        }
+    };
+    let cart = carts::folded(&history);
     let Cart::Open(basket) = &cart else {
         return Err(Problem::new("cart.not_open", "the cart was never opened, or is open no longer"));
     };

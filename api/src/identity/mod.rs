@@ -188,7 +188,10 @@ impl Identity {
         let Some(claims) = Claims::of(principal, seconds(now), lifetime_s) else { return Ok(None) };
         let keys = self.keys();
         let (kid, pair) = keys.signer(now).ok_or(Error::Broken("no signing key"))?;
-        Ok(Some(token::sign(&claims, kid, pair)?))
+        let token = token::sign(&claims, kid, pair)?;
+        // Whoever gets it comes with it next.
+        self.inner.bearers.know(&token, Verified::new(principal.clone(), claims.exp));
+        Ok(Some(token))
     }
 
     /// Whom a request speaks for.
