@@ -96,7 +96,11 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Everything that ever happened to an aggregate, if that is in memory up to where this process has appended, and up to the
 /// position that the answer has to reflect; and how far it goes. What other processes append comes a moment later.
-pub async fn recent(shop: &Shop, stream: &StreamId, at_least: Option<Token>) -> Option<(Vec<Recorded>, Token)> {
+pub async fn recent(
+    shop: &Shop,
+    stream: &StreamId,
+    at_least: Option<Token>,
+) -> Option<(Vec<Recorded>, Token)> {
     let head = *shop.executor.head().borrow();
     let wanted = at_least.filter(|token| token.position > 0);
     if wanted.is_some_and(|token| token.incarnation != head.incarnation) {

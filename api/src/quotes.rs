@@ -8,7 +8,7 @@ use domain::{
     pricing::{self, Quote},
     value::{CartId, Text},
 };
-use projections::Fresh;
+use projections::{Fresh, QueryError};
 use serde::{Deserialize, Serialize};
 use store::executor::Token;
 
@@ -50,8 +50,12 @@ pub async fn show(
     let (history, reflects) = match carts::recent(&shop, &id, freshness.at_least).await {
         Some(recent) => recent,
         None => {
-            // What this process knows of is read in any case.
+            // What this process knows of is read in any case, and so is what anybody knows of in this life of the log.
             let head = *shop.executor.head().borrow();
+            let other = |token: &Token| token.position > 0 && token.incarnation != head.incarnation;
+            if freshness.at_least.as_ref().is_some_and(other) {
+                return Err(QueryError::WrongIncarnation.into());
+            }
             let reflects = Token { incarnation: head.incarnation, position: head.position };
             (carts::history(&shop, &id).await?, reflects)
         }

@@ -33,6 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How long others may append nothing before the broker is listened to no longer.
 const ALONE_AFTER: Duration = Duration::from_secs(60);
+/// Within what time this process has said of what was read from the log that it is its own; otherwise it is others'.
+const CLAIMED_WITHIN: Duration = Duration::from_millis(500);
 /// How long to wait before subscribing again to a broker that ended or sent something foreign.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(300);
 
@@ -153,8 +155,11 @@ impl Feed {
         let mut others_us = None;
         let mut others = false;
         let mut own_us = heard_us;
+        // Up to where the log was read, and when, before this process has said whether that is its own.
+        let mut unclaimed: Option<(Position, i64)> = None;
         loop {
             let (tip, now_us) = (*self.inner.tip.borrow(), clock.elapsed_us());
+            others |= unclaimed.take_if(|(_, read_us)| now_us - *read_us > micros(CLAIMED_WITHIN)).is_some();
             if std::mem::take(&mut others) && others_us.replace(now_us).is_none() {
                 heard_us = now_us;
                 envelopes = self.subscribe(&broker, Duration::ZERO);
@@ -175,7 +180,8 @@ impl Feed {
                 own = appended.recv(), if appends => match own {
                     Ok(own) => {
                         own_us = now_us;
-                        others = own.0.first().is_some_and(|first| first.position > tip + 1);
+                        let first = own.0.first().map_or(tip, |first| first.position);
+                        others = first > tip + 1 || unclaimed.take().is_some_and(|(upto, _)| first > upto);
                         self.take_own(&own).await;
                     }
                     // What was missed is read.
@@ -196,12 +202,19 @@ impl Feed {
                     let now_us = clock.elapsed_us();
                     let tip = *self.inner.tip.borrow();
                     let own = head.borrow_and_update().position > tip;
+                    // Whatever moved the head was told before that.
+                    if own && !appended.is_empty() {
+                        continue;
+                    }
                     if !own && !hinted && now_us - looked_us < micros(LOOK_EVERY) {
                         continue;
                     }
                     looked_us = now_us;
                     let caught_up = self.catch_up(Position::MAX).await;
-                    others = matches!(caught_up, Ok(true));
+                    if matches!(caught_up, Ok(true)) {
+                        let tip = *self.inner.tip.borrow();
+                        unclaimed = Some((tip, unclaimed.map_or(now_us, |(_, read_us)| read_us)));
+                    }
                     match caught_up {
                         // The log moved and the broker said nothing: it may have lost the subscription.
                         Ok(true) if others_us.is_some() && now_us - heard_us > micros(SILENCE_MAX) => {

@@ -5,7 +5,7 @@
 use domain::{
     AggregateType, AnyRefusal,
     cart::{self, Line},
-    inventory_item::{self, Command},
+    inventory_item::Command,
     value::{Currency, Money, Quantity, ReservationId, Time},
 };
 use sqlx::{Executor as _, PgPool, Postgres, Transaction};
@@ -110,7 +110,11 @@ async fn what_follows_from_what_another_process_has_prevented_does_not_happen() 
     assert!(sequel.has_fallen() && !own.has_fallen());
     assert_eq!(before.await.unwrap().unwrap().version, 1);
     let executed = after.durable().await.unwrap();
-    assert_eq!((executed.version, Ok(executed.events)), (2, foretold.outcome.clone()), "behind the one before");
+    assert_eq!(
+        (executed.version, Ok(executed.events)),
+        (2, foretold.outcome.clone()),
+        "behind the one before"
+    );
     assert_eq!(events_of(&left, "B").await, 2);
     // Whoever comes to a sequel that has fallen is not let in.
     let late = left.executor.execute_ahead(request("B", receive(1_000)), &sequel).await;

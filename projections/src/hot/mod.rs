@@ -187,7 +187,11 @@ impl<T: Weighed> Hot<T> {
         // Noted before anything is read: what is emptied meanwhile must not come back.
         let emptied = self.inner.watched.emptied();
         let Based { fresh, basis } = asked.await?;
-        let counted = if basis.as_ref().is_some_and(Basis::is_of_events) { &self.inner.given } else { &self.inner.asked };
+        let counted = if basis.as_ref().is_some_and(Basis::is_of_events) {
+            &self.inner.given
+        } else {
+            &self.inner.asked
+        };
         counted.fetch_add(1, Ordering::Relaxed);
         let answer = fresh.map(|value| value.map(Arc::new));
         if let (Some(kept), Some(value), Some(basis)) = (&self.inner.kept, &answer.value, basis)

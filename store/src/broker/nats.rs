@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use async_nats::{
-    Client, ConnectOptions, HeaderMap, ServerAddr,
-    client::PublishErrorKind as SendErrorKind,
-    header::NATS_EXPECTED_LAST_SEQUENCE,
+    ConnectOptions, ServerAddr,
     jetstream::{
         self, ErrorCode,
         consumer::{DeliverPolicy, pull::OrderedConfig},
         context::{GetStreamErrorKind, PublishErrorKind},
+        message::PublishMessage,
         stream::{Config, DiscardPolicy, RawMessageErrorKind, StorageType},
     },
 };
@@ -19,10 +18,8 @@ use futures::{StreamExt, stream::BoxStream};
 use super::{Broker, BrokerError, Envelope, MessageId, StreamState};
 use crate::log::Position;
 
-/// Messages that one acknowledgement answers for, at most; the server holds ten times as many for a stream that is slow.
+/// Publishes that may wait for their acknowledgement at once.
 const OUTSTANDING_MAX: usize = 1_024;
-/// What takes the place of an event that is too large for the broker: followers read it from the log.
-const TOO_LARGE: &[u8] = br#"{"specversion":"1.0","type":"daybook.too_large"}"#;
 
 /// The header of a message that names its event.
 pub const EVENT_HEADER: &str = "Daybook-Event";
@@ -43,7 +40,6 @@ pub struct NatsOptions {
 /// A JetStream stream.
 #[derive(Clone, Debug)]
 pub struct NatsBroker {
-    client: Client,
     context: jetstream::Context,
     prefix: String,
     name: String,
@@ -60,9 +56,9 @@ impl NatsBroker {
         let context = jetstream::context::ContextBuilder::new()
             .timeout(Duration::from_secs(2))
             .ack_timeout(Duration::from_secs(5))
-            .build(client.clone());
+            .max_ack_inflight(OUTSTANDING_MAX * 2)
+            .build(client);
         Ok(Self {
-            client,
             context,
             prefix: options.prefix.clone(),
             name: options.prefix.to_uppercase(),
@@ -70,49 +66,40 @@ impl NatsBroker {
         })
     }
 
-    /// Sends an event that nobody acknowledges: those behind it are refused where it was not taken.
-    async fn send(&self, envelope: &Envelope) -> Result<(), BrokerError> {
-        let send = async |body| {
-            let subject = envelope.subject(&self.prefix);
-            self.client.publish_with_headers(subject, headers(envelope), body).await
-        };
-        match send(envelope.to_json().map_err(unavailable)?.into()).await {
-            Err(error) if error.kind() == SendErrorKind::MaxPayloadExceeded => {
-                send(TOO_LARGE.into()).await
-            }
-            sent => sent,
-        }
-        .map_err(unavailable)
-    }
-
-    /// Publishes an event, and returns once it is known that the broker has it.
-    async fn publish_one(&self, envelope: &Envelope) -> Result<(), BrokerError> {
-        let publish = async |body| {
-            let subject = envelope.subject(&self.prefix);
-            self.context.publish_with_headers(subject, headers(envelope), body).await?.await
-        };
-        match publish(envelope.to_json().map_err(unavailable)?.into()).await {
+    async fn publish_one(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<jetstream::context::PublishAckFuture, BrokerError> {
+        let body = envelope.to_json().map_err(unavailable)?;
+        match self.send(envelope, body).await {
+            // Followers read an event that is too large for the broker from the log; its place must be kept.
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                publish(TOO_LARGE.into()).await
+                self.send(envelope, b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec())
+                    .await
             }
-            published => published,
+            other => other,
         }
-        .map_err(|error| publish_error(&error))?;
-        Ok(())
+        .map_err(|error| publish_error(&error))
     }
-}
 
-/// What is said of an event beside it: which one it is, and that it is taken behind the one before it alone.
-fn headers(envelope: &Envelope) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(EVENT_HEADER, envelope.event.event_id.to_string().as_str());
-    headers.insert(INCARNATION_HEADER, envelope.incarnation.to_string().as_str());
-    headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (envelope.event.position - 1).to_string().as_str());
-    // Whoever listens beside Daybook goes on in the same trace.
-    if let Some(traceparent) = envelope.traceparent() {
-        headers.insert("traceparent", traceparent.to_string().as_str());
+    async fn send(
+        &self,
+        envelope: &Envelope,
+        body: Vec<u8>,
+    ) -> Result<jetstream::context::PublishAckFuture, jetstream::context::PublishError> {
+        // Positions start at 1, so the one before is never negative.
+        let before = u64::try_from(envelope.event.position - 1).unwrap_or(0);
+        let mut message = PublishMessage::build()
+            .payload(body.into())
+            .header(EVENT_HEADER, envelope.event.event_id.to_string().as_str())
+            .header(INCARNATION_HEADER, envelope.incarnation.to_string().as_str())
+            .expected_last_sequence(before);
+        // Whoever listens beside Daybook goes on in the same trace.
+        if let Some(traceparent) = envelope.traceparent() {
+            message = message.header("traceparent", traceparent.to_string().as_str());
+        }
+        self.context.send_publish(envelope.subject(&self.prefix), message).await
     }
-    headers
 }
 
 /// A client that keeps trying. The library takes no credentials out of an address, so that is done here: a user
@@ -120,7 +107,7 @@ fn headers(envelope: &Envelope) -> HeaderMap {
 ///
 /// # Errors
 /// When the address is not one.
-pub async fn client(url: &str) -> Result<Client, BrokerError> {
+pub async fn client(url: &str) -> Result<async_nats::Client, BrokerError> {
     let servers =
         url.split(',').map(str::parse).collect::<Result<Vec<ServerAddr>, _>>().map_err(unavailable)?;
     let mut options = ConnectOptions::new()
@@ -204,12 +191,13 @@ impl Broker for NatsBroker {
 
     async fn publish(&self, envelopes: &[Envelope]) -> Result<(), BrokerError> {
         for chunk in envelopes.chunks(OUTSTANDING_MAX) {
-            let Some((last, before)) = chunk.split_last() else { continue };
-            for envelope in before {
-                self.send(envelope).await?;
+            let mut outstanding = Vec::with_capacity(chunk.len());
+            for envelope in chunk {
+                outstanding.push(self.publish_one(envelope).await?);
             }
-            // Each is taken behind the one before it alone: whoever has the last has all.
-            self.publish_one(last).await?;
+            for acknowledgement in outstanding {
+                acknowledgement.await.map_err(|error| publish_error(&error))?;
+            }
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use domain::{AnyCommand, AnyEvent, AnyRefusal, value::Time};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use self::sequel::{Reply, stopped};
 pub use self::{
     core::run,
     decided::derived_id,
@@ -25,7 +26,6 @@ pub use self::{
     load::folded,
     sequel::{Ahead, Foretold, Sequel},
 };
-use self::sequel::{Reply, stopped};
 use crate::{
     feed::Entry,
     log::{Head, Position, Sequence, StreamId},
@@ -223,11 +223,7 @@ impl Executor {
     /// # Errors
     /// As [`ExecuteError`] says, `Overloaded` excepted; `Unavailable` too when the sequel has fallen. A refusal by the
     /// aggregate is no error here.
-    pub async fn execute_ahead(
-        &self,
-        mut request: Request,
-        sequel: &Sequel,
-    ) -> Result<Ahead, ExecuteError> {
+    pub async fn execute_ahead(&self, mut request: Request, sequel: &Sequel) -> Result<Ahead, ExecuteError> {
         let span = trace::asked(&mut request);
         let ((reply, durable), (ahead, foretold)) = (oneshot::channel(), oneshot::channel());
         let reply = Reply::within(sequel.clone(), ahead, reply);

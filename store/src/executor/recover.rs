@@ -237,9 +237,10 @@ impl Core {
         // What rested on the failed batch is not decided on a guess about it: its aggregates are read anew. What followed from
         // it fails with it, and so does what rested on that.
         loop {
-            let (rest, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
-                .into_iter()
-                .partition(|decided| decided.reply.has_fallen() || touched.contains(&decided.request.stream()));
+            let (rest, kept): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut self.queue).into_iter().partition(|decided| {
+                    decided.reply.has_fallen() || touched.contains(&decided.request.stream())
+                });
             self.queue = kept;
             if rest.is_empty() {
                 break;

@@ -122,7 +122,9 @@ impl React for Managing {
         if recorded.position > self.driver.began {
             match self.driver.learn(instance, input.clone(), &Way::ahead()).await {
                 Ok(()) => return Ok(()),
-                Err(error) => tracing::debug!(manager = instance.process.name, id, %error, "once more, in turn"),
+                Err(error) => {
+                    tracing::debug!(manager = instance.process.name, id, %error, "once more, in turn")
+                }
             }
         }
         self.driver.learn(instance, input, &Way::InTurn).await

@@ -75,10 +75,7 @@ impl Setting {
             true => (&self.together, futures::future::ready(()).boxed()),
             false => (&self.leisurely, self.clock.sleep(LEISURE)),
         };
-        together
-            .write(timer, others, async |timers| write(&self.pool, timers).await)
-            .await
-            .map_err(again)?;
+        together.write(timer, others, async |timers| write(&self.pool, timers).await).await.map_err(again)?;
         self.known.remember(id, ());
         Ok(())
     }
