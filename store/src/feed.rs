@@ -211,7 +211,9 @@ impl Feed {
                     }
                     looked_us = now_us;
                     let caught_up = self.catch_up(Position::MAX).await;
-                    if matches!(caught_up, Ok(true)) {
+                    // Whoever hints knows of others.
+                    others = hinted && matches!(caught_up, Ok(true));
+                    if !others && matches!(caught_up, Ok(true)) {
                         let tip = *self.inner.tip.borrow();
                         unclaimed = Some((tip, unclaimed.map_or(now_us, |(_, read_us)| read_us)));
                     }

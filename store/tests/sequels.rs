@@ -11,7 +11,7 @@ use domain::{
 use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use store::{
     engine::Engine,
-    executor::{Ahead, ExecuteError, Executed, Request, Sequel},
+    executor::{Ahead, ExecuteError, Executed, Origin, Request, Sequel},
     log::StreamId,
     testing::{Ground, eventually, request},
 };
@@ -38,7 +38,9 @@ async fn nobody_appends(owner: &PgPool) -> Transaction<'static, Postgres> {
     transaction
 }
 
+/// As managers ask: the ids of events derive from the command's, and are the same when it is decided again.
 async fn ahead(engine: &Engine, request: Request, sequel: &Sequel) -> Ahead {
+    let request = Request { origin: Origin::Derived, ..request };
     engine.executor.execute_ahead(request, sequel).await.unwrap()
 }
 
@@ -57,6 +59,8 @@ async fn events_of(engine: &Engine, sku: &str) -> usize {
 async fn what_follows_is_decided_while_nothing_is_durable() {
     let ground = Ground::new().await;
     let (engine, owner) = (ground.engine().await, ground.owner_pool("").await);
+    engine.executor.execute(request("A", receive(1))).await.unwrap();
+    engine.executor.execute(request("A", reserve("before"))).await.unwrap();
     let lock = nobody_appends(&owner).await;
     let sequel = Sequel::default();
     let open = cart::Command::Open { customer: None, currency: Currency::GBP, expires_at: None };
@@ -77,7 +81,7 @@ async fn what_follows_is_decided_while_nothing_is_durable() {
     assert!(!added.foretold.begins);
     let refused = ahead(&engine, request("A", reserve("R")), &sequel).await;
     assert!(matches!(refused.foretold.outcome, Err(AnyRefusal::InventoryItem(_))));
-    assert_eq!(engine.log.head().await.unwrap().position, 0, "nothing is durable");
+    assert_eq!(engine.log.head().await.unwrap().position, 2, "nothing is durable");
     let foretold = added.foretold.clone();
     lock.rollback().await.unwrap();
     assert_eq!(opened.durable().await.unwrap().version, 1);
@@ -93,6 +97,7 @@ async fn what_follows_from_what_another_process_has_prevented_does_not_happen() 
     let (left, right) = (ground.engine().await, ground.engine().await);
     let owner = ground.owner_pool("").await;
     left.executor.execute(request("LAST", receive(1))).await.unwrap();
+    left.executor.execute(request("B", receive(1))).await.unwrap();
     right.executor.execute(request("LAST", reserve("right"))).await.unwrap();
     let lock = nobody_appends(&owner).await;
     let (sequel, own) = (Sequel::default(), Sequel::default());
@@ -108,19 +113,19 @@ async fn what_follows_from_what_another_process_has_prevented_does_not_happen() 
     assert!(matches!(&refused, Err(ExecuteError::Refused(refused)) if refused.version == 2), "{refused:?}");
     assert!(matches!(follows.durable().await, Err(ExecuteError::Unavailable(_))));
     assert!(sequel.has_fallen() && !own.has_fallen());
-    assert_eq!(before.await.unwrap().unwrap().version, 1);
+    assert_eq!(before.await.unwrap().unwrap().version, 2);
     let executed = after.durable().await.unwrap();
     assert_eq!(
         (executed.version, Ok(executed.events)),
-        (2, foretold.outcome.clone()),
+        (3, foretold.outcome.clone()),
         "behind the one before"
     );
-    assert_eq!(events_of(&left, "B").await, 2);
+    assert_eq!(events_of(&left, "B").await, 3);
     // Whoever comes to a sequel that has fallen is not let in.
     let late = left.executor.execute_ahead(request("B", receive(1_000)), &sequel).await;
     assert!(matches!(late, Err(ExecuteError::Unavailable(_))), "{late:?}");
     let state = left.executor.execute(request("B", reserve("all"))).await.unwrap();
-    assert_eq!(state.version, 3);
+    assert_eq!(state.version, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +134,7 @@ async fn what_others_do_meanwhile_is_no_fall_where_it_changes_nothing() {
     let (left, right) = (ground.engine().await, ground.engine().await);
     let owner = ground.owner_pool("").await;
     left.executor.execute(request("A", receive(10))).await.unwrap();
+    left.executor.execute(request("B", receive(1))).await.unwrap();
     right.executor.execute(request("A", reserve("right"))).await.unwrap();
     let lock = nobody_appends(&owner).await;
     let sequel = Sequel::default();
@@ -136,7 +142,7 @@ async fn what_others_do_meanwhile_is_no_fall_where_it_changes_nothing() {
     let follows = ahead(&left, request("B", receive(1)), &sequel).await;
     lock.rollback().await.unwrap();
     assert_eq!(reserved.durable().await.unwrap().version, 3);
-    assert_eq!(follows.durable().await.unwrap().version, 1);
+    assert_eq!(follows.durable().await.unwrap().version, 2);
     assert!(!sequel.has_fallen());
 }
 

@@ -172,16 +172,14 @@ pub async fn show(
 
 /// An order's page with its delivery opened.
 async fn shown(shop: &Shop, id: &OrderId, freshness: projections::Freshness) -> Result<Fresh<Page>, Problem> {
-    let ask = |freshness| async move {
+    let recent = async {
         let newest = shop.pages.newest(orders::NAME, freshness).await;
-        let based = match newest.and_then(|newest| orders::recent(&newest, id)) {
-            Some(based) => based,
-            None => shop.read.order_based(id, freshness).await?,
-        };
-        based.try_map(page)
+        let based = newest.and_then(|newest| orders::recent(&newest, id));
+        based.map(|based| based.try_map(page)).transpose()
     };
+    let ask = |freshness| async move { shop.read.order_based(id, freshness).await?.try_map(page) };
     let key = StreamId::new(AggregateType::Order, id.as_str());
-    let found = shop.pages.get(key, freshness, ask).await?;
+    let found = shop.pages.get_recent(key, freshness, recent, ask).await?;
     let page = found.value.as_ref().ok_or_else(|| pages::missing(&found, "order.not_found"))?;
     let shown = opened(shop, page).await?;
     Ok(found.map(|_| shown))

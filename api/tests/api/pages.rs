@@ -341,3 +341,48 @@ async fn many_who_ask_at_once_cost_one_question() {
     let questions = api.pages.answers().1 - asked;
     assert!((1..=3).contains(&questions), "{questions} questions");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_late_is_shown_before_it_has_rows() {
+    let api = Api::start().await;
+    api.stock("A", 100, 5).await;
+    let read = api.read_owner().await;
+    let (first, _) = api.order("A", 1).await;
+    // It has looked at the read models by then: they have set nothing aside.
+    api.keeps(&format!("/v1/orders/{first}")).await;
+    let mut lock = read.begin().await.unwrap();
+    (&mut *lock).execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let (order, payment) = api.order("A", 1).await;
+    let path = format!("/v1/orders/{order}");
+    let paid = api.authorize(&payment, "tok_approve").await.expect(200);
+    let shown = eventually("the order is confirmed", || async {
+        let page = api.send(get(&path).after(&paid)).await.expect(200);
+        (page.json()["status"] == "confirmed" && page.json()["payment_status"] == "captured").then_some(page)
+    })
+    .await;
+    assert!(claimed(&shown) >= claimed(&paid));
+    lock.rollback().await.unwrap();
+    // A process that has not seen it happen has nothing but the rows.
+    let other = api.another().await;
+    let rows = other.send(get(&path).after(&shown)).await.expect(200);
+    assert_eq!((rows.json(), rows.header("etag")), (shown.json(), shown.header("etag")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_stream_is_set_aside_the_rows_are_shown() {
+    let api = Api::start().await;
+    api.stock("A", 100, 5_000).await;
+    let (first, _) = api.order("A", 1).await;
+    api.keeps(&format!("/v1/orders/{first}")).await;
+    let aside = "INSERT INTO parked_streams (follower, aggregate_type, aggregate_id, first_position, reason) \
+                 VALUES ('orders', 'order', 'somebody-elses', 1, 'poison')";
+    (&api.read_owner().await).execute(aside).await.unwrap();
+    eventually("the read model is asked", || async {
+        let (order, _) = api.order("A", 1).await;
+        let (_, asked) = api.pages.answers();
+        let path = format!("/v1/orders/{order}");
+        api.send(get(&path)).await;
+        (api.pages.answers().1 > asked).then_some(())
+    })
+    .await;
+}

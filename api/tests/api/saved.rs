@@ -244,13 +244,14 @@ async fn a_payment_in_dispute_shows_it_gives_nothing_back_and_ends_as_it_was_dec
     let mut payments = vec![];
     for token in ["tok_disputed", "tok_dispute_won", "tok_dispute_lost"] {
         let (order, payment) = api.order_by(&ada, "A").await;
-        api.send(authorize(&payment, &ada, &json!({ "token": token }))).await.expect(200);
-        payments.push((order, payment));
+        let paid = api.send(authorize(&payment, &ada, &json!({ "token": token }))).await.expect(200);
+        payments.push((order, payment, paid));
     }
     api.deliver_late_answers();
-    for ((order, payment), status) in payments.iter().zip(["open", "won", "lost"]) {
+    for ((order, payment, paid), status) in payments.iter().zip(["open", "won", "lost"]) {
         let dispute = eventually("the dispute stands so", || async {
-            let page = api.send(get(&format!("/v1/payments/{payment}")).by(&ada)).await.expect(200).json();
+            let ask = get(&format!("/v1/payments/{payment}")).by(&ada).after(paid);
+            let page = api.send(ask).await.expect(200).json();
             Some(page["disputes"][0].clone()).filter(|dispute| dispute["status"] == status)
         })
         .await;

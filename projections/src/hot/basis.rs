@@ -22,8 +22,6 @@ pub struct Based<T> {
 pub struct Basis {
     parts: Vec<Part>,
     until: Option<Time>,
-    /// Whether the answer was made of events, and no read model was asked.
-    of_events: bool,
 }
 
 /// What one read model has told.
@@ -72,16 +70,7 @@ impl<T> Based<Option<T>> {
 
 impl Basis {
     pub(crate) fn new(follower: &'static str, seen: Seen, streams: Vec<StreamId>) -> Self {
-        Self { parts: vec![Part { follower, seen, streams }], until: None, of_events: false }
-    }
-
-    /// The same of an answer that was made of the streams' events, as the read model would have shown them.
-    pub(crate) fn of_events(follower: &'static str, seen: Seen, streams: Vec<StreamId>) -> Self {
-        Self { of_events: true, ..Self::new(follower, seen, streams) }
-    }
-
-    pub(super) const fn is_of_events(&self) -> bool {
-        self.of_events
+        Self { parts: vec![Part { follower, seen, streams }], until: None }
     }
 
     /// Both, at most until then.

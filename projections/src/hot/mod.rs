@@ -29,7 +29,7 @@ use self::{
     basis::Kept,
     flights::{Boarded, Flights},
     touched::Touched,
-    watch::Watched,
+    watch::{Emptied, Watched},
 };
 use crate::{Fresh, Freshness, ReadModels};
 
@@ -129,9 +129,31 @@ impl<T: Weighed> Hot<T> {
     where
         F: Future<Output = Result<Based<Option<T>>, E>>,
     {
+        self.get_recent(key, freshness, async { Ok(None) }, ask).await
+    }
+
+    /// The same, where the newest events may have the answer, which `recent` makes of them.
+    ///
+    /// # Errors
+    /// As `recent` and `ask` say.
+    pub async fn get_recent<E, F>(
+        &self,
+        key: StreamId,
+        freshness: Freshness,
+        recent: impl Future<Output = Result<Option<Based<Option<T>>>, E>>,
+        ask: impl Fn(Freshness) -> F,
+    ) -> Result<Fresh<Option<Arc<T>>>, E>
+    where
+        F: Future<Output = Result<Based<Option<T>>, E>>,
+    {
         if let Some(found) = self.find(&key, freshness.at_least) {
             self.inner.given.fetch_add(1, Ordering::Relaxed);
             return Ok(found);
+        }
+        let emptied = self.inner.watched.emptied();
+        if let Some(based) = recent.await? {
+            self.inner.given.fetch_add(1, Ordering::Relaxed);
+            return Ok(self.keep(key, &emptied, based));
         }
         if freshness.at_least.is_some_and(|token| token.position > 0) {
             return self.ask(key, ask(freshness)).await;
@@ -186,20 +208,23 @@ impl<T: Weighed> Hot<T> {
     ) -> Result<Fresh<Option<Arc<T>>>, E> {
         // Noted before anything is read: what is emptied meanwhile must not come back.
         let emptied = self.inner.watched.emptied();
-        let Based { fresh, basis } = asked.await?;
-        let counted = if basis.as_ref().is_some_and(Basis::is_of_events) {
-            &self.inner.given
-        } else {
-            &self.inner.asked
-        };
-        counted.fetch_add(1, Ordering::Relaxed);
+        self.inner.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(self.keep(key, &emptied, asked.await?))
+    }
+
+    fn keep(
+        &self,
+        key: StreamId,
+        emptied: &Emptied,
+        Based { fresh, basis }: Based<Option<T>>,
+    ) -> Fresh<Option<Arc<T>>> {
         let answer = fresh.map(|value| value.map(Arc::new));
         if let (Some(kept), Some(value), Some(basis)) = (&self.inner.kept, &answer.value, basis)
-            && let Some(entry) = self.inner.entry(Arc::clone(value), basis, &emptied)
+            && let Some(entry) = self.inner.entry(Arc::clone(value), basis, emptied)
             && self.inner.claim(&entry).is_some()
         {
             kept.insert(key, Arc::new(entry));
         }
-        Ok(answer)
+        answer
     }
 }

@@ -51,7 +51,7 @@ impl Newest<'_> {
 
     /// What an answer rests on that was made of these streams.
     pub(crate) fn basis(&self, streams: Vec<StreamId>) -> Basis {
-        Basis::of_events(self.follower, self.seen(), streams)
+        Basis::new(self.follower, self.seen(), streams)
     }
 
     /// What a read model's rows would have shown that has come so far.
