@@ -32,6 +32,10 @@ impl Verified {
     }
 }
 
+/// How often the keys had been read.
+#[derive(Clone, Copy)]
+pub struct Generation(u64);
+
 /// Tokens that were good, and sessions that have ended since.
 pub struct Bearers {
     /// With the keys' generation that each was verified by.
@@ -68,8 +72,7 @@ impl Bearers {
     ) -> Result<Principal, Problem> {
         let Some(token) = token(headers)? else { return Ok(Principal::Nobody) };
         let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        // Before the keys: what others verify meanwhile is not taken for theirs.
-        let generation = self.generation.load(Ordering::Acquire);
+        let Generation(generation) = self.generation();
         let verified = match self.kept.get(&key) {
             Some((of, kept)) if of == generation => kept,
             Some(_) | None => {
@@ -89,9 +92,13 @@ impl Bearers {
         Ok(verified.principal.clone())
     }
 
-    /// Keeps a token that was signed just now, with a key that this process has.
-    pub fn know(&self, token: &str, verified: Verified) {
-        let generation = self.generation.load(Ordering::Acquire);
+    /// Which keys this process has. Asked before the keys are: what others have signed or verified is not taken for theirs.
+    pub fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Acquire))
+    }
+
+    /// Keeps a token that was signed with a key of that generation.
+    pub fn know(&self, token: &str, Generation(generation): Generation, verified: Verified) {
         self.kept.insert(Sha256::digest(token.as_bytes()).into(), (generation, Arc::new(verified)));
     }
 

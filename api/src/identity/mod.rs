@@ -186,11 +186,12 @@ impl Identity {
     pub fn token_for(&self, principal: &Principal, lifetime_s: i64) -> Result<Option<String>, Error> {
         let now = self.now();
         let Some(claims) = Claims::of(principal, seconds(now), lifetime_s) else { return Ok(None) };
+        let generation = self.inner.bearers.generation();
         let keys = self.keys();
         let (kid, pair) = keys.signer(now).ok_or(Error::Broken("no signing key"))?;
         let token = token::sign(&claims, kid, pair)?;
         // Whoever gets it comes with it next.
-        self.inner.bearers.know(&token, Verified::new(principal.clone(), claims.exp));
+        self.inner.bearers.know(&token, generation, Verified::new(principal.clone(), claims.exp));
         Ok(Some(token))
     }
 
