@@ -109,6 +109,7 @@ pub async fn recent(
     let upto = wanted.map_or(head.position, |token| token.position.max(head.position));
     let mut tip = shop.feed.tip();
     tokio::select! {
+        biased;
         _ = tip.wait_for(|tip| *tip >= upto) => {}
         () = shop.clock.sleep(PATIENCE) => return None,
     }

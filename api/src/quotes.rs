@@ -56,7 +56,8 @@ pub async fn show(
             if freshness.at_least.as_ref().is_some_and(other) {
                 return Err(QueryError::WrongIncarnation.into());
             }
-            let reflects = Token { incarnation: head.incarnation, position: head.position };
+            let seen = freshness.at_least.map_or(0, |token| token.position);
+            let reflects = Token { incarnation: head.incarnation, position: head.position.max(seen) };
             (carts::history(&shop, &id).await?, reflects)
         }
     };
@@ -82,12 +83,13 @@ pub fn quoted(
     country: &Text,
     shipping: Option<&Text>,
 ) -> Result<Option<Quote>, Problem> {
-    let (Some(tables), Cart::Open(basket)) = (&shop.settings.pricing, cart) else {
+    let Some(tables) = &shop.settings.pricing else {
         return match shipping {
             Some(_) => Err(Problem::new("checkout.no_tables", "the shop has set no tax or shipping")),
             None => Ok(None),
         };
     };
+    let Cart::Open(basket) = cart else { return Ok(None) };
     let quote = pricing::quote(tables, country, shipping, basket.currency, &basket.lines);
     quote.map(Some).map_err(|error| Problem::new(error.code(), error.to_string()))
 }

@@ -204,6 +204,7 @@ impl Feed {
                     let own = head.borrow_and_update().position > tip;
                     // Whatever moved the head was told before that.
                     if own && !appended.is_empty() {
+                        looked_us = if hinted { 0 } else { looked_us };
                         continue;
                     }
                     if !own && !hinted && now_us - looked_us < micros(LOOK_EVERY) {

@@ -3,20 +3,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use domain::{
-    AggregateType,
+    AggregateType, cart,
     inventory_item::Command,
-    value::{Quantity, ReservationId, Time},
+    value::{Currency, Quantity, ReservationId, Time},
 };
 use futures::join;
 use store::{
-    executor::{self, ExecuteError, Executor, Limits},
+    executor::{self, ExecuteError, Executor, Limits, Origin, Request, Sequel},
     log::{
         Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, PostgresLog, Sequence,
         Snapshot, StoredEvent, StreamId, Take, TakePast,
@@ -299,4 +302,28 @@ async fn a_load_that_was_given_up_brings_nothing_when_it_comes_after_all() {
     let (reserved, ()) = join!(reserved, late);
     assert_eq!(reserved.unwrap().version, 2);
     assert_eq!(executor.execute(request("HELD", receive())).await.unwrap().version, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_been_foretold_and_was_lost_is_done_by_whoever_asks_again() {
+    let ground = Ground::new().await;
+    let odd = Odd::new(&PostgresLog::new(ground.pool("").await), |nth| {
+        if nth == 1 { Fate::LostBefore } else { Fate::Fine }
+    });
+    let executor = executor(Arc::clone(&odd) as Arc<dyn Log>).await;
+    executor.execute(request("A", receive())).await.unwrap();
+    let open = cart::Command::Open { customer: None, currency: Currency::GBP, expires_at: None };
+    let open = Request { origin: Origin::Derived, ..request("C", open) };
+    let sequel = Sequel::default();
+    // What begins a stream is read before it is decided again: until then it comes behind what followed from it.
+    let begins = executor.execute_ahead(open.clone(), &sequel).await.unwrap();
+    let follows = executor.execute_ahead(request("A", receive()), &sequel).await.unwrap();
+    assert!(matches!(follows.durable().await, Err(ExecuteError::Unavailable(_))));
+    assert!(sequel.has_fallen());
+    // Nobody else appends meanwhile: it is told by itself that the id is free.
+    let in_turn = tokio::time::timeout(Duration::from_secs(20), executor.execute_in_turn(open)).await;
+    assert_eq!(in_turn.unwrap().unwrap().version, 1);
+    assert!(matches!(begins.durable().await, Err(ExecuteError::Unavailable(_))));
+    assert_eq!(executor.execute(request("A", receive())).await.unwrap().version, 2);
+    assert_eq!(odd.lost.load(Ordering::Relaxed), 1);
 }

@@ -246,8 +246,15 @@ async fn tax_and_shipping_come_from_the_shops_tables_and_a_large_order_is_looked
     let mut buyer = buyer(&cart, "card");
     buyer["shipping"] = json!("standard");
     buyer["expected_total"] = gbp(895);
-    let order = api.send(post("/v1/checkouts", &buyer).key(&fresh_key()).patient()).await.expect(201);
+    let key = fresh_key();
+    let order = api.send(post("/v1/checkouts", &buyer).key(&key).patient()).await.expect(201);
     assert_eq!(order.json()["total"], gbp(895));
+    // The cart is no longer open, and cannot be quoted any more.
+    let again = api.send(post("/v1/checkouts", &buyer).key(&key).patient()).await.expect(201);
+    assert_eq!((again.json(), again.header("idempotency-replayed")), (order.json(), "true"));
+    api.send(post("/v1/checkouts", &buyer).key(&fresh_key()))
+        .await
+        .expect_problem(409, "cart.already_checked_out");
     let shown = api.send(get(&format!("/v1/orders/{}", order.text_of("order"))).after(&order)).await.json();
     assert_eq!((&shown["total"], &shown["charges"][0]["title"]), (&gbp(895), &json!("Royal Mail")));
     assert_eq!(shown["lines"][0]["tax"], gbp(83));

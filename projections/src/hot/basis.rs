@@ -54,6 +54,11 @@ impl<T> Kept<T> {
     pub fn slots(&self) -> usize {
         self.parts.iter().map(|part| part.slots.len()).sum()
     }
+
+    /// The least of the checkpoints that it was read at.
+    pub fn read_at(&self) -> Position {
+        self.parts.iter().map(|part| part.read_at).min().unwrap_or(0)
+    }
 }
 
 impl<T> Based<Option<T>> {

@@ -222,6 +222,7 @@ impl<T: Weighed> Hot<T> {
         if let (Some(kept), Some(value), Some(basis)) = (&self.inner.kept, &answer.value, basis)
             && let Some(entry) = self.inner.entry(Arc::clone(value), basis, emptied)
             && self.inner.claim(&entry).is_some()
+            && kept.peek(&key).is_none_or(|known| known.read_at() <= entry.read_at())
         {
             kept.insert(key, Arc::new(entry));
         }

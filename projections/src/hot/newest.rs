@@ -33,6 +33,7 @@ impl<T: Weighed> Hot<T> {
                 return None;
             }
             tokio::select! {
+                biased;
                 _ = tips.wait_for(|tip| *tip >= token.position) => {}
                 () = inner.clock.sleep(freshness.wait.min(PATIENCE)) => return None,
             }

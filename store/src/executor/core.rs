@@ -23,6 +23,7 @@ use super::{
     durable::Durable,
     load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
+    sequel::fallen,
 };
 use crate::{
     log::{AppendError, Head, LockedLog, Log, LogError, Position, Snapshot, StreamId},
@@ -229,15 +230,20 @@ impl Core {
 
     pub(super) fn decide(&mut self, request: Box<Request>, mut reply: Reply) {
         let stream = request.stream();
-        let why_not = match self.cache.ready_mut(&stream) {
-            _ if reply.has_fallen() => Err("what it follows from came to something else"),
-            None => Err("the aggregate is not in memory"),
-            Some(ready) => Ok(ready),
-        };
-        let ready = match why_not {
-            Ok(ready) => ready,
-            Err(why) => {
+        if reply.has_fallen() {
+            self.known_ids.remove(&request.command_id);
+            reply.send_instead(Err(fallen()));
+            // Whoever waits until this id is in flight no longer hears of it by the head.
+            self.head_sender.send_replace(self.head);
+            return;
+        }
+        let ready = match self.cache.get_mut(&stream) {
+            Some(Slot::Ready(ready)) => ready,
+            // One before it has found that it must be read.
+            Some(Slot::Loading { .. }) => return self.load_for(request, reply),
+            None => {
                 self.known_ids.remove(&request.command_id);
+                let why = "the aggregate is not in memory";
                 return reply.send_instead(Err(ExecuteError::Unavailable(why.into())));
             }
         };

@@ -37,7 +37,7 @@ impl Core {
         self.folded = head.position;
     }
 
-    /// Folds what is durable, and tells the callers.
+    /// Folds what is durable, and tells everybody, the callers last: their ids are free by then.
     pub(super) fn tell(&mut self) {
         let Durable { after: mut position, decided } = std::mem::take(&mut self.durable);
         if decided.is_empty() {
@@ -57,14 +57,15 @@ impl Core {
             self.keep(snapshot);
             answers.push(decided.told(token, position));
         }
-        // All at once: each wakes somebody, and a thread that is woken finds them all rather than one at a time.
-        for (reply, told) in answers {
-            reply.send(told);
-        }
+        // Whoever is answered finds the head that its answer names.
         if !entries.is_empty() {
             // Whoever listened may have gone meanwhile.
             let _ = self.appended.send((entries.into(), head));
         }
         self.head_sender.send_replace(head);
+        // All at once: each wakes somebody, and a thread that is woken finds them all rather than one at a time.
+        for (reply, told) in answers {
+            reply.send(told);
+        }
     }
 }

@@ -85,6 +85,10 @@ impl Request {
     pub fn stream(&self) -> StreamId {
         StreamId { aggregate_type: self.command.aggregate_type(), id: self.aggregate_id.clone() }
     }
+
+    fn is_for(&self, stream: &StreamId) -> bool {
+        self.aggregate_id == stream.id && self.command.aggregate_type() == stream.aggregate_type
+    }
 }
 
 /// A consistency token: everything up to `position` of that life of the log.
@@ -204,7 +208,7 @@ impl Executor {
                 return Err(stopped());
             }
             match answer.await {
-                // Whatever is in flight is answered before the head is told anew.
+                // Its id is free, or taken by another, when the head is told anew.
                 Ok(Err(ExecuteError::InFlight)) if head.changed().await.is_ok() => {}
                 Ok(Err(ExecuteError::InFlight)) | Err(_) => return Err(stopped()),
                 Ok(answer) => {

@@ -16,6 +16,7 @@ use super::{
     ExecuteError, Executed, Refused, Request, Token,
     core::{Core, Step},
     decided::Decided,
+    sequel::fallen,
 };
 use crate::{
     json,
@@ -207,12 +208,11 @@ impl Core {
             && let Some(ready) = self.cache.ready_mut(&stream)
         {
             ready.expect_nothing();
-            for kept in self.queue.iter().filter(|kept| kept.request.stream() == stream) {
+            for kept in self.queue.iter().filter(|kept| kept.request.is_for(&stream)) {
                 ready.expect(kept.decision.events());
             }
         }
-        let why = "what it follows from came to something else";
-        decided.reply.send_instead(Err(ExecuteError::Unavailable(why.into())));
+        decided.reply.send_instead(Err(fallen()));
     }
 
     fn settle(&mut self, stream: &StreamId, command_id: Uuid) {

@@ -78,6 +78,10 @@ impl Ahead {
     }
 }
 
+pub(super) fn fallen() -> ExecuteError {
+    ExecuteError::Unavailable("what it follows from came to something else".into())
+}
+
 pub(super) fn stopped() -> ExecuteError {
     ExecuteError::Unavailable("the executor has stopped".into())
 }

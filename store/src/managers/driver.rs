@@ -180,7 +180,7 @@ impl Driver {
         input: Input,
         way: &Way,
     ) -> Result<(), ReactError> {
-        let mut inputs = VecDeque::from([input]);
+        let (mut inputs, mut first, mut began) = (VecDeque::from([input]), None, false);
         while let Some(input) = inputs.pop_front() {
             let want = instance.want(input.causation_id, input.causation_id);
             let request = self.request(instance.id, input.command, input.command_id, want)?;
@@ -189,7 +189,13 @@ impl Driver {
             if concluded.is_empty() {
                 continue;
             }
-            let first = self.first(instance, begins, &concluded).await?;
+            if let Some(beginning) = concluded.first().filter(|_| begins) {
+                (first, began) = (Some(Arc::new(beginning.event.clone())), true);
+            }
+            let first = match &first {
+                Some(first) => Arc::clone(first),
+                None => Arc::clone(first.insert(self.first(instance).await?)),
+            };
             for Concluded { event_id, known_by, event } in concluded {
                 let issues = (instance.process.issues)(&first, &event);
                 let refused = self.carry_out(way, instance.want(event_id, known_by), COMMAND, issues).await?;
@@ -201,6 +207,9 @@ impl Driver {
             }
         }
         let timers = way.durable().await?;
+        if let Some(first) = first.filter(|_| began) {
+            self.firsts.remember(StreamId::new(instance.process.aggregate_type, instance.id), first);
+        }
         try_join_all(timers.into_iter().map(|timer| self.timers.set(timer, true))).await.map(drop)
     }
 
@@ -233,18 +242,8 @@ impl Driver {
     }
 
     /// The event that an instance's stream begins with.
-    async fn first(
-        &self,
-        instance: Instance<'_>,
-        begins: bool,
-        concluded: &[Concluded],
-    ) -> Result<Arc<AnyEvent>, ReactError> {
+    async fn first(&self, instance: Instance<'_>) -> Result<Arc<AnyEvent>, ReactError> {
         let stream = StreamId::new(instance.process.aggregate_type, instance.id);
-        if let Some(first) = concluded.first().filter(|_| begins) {
-            let first = Arc::new(first.event.clone());
-            self.firsts.remember(stream, Arc::clone(&first));
-            return Ok(first);
-        }
         if let Some(first) = self.firsts.get(&stream) {
             return Ok(first);
         }
