@@ -2,15 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose store does not answer cannot go on")]
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use domain::{
     inventory_item::Command,
     value::{Quantity, ReservationId},
 };
+use futures::stream::BoxStream;
 use store::{
+    broker::{Broker, BrokerError, Envelope, MessageId, NatsBroker, StreamState},
     engine::Engine,
-    log::Recorded,
+    feed::Feed,
+    log::{Position, Recorded},
+    ports::Machine,
     testing::{Ground, eventually, request},
 };
 
@@ -64,4 +75,59 @@ async fn each_process_hears_what_the_log_says_while_two_append() {
     for engine in [&one, &other] {
         assert_eq!(heard(engine).await, logged);
     }
+}
+
+/// Counts how often somebody begins to listen.
+struct Counting {
+    broker: Arc<NatsBroker>,
+    listened: AtomicU32,
+}
+
+#[async_trait]
+impl Broker for Counting {
+    async fn state(&self) -> Result<Option<StreamState>, BrokerError> {
+        self.broker.state().await
+    }
+    async fn create(&self, first: Position) -> Result<(), BrokerError> {
+        self.broker.create(first).await
+    }
+    async fn delete(&self) -> Result<(), BrokerError> {
+        self.broker.delete().await
+    }
+    async fn message_at(&self, position: Position) -> Result<Option<MessageId>, BrokerError> {
+        self.broker.message_at(position).await
+    }
+    async fn publish(&self, envelopes: &[Envelope]) -> Result<(), BrokerError> {
+        self.broker.publish(envelopes).await
+    }
+    async fn subscribe(&self, from: Position) -> Result<BoxStream<'static, Envelope>, BrokerError> {
+        self.listened.fetch_add(1, Ordering::Relaxed);
+        self.broker.subscribe(from).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_appends_alone_does_not_listen_to_the_broker_and_who_is_not_alone_does() {
+    let ground = Ground::new().await;
+    let (mut engine, other) = (ground.engine().await, ground.engine().await);
+    engine.relay();
+    let counting = Arc::new(Counting { broker: ground.broker().await, listened: AtomicU32::new(0) });
+    let feed = Feed::new(Arc::clone(&engine.log), Arc::new(Machine)).await.unwrap();
+    let broker = Arc::clone(&counting) as Arc<dyn Broker>;
+    tokio::spawn(feed.clone().run(broker, engine.executor.clone()));
+    let caught_up = || async {
+        let head = engine.log.head().await.unwrap().position;
+        (*feed.tip().borrow() == head).then_some(())
+    };
+    for _ in 0..3 {
+        tokio::join!(work(&engine), work(&engine));
+        eventually("the feed is at the log's end", caught_up).await;
+    }
+    assert_eq!(counting.listened.load(Ordering::Relaxed), 0);
+    work(&other).await;
+    eventually("the broker is listened to", || async {
+        (counting.listened.load(Ordering::Relaxed) > 0).then_some(())
+    })
+    .await;
+    eventually("the feed is at the log's end", caught_up).await;
 }

@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use domain::{
-    AggregateType, AnyRefusal,
-    cart::{self, Line},
+    AggregateType, AnyRefusal, cart,
     inventory_item::Command,
-    value::{Currency, Money, Quantity, ReservationId, Time},
+    value::{Currency, Quantity, ReservationId, Time},
 };
 use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use store::{
@@ -63,29 +62,23 @@ async fn what_follows_is_decided_while_nothing_is_durable() {
     engine.executor.execute(request("A", reserve("before"))).await.unwrap();
     let lock = nobody_appends(&owner).await;
     let sequel = Sequel::default();
-    let open = cart::Command::Open { customer: None, currency: Currency::GBP, expires_at: None };
+    let open = cart::Command::Open {
+        customer: None,
+        currency: Currency::GBP,
+        expires_at: Some(Time::from_millis(0)),
+    };
     let opened = ahead(&engine, request("C", open), &sequel).await;
     assert!(opened.foretold.begins && opened.foretold.outcome.as_ref().unwrap().len() == 1);
-    let line = Line {
-        sku: "A".parse().unwrap(),
-        product: "P".parse().unwrap(),
-        title: "Lamp".parse().unwrap(),
-        quantity: Quantity::new(1).unwrap(),
-        unit_price: Money { amount: 1_250, currency: Currency::GBP },
-        tax_category: None,
-        weight_grams: 0,
-        purchase_limit: None,
-    };
-    let line = cart::Command::AddLine { line, expires_at: None };
-    let added = ahead(&engine, request("C", line), &sequel).await;
-    assert!(!added.foretold.begins);
+    let expire = cart::Command::Expire { now: Time::from_millis(1) };
+    let expired = ahead(&engine, request("C", expire), &sequel).await;
+    assert!(!expired.foretold.begins);
     let refused = ahead(&engine, request("A", reserve("R")), &sequel).await;
     assert!(matches!(refused.foretold.outcome, Err(AnyRefusal::InventoryItem(_))));
     assert_eq!(engine.log.head().await.unwrap().position, 2, "nothing is durable");
-    let foretold = added.foretold.clone();
+    let foretold = expired.foretold.clone();
     lock.rollback().await.unwrap();
     assert_eq!(opened.durable().await.unwrap().version, 1);
-    let executed = added.durable().await.unwrap();
+    let executed = expired.durable().await.unwrap();
     assert_eq!((executed.version, Ok(executed.events)), (2, foretold.outcome.clone()));
     assert!(matches!(refused.durable().await, Err(ExecuteError::Refused(_))), "as it was foretold");
     assert!(!sequel.has_fallen());

@@ -117,7 +117,7 @@ pub(super) struct Core {
     /// Aggregates that are to be loaded, once fewer are.
     pub(super) to_load: VecDeque<(u64, StreamId)>,
     /// Snapshots that are to be written; the next one of a stream takes the place of one that waits.
-    snapshots: VecDeque<Snapshot>,
+    pub(super) snapshots: VecDeque<Snapshot>,
     /// Appends in a row that found the head moved.
     pub(super) misses: u32,
     /// Whether anybody was told of late what a command will have come to.
@@ -194,14 +194,6 @@ impl Core {
                 }
                 step = Some(self.append(None));
             }
-        }
-    }
-
-    /// Has a snapshot written, in place of an older one of its stream.
-    pub(super) fn keep(&mut self, snapshot: Option<Snapshot>) {
-        if let Some(snapshot) = snapshot {
-            self.snapshots.retain(|waiting| waiting.stream != snapshot.stream);
-            self.snapshots.push_back(snapshot);
         }
     }
 

@@ -108,6 +108,14 @@ impl Core {
         }
     }
 
+    /// Has a snapshot written, in place of an older one of its stream.
+    pub(super) fn keep(&mut self, snapshot: Option<Snapshot>) {
+        if let Some(snapshot) = snapshot {
+            self.snapshots.retain(|waiting| waiting.stream != snapshot.stream);
+            self.snapshots.push_back(snapshot);
+        }
+    }
+
     /// Answers the commands that wait for an aggregate which cannot be loaded.
     pub(super) fn give_up_loading(&mut self, stream: &StreamId, error: &ExecuteError) {
         for (request, reply) in self.cache.loading_failed(stream) {
