@@ -102,21 +102,13 @@ pub async fn recent(
     at_least: Option<Token>,
 ) -> Option<(Vec<Recorded>, Token)> {
     let head = *shop.executor.head().borrow();
-    let wanted = at_least.filter(|token| token.position > 0);
-    if wanted.is_some_and(|token| token.incarnation != head.incarnation) {
-        return None;
-    }
-    let upto = wanted.map_or(head.position, |token| token.position.max(head.position));
-    let mut tip = shop.feed.tip();
-    tokio::select! {
-        biased;
-        _ = tip.wait_for(|tip| *tip >= upto) => {}
-        () = shop.clock.sleep(PATIENCE) => return None,
-    }
-    let reflects = Token { incarnation: head.incarnation, position: *tip.borrow() };
-    let entries = shop.feed.whole(stream, 0)?;
-    let events: Option<_> = entries.iter().map(|entry| entry.event.as_ref().ok().cloned()).collect();
-    Some((events?, reflects))
+    let asked = at_least.filter(|token| token.position > 0);
+    let wanted = Token {
+        incarnation: asked.map_or(head.incarnation, |token| token.incarnation),
+        position: asked.map_or(head.position, |token| token.position.max(head.position)),
+    };
+    let position = shop.feed.reached(wanted, PATIENCE).await?;
+    Some((shop.feed.recorded(stream)?, Token { position, ..wanted }))
 }
 
 /// The events of a stream after a sequence.

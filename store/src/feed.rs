@@ -5,6 +5,7 @@
 
 mod entry;
 mod ring;
+mod whole;
 
 use std::{
     collections::HashMap,
@@ -116,15 +117,6 @@ impl Feed {
         let found = self.in_memory(position, max).unwrap_or_default();
         let next = found.first().is_some_and(|first| first.position == position + 1);
         found.iter().take_while(|_| next).map_while(|entry| entry.stored()).collect()
-    }
-
-    /// The events of one stream, if all of them are in memory up to that position at least.
-    #[must_use]
-    pub fn whole(&self, stream: &StreamId, upto: Position) -> Option<Vec<Arc<Entry>>> {
-        let key = (stream.aggregate_type.as_str().into(), stream.id.clone());
-        let found = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).stream(&key);
-        let first = found.first()?.event.as_ref().ok()?;
-        (first.sequence == 1 && found.last()?.position >= upto).then_some(found)
     }
 
     /// The events of one stream from now on, as they come.

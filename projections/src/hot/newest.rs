@@ -27,18 +27,11 @@ impl<T: Weighed> Hot<T> {
     pub async fn newest(&self, follower: &'static str, freshness: Freshness) -> Option<Newest<'_>> {
         let inner = &*self.inner;
         let place = inner.watched.place(follower)?;
-        let (mut tips, feed) = (inner.feed.tip(), &inner.feed);
-        if let Some(token) = freshness.at_least.filter(|token| token.position > 0) {
-            if token.incarnation != feed.incarnation() {
-                return None;
-            }
-            tokio::select! {
-                biased;
-                _ = tips.wait_for(|tip| *tip >= token.position) => {}
-                () = inner.clock.sleep(freshness.wait.min(PATIENCE)) => return None,
-            }
-        }
-        let tip = *tips.borrow();
+        let feed = &inner.feed;
+        let tip = match freshness.at_least {
+            Some(token) => feed.reached(token, freshness.wait.min(PATIENCE)).await?,
+            None => *feed.tip().borrow(),
+        };
         inner.watched.leaves_nothing_out(place, tip).then_some(Newest { feed, follower, tip })
     }
 }
@@ -46,8 +39,7 @@ impl<T: Weighed> Hot<T> {
 impl Newest<'_> {
     /// Everything that ever happened to an aggregate, if all of that is in memory and can be read.
     pub(crate) fn whole(&self, stream: &StreamId) -> Option<Vec<Recorded>> {
-        let entries = self.feed.whole(stream, 0)?;
-        entries.iter().map(|entry| entry.event.as_ref().ok().cloned()).collect()
+        self.feed.recorded(stream)
     }
 
     /// What an answer rests on that was made of these streams.

@@ -94,6 +94,12 @@ pub(super) struct Concluded {
     pub event: AnyEvent,
 }
 
+impl From<(Uuid, AnyEvent)> for Concluded {
+    fn from((event_id, event): (Uuid, AnyEvent)) -> Self {
+        Self { event_id, known_by: event_id, event }
+    }
+}
+
 fn fact(meant: Meant<'_>) -> Fact<'_> {
     let Meant { recorded, event, .. } = meant;
     Fact { id: &recorded.stream.id, event, at: recorded.metadata.occurred_at }
@@ -180,7 +186,7 @@ impl Driver {
         input: Input,
         way: &Way,
     ) -> Result<(), ReactError> {
-        let (mut inputs, mut first, mut began) = (VecDeque::from([input]), None, false);
+        let (mut inputs, mut first, mut is_new) = (VecDeque::from([input]), None, false);
         while let Some(input) = inputs.pop_front() {
             let want = instance.want(input.causation_id, input.causation_id);
             let request = self.request(instance.id, input.command, input.command_id, want)?;
@@ -190,7 +196,7 @@ impl Driver {
                 continue;
             }
             if let Some(beginning) = concluded.first().filter(|_| begins) {
-                (first, began) = (Some(Arc::new(beginning.event.clone())), true);
+                (first, is_new) = (Some(Arc::new(beginning.event.clone())), true);
             }
             let first = match &first {
                 Some(first) => Arc::clone(first),
@@ -207,7 +213,7 @@ impl Driver {
             }
         }
         let timers = way.durable().await?;
-        if let Some(first) = first.filter(|_| began) {
+        if let Some(first) = first.filter(|_| is_new) {
             self.firsts.remember(StreamId::new(instance.process.aggregate_type, instance.id), first);
         }
         try_join_all(timers.into_iter().map(|timer| self.timers.set(timer, true))).await.map(drop)
@@ -282,7 +288,7 @@ impl Driver {
         }
         // What a manager learns next waits for what it wants now; a policy remembers nothing.
         let hurry = kind == COMMAND;
-        let timers = way.later(timers).into_iter().map(|timer| self.timers.set(timer, hurry));
+        let timers = way.set_now(timers).into_iter().map(|timer| self.timers.set(timer, hurry));
         let answers = requests.into_iter().map(|request| way.refusal(&self.executor, request));
         let (answers, _) = futures::try_join!(try_join_all(answers), try_join_all(timers))?;
         Ok(answers

@@ -57,9 +57,8 @@ impl Way {
         let ahead = executor.execute_ahead(request, sequel).await.map_err(again)?;
         let told = match &ahead.foretold.outcome {
             Ok(events) => {
-                let events = events.iter().cloned();
-                let concluded = events.map(|(id, event)| Concluded { event_id: id, known_by: id, event });
-                Ok(Told { begins: ahead.foretold.begins, concluded: concluded.collect() })
+                let concluded = events.iter().cloned().map(Concluded::from).collect();
+                Ok(Told { begins: ahead.foretold.begins, concluded })
             }
             Err(refusal) => Err(refusal.clone()),
         };
@@ -88,8 +87,8 @@ impl Way {
         }
     }
 
-    /// Those of the timers that are to be set now.
-    pub fn later(&self, timers: Vec<Timer>) -> Vec<Timer> {
+    /// Those of the timers that are to be set now; the others wait until what they were wanted for is durable.
+    pub fn set_now(&self, timers: Vec<Timer>) -> Vec<Timer> {
         match self {
             Self::InTurn => timers,
             Self::Ahead(_, outstanding) => {
@@ -142,10 +141,7 @@ async fn in_turn(
 async fn concluded(log: &dyn Log, executed: &Executed) -> Result<Vec<Concluded>, ReactError> {
     match executed.positions {
         None => Ok(Vec::new()),
-        Some(_) if !executed.replayed => {
-            let now = executed.events.iter().cloned();
-            Ok(now.map(|(id, event)| Concluded { event_id: id, known_by: id, event }).collect())
-        }
+        Some(_) if !executed.replayed => Ok(executed.events.iter().cloned().map(Concluded::from).collect()),
         Some((first, last)) => {
             let recorded = log.recorded_after(first - 1, last - first + 1).await.map_err(again)?;
             let concluded = recorded.into_iter().flat_map(|recorded| {
