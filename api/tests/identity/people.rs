@@ -36,7 +36,8 @@ pub fn fresh_email() -> String {
 
 /// Registers somebody; the answer.
 pub async fn register(api: &Api, email: &str) -> Reply {
-    let body = json!({ "email": email, "password": PASSWORD, "name": "Ada", "phone": "+44 20 7946 0000" });
+    let body =
+        json!({ "email": email, "password": PASSWORD, "name": "Ada King", "phone": "+44 20 7946 0000" });
     api.send(post("/v1/auth/register", &body).by_nobody()).await
 }
 

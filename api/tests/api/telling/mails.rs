@@ -142,7 +142,7 @@ async fn who_cannot_be_reached_ever_holds_up_nobody_and_can_be_tried_again() {
     // Nothing of the person stands in what is kept.
     let kept: Vec<String> =
         sqlx::query_scalar("SELECT e::text FROM errands e").fetch_all(&api.edge().await).await.unwrap();
-    assert!(kept.iter().all(|row| !row.contains("example.com") && !row.contains("Ada")), "{kept:?}");
+    assert!(kept.iter().all(|row| !row.contains("example.com") && !row.contains("Ada Lovelace")), "{kept:?}");
 
     server.answers(None);
     let lost = dead.iter().find(|notice| notice["reason"] == "the mail server answered 550").unwrap();
@@ -216,14 +216,14 @@ async fn who_is_forgotten_gets_nothing_and_nothing_waits_for_them() {
     let api = Api::start_telling(to_mails(&server, patient())).await;
     api.stock("MUG", 1_250, 10).await;
     let order = bought_by_ada(&api, "MUG").await;
-    eventually("it is being tried", || async { (notices(&api, "waiting").await.len() == 1).then_some(()) })
-        .await;
+    eventually("it was tried", || async { server.noted("refused") }).await;
     let placed = api.events().await.into_iter().find(|event| event["event_type"] == "Placed").unwrap();
     let subject = subject_of(&placed).expect("the contact is somebody's");
     api.send(post(&format!("/v1/subjects/{subject}/forget"), &json!({})).patient()).await.expect(200);
-    server.answers(None);
+    // The server goes on refusing until then: a mail that was on its way before may still come to it.
     let void = eventually("it is let go of", || async { notices(&api, "void").await.first().cloned() }).await;
     assert_eq!(void["reason"], "the person is forgotten");
+    server.answers(None);
     shipped(&api, &order).await;
     eventually("the next one too", || async { (notices(&api, "void").await.len() == 2).then_some(()) }).await;
     assert!(server.got().is_empty());

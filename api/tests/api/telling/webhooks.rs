@@ -77,7 +77,10 @@ async fn an_endpoint_is_told_what_happens_signed_and_without_personal_data() {
     for got in &got {
         assert!(got["refused"].is_null(), "{got}");
         let body = got["body"].as_str().unwrap();
-        assert!(!body.contains("Ada") && !body.contains("example.com") && !body.contains("sealed"), "{body}");
+        assert!(
+            !body.contains("Lovelace") && !body.contains("example.com") && !body.contains("sealed"),
+            "{body}"
+        );
     }
     assert_eq!(deliveries(&api, &id, "done").await.len(), got.len());
 }
