@@ -139,7 +139,7 @@ pub struct Run {
     /// Over the body as the client meant it: what is sealed or priced on the way may differ between repeats.
     fingerprint: [u8; 32],
     expected: Expected,
-    actor: Box<str>,
+    actor: Arc<str>,
 }
 
 impl Run {

@@ -1,5 +1,7 @@
 //! Who is asking, and what they may do.
 
+use std::sync::Arc;
+
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::value::CustomerId;
 use serde::{Deserialize, Serialize};
@@ -135,7 +137,7 @@ impl From<Permissions> for Vec<Permission> {
 impl Principal {
     /// As the events' metadata name it; also the scope of idempotency keys.
     #[must_use]
-    pub fn actor(&self) -> Box<str> {
+    pub fn actor(&self) -> Arc<str> {
         match self {
             Self::Nobody => "nobody".into(),
             Self::Guest(id) => format!("guest:{id}").into(),

@@ -267,13 +267,16 @@ aggregates! {
 }
 
 impl AnyCommand {
-    /// Whether it begins a stream under a name that was made for it: whoever sends it expects that there is none yet.
+    /// Whether there is nearly never a stream yet when it comes: it begins one under a name that was made for it, or it says
+    /// what nobody wants to know yet.
     #[must_use]
-    pub const fn begins_a_stream(&self) -> bool {
+    pub const fn expects_no_stream(&self) -> bool {
+        use fulfilment::Command::{PaymentAuthorized, Start};
         matches!(
             self,
             Self::Cart(cart::Command::Open { .. })
                 | Self::Checkout(checkout::Command::Start(_))
+                | Self::Fulfilment(Start { .. } | PaymentAuthorized { .. })
                 | Self::Order(order::Command::Place(_))
                 | Self::Payment(payment::Command::OpenIntent { .. })
         )

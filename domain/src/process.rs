@@ -4,6 +4,8 @@
 //! wants done derives from its own events alone. A policy has no stream: what it wants done derives from the event
 //! that it sees. Either way a replay wants exactly the same again, under the same ids.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -27,9 +29,9 @@ pub struct Fact<'a> {
 #[expect(missing_docs, reason = "fields are named after the values they hold")]
 pub enum Issue {
     /// A command on the aggregate of this id.
-    Command { to: Box<str>, command: AnyCommand },
+    Command { to: Arc<str>, command: AnyCommand },
     /// The same at a later time. The same command to the same aggregate at the same time is one timer.
-    Timer { due: Time, to: Box<str>, command: AnyCommand },
+    Timer { due: Time, to: Arc<str>, command: AnyCommand },
 }
 
 impl Issue {
@@ -63,7 +65,7 @@ pub struct Process {
     /// The aggregate that is its memory.
     pub aggregate_type: AggregateType,
     /// Which instance an event of the log concerns, and what that learns.
-    pub input: fn(Fact<'_>) -> Option<(Box<str>, AnyCommand)>,
+    pub input: fn(Fact<'_>) -> Option<(Arc<str>, AnyCommand)>,
     /// Everything to be done because of `event`, in an order that never changes; `first` began the instance's stream.
     pub issues: fn(first: &AnyEvent, event: &AnyEvent) -> Vec<Issue>,
     /// What the instance learns once all commands of `event` were answered, if it wants to know.

@@ -182,7 +182,7 @@ impl Running {
         let mut terminate = signal(SignalKind::terminate())?;
         let (stop, stopped) = watch::channel(false);
         let ingress = shop.ingress.clone();
-        let served = listener::serve(listener, api::router(shop), tls, stopped);
+        let served = listener::serve(listener, api::front(shop), tls, stopped);
         let told = async move {
             tokio::select! {
                 _ = interrupt.recv() => {}

@@ -1,6 +1,9 @@
 //! Checkouts: what each would have come to, and what becomes of its holds then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     Aggregate as _, AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState, Refusal as _,
@@ -25,13 +28,13 @@ pub(super) struct Live {
     /// Why it would have been refused.
     pub(super) refused: Option<String>,
     /// SKUs of which it would hold units, and those of them of which it did not.
-    pub(super) granted: BTreeSet<Box<str>>,
-    pub(super) only_then: BTreeSet<Box<str>>,
+    pub(super) granted: BTreeSet<Arc<str>>,
+    pub(super) only_then: BTreeSet<Arc<str>>,
     /// Allowances that it would have claimed, and those of them that it did not.
-    pub(super) claims: BTreeSet<Box<str>>,
-    pub(super) claims_only_then: BTreeSet<Box<str>>,
+    pub(super) claims: BTreeSet<Arc<str>>,
+    pub(super) claims_only_then: BTreeSet<Arc<str>>,
     pub(super) stock_outs: u64,
-    pub(super) firsts: Vec<(Uuid, Box<str>)>,
+    pub(super) firsts: Vec<(Uuid, Arc<str>)>,
     /// Whether what was done for it later would have been done as well.
     pub(super) follows: bool,
     /// Whether it would be given up at a time of its own.
@@ -49,7 +52,7 @@ impl Live {
 }
 
 /// The commands that a checkout begins with, and their ids.
-pub(super) fn first_commands(meant: Meant<'_>) -> Vec<(Uuid, Box<str>, AnyCommand)> {
+pub(super) fn first_commands(meant: Meant<'_>) -> Vec<(Uuid, Arc<str>, AnyCommand)> {
     match meant.event {
         AnyEvent::Checkout(event @ Event::Started(plan)) => commands(meant.id(), plan, event),
         _ => vec![],
@@ -57,7 +60,7 @@ pub(super) fn first_commands(meant: Meant<'_>) -> Vec<(Uuid, Box<str>, AnyComman
 }
 
 /// The commands on stock and allowances that derive from an event of a checkout, and their ids.
-fn commands(event_id: Uuid, plan: &Plan, event: &Event) -> Vec<(Uuid, Box<str>, AnyCommand)> {
+fn commands(event_id: Uuid, plan: &Plan, event: &Event) -> Vec<(Uuid, Arc<str>, AnyCommand)> {
     let first = AnyEvent::Checkout(Event::Started(plan.clone()));
     let issues = (PROCESS.issues)(&first, &AnyEvent::Checkout(event.clone()));
     let of_stock = |command: &AnyCommand| {
@@ -151,7 +154,7 @@ impl Replay<'_> {
             self.as_it_was("checkouts whose carts their events do not tell");
             live.then = plan.clone();
         }
-        let mut then: BTreeMap<(AggregateType, Box<str>), AnyCommand> = BTreeMap::new();
+        let mut then: BTreeMap<(AggregateType, Arc<str>), AnyCommand> = BTreeMap::new();
         for (_, to, command) in commands(event_id, &live.then, &Event::Started(live.then.clone())) {
             then.insert((command.aggregate_type(), to), command);
         }
@@ -202,7 +205,7 @@ impl Replay<'_> {
     }
 
     /// Claims that nobody made, because nothing was limited.
-    fn claim(&mut self, live: &mut Live, claims: impl Iterator<Item = (Box<str>, AnyCommand)>) {
+    fn claim(&mut self, live: &mut Live, claims: impl Iterator<Item = (Arc<str>, AnyCommand)>) {
         for (to, command) in claims {
             let AnyCommand::Allowance(command) = command else { continue };
             self.report.again.claims += 1;

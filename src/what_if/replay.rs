@@ -1,6 +1,9 @@
 //! The log from its beginning, command by command, with everything that was and that would have been.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use domain::{
     Aggregate, AnyCommand, AnyEvent,
@@ -49,13 +52,13 @@ pub(super) struct Group {
 /// Everything on the way.
 pub(super) struct Replay<'r> {
     pub rules: &'r Rules,
-    pub stock: HashMap<Box<str>, Twin<InventoryItem>>,
-    pub allowances: HashMap<Box<str>, Twin<Allowance>>,
+    pub stock: HashMap<Arc<str>, Twin<InventoryItem>>,
+    pub allowances: HashMap<Arc<str>, Twin<Allowance>>,
     pub live: HashMap<OrderId, Live>,
     /// Orders that would not have been, or not for so long: what was done for them later would not have been either.
-    pub lost: HashSet<Box<str>>,
+    pub lost: HashSet<Arc<str>>,
     /// Holds by others than checkouts that would not have been.
-    pub lost_holds: HashSet<(Box<str>, ReservationId)>,
+    pub lost_holds: HashSet<(Arc<str>, ReservationId)>,
     pub wanted: HashMap<Uuid, Wanted>,
     /// By stream, in no order.
     pub refused: HashMap<StreamId, Vec<Refused>>,

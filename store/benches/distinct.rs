@@ -89,7 +89,7 @@ type Framework =
 /// Reserves one unit at a time of the SKUs that are its own, in turn, so that no two clients meet.
 struct Client {
     framework: Arc<Framework>,
-    skus: Arc<Vec<Box<str>>>,
+    skus: Arc<Vec<Arc<str>>>,
     next: usize,
     step: usize,
 }
@@ -103,7 +103,7 @@ impl Caller for Client {
 }
 
 /// So many clients with as many connections.
-async fn framework(bench: &Bench, skus: &Arc<Vec<Box<str>>>, count: usize) -> Vec<Client> {
+async fn framework(bench: &Bench, skus: &Arc<Vec<Arc<str>>>, count: usize) -> Vec<Client> {
     let options =
         PgConnectOptions::from_str(&bench.ground.owner_url).unwrap().options([("search_path", "plain")]);
     let connections = u32::try_from(count).unwrap();
@@ -120,7 +120,7 @@ async fn framework(bench: &Bench, skus: &Arc<Vec<Box<str>>>, count: usize) -> Ve
     (0..count).map(client).collect()
 }
 
-async fn stock_up(clients: &mut [Client], skus: &[Box<str>]) {
+async fn stock_up(clients: &mut [Client], skus: &[Arc<str>]) {
     let count = clients.len();
     join_all(clients.iter().enumerate().map(|(nth, client)| async move {
         for sku in skus.iter().skip(nth).step_by(count) {

@@ -95,8 +95,13 @@ impl Relay {
     }
 
     async fn copy(&mut self) -> Result<std::convert::Infallible, RelayError> {
-        // Publishes are pipelined: behind one that failed others may have gone in, so the whole tail is looked at.
+        // What another relay publishes meanwhile may be of another life of the log, so the whole tail is looked at.
         let (mut last, mut incarnation) = self.agree(PAGE).await?;
+        if let Err(error) = self.broker.renew().await {
+            tracing::warn!(%error, "the broker could not be told to forget ids earlier; it goes on");
+        }
+        // By itself: why it is not stored is not heard of a message behind which others follow.
+        last = self.copy_page(last, incarnation, 1).await?.0;
         let mut tip = self.feed.tip();
         loop {
             tip.mark_unchanged();
@@ -115,43 +120,58 @@ impl Relay {
     /// Copies everything after `last` and says up to where it came.
     async fn copy_from(&mut self, mut last: Position, incarnation: Uuid) -> Result<Position, RelayError> {
         loop {
-            if !self.lease.hold().await {
-                return Err(RelayError::LeaseLost);
-            }
-            let page = self.page(last, incarnation).await?;
-            self.lease.meter().reached(last);
-            let Some(end) = page.last().map(|event| event.position) else {
-                return Ok(last);
-            };
-            let events = page.len();
-            let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
-            let traced_us = trace::is_collected().then(|| self.clock.now_us());
-            self.broker.publish(&envelopes).await?;
-            if let Some(traced_us) = traced_us {
-                trace::published(traced_us, &envelopes);
-            }
-            self.lease.meter().handled(events);
-            last = end;
+            let (reached, events) = self.copy_page(last, incarnation, PAGE).await?;
+            last = reached;
             // A page of this process's own ends where somebody else has appended.
-            let more =
-                i64::try_from(events).is_ok_and(|events| events >= PAGE) || *self.feed.tip().borrow() > last;
+            let more = events >= PAGE || events > 0 && *self.feed.tip().borrow() > last;
             if !more {
-                self.lease.meter().reached(last);
                 return Ok(last);
             }
         }
     }
 
+    /// Copies at most so many events after `last`, and says up to where it came and how many there were.
+    async fn copy_page(
+        &mut self,
+        last: Position,
+        incarnation: Uuid,
+        limit: i64,
+    ) -> Result<(Position, i64), RelayError> {
+        if !self.lease.hold().await {
+            return Err(RelayError::LeaseLost);
+        }
+        let page = self.page(last, incarnation, limit).await?;
+        self.lease.meter().reached(last);
+        let Some(end) = page.last().map(|event| event.position) else {
+            return Ok((last, 0));
+        };
+        let events = page.len();
+        let envelopes: Vec<_> = page.into_iter().map(|event| Envelope { incarnation, event }).collect();
+        let traced_us = trace::is_collected().then(|| self.clock.now_us());
+        self.broker.publish(&envelopes).await?;
+        if let Some(traced_us) = traced_us {
+            trace::published(traced_us, &envelopes);
+        }
+        self.lease.meter().handled(events);
+        self.lease.meter().reached(end);
+        Ok((end, i64::try_from(events).unwrap_or(i64::MAX)))
+    }
+
     /// What stands behind `last`.
-    async fn page(&self, last: Position, incarnation: Uuid) -> Result<Vec<StoredEvent>, LogError> {
+    async fn page(
+        &self,
+        last: Position,
+        incarnation: Uuid,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, LogError> {
         if self.feed.incarnation() == incarnation {
-            let own = self.feed.own(last, usize::try_from(PAGE).unwrap_or(usize::MAX));
+            let own = self.feed.own(last, usize::try_from(limit).unwrap_or(usize::MAX));
             // Whatever others append comes to the feed as well.
             if !own.is_empty() || *self.feed.tip().borrow() <= last {
                 return Ok(own);
             }
         }
-        let page = self.log.read(last, PAGE).await?;
+        let page = self.log.read(last, limit).await?;
         // Looked at after reading: what was read is of this life, or another one has begun by now.
         if self.log.head().await?.incarnation != incarnation {
             return Err(LogError::OtherLog);

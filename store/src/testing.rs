@@ -207,7 +207,7 @@ pub async fn write(log: &dyn Log, request: &Request, rows: &[Row]) -> Position {
         recorded_at_us: now_us,
         stream: stream.clone(),
     };
-    let batch = Batch { events: events.collect(), answers: vec![answer] };
+    let batch = Batch { events: events.collect(), answers: vec![answer], ..Batch::default() };
     locked.append(&batch).await.expect("the events are taken");
     position
 }

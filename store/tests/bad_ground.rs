@@ -63,7 +63,7 @@ impl React for Reacting {
     fn name(&self) -> &'static str {
         "reacting"
     }
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         Some(meant.recorded.stream.id.clone())
     }
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {

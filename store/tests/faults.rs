@@ -316,8 +316,8 @@ async fn what_had_been_foretold_and_was_lost_is_done_by_whoever_asks_again() {
     let open = Request { origin: Origin::Derived, ..request("C", open) };
     let sequel = Sequel::default();
     // What begins a stream is read before it is decided again: until then it comes behind what followed from it.
-    let begins = executor.execute_ahead(open.clone(), &sequel).await.unwrap();
-    let follows = executor.execute_ahead(request("A", receive()), &sequel).await.unwrap();
+    let begins = executor.execute_ahead(open.clone(), Vec::new(), &sequel).await.unwrap();
+    let follows = executor.execute_ahead(request("A", receive()), Vec::new(), &sequel).await.unwrap();
     assert!(matches!(follows.durable().await, Err(ExecuteError::Unavailable(_))));
     assert!(sequel.has_fallen());
     // Nobody else appends meanwhile: it is told by itself that the id is free.

@@ -1,4 +1,4 @@
-//! A command that begins a stream does not ask the log first whether there is one: the append proves that there is none, and
+//! A command that expects no stream does not ask the log first whether there is one: the append proves that there is none, and
 //! where there is one after all, everybody gets the answer that is true.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
@@ -8,8 +8,10 @@ use std::sync::Arc;
 use domain::{
     AggregateType,
     cart::{Command, Line},
-    inventory_item,
-    value::{Currency, Money, Quantity},
+    fulfilment, inventory_item,
+    order::Terms,
+    payment::{CaptureWhen, Method},
+    value::{Currency, Money, Quantity, Time},
 };
 use futures::future::join_all;
 use store::{
@@ -119,8 +121,63 @@ async fn a_beginning_that_is_repeated_after_a_start_gets_its_first_answer() {
     assert_eq!(execute(&engine, request("C", line("A"))).await.unwrap().version, 2);
 }
 
+fn begin(order: &str) -> fulfilment::Command {
+    let terms =
+        Terms { payment: "p-1".parse().unwrap(), method: Method::Card, capture: CaptureWhen::OnShipment };
+    let total = Money { amount: 5_000, currency: Currency::GBP };
+    fulfilment::Command::Start { order: order.parse().unwrap(), terms, total, at: Time::from_millis(0) }
+}
+
+fn authorized(amount: i64) -> fulfilment::Command {
+    let (payment, amount) = ("p-2".parse().unwrap(), Money { amount, currency: Currency::GBP });
+    fulfilment::Command::PaymentAuthorized { payment, amount, at: Time::from_millis(0) }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_never_rests_on_a_guess() {
+async fn that_nothing_happens_is_decided_without_reading_and_proven() {
+    let ground = Ground::new().await;
+    let log = Arc::new(PostgresLog::new(ground.pool("").await));
+    let (executor, run) = start(&log).await;
+    tokio::spawn(run);
+    let begun = execute(&ground.engine().await, request("begun", begin("begun"))).await.unwrap().version;
+    // Right and wrong guesses in one batch, and what rests on no guess at all.
+    let said = ["new", "begun", "other"].map(|order| executor.execute(request(order, authorized(5_000))));
+    let (said, received) = tokio::join!(join_all(said), executor.execute(request("SKU", receive())));
+    let said: Vec<_> = said.into_iter().map(Result::unwrap).collect();
+    assert_eq!((said[0].version, said[0].positions), (0, None), "nobody wants to know yet");
+    assert_eq!((said[2].version, said[2].positions), (0, None), "nobody wants to know yet");
+    assert!(said[1].version > begun, "an authorization is noted: {:?}", said[1]);
+    assert_eq!(received.unwrap().version, 1);
+    // Where nothing can be read a right guess needs no reading.
+    ground.as_owner("ALTER TABLE snapshots RENAME TO unreadable").await;
+    let third = executor.execute(request("third", authorized(1))).await.unwrap();
+    assert_eq!((third.version, third.positions), (0, None));
+    let wrong = execute(&ground.engine().await, request("begun", authorized(1))).await;
+    assert!(matches!(wrong, Err(ExecuteError::Unavailable(_))), "a wrong one has to read: {wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_guess_is_found_out_while_another_process_goes_on_appending() {
+    let ground = Ground::new().await;
+    let (left, right) = (ground.engine().await, ground.engine().await);
+    for nth in 0..20 {
+        execute(&left, request(&format!("o{nth}"), begin(&format!("o{nth}")))).await.unwrap();
+    }
+    let goes_on = async {
+        for _ in 0..100 {
+            execute(&left, request("SKU", receive())).await.unwrap();
+        }
+    };
+    let asked = (0..40).map(|nth| execute(&right, request(&format!("o{nth}"), authorized(5_000))));
+    let (said, ()) = tokio::join!(join_all(asked), goes_on);
+    for (nth, said) in said.into_iter().enumerate() {
+        let said = said.unwrap();
+        assert_eq!(said.positions.is_some(), nth < 20, "o{nth}: {said:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_rests_on_a_guess_is_proven() {
     let ground = Ground::new().await;
     let (left, right) = (ground.engine().await, ground.engine().await);
     execute(&left, request("C", open())).await.unwrap();

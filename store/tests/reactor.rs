@@ -24,7 +24,7 @@ const STUCK_EVENTS: usize = 1_500;
 #[derive(Default)]
 struct Picky {
     mended: AtomicBool,
-    served: Mutex<Vec<(Box<str>, Position)>>,
+    served: Mutex<Vec<(Arc<str>, Position)>>,
 }
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl React for Picky {
         "picky"
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         Some(meant.recorded.stream.id.clone())
     }
 
@@ -118,7 +118,7 @@ impl React for Newcomer {
         Begins::AtTheHead
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         Some(meant.recorded.stream.id.clone())
     }
 

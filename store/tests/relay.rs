@@ -4,10 +4,11 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use async_nats::jetstream::stream::Config;
 use domain::{inventory_item::Command, value::Quantity};
 use futures::StreamExt;
 use store::{
-    broker::{Broker, Envelope},
+    broker::{Broker, BrokerError, Envelope},
     engine::Engine,
     testing::{Ground, eventually, request},
 };
@@ -93,6 +94,42 @@ async fn a_foreign_message_makes_the_stream_anew() {
     receive(&engine, 10).await;
     is_the_log(&engine, &*broker).await;
     assert!(failures(&engine).await > 0, "an operator is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_message_that_was_not_stored_is_not_stored_either() {
+    let ground = Ground::new().await;
+    let (broker, engine) = (ground.broker().await, ground.engine().await);
+    receive(&engine, 5).await;
+    let incarnation = engine.feed.incarnation();
+    let events = engine.log.read(0, 5).await.unwrap();
+    let envelopes: Vec<_> = events.into_iter().map(|event| Envelope { incarnation, event }).collect();
+    broker.create(1).await.unwrap();
+    broker.publish(&envelopes[..1]).await.unwrap();
+    let client = store::broker::client(&ground.nats_url).await.unwrap();
+    let subject = format!("{}.events.order.x.Placed", ground.prefix);
+    async_nats::jetstream::new(client).publish(subject, "junk".into()).await.unwrap().await.unwrap();
+    // The junk has the second event's place. The third one's number is right, and its predecessor is not the second event.
+    let published = broker.publish(&envelopes[1..]).await;
+    assert!(matches!(published, Err(BrokerError::Diverged)), "{published:?}");
+    assert_eq!(broker.state().await.unwrap().unwrap().last, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_made_before_remembers_ids_no_longer_than_it_must() {
+    let ground = Ground::new().await;
+    let broker = ground.broker().await;
+    broker.create(1).await.unwrap();
+    let client = store::broker::client(&ground.nats_url).await.unwrap();
+    let made = stream(&ground).await.cached_info().config.clone();
+    let before = Config { duplicate_window: Duration::from_secs(120), ..made.clone() };
+    async_nats::jetstream::new(client).update_stream(before).await.unwrap();
+    let mut engine = ground.engine().await;
+    engine.relay();
+    receive(&engine, 10).await;
+    copied(&engine, &*broker).await;
+    assert_eq!(stream(&ground).await.cached_info().config, made);
+    assert_eq!(failures(&engine).await, 0, "it was not made anew");
 }
 
 /// What the relay counts of what went wrong.

@@ -44,7 +44,7 @@ impl React for Picky {
         "picky"
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         Some(meant.recorded.stream.id.clone())
     }
 

@@ -11,10 +11,11 @@ use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use store::{
     engine::Engine,
     executor::{Ahead, ExecuteError, Executed, Origin, Request, Sequel},
-    log::StreamId,
+    log::{NewTimer, StreamId},
     testing::{Ground, eventually, request},
 };
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 fn receive(units: u32) -> Command {
     Command::Receive { quantity: Quantity::new(units).unwrap(), location: None, reference: None }
@@ -40,7 +41,7 @@ async fn nobody_appends(owner: &PgPool) -> Transaction<'static, Postgres> {
 /// As managers ask: the ids of events derive from the command's, and are the same when it is decided again.
 async fn ahead(engine: &Engine, request: Request, sequel: &Sequel) -> Ahead {
     let request = Request { origin: Origin::Derived, ..request };
-    engine.executor.execute_ahead(request, sequel).await.unwrap()
+    engine.executor.execute_ahead(request, Vec::new(), sequel).await.unwrap()
 }
 
 /// Somebody else's command, decided by the time that this returns, and durable who knows when.
@@ -115,10 +116,58 @@ async fn what_follows_from_what_another_process_has_prevented_does_not_happen() 
     );
     assert_eq!(events_of(&left, "B").await, 3);
     // Whoever comes to a sequel that has fallen is not let in.
-    let late = left.executor.execute_ahead(request("B", receive(1_000)), &sequel).await;
+    let late = left.executor.execute_ahead(request("B", receive(1_000)), Vec::new(), &sequel).await;
     assert!(matches!(late, Err(ExecuteError::Unavailable(_))), "{late:?}");
     let state = left.executor.execute(request("B", reserve("all"))).await.unwrap();
     assert_eq!(state.version, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_is_set_in_the_transaction_of_the_command_that_takes_it_along_or_not_at_all() {
+    let timers = |ids: [u128; 2]| {
+        let timer = |id| NewTimer {
+            timer_id: Uuid::from_u128(id),
+            manager: "checkout",
+            instance: "o".into(),
+            correlation_id: Uuid::nil(),
+            input: "{}".into(),
+            due: Time::from_millis(4_000_000_000_000),
+        };
+        ids.map(timer).to_vec()
+    };
+    let ground = Ground::new().await;
+    let (left, right) = (ground.engine().await, ground.engine().await);
+    let owner = ground.owner_pool("").await;
+    left.executor.execute(request("LAST", receive(1))).await.unwrap();
+    right.executor.execute(request("LAST", reserve("right"))).await.unwrap();
+    let lock = nobody_appends(&owner).await;
+    let (sequel, own) = (Sequel::default(), Sequel::default());
+    let reserved = ahead(&left, request("LAST", reserve("left")), &sequel).await;
+    let follows = request("A", receive(1));
+    let follows = left.executor.execute_ahead(follows, timers([1, 2]), &sequel).await.unwrap();
+    let kept = left.executor.execute_ahead(request("B", receive(1)), timers([4, 3]), &own).await.unwrap();
+    // Two that want the same one, in one append.
+    let same = left.executor.execute_ahead(request("C", receive(1)), timers([3, 5]), &own).await.unwrap();
+    lock.rollback().await.unwrap();
+    assert!(reserved.durable().await.is_err() && follows.durable().await.is_err());
+    kept.durable().await.unwrap();
+    same.durable().await.unwrap();
+    let set: Vec<(Uuid, bool)> = sqlx::query_as(
+        "SELECT t.timer_id, t.xmin = e.xmin FROM timers t, events e WHERE e.aggregate_id = 'B' ORDER BY 1",
+    )
+    .fetch_all(&owner)
+    .await
+    .unwrap();
+    assert_eq!(set, [3, 4, 5].map(|id| (Uuid::from_u128(id), true)));
+    // A refusal is an answer, which it goes along with; an answer of before takes nothing along, and is no answer to a sequel.
+    let refused = left.executor.execute_ahead(request("LAST", reserve("late")), timers([6, 7]), &own).await;
+    assert!(matches!(refused.unwrap().durable().await, Err(ExecuteError::Refused(_))));
+    let done = request("A", receive(1));
+    left.executor.execute(done.clone()).await.unwrap();
+    let again = left.executor.execute_ahead(done, timers([8, 9]), &own).await.unwrap().durable().await;
+    assert!(own.has_fallen() && again.is_ok_and(|again| again.replayed));
+    let set: i64 = sqlx::query_scalar("SELECT count(*) FROM timers").fetch_one(&owner).await.unwrap();
+    assert_eq!(set, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Which shipment a carrier means by a tracking number: rows that follow from the log, kept where they are asked for.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{
     AnyEvent,
@@ -40,7 +42,7 @@ impl React for Parcels {
         NAME
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         let AnyEvent::Order(event) = meant.event else { return None };
         named(event).map(|_| meant.recorded.stream.id.clone())
     }

@@ -282,7 +282,7 @@ impl Identity {
 
     /// A personal value, closed.
     pub(crate) async fn sealed(&self, subject: &SubjectId, plain: &str) -> Result<String, Error> {
-        Ok(self.inner.vault.seal(subject.as_str(), plain.as_bytes()).await?.sealed.into())
+        Ok(self.inner.vault.seal(subject.as_str(), plain.as_bytes()).await?.sealed.as_ref().into())
     }
 
     pub(crate) async fn sealed_if_any(
@@ -305,7 +305,7 @@ impl Identity {
         let Some(sealed) = sealed else { return Ok(None) };
         let sealed = Sealed { subject: subject.as_str().into(), sealed: sealed.into() };
         let Some(plain) = self.inner.vault.open(&sealed).await? else { return Ok(None) };
-        String::from_utf8(plain).map(Some).map_err(|_| Error::Broken("a sealed text"))
+        String::from_utf8(plain.into()).map(Some).map_err(|_| Error::Broken("a sealed text"))
     }
 
     /// An opaque secret as somebody holds it, and as it is kept.

@@ -63,7 +63,7 @@ impl React for Intake {
         Begins::AtTheHead
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         if news::is_imported(meant) {
             return None;
         }

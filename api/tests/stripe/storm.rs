@@ -8,7 +8,8 @@ use std::{
     },
 };
 
-use axum::{Router, http::StatusCode};
+use api::ingress::Front;
+use axum::http::StatusCode;
 use domain::{AggregateType, AnyEvent, payment::Event};
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
@@ -58,24 +59,24 @@ fn fault(dice: &Dice) -> Option<Fault> {
 
 /// Delivers every webhook one to five times: those that an answer waits for at once, the others shuffled with what came
 /// before and after them.
-async fn deliver(mut webhooks: mpsc::UnboundedReceiver<Told>, router: Router, dice: Dice) {
+async fn deliver(mut webhooks: mpsc::UnboundedReceiver<Told>, front: Front, dice: Dice) {
     let mut bag: Vec<String> = Vec::new();
     let mut under_way = JoinSet::new();
     while let Some(Told { body, delivered }) = webhooks.recv().await {
         let copies = 1 + dice.roll(5);
         if delivered.is_some() {
-            let router = router.clone();
+            let front = front.clone();
             let now = body.clone();
             under_way.spawn(async move {
-                send(&router, &now).await;
+                send(&front, &now).await;
                 drop(delivered);
             });
         }
         bag.extend((0..copies).map(|_| body.clone()));
         while bag.len() > SHUFFLED {
             let at = usize::try_from(dice.roll(bag.len() as u64)).unwrap();
-            let (router, body) = (router.clone(), bag.swap_remove(at));
-            under_way.spawn(async move { send(&router, &body).await });
+            let (front, body) = (front.clone(), bag.swap_remove(at));
+            under_way.spawn(async move { send(&front, &body).await });
         }
         while under_way.len() > 2 * SHUFFLED {
             under_way.join_next().await.unwrap().unwrap();
@@ -84,9 +85,9 @@ async fn deliver(mut webhooks: mpsc::UnboundedReceiver<Told>, router: Router, di
 }
 
 /// As Stripe does: until it is taken.
-async fn send(router: &Router, body: &str) {
+async fn send(front: &Front, body: &str) {
     eventually("a webhook is taken", || async {
-        let response = tower::ServiceExt::oneshot(router.clone(), signed(body).into_request()).await.unwrap();
+        let response = front.answer(signed(body).into_request()).await;
         let status = response.status();
         assert!(status == StatusCode::OK || status == StatusCode::SERVICE_UNAVAILABLE, "{status} {body}");
         (status == StatusCode::OK).then_some(())
@@ -152,7 +153,7 @@ async fn every_order_is_charged_once_whatever_comes_late_twice_or_not_at_all() {
     let (unlucky, first) = (dice.clone(), dice.clone());
     proxy.faults().choose(move |_| fault(&unlucky));
     proxy.faults().second(move |_| first.roll(4) == 0);
-    tokio::spawn(deliver(proxy.webhooks(), api.router.clone(), dice.clone()));
+    tokio::spawn(deliver(proxy.webhooks(), api.front.clone(), dice.clone()));
 
     let bought: Vec<(String, String)> =
         stream::iter(0..ORDERS).map(|_| buy(&api)).buffer_unordered(BUYERS).collect().await;

@@ -1,12 +1,13 @@
 //! What Stripe tells by itself: believed when it is signed, counted when it means nothing, and never believed twice.
 
+use api::ingress::listener;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use store::{
     ports::{Clock as _, Ids as _, Machine},
     testing::eventually,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     proxy::Proxy,
@@ -77,7 +78,8 @@ async fn what_localstripe_signs_itself_is_believed() {
     let api = shop(&proxy).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/webhooks/stripe", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, api.router.clone()).into_future());
+    let (_running, stop) = watch::channel(false);
+    tokio::spawn(listener::serve(listener, api.front.clone(), None, stop));
     let fields = [("url", url.as_str()), ("secret", SECRET)];
     let id = Machine.next().simple();
     assert_eq!(proxy.really(&format!("/_config/webhooks/{id}"), &fields).await.status, 200);
@@ -97,12 +99,12 @@ fn second(proxy: &Proxy, end: &'static str) {
 
 /// Delivers each webhook three times, as soon as it is there.
 fn deliver(proxy: &Proxy, api: &Api) {
-    let (mut webhooks, router) = (proxy.webhooks(), api.router.clone());
+    let (mut webhooks, front) = (proxy.webhooks(), api.front.clone());
     tokio::spawn(async move {
         while let Some(told) = webhooks.recv().await {
             for _ in 0..3 {
                 let request = signed(&told.body).into_request();
-                let response = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
+                let response = front.answer(request).await;
                 assert_eq!(response.status(), StatusCode::OK, "{}", told.body);
             }
             drop(told.delivered);

@@ -1,5 +1,7 @@
 //! What a checkout learns from the events of the log.
 
+use std::sync::Arc;
+
 use super::{Command, Plan};
 use crate::{
     AnyCommand, AnyEvent, cart, order, payment,
@@ -8,9 +10,9 @@ use crate::{
 };
 
 /// The checkout that an event of the log concerns, and what it learns.
-pub(super) fn input(fact: Fact<'_>) -> Option<(Box<str>, AnyCommand)> {
+pub(super) fn input(fact: Fact<'_>) -> Option<(Arc<str>, AnyCommand)> {
     let (order, command) = learned(fact)?;
-    Some((order.as_str().into(), command.into()))
+    Some((order.into(), command.into()))
 }
 
 fn learned(Fact { id, event, at }: Fact<'_>) -> Option<(OrderId, Command)> {

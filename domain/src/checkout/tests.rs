@@ -299,7 +299,10 @@ fn wanted(event: &Event) -> Vec<(String, String)> {
         Issue::Command { to, command } => {
             let command = serde_json::to_value(command).unwrap();
             let command = command.as_object().and_then(|command| command.values().next()).unwrap();
-            (to.into(), command.as_object().and_then(|command| command.keys().next()).unwrap().clone())
+            (
+                String::from(&*to),
+                command.as_object().and_then(|command| command.keys().next()).unwrap().clone(),
+            )
         }
     });
     wanted.collect()

@@ -1,8 +1,8 @@
 //! Names of things: UUIDs and validated codes, kept as text so that both travel alike.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Invalid;
@@ -10,9 +10,11 @@ use super::Invalid;
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $wanted:literal, $pattern:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
+
+        written_as_text!($name);
 
         impl $name {
             /// Checks and takes a name.
@@ -52,9 +54,15 @@ macro_rules! text_id {
             }
         }
 
+        impl From<$name> for Arc<str> {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.into()
+                (*name.0).into()
             }
         }
 

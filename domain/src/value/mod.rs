@@ -1,5 +1,16 @@
 //! Values that commands and events are made of; each holds only truths that can never change.
 
+/// A value that is a text in JSON, written as it stands: derived from `into`, a copy would be made of it each time.
+macro_rules! written_as_text {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
 mod id;
 mod money;
 mod quantity;

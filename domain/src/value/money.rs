@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{Invalid, Quantity};
 
 /// An ISO 4217 alphabetic code, such as `GBP`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Currency([u8; 3]);
+
+written_as_text!(Currency);
 
 impl Currency {
     /// Pound sterling.

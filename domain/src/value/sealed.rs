@@ -1,5 +1,7 @@
 //! Personal data as the log may hold it: closed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// A personal value, encrypted under its subject's key; only the store's vault opens it.
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
     /// Whose key closes it: a customer, or a guest's cart. Destroying that key forgets the value.
-    pub subject: Box<str>,
+    pub subject: Arc<str>,
     /// Nonce and ciphertext in base64.
-    pub sealed: Box<str>,
+    pub sealed: Arc<str>,
 }

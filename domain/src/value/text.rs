@@ -1,15 +1,17 @@
 //! Words for people: titles, notes, references.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Invalid;
 
 /// Text that says something: not blank, and without the NUL character, which Postgres cannot hold.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Text(Box<str>);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Text(Arc<str>);
+
+written_as_text!(Text);
 
 impl Text {
     /// Checks and takes a text as it stands, spaces included.
@@ -53,6 +55,6 @@ impl TryFrom<String> for Text {
 
 impl From<Text> for String {
     fn from(text: Text) -> Self {
-        text.0.into()
+        (*text.0).into()
     }
 }

@@ -123,7 +123,7 @@ impl World {
         let mut told = vec![];
         for (follower, process) in PROCESSES.iter().enumerate() {
             if let Some((instance, _)) = (process.input)(fact) {
-                told.push(Task { follower, lane: instance.into() });
+                told.push(Task { follower, lane: String::from(&*instance) });
             }
         }
         for (follower, policy) in (PROCESSES.len()..).zip(POLICIES) {
@@ -219,7 +219,7 @@ impl World {
             match issue {
                 Issue::Timer { due, to, command } => {
                     let command = serde_json::to_string(&command).unwrap();
-                    let timer = Timer { due: due.millis(), to: to.into(), command };
+                    let timer = Timer { due: due.millis(), to: String::from(&*to), command };
                     if !self.fired.contains(&timer) {
                         self.timers.insert(timer);
                     }

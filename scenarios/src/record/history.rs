@@ -1,6 +1,6 @@
 //! A history as it is told: what happened at once, in order, with nobody's personal data.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     AnyEvent, inventory_item,
@@ -31,7 +31,7 @@ pub(super) struct Group {
 }
 
 /// The payment and attempt, and the token that does the same.
-type Tokens = BTreeMap<(Box<str>, Box<str>), &'static str>;
+type Tokens = BTreeMap<(Arc<str>, Arc<str>), &'static str>;
 
 /// What happened, command by command.
 pub(super) fn groups(recorded: &[Recorded]) -> Vec<Group> {

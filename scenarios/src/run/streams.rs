@@ -132,7 +132,7 @@ impl Player<'_> {
         }
         let commands = issued.into_iter().filter_map(|issue| match issue {
             Issue::Command { to, command } => {
-                Some((Stream { aggregate_type: command.aggregate_type(), id: to.into() }, command))
+                Some((Stream { aggregate_type: command.aggregate_type(), id: String::from(&*to) }, command))
             }
             Issue::Timer { .. } => None,
         });

@@ -218,7 +218,7 @@ impl DomainWorld {
                 Issue::Timer { due, to, command } => self.agenda.set_timer(want.name, due, &to, command)?,
                 Issue::Command { to, command } => {
                     check_kind(want, &command)?;
-                    let stream = Stream { aggregate_type: command.aggregate_type(), id: to.into() };
+                    let stream = Stream { aggregate_type: command.aggregate_type(), id: String::from(&*to) };
                     let id = derived_id(want.cause_id, kind, nth);
                     if let Err(refusal) = self.execute(want.name, id, &stream, command)? {
                         refused.push(Refused { index, refusal });

@@ -66,7 +66,7 @@ impl HttpWorld {
         let token = identity.token_for(&keeper(), TOKEN_LIFETIME_S)?.unwrap_or_default();
         let shop = Shop::new(&engine, read, identity, api::Settings::default());
         let keep_pages = shop.keep_pages();
-        let router = api::router(shop);
+        let front = api::front(shop);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let mut server = JoinSet::new();
@@ -74,7 +74,7 @@ impl HttpWorld {
         server.spawn(following);
         server.spawn(async move {
             let (_running, stop) = watch::channel(false);
-            listener::serve(listener, router, None, stop).await;
+            listener::serve(listener, front, None, stop).await;
         });
         let client = Client::connect(address, &token).await?;
         Ok(Self { store: StoreWorld::on(engine, calendar, place.log.clone()), client, server })

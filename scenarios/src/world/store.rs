@@ -110,7 +110,8 @@ impl StoreWorld {
                 self.known = recorded.position;
                 self.owed.extend(recorded.meant().flat_map(owed));
                 let StreamId { aggregate_type, id } = recorded.stream;
-                let (stream, at) = (Stream { aggregate_type, id: id.into() }, recorded.metadata.occurred_at);
+                let (stream, at) =
+                    (Stream { aggregate_type, id: String::from(&*id) }, recorded.metadata.occurred_at);
                 let events = recorded.events.into_iter();
                 self.entries.extend(events.map(|event| Entry::Event { stream: stream.clone(), event, at }));
             }

@@ -23,14 +23,14 @@ const HOLD_MS: i64 = 900_000;
 pub struct Reserving {
     executor: Executor,
     fingerprints: Fingerprints,
-    skus: Arc<Vec<Box<str>>>,
+    skus: Arc<Vec<Arc<str>>>,
     next: usize,
     step: usize,
 }
 
 impl Reserving {
     /// So many callers who share the SKUs between them; all take the same one, when there is only one.
-    pub fn callers(engine: &Engine, skus: &Arc<Vec<Box<str>>>, callers: usize) -> Vec<Self> {
+    pub fn callers(engine: &Engine, skus: &Arc<Vec<Arc<str>>>, callers: usize) -> Vec<Self> {
         let one = |next| Self {
             executor: engine.executor.clone(),
             fingerprints: Fingerprints::new(&master_key()),
@@ -52,7 +52,7 @@ impl Caller for Reserving {
 }
 
 /// The names of so many SKUs.
-pub fn skus(count: usize) -> Arc<Vec<Box<str>>> {
+pub fn skus(count: usize) -> Arc<Vec<Arc<str>>> {
     Arc::new((0..count).map(|nth| sku_name(nth).into()).collect())
 }
 
@@ -81,7 +81,7 @@ pub fn receive(units: u32) -> inventory_item::Command {
 }
 
 /// Puts goods on the shelf of every SKU, and so every SKU into memory.
-pub async fn stock_up(engine: &Engine, skus: &Arc<Vec<Box<str>>>) {
+pub async fn stock_up(engine: &Engine, skus: &Arc<Vec<Arc<str>>>) {
     let fingerprints = Fingerprints::new(&master_key());
     for some in skus.chunks(1_000) {
         let answers = some.iter().map(|sku| {
@@ -95,7 +95,7 @@ pub async fn stock_up(engine: &Engine, skus: &Arc<Vec<Box<str>>>) {
 }
 
 /// A client's request.
-pub fn request(fingerprints: &Fingerprints, id: Box<str>, command: impl Into<AnyCommand>) -> Request {
+pub fn request(fingerprints: &Fingerprints, id: Arc<str>, command: impl Into<AnyCommand>) -> Request {
     let (command, command_id) = (command.into(), Machine.next());
     Request {
         aggregate_id: id,

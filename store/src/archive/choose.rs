@@ -1,6 +1,6 @@
 //! Which streams may be put away: closed by their own state, old enough, and nothing points at them any more.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{AggregateType, AnyState};
 use futures::TryStreamExt as _;
@@ -195,7 +195,7 @@ async fn streams(
     );
     let mut rows = sqlx::query(&sql).bind(after).bind(upto).fetch(connection);
     let mut streams: Vec<Vec<Leaving>> = Vec::new();
-    let mut places: HashMap<(Box<str>, Box<str>), usize> = HashMap::new();
+    let mut places: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::new();
     while let Some(row) = rows.try_next().await? {
         let leaving = Leaving { event: stored(&row)?, digest: fixed(row.try_get::<&[u8], _>(10)?)? };
         if digest(&leaving.event) != leaving.digest {

@@ -28,7 +28,8 @@ pub struct StreamState {
 /// Why the broker did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// Its last sequence is not the one that was expected: it holds something else than the log.
+    /// What it ends with is not what was expected: it holds something else than the log, or did not store a message that came
+    /// before.
     #[error("the broker's stream does not follow the log")]
     Diverged,
     /// It could not be reached or refused.
@@ -54,13 +55,18 @@ pub trait Broker: Send + Sync {
     /// Creates the stream, so that the first message gets `first`.
     async fn create(&self, first: Position) -> Result<(), BrokerError>;
 
+    /// Has a stream that is there, whoever made it, take no more of the server's memory than publishing needs.
+    async fn renew(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
     /// Deletes the stream with everything in it.
     async fn delete(&self) -> Result<(), BrokerError>;
 
     /// Which event stands at a position; `None` when the message there is not an envelope or is gone.
     async fn message_at(&self, position: Position) -> Result<Option<MessageId>, BrokerError>;
 
-    /// Publishes consecutive events, each only behind its predecessor.
+    /// Publishes consecutive events, each only behind its predecessor: what is stored of them when it fails is a beginning.
     async fn publish(&self, envelopes: &[Envelope]) -> Result<(), BrokerError>;
 
     /// The envelopes from a position on, as they come. The stream ends when the broker can give no more.

@@ -1,30 +1,45 @@
 //! The broker on NATS JetStream.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{
-    ConnectOptions, ServerAddr,
+    Client, ConnectOptions, HeaderMap, HeaderName, HeaderValue, ServerAddr,
+    header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID},
     jetstream::{
         self, ErrorCode,
         consumer::{DeliverPolicy, pull::OrderedConfig},
-        context::{GetStreamErrorKind, PublishErrorKind},
+        context::{GetStreamErrorKind, PublishAckFuture, PublishErrorKind},
         message::PublishMessage,
-        stream::{Config, DiscardPolicy, RawMessageErrorKind, StorageType},
+        stream::{Config, DiscardPolicy, RawMessageErrorKind, StorageType, Stream},
     },
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 
 use super::{Broker, BrokerError, Envelope, MessageId, StreamState};
 use crate::log::Position;
 
-/// Publishes that may wait for their acknowledgement at once.
+/// Messages that may be on their way at once.
 const OUTSTANDING_MAX: usize = 1_024;
+/// What the headers of a message may take beside its body, in bytes: they take some 400.
+const HEADERS_MAX: usize = 1_024;
+/// For how long the server remembers a message's id, for which it takes some memory. The last one's it knows without that, unless
+/// it was started anew: then a page is refused once.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// The header of a message that names its event.
 pub const EVENT_HEADER: &str = "Daybook-Event";
 /// The header of a message that names the life of the log that it is of.
 pub const INCARNATION_HEADER: &str = "Daybook-Incarnation";
+const EVENT: HeaderName = HeaderName::from_static(EVENT_HEADER);
+const INCARNATION: HeaderName = HeaderName::from_static(INCARNATION_HEADER);
 
 /// How to reach NATS, and what to call things there.
 #[derive(Clone, Debug)]
@@ -40,10 +55,13 @@ pub struct NatsOptions {
 /// A JetStream stream.
 #[derive(Clone, Debug)]
 pub struct NatsBroker {
+    client: Client,
     context: jetstream::Context,
     prefix: String,
     name: String,
     bytes_max: i64,
+    /// Whether the stream has more than one replica, which somebody else has given it.
+    replicated: Arc<AtomicBool>,
 }
 
 impl NatsBroker {
@@ -56,49 +74,78 @@ impl NatsBroker {
         let context = jetstream::context::ContextBuilder::new()
             .timeout(Duration::from_secs(2))
             .ack_timeout(Duration::from_secs(5))
-            .max_ack_inflight(OUTSTANDING_MAX * 2)
-            .build(client);
+            .build(client.clone());
         Ok(Self {
+            client,
             context,
             prefix: options.prefix.clone(),
             name: options.prefix.to_uppercase(),
             bytes_max: options.bytes_max,
+            replicated: Arc::default(),
         })
     }
 
-    async fn publish_one(
-        &self,
-        envelope: &Envelope,
-    ) -> Result<jetstream::context::PublishAckFuture, BrokerError> {
-        let body = envelope.to_json().map_err(unavailable)?;
-        match self.send(envelope, body).await {
-            // Followers read an event that is too large for the broker from the log; its place must be kept.
-            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                self.send(envelope, b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec())
-                    .await
+    /// The stream as it is now; `None` when there is none.
+    async fn stream(&self) -> Result<Option<Stream>, BrokerError> {
+        match self.context.get_stream(&self.name).await {
+            Ok(stream) => {
+                self.replicated.store(stream.cached_info().config.num_replicas > 1, Ordering::Relaxed);
+                Ok(Some(stream))
             }
-            other => other,
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                    Ok(None)
+                }
+                _ => Err(unavailable(error)),
+            },
         }
-        .map_err(|error| publish_error(&error))
     }
 
-    async fn send(
+    /// Sends `before` and `last`, which are consecutive events: what answers for the last one answers for all, for none is
+    /// stored unless the one before it is. The first names the sequence before it, each of the others the message. A sequence
+    /// alone would not do for those: behind a message of somebody else, which has taken the place of one of them, the next
+    /// would have the right number again.
+    async fn send(&self, before: &[Envelope], last: &Envelope) -> Result<PublishAckFuture, BrokerError> {
+        let mut previous = None;
+        for envelope in before {
+            let (subject, headers, body) = self.message(envelope, previous)?;
+            self.client.publish_with_headers(subject, headers, body).await.map_err(unavailable)?;
+            previous = Some(envelope);
+        }
+        let (subject, headers, body) = self.message(last, previous)?;
+        let message = PublishMessage::build().headers(headers).payload(body);
+        self.context.send_publish(subject, message).await.map_err(|error| publish_error(&error))
+    }
+
+    /// An event's message, as subject, headers and body, which is only stored behind `before`, or in its place where that is
+    /// not said.
+    fn message(
         &self,
         envelope: &Envelope,
-        body: Vec<u8>,
-    ) -> Result<jetstream::context::PublishAckFuture, jetstream::context::PublishError> {
-        // Positions start at 1, so the one before is never negative.
-        let before = u64::try_from(envelope.event.position - 1).unwrap_or(0);
-        let mut message = PublishMessage::build()
-            .payload(body.into())
-            .header(EVENT_HEADER, envelope.event.event_id.to_string().as_str())
-            .header(INCARNATION_HEADER, envelope.incarnation.to_string().as_str())
-            .expected_last_sequence(before);
+        before: Option<&Envelope>,
+    ) -> Result<(String, HeaderMap, Bytes), BrokerError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(EVENT, envelope.event.event_id.to_string().as_str());
+        headers.insert(INCARNATION, envelope.incarnation.to_string().as_str());
+        headers.insert(NATS_MESSAGE_ID, message_id(envelope).as_str());
+        match before {
+            Some(before) => headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, message_id(before).as_str()),
+            // Positions start at 1, so the one before is never negative.
+            None => headers.insert(
+                NATS_EXPECTED_LAST_SEQUENCE,
+                HeaderValue::from(u64::try_from(envelope.event.position - 1).unwrap_or(0)),
+            ),
+        }
         // Whoever listens beside Daybook goes on in the same trace.
         if let Some(traceparent) = envelope.traceparent() {
-            message = message.header("traceparent", traceparent.to_string().as_str());
+            headers.insert("traceparent", traceparent.to_string().as_str());
         }
-        self.context.send_publish(envelope.subject(&self.prefix), message).await
+        let mut body = envelope.to_json().map_err(unavailable)?;
+        // Followers read an event that is too large for the broker from the log; its place must be kept.
+        if body.len() + HEADERS_MAX > self.client.max_payload() {
+            body = b"{\"specversion\":\"1.0\",\"type\":\"daybook.too_large\"}".to_vec();
+        }
+        Ok((envelope.subject(&self.prefix), headers, body.into()))
     }
 }
 
@@ -129,23 +176,16 @@ pub async fn client(url: &str) -> Result<async_nats::Client, BrokerError> {
 #[async_trait]
 impl Broker for NatsBroker {
     async fn state(&self) -> Result<Option<StreamState>, BrokerError> {
-        match self.context.get_stream(&self.name).await {
-            Ok(stream) => {
-                let info = stream.cached_info();
-                Ok(Some(StreamState {
-                    last: position(info.state.last_sequence),
-                    messages: info.state.messages,
-                    bytes: info.state.bytes,
-                    bytes_max: u64::try_from(info.config.max_bytes).ok().filter(|max| *max > 0),
-                }))
+        let stream = self.stream().await?;
+        Ok(stream.map(|stream| {
+            let info = stream.cached_info();
+            StreamState {
+                last: position(info.state.last_sequence),
+                messages: info.state.messages,
+                bytes: info.state.bytes,
+                bytes_max: u64::try_from(info.config.max_bytes).ok().filter(|max| *max > 0),
             }
-            Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                    Ok(None)
-                }
-                _ => Err(unavailable(error)),
-            },
-        }
+        }))
     }
 
     async fn create(&self, first: Position) -> Result<(), BrokerError> {
@@ -156,10 +196,21 @@ impl Broker for NatsBroker {
             discard: DiscardPolicy::Old,
             max_bytes: self.bytes_max,
             allow_direct: true,
+            duplicate_window: DUPLICATE_WINDOW,
             first_sequence: u64::try_from(first).ok(),
             ..Config::default()
         };
         self.context.create_stream(config).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<(), BrokerError> {
+        let Some(stream) = self.stream().await? else { return Ok(()) };
+        let config = stream.cached_info().config.clone();
+        if config.duplicate_window != DUPLICATE_WINDOW {
+            let config = Config { duplicate_window: DUPLICATE_WINDOW, ..config };
+            self.context.update_stream(config).await.map_err(unavailable)?;
+        }
         Ok(())
     }
 
@@ -191,12 +242,18 @@ impl Broker for NatsBroker {
 
     async fn publish(&self, envelopes: &[Envelope]) -> Result<(), BrokerError> {
         for chunk in envelopes.chunks(OUTSTANDING_MAX) {
-            let mut outstanding = Vec::with_capacity(chunk.len());
-            for envelope in chunk {
-                outstanding.push(self.publish_one(envelope).await?);
+            // A replica that catches up does not learn the last message's id, so there each has an answer of its own.
+            let chain = if self.replicated.load(Ordering::Relaxed) { 1 } else { OUTSTANDING_MAX };
+            let mut outstanding = Vec::new();
+            for (last, before) in chunk.chunks(chain).filter_map(<[Envelope]>::split_last) {
+                outstanding.push((self.send(before, last).await?, last.event.position));
             }
-            for acknowledgement in outstanding {
-                acknowledgement.await.map_err(|error| publish_error(&error))?;
+            for (stored, at) in outstanding {
+                let stored = stored.await.map_err(|error| publish_error(&error))?;
+                // It may have been there before: then another relay was quicker.
+                if position(stored.sequence) != at {
+                    return Err(BrokerError::Diverged);
+                }
             }
         }
         Ok(())
@@ -226,17 +283,54 @@ impl Broker for NatsBroker {
     }
 }
 
+/// What the server knows a message by: one of another life of the log is another one.
+fn message_id(envelope: &Envelope) -> String {
+    format!("{}:{}", envelope.incarnation, envelope.event.event_id)
+}
+
 fn position(sequence: u64) -> Position {
     Position::try_from(sequence).unwrap_or(Position::MAX)
 }
 
 fn publish_error(error: &jetstream::context::PublishError) -> BrokerError {
     match error.kind() {
-        PublishErrorKind::WrongLastSequence => BrokerError::Diverged,
+        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => BrokerError::Diverged,
         _ => unavailable(error),
     }
 }
 
 fn unavailable(error: impl std::fmt::Display) -> BrokerError {
     BrokerError::Unavailable(error.to_string())
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::{
+        log::StoredEvent,
+        testing::{Ground, request},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn where_there_are_replicas_each_message_has_its_answer() {
+        let ground = Ground::new().await;
+        let (broker, engine) = (ground.broker().await, ground.engine().await);
+        let quantity = domain::value::Quantity::new(1).unwrap();
+        for _ in 0..4 {
+            let receive =
+                domain::inventory_item::Command::Receive { quantity, location: None, reference: None };
+            engine.executor.execute(request("A", receive)).await.unwrap();
+        }
+        let incarnation = engine.feed.incarnation();
+        let envelope = |event: StoredEvent| Envelope { incarnation, event };
+        let envelopes: Vec<_> = engine.log.read(0, 4).await.unwrap().into_iter().map(envelope).collect();
+        broker.create(1).await.unwrap();
+        broker.replicated.store(true, Ordering::Relaxed);
+        broker.publish(&envelopes[..2]).await.unwrap();
+        assert!(matches!(broker.publish(&envelopes[3..]).await, Err(BrokerError::Diverged)));
+        broker.publish(&envelopes[2..]).await.unwrap();
+        // It asks anew how many there are.
+        assert_eq!(broker.state().await.unwrap().unwrap().last, 4);
+        assert!(!broker.replicated.load(Ordering::Relaxed));
+    }
 }

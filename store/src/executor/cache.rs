@@ -60,7 +60,7 @@ pub struct Ready {
     /// The last sequence that a snapshot holds, and how many bytes that took.
     saved: (Sequence, usize),
     weight: Weight,
-    /// Nobody has looked whether the stream is as empty as this says; the first append of its events proves it.
+    /// Nobody has looked whether the stream is as empty as this says; the first append proves it.
     guessed: bool,
 }
 
@@ -78,7 +78,7 @@ impl Ready {
         }
     }
 
-    /// Whether the next command would be decided on nothing but a guess: then it may only be accepted.
+    /// Whether the next command is decided on nothing but a guess: what comes of it is to be appended with a proof.
     pub fn is_unproven(&self) -> bool {
         self.guessed && self.pending.is_empty()
     }
@@ -254,7 +254,7 @@ impl Cache {
         let ready = self.ready_mut(stream)?;
         ready.undecided_or_flying -= 1;
         ready.settle(events);
-        ready.guessed &= events == 0;
+        ready.guessed = false;
         let snapshot = ready.snapshot(stream, every);
         self.weigh(stream, bytes);
         snapshot

@@ -118,7 +118,7 @@ pub(super) struct Core {
     pub(super) to_load: VecDeque<(u64, StreamId)>,
     /// Snapshots that are to be written; the next one of a stream takes the place of one that waits.
     pub(super) snapshots: VecDeque<Snapshot>,
-    /// Appends in a row that found the head moved.
+    /// Appends in a row that found the head moved, or a stream that was taken to be empty.
     pub(super) misses: u32,
     /// Whether anybody was told of late what a command will have come to.
     foretold: bool,
@@ -212,7 +212,7 @@ impl Core {
             Some(Slot::Ready(_)) => self.decide(request, reply),
             Some(Slot::Loading { .. }) => self.load_for(request, reply),
             // Nearly always there is nothing to read: the append proves it, and where it does not the stream is read.
-            None if request.command.begins_a_stream() => {
+            None if request.command.expects_no_stream() => {
                 self.cache.guess_empty(&stream);
                 self.decide(request, reply);
             }
@@ -242,11 +242,6 @@ impl Core {
         let unproven = ready.is_unproven();
         let newest = ready.newest();
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
-        if unproven && !decision.happened() {
-            self.cache.forget(&stream);
-            reply.withdraw();
-            return self.load_for(request, reply);
-        }
         self.foretold |= reply.foretell(&decision, newest.sequence == 0);
         let version = match &decision {
             Decision::Accepted { events, .. } if !events.is_empty() => ready.expect(events),
@@ -254,7 +249,8 @@ impl Core {
         };
         ready.undecided_or_flying += 1;
         self.cache.touch(&stream);
-        self.queue.push(Decided { request, reply, decision, version, decided_at_us });
+        let rests_on_empty = unproven && !decision.happened();
+        self.queue.push(Decided { request, reply, decision, version, decided_at_us, rests_on_empty });
     }
 
     /// Sends off as much of the queue as one append takes.

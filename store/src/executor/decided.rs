@@ -52,6 +52,8 @@ pub struct Decided {
     /// The stream's version after it.
     pub version: Sequence,
     pub decided_at_us: i64,
+    /// Whether it rests on a guess that its stream is empty, which no event of its own proves.
+    pub rests_on_empty: bool,
 }
 
 impl Decided {
@@ -152,10 +154,16 @@ pub fn batch(flying: &[Decided], after: Position) -> Batch {
         position += decided.events() as i64;
         let answered_at = if decided.events() > 0 { position } else { end };
         batch.answers.extend(decided.answer(answered_at));
+        if decided.rests_on_empty {
+            batch.empty.push(decided.request.stream());
+        }
         if let Decision::Accepted { rows, .. } = &decided.decision {
             batch.events.extend(rows.iter().cloned());
         }
+        batch.timers.extend_from_slice(decided.reply.timers());
     }
+    // Whoever else writes the same ones waits for each other in one direction.
+    batch.timers.sort_unstable_by_key(|timer| timer.timer_id);
     batch
 }
 

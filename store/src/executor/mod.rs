@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{
     feed::Entry,
-    log::{Head, Position, Sequence, StreamId},
+    log::{Head, NewTimer, Position, Sequence, StreamId},
     outage::Outage,
     trace::{self, Traceparent},
 };
@@ -37,7 +37,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     /// Who, as in the events' metadata.
-    pub actor: Box<str>,
+    pub actor: Arc<str>,
     /// The whole business transaction.
     pub correlation_id: Uuid,
     /// The event or request behind it.
@@ -64,7 +64,7 @@ pub const CLIENT_ANSWERS_KEPT_US: i64 = 48 * 3_600 * 1_000_000;
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The aggregate's id; its type comes with the command.
-    pub aggregate_id: Box<str>,
+    pub aggregate_id: Arc<str>,
     /// What is asked.
     pub command: AnyCommand,
     /// Its id: a repeat under the same id gets the first answer.
@@ -222,15 +222,21 @@ impl Executor {
     }
 
     /// Executes a command of a sequel, waiting for room, and answers as soon as it is decided: what follows from the answer
-    /// may be sent at once, within the same sequel, and is durable together with it or after it.
+    /// may be sent at once, within the same sequel, and is durable together with it or after it. Its timers are set in the
+    /// same transaction; after an error whoever wants them sets them himself.
     ///
     /// # Errors
     /// As [`ExecuteError`] says, `Overloaded` excepted; `Unavailable` too when the sequel has fallen. A refusal by the
     /// aggregate is no error here.
-    pub async fn execute_ahead(&self, mut request: Request, sequel: &Sequel) -> Result<Ahead, ExecuteError> {
+    pub async fn execute_ahead(
+        &self,
+        mut request: Request,
+        timers: Vec<NewTimer>,
+        sequel: &Sequel,
+    ) -> Result<Ahead, ExecuteError> {
         let span = trace::asked(&mut request);
         let ((reply, durable), (ahead, foretold)) = (oneshot::channel(), oneshot::channel());
-        let reply = Reply::within(sequel.clone(), ahead, reply);
+        let reply = Reply::within(sequel.clone(), timers, ahead, reply);
         self.requests.send((Box::new(request), reply)).await.map_err(|_| stopped())?;
         match foretold.await {
             Ok(foretold) => Ok(Ahead { foretold, durable, span }),

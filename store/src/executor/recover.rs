@@ -100,6 +100,7 @@ impl Core {
         if recovery.reached < recovery.head.position {
             return Some(self.recover(recovery.search, Duration::ZERO));
         }
+        let moved = recovery.head.position > self.head.position;
         self.head = recovery.head;
         self.head_sender.send_replace(self.head);
         let mut touched = std::mem::take(&mut self.touched);
@@ -108,13 +109,17 @@ impl Core {
             recovery.answers.into_iter().map(|answer| (answer.command_id, answer)).collect();
         let pending: Vec<Decided> = self.flying.drain(..).chain(self.queue.drain(..)).collect();
         // An append that did not simply find the head moved may have failed because of a guess, and one under the lock must
-        // not.
-        let guessed: HashSet<StreamId> = match recovery.search.look_up || recovery.search.lock {
-            true => pending.iter().map(|decided| decided.request.stream()).collect(),
-            false => HashSet::new(),
-        };
-        let guessed: HashSet<_> =
-            guessed.into_iter().filter(|stream| self.cache.is_guessed(stream)).collect();
+        // not. Where the head has not moved at all, a stream is not empty.
+        let all = recovery.search.look_up || recovery.search.lock;
+        let guessed: HashSet<StreamId> = pending
+            .iter()
+            .map(|decided| (decided.rests_on_empty, decided.request.stream()))
+            .filter(|(unproven, stream)| match all {
+                true => *unproven || self.cache.is_guessed(stream),
+                false => *unproven && !moved,
+            })
+            .map(|(_, stream)| stream)
+            .collect();
         let mut waiting = Vec::with_capacity(pending.len());
         for decided in pending {
             let stream = decided.request.stream();

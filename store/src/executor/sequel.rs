@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{ExecuteError, Executed, decided::Decision};
-use crate::trace;
+use crate::{log::NewTimer, trace};
 
 /// Commands that follow from one another, each sent as soon as the one before is decided.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +98,8 @@ pub struct Reply {
 struct Part {
     sequel: Sequel,
     told: Told,
+    /// What is set with it.
+    timers: Vec<NewTimer>,
 }
 
 #[derive(Debug)]
@@ -116,10 +118,16 @@ impl Reply {
     /// To a command of a sequel.
     pub const fn within(
         sequel: Sequel,
+        timers: Vec<NewTimer>,
         ahead: oneshot::Sender<Arc<Foretold>>,
         durable: oneshot::Sender<Result<Executed, ExecuteError>>,
     ) -> Self {
-        Self { durable, part: Some(Part { sequel, told: Told::Nothing(ahead) }) }
+        Self { durable, part: Some(Part { sequel, told: Told::Nothing(ahead), timers }) }
+    }
+
+    /// Timers that are set with the command.
+    pub fn timers(&self) -> &[NewTimer] {
+        self.part.as_ref().map_or(&[], |part| &part.timers)
     }
 
     /// Whether what it follows from is not so.
@@ -149,7 +157,7 @@ impl Reply {
 
     /// What was told of it no longer holds: it is to be decided later than what follows from it.
     pub fn withdraw(&mut self) {
-        if let Some(Part { sequel, told: Told::This(_) }) = &self.part {
+        if let Some(Part { sequel, told: Told::This(_), .. }) = &self.part {
             sequel.fall();
         }
     }

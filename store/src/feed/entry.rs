@@ -14,7 +14,7 @@ pub struct Entry {
     /// Its own id.
     pub event_id: Uuid,
     /// Its aggregate's type and id, as stored.
-    pub key: (Box<str>, Box<str>),
+    pub key: (Arc<str>, Arc<str>),
     /// What it says.
     pub event: Result<Recorded, DecodeError>,
     /// What stands in the log, where this process has written it.

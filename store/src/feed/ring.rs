@@ -47,7 +47,7 @@ impl Ring {
     }
 
     /// What is there of one stream, in order.
-    pub fn stream(&self, key: &(Box<str>, Box<str>)) -> Vec<Arc<Entry>> {
+    pub fn stream(&self, key: &(Arc<str>, Arc<str>)) -> Vec<Arc<Entry>> {
         let Some(first) = self.entries.front().map(|entry| entry.position) else { return Vec::new() };
         let positions = self.streams.get(&self.hasher.hash_one(key)).into_iter().flatten();
         let found =

@@ -53,7 +53,7 @@ impl Reactor {
     }
 
     /// The lanes that an event means something in, each once.
-    fn lanes(&self, recorded: &Recorded) -> Vec<Box<str>> {
+    fn lanes(&self, recorded: &Recorded) -> Vec<Arc<str>> {
         let mut lanes = Vec::new();
         for lane in recorded.meant().filter_map(|meant| self.react.lane(meant)) {
             if !lanes.contains(&lane) {
@@ -64,7 +64,7 @@ impl Reactor {
     }
 
     /// Puts an event into a lane that it means something in.
-    async fn put(&self, window: &mut Window, lane: Box<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
+    async fn put(&self, window: &mut Window, lane: Arc<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
         if window.waiting.holds(&lane) {
             // What the event means elsewhere may be done meanwhile; its row says that this is not.
             return self.put_behind(window, lane, entry.position, "waits behind the one before").await;
@@ -83,7 +83,7 @@ impl Reactor {
     async fn put_behind(
         &self,
         window: &mut Window,
-        lane: Box<str>,
+        lane: Arc<str>,
         position: Position,
         reason: &str,
     ) -> Result<(), Stop> {
@@ -149,7 +149,7 @@ impl Reactor {
     async fn set_aside(
         &self,
         window: &mut Window,
-        lane: Box<str>,
+        lane: Arc<str>,
         entry: Arc<Entry>,
         error: &ReactError,
     ) -> Vec<Ended> {
@@ -208,7 +208,7 @@ impl Reactor {
         }
     }
 
-    fn next_in(&self, window: &mut Window, lane: Box<str>) {
+    fn next_in(&self, window: &mut Window, lane: Arc<str>) {
         match window.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
             Some(entry) => window.working.push(self.work(lane, entry)),
             None => {
@@ -217,7 +217,7 @@ impl Reactor {
         }
     }
 
-    fn work(&self, lane: Box<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
+    fn work(&self, lane: Arc<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
         let (react, clock) = (Arc::clone(&self.react), Arc::clone(&self.clock));
         let meter = Arc::clone(self.lease.meter());
         async move {
@@ -242,6 +242,6 @@ impl Reactor {
 }
 
 /// What the lane is called of a stream whose events cannot be told apart by instance.
-pub(super) fn stream_lane((aggregate_type, aggregate_id): &(Box<str>, Box<str>)) -> Box<str> {
+pub(super) fn stream_lane((aggregate_type, aggregate_id): &(Arc<str>, Arc<str>)) -> Arc<str> {
     format!("{aggregate_type}-{aggregate_id}").into()
 }

@@ -1,6 +1,6 @@
 //! Streams that a projection could not take: set aside, one by one, until somebody sees to them.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use sqlx::{Acquire as _, PgConnection, PgExecutor, PgPool, Row};
 use time::OffsetDateTime;
@@ -34,7 +34,7 @@ pub struct ParkedStream {
 crate::from_row!(ParkedStream { follower, aggregate_type, aggregate_id, first_position, reason, parked_at });
 
 /// The keys of what a follower has set aside, as `Entry::key` has them.
-pub(super) type Keys = HashSet<(Box<str>, Box<str>)>;
+pub(super) type Keys = HashSet<(Arc<str>, Arc<str>)>;
 
 pub(super) async fn keys(connection: &mut PgConnection, follower: &str) -> Result<Keys, sqlx::Error> {
     let rows = sqlx::query("SELECT aggregate_type, aggregate_id FROM parked_streams WHERE follower = $1")

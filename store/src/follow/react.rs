@@ -1,5 +1,7 @@
 //! What a reactor does, and how far it has come.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::log::{Meant, Position};
@@ -16,7 +18,7 @@ pub trait React: Send + Sync + 'static {
     }
 
     /// Events of one lane are worked on one after another; `None` when the event means nothing here.
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>>;
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>>;
 
     /// Does the work; called again until it succeeds.
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError>;

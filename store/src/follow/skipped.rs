@@ -1,6 +1,6 @@
 //! Events that a follower goes on without, because somebody said so: now, and when it goes through the log again.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use sqlx::{PgConnection, PgPool, Row};
 use time::OffsetDateTime;
@@ -43,7 +43,7 @@ impl SkippedEvent {
 pub(super) async fn all(
     connection: &mut PgConnection,
     follower: &str,
-) -> Result<HashSet<(Uuid, Box<str>)>, sqlx::Error> {
+) -> Result<HashSet<(Uuid, Arc<str>)>, sqlx::Error> {
     let rows = sqlx::query("SELECT event_id, aside FROM skipped_events WHERE follower = $1")
         .bind(follower)
         .fetch_all(connection)

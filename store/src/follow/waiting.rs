@@ -1,6 +1,9 @@
 //! Events that a reactor has set aside: of one instance that cannot be served for now, in their order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sqlx::{PgConnection, PgPool, Row};
 use time::OffsetDateTime;
@@ -89,7 +92,7 @@ pub(super) struct Waiting {
     follower: &'static str,
     /// The lease's: whoever has lost it writes nothing more.
     fence: i64,
-    lanes: HashMap<Box<str>, Lane>,
+    lanes: HashMap<Arc<str>, Lane>,
 }
 
 struct Lane {
@@ -108,7 +111,7 @@ impl Waiting {
             .bind(follower)
             .fetch_all(&pool)
             .await?;
-        let mut lanes: HashMap<Box<str>, Lane> = HashMap::new();
+        let mut lanes: HashMap<Arc<str>, Lane> = HashMap::new();
         for row in &rows {
             let lane: &str = row.try_get(0)?;
             lanes.entry(lane.into()).or_insert_with(|| Lane::new(0)).positions.insert(row.try_get(1)?);
@@ -179,7 +182,7 @@ impl Waiting {
 
     /// The first event of each lane whose time has come, the longest due first and as many as may be tried at once; each is
     /// being tried from now on.
-    pub(super) fn due(&mut self, now_us: i64) -> Vec<(Box<str>, Position)> {
+    pub(super) fn due(&mut self, now_us: i64) -> Vec<(Arc<str>, Position)> {
         let tried = self.lanes.values().filter(|lane| lane.next_us.is_none()).count();
         let room = AT_ONCE.saturating_sub(tried);
         if room == 0 {

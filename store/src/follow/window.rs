@@ -22,12 +22,12 @@ pub(super) struct Window {
     /// What of it is not done, and in how many lanes: one, unless a stored event means several.
     pub(super) open: BTreeMap<Position, usize>,
     /// What waits in each lane behind the one that is worked on.
-    pub(super) lanes: HashMap<Box<str>, VecDeque<Arc<feed::Entry>>>,
+    pub(super) lanes: HashMap<Arc<str>, VecDeque<Arc<feed::Entry>>>,
     pub(super) working: Working,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
     /// Events that it goes on without, by their ids and lanes.
-    pub(super) skipped: HashSet<(Uuid, Box<str>)>,
+    pub(super) skipped: HashSet<(Uuid, Arc<str>)>,
     /// What follows is of a newer program: the rest is done, and no more is read.
     pub(super) too_new: Option<DecodeError>,
 }
@@ -36,7 +36,7 @@ pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;
 
 /// Work that has ended, for now.
 pub(super) struct Ended {
-    pub(super) lane: Box<str>,
+    pub(super) lane: Arc<str>,
     pub(super) position: Position,
     /// When it began, by the clock that never jumps.
     pub(super) began_us: i64,

@@ -43,7 +43,7 @@ impl React for AskGateway {
         GATEWAY
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         let AnyEvent::Payment(event) = meant.event else {
             return None;
         };

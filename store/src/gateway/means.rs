@@ -69,7 +69,8 @@ impl Tokens {
                 let Some(opened) = self.0.open(sealed).await.map_err(|error| failed(&error))? else {
                     return Ok(None);
                 };
-                let token = String::from_utf8(opened).map_err(|_| failed(&"a token that is no text"))?;
+                let token =
+                    String::from_utf8(opened.into()).map_err(|_| failed(&"a token that is no text"))?;
                 Text::new(token).map(Some).map_err(|_| failed(&"a token that says nothing"))
             }
         }

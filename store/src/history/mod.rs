@@ -3,7 +3,7 @@
 mod difference;
 mod moment;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use domain::{AnyState, value::Time};
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub struct Step {
     #[serde(with = "crate::rfc3339")]
     pub recorded_at: Time,
     /// Who.
-    pub actor: Box<str>,
+    pub actor: Arc<str>,
     /// The fields that were others before.
     pub changes: Vec<Change>,
 }

@@ -2,16 +2,23 @@
 
 use sqlx::PgConnection;
 
-use super::{AppendError, Batch, Head, link, row::moment};
+use super::{AppendError, Batch, Head, link, row::moment, timer};
 
 /// The compare-and-set on the head comes first: everything else joins the row that it returns, so that nothing is
-/// written when the head has moved, and the head is locked before any other row. There is no ON CONFLICT: a violation
-/// aborts the batch, and its constraint says which rule it broke. Arrays are unnested side by side in the select list: in
+/// written when the head has moved, and the head is locked before any other row. There is no ON CONFLICT but for timers: a
+/// violation aborts the batch, and its constraint says which rule it broke. What must be empty is looked up in the snapshot of the
+/// statement, which holds everything up to the head, or the head has moved. Arrays are unnested side by side in the select list: in
 /// FROM, Postgres would first write each of them down whole.
 const APPEND: &str = r"
 WITH head AS (
     UPDATE log_head SET position = $2, link = $3
-    WHERE position = $1 AND incarnation = $4
+    WHERE only_row AND position = $1 AND incarnation = $4
+      AND NOT EXISTS (
+          SELECT FROM unnest($25::text[], $26::text[]) AS empty (aggregate_type, aggregate_id),
+              LATERAL (SELECT FROM events e WHERE (e.aggregate_type, e.aggregate_id) = (empty.aggregate_type, empty.aggregate_id)
+                       UNION ALL
+                       SELECT FROM archived_events a WHERE (a.aggregate_type, a.aggregate_id) = (empty.aggregate_type, empty.aggregate_id)
+                       LIMIT 1) AS found)
     RETURNING position
 ), new_events AS (
     INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
@@ -29,6 +36,12 @@ WITH head AS (
            unnest($20::bigint[]), unnest($21::int[]), unnest($22::text[])::json, unnest($23::timestamptz[]),
            unnest($24::timestamptz[])
     FROM head
+), new_timers AS (
+    INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at)
+    SELECT unnest($27::uuid[]), unnest($28::text[]), unnest($29::text[]), unnest($30::uuid[]), unnest($31::text[])::json,
+           unnest($32::timestamptz[])
+    FROM head
+    ON CONFLICT (timer_id) DO NOTHING
 )
 SELECT position FROM head";
 
@@ -45,7 +58,7 @@ pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -
     };
     let events = &batch.events;
     let answers = &batch.answers;
-    let row = sqlx::query(APPEND)
+    let query = sqlx::query(APPEND)
         .bind(head.position)
         .bind(last)
         .bind(&link[..])
@@ -70,16 +83,16 @@ pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -
         .bind(column(answers, |answer| answer.refusal.as_deref()))
         .bind(column(answers, |answer| moment(answer.recorded_at_us)))
         .bind(column(answers, |answer| answer.expires_at_us.map(moment)))
-        .fetch_optional(connection)
-        .await
-        .map_err(append_error)?;
+        .bind(column(&batch.empty, |stream| stream.aggregate_type.as_str()))
+        .bind(column(&batch.empty, |stream| &*stream.id));
+    let row = timer::bind(query, &batch.timers).fetch_optional(connection).await.map_err(append_error)?;
     match row {
         Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
         None => Err(AppendError::Missed),
     }
 }
 
-fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+pub(super) fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
 

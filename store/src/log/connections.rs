@@ -8,25 +8,21 @@ use sqlx::{Executor as _, PgConnection, PgPool};
 use super::LogError;
 use crate::lives;
 
+/// The plan is the same every time, and making it anew costs more than a small batch itself; and one that was made while the log
+/// was empty has to be good when it is full.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                        SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
 /// As many as are ever used at once; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pool: PgPool,
     free: Arc<Mutex<Vec<PgConnection>>>,
-    settings: &'static str,
 }
 
 impl Connections {
-    /// For appends. The plan is the same for every batch, and making it anew costs more than a small batch itself.
-    pub fn writer(pool: PgPool) -> Self {
-        Self { pool, free: Arc::default(), settings: "SET plan_cache_mode = force_generic_plan" }
-    }
-
-    /// For streams that are read whole. A plan that was made while the log was empty has to be good when it is full.
-    pub fn readers(pool: PgPool) -> Self {
-        let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-                        SET enable_hashjoin = off; SET enable_mergejoin = off";
-        Self { pool, free: Arc::default(), settings }
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, free: Arc::default() }
     }
 
     /// One that was used before, which may be broken by now: unless it is said to be whole, all others are closed with it.
@@ -40,7 +36,7 @@ impl Connections {
         let mut connection = self.pool.acquire().await?.detach();
         // It may lead to a standby that was promoted in between.
         lives::check(&mut connection).await?;
-        connection.execute(self.settings).await?;
+        connection.execute(SETTINGS).await?;
         Ok(connection)
     }
 

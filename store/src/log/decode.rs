@@ -3,7 +3,7 @@
 //! Everybody who reads events comes by here. Some are read with the event that is stored before them in their stream: a
 //! [`Decoder`] finds that among what it has read, and [`understand`] in the log.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{AggregateType, value::Time};
 
@@ -43,7 +43,7 @@ pub type Decoded = Result<Recorded, DecodeError>;
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// Events that mean nothing by themselves, the last one of each stream.
-    dropped: HashMap<(Box<str>, Box<str>), StoredEvent>,
+    dropped: HashMap<(Arc<str>, Arc<str>), StoredEvent>,
 }
 
 impl Decoder {

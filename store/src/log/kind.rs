@@ -1,5 +1,7 @@
 //! Every event of one kind of aggregates, stream by stream, without reading any others.
 
+use std::sync::Arc;
+
 use domain::AggregateType;
 use futures::TryStreamExt as _;
 use sqlx::{Executor as _, Row as _};
@@ -42,7 +44,7 @@ impl PostgresLog {
             "SELECT {COLUMNS} FROM events WHERE aggregate_type = $1 AND (aggregate_id, sequence) > ($2, $3) \
              AND position <= $4 {one} ORDER BY aggregate_id, sequence LIMIT $5"
         );
-        let (mut last, mut decoder): ((Box<str>, Sequence), _) = (("".into(), 0), Decoder::default());
+        let (mut last, mut decoder): ((Arc<str>, Sequence), _) = (("".into(), 0), Decoder::default());
         loop {
             let query = sqlx::query(&sql).bind(aggregate_type.as_str()).bind(&*last.0).bind(last.1);
             let query = query.bind(upto).bind(PAGE);

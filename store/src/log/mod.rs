@@ -14,6 +14,7 @@ mod seen;
 mod selection;
 mod snapshot;
 mod through;
+mod timer;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -35,6 +36,8 @@ pub(crate) use row::{COLUMNS, fixed, micros_at, micros_of, moment as moment_us, 
 pub use seen::{Seen, see};
 pub use selection::{Page, Pages, Selection};
 pub use snapshot::{FOLD, Snapshot};
+pub use timer::NewTimer;
+pub(crate) use timer::bind as bind_timers;
 
 /// A place in the log: 1, 2, 3 … without a gap, in commit order. Zero is before the first event.
 pub type Position = i64;
@@ -48,7 +51,7 @@ pub struct StreamId {
     /// Which kind of aggregate.
     pub aggregate_type: AggregateType,
     /// Which one.
-    pub id: Box<str>,
+    pub id: Arc<str>,
 }
 
 impl StreamId {
@@ -87,7 +90,7 @@ pub struct Metadata {
     #[serde(with = "crate::rfc3339")]
     pub occurred_at: Time,
     /// Who: `customer:<id>`, `guest`, `staff:<id>`, `system:<part>`, `import:<name>`.
-    pub actor: Box<str>,
+    pub actor: Arc<str>,
     /// The whole business transaction that this belongs to.
     pub correlation_id: Uuid,
     /// The event or request that caused it.
@@ -105,9 +108,9 @@ pub struct StoredEvent {
     /// Its place in the log.
     pub position: Position,
     /// `aggregate_type`, as stored.
-    pub aggregate_type: Box<str>,
+    pub aggregate_type: Arc<str>,
     /// The aggregate's id.
-    pub aggregate_id: Box<str>,
+    pub aggregate_id: Arc<str>,
     /// Its place in the stream.
     pub sequence: Sequence,
     /// Its stored name.
@@ -196,6 +199,10 @@ pub struct Batch {
     pub events: Vec<Arc<NewEvent>>,
     /// Answers, each once.
     pub answers: Vec<Answer>,
+    /// Streams that have no event: one that has any makes the append fail as if the head had moved.
+    pub empty: Vec<StreamId>,
+    /// Timers that are set with it, in the order of their ids.
+    pub timers: Vec<NewTimer>,
 }
 
 /// Where the log stands.
@@ -272,7 +279,8 @@ impl AppendError {
 /// Why an append did not happen, or may not have.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Somebody else appended since the head that was named; nothing was written.
+    /// Somebody else appended since the head that was named, or a stream is not as empty as the batch says; nothing was
+    /// written.
     #[error("the head has moved on")]
     Missed,
     /// One of the command ids has an answer already; nothing was written.

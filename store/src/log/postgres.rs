@@ -42,8 +42,8 @@ impl PostgresLog {
     #[must_use]
     pub fn with_archive(pool: PgPool, archive: Archive) -> Self {
         Self {
-            writer: Connections::writer(pool.clone()),
-            readers: Connections::readers(pool.clone()),
+            writer: Connections::new(pool.clone()),
+            readers: Connections::new(pool.clone()),
             pool,
             through: Arc::new(Through::new(archive)),
         }
@@ -167,7 +167,7 @@ impl Log for PostgresLog {
         let mut connection = self.writer().await?;
         // What is read here is best planned for how much that is.
         connection.execute("BEGIN; SET LOCAL plan_cache_mode = auto").await?;
-        let row = sqlx::query("SELECT position, link, incarnation FROM log_head FOR UPDATE")
+        let row = sqlx::query("SELECT position, link, incarnation FROM log_head WHERE only_row FOR UPDATE")
             .fetch_one(&mut connection)
             .await?;
         let head = head_of(&row)?;

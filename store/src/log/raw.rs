@@ -270,7 +270,8 @@ mod tests {
         push(&event.sequence.to_be_bytes());
         push(event.event_id.as_bytes());
         push(&(event.recorded_at_us - YEAR_2000_US).to_be_bytes());
-        for text in [&event.aggregate_type, &event.aggregate_id, &event.event_type, &event.event_version] {
+        for text in [&*event.aggregate_type, &*event.aggregate_id, &*event.event_type, &*event.event_version]
+        {
             push(text.as_bytes());
         }
         push(event.payload.as_bytes());

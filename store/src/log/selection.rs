@@ -2,6 +2,8 @@
 //!
 //! A page is one statement of its own, so that nobody's reading holds back what the database tidies up behind appends.
 
+use std::sync::Arc;
+
 use domain::{AggregateType, value::Time};
 use futures::TryStreamExt as _;
 use sqlx::PgConnection;
@@ -22,7 +24,7 @@ pub struct Selection {
     /// Of these kinds of aggregates; of any, if none is named.
     pub aggregate_types: Vec<AggregateType>,
     /// Of the aggregate with this id.
-    pub aggregate_id: Option<Box<str>>,
+    pub aggregate_id: Option<Arc<str>>,
     /// Of these names, as readers see them today; of any, if none is named.
     pub event_types: Vec<Box<str>>,
     /// Of this business transaction.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     recent::Recent,
-    setting::{Setting, Timer, Wanted},
+    setting::{Setting, Wanted, timer},
     way::{Told, Way},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl React for Managing {
         self.process.name
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         (self.process.input)(fact(meant)).map(|(instance, _)| instance)
     }
 
@@ -129,7 +129,7 @@ impl React for Managing {
             match self.driver.learn(instance, input.clone(), &Way::ahead()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    tracing::debug!(manager = instance.process.name, id, %error, "once more, in turn")
+                    tracing::debug!(manager = instance.process.name, id = &*id, %error, "once more, in turn")
                 }
             }
         }
@@ -143,7 +143,7 @@ impl React for Following {
         self.policy.name
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         let wanted = !(self.policy.issues)(fact(meant)).is_empty();
         wanted.then(|| meant.recorded.stream.id.clone())
     }
@@ -278,18 +278,22 @@ impl Driver {
             match issue {
                 Issue::Command { to, command } => {
                     let id = derived_id(want.known_by, kind, nth);
-                    requests.push(self.request(&to, command, id, want)?);
+                    requests.push(self.request(to, command, id, want)?);
                 }
                 Issue::Timer { due, to, command } => {
                     let wanted = Wanted { manager: want.name, correlation_id: want.correlation_id };
-                    timers.push(Timer::new(wanted, due, &to, &command).map_err(again)?);
+                    timers.push(timer(wanted, due, to, &command).map_err(again)?);
                 }
             }
         }
         // What a manager learns next waits for what it wants now; a policy remembers nothing.
         let hurry = kind == COMMAND;
-        let timers = way.set_now(timers).into_iter().map(|timer| self.timers.set(timer, hurry));
-        let answers = requests.into_iter().map(|request| way.refusal(&self.executor, request));
+        let (mut along, now) = way.share_out(timers, !requests.is_empty());
+        let timers = now.into_iter().map(|timer| self.timers.set(timer, hurry));
+        let answers = requests.into_iter().map(|request| {
+            // With the first of them.
+            way.refusal(&self.executor, (request, std::mem::take(&mut along)))
+        });
         let (answers, _) = futures::try_join!(try_join_all(answers), try_join_all(timers))?;
         Ok(answers
             .into_iter()
@@ -300,7 +304,7 @@ impl Driver {
 
     fn request(
         &self,
-        to: &str,
+        to: impl Into<Arc<str>>,
         command: AnyCommand,
         command_id: Uuid,
         want: Want,

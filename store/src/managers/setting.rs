@@ -8,7 +8,13 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{driver::again, recent::Recent};
-use crate::{follow::ReactError, json::ToJson as _, ports::Clock, rfc3339::moment, together::Together};
+use crate::{
+    follow::ReactError,
+    json::ToJson as _,
+    log::{self, NewTimer},
+    ports::Clock,
+    together::Together,
+};
 
 /// For how long a timer that nobody waits for lets others come along.
 const LEISURE: Duration = Duration::from_millis(50);
@@ -20,9 +26,9 @@ pub(super) struct Setting {
     clock: Arc<dyn Clock>,
     /// Those that were set of late: many events of one aggregate want the same one.
     known: Recent<Uuid, ()>,
-    together: Arc<Together<Timer, ()>>,
+    together: Arc<Together<NewTimer, ()>>,
     /// Of those who have time.
-    leisurely: Arc<Together<Timer, ()>>,
+    leisurely: Arc<Together<NewTimer, ()>>,
 }
 
 /// Who wants a timer.
@@ -32,30 +38,17 @@ pub(super) struct Wanted {
     pub correlation_id: Uuid,
 }
 
-/// A row.
-#[derive(Clone, Debug)]
-pub(super) struct Timer {
-    id: Uuid,
-    manager: &'static str,
-    instance: Box<str>,
-    correlation_id: Uuid,
-    input: String,
+/// A timer is known by what it will do and when: whoever wants the same again finds it set.
+pub(super) fn timer(
+    Wanted { manager, correlation_id }: Wanted,
     due: Time,
-}
-
-impl Timer {
-    /// A timer is known by what it will do and when: whoever wants the same again finds it set.
-    pub fn new(
-        Wanted { manager, correlation_id }: Wanted,
-        due: Time,
-        to: &str,
-        command: &AnyCommand,
-    ) -> Result<Self, serde_json::Error> {
-        let input = command.to_json()?;
-        let name = format!("{}:{to}:{input}", due.millis());
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
-        Ok(Self { id, manager, instance: to.into(), correlation_id, input, due })
-    }
+    to: Arc<str>,
+    command: &AnyCommand,
+) -> Result<NewTimer, serde_json::Error> {
+    let input = command.to_json()?;
+    let name = format!("{}:{to}:{input}", due.millis());
+    let timer_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+    Ok(NewTimer { timer_id, manager, instance: to, correlation_id, input, due })
 }
 
 impl Setting {
@@ -66,8 +59,8 @@ impl Setting {
     }
 
     /// Sets it; in a hurry, where something waits until it is set.
-    pub async fn set(&self, timer: Timer, hurry: bool) -> Result<(), ReactError> {
-        let id = timer.id;
+    pub async fn set(&self, timer: NewTimer, hurry: bool) -> Result<(), ReactError> {
+        let id = timer.timer_id;
         if self.known.get(&id).is_some() {
             return Ok(());
         }
@@ -81,26 +74,14 @@ impl Setting {
     }
 }
 
-async fn write(pool: &PgPool, mut timers: Vec<Timer>) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, mut timers: Vec<NewTimer>) -> Result<(), sqlx::Error> {
     // Two processes that write the same ones wait for each other in one direction.
-    timers.sort_unstable_by_key(|timer| timer.id);
-    let timers = timers.as_slice();
-    fn column<'a, C>(timers: &'a [Timer], value: impl Fn(&'a Timer) -> C) -> Vec<C> {
-        timers.iter().map(value).collect()
-    }
-    sqlx::query(
+    timers.sort_unstable_by_key(|timer| timer.timer_id);
+    let query = sqlx::query(
         "INSERT INTO timers (timer_id, manager, instance, correlation_id, input, due_at) \
          SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::uuid[]), \
                 unnest($5::text[])::json, unnest($6::timestamptz[]) \
          ON CONFLICT (timer_id) DO NOTHING",
-    )
-    .bind(column(timers, |timer| timer.id))
-    .bind(column(timers, |timer| timer.manager))
-    .bind(column(timers, |timer| &*timer.instance))
-    .bind(column(timers, |timer| timer.correlation_id))
-    .bind(column(timers, |timer| timer.input.as_str()))
-    .bind(column(timers, |timer| moment(timer.due)))
-    .execute(pool)
-    .await
-    .map(drop)
+    );
+    log::bind_timers(query, &timers).execute(pool).await.map(drop)
 }

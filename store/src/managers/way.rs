@@ -6,14 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use domain::AnyRefusal;
 use futures::future::try_join_all;
 
-use super::{
-    driver::{Concluded, again},
-    setting::Timer,
-};
+use super::driver::{Concluded, again};
 use crate::{
     executor::{Ahead, ExecuteError, Executed, Executor, Request, Sequel},
     follow::ReactError,
-    log::{Log, meant_id},
+    log::{Log, NewTimer, meant_id},
 };
 
 /// How what a manager wants is carried out.
@@ -29,7 +26,7 @@ pub(super) enum Way {
 pub(super) struct Outstanding {
     decided: Vec<Ahead>,
     /// What they were wanted for has to be durable first.
-    timers: Vec<Timer>,
+    timers: Vec<NewTimer>,
 }
 
 /// What an instance concluded, and whether its stream begins with that.
@@ -54,7 +51,7 @@ impl Way {
             Self::Ahead(sequel, outstanding) => (sequel, outstanding),
             Self::InTurn => return in_turn(executor, log, request).await,
         };
-        let ahead = executor.execute_ahead(request, sequel).await.map_err(again)?;
+        let ahead = executor.execute_ahead(request, Vec::new(), sequel).await.map_err(again)?;
         let told = match &ahead.foretold.outcome {
             Ok(events) => {
                 let concluded = events.iter().cloned().map(Concluded::from).collect();
@@ -66,20 +63,21 @@ impl Way {
         Ok(told)
     }
 
-    /// Why a command is refused, if it is.
+    /// Why a command is refused, if it is. The timers that it takes along are written with its answer.
     pub async fn refusal(
         &self,
         executor: &Executor,
-        request: Request,
+        (request, timers): (Request, Vec<NewTimer>),
     ) -> Result<Option<AnyRefusal>, ReactError> {
         match self {
+            Self::InTurn if !timers.is_empty() => Err(again("a command that waits takes no timers along")),
             Self::InTurn => match executor.execute_in_turn(request).await {
                 Ok(_) => Ok(None),
                 Err(ExecuteError::Refused(refused)) => Ok(Some(refused.refusal)),
                 Err(error) => Err(again(error)),
             },
             Self::Ahead(sequel, outstanding) => {
-                let ahead = executor.execute_ahead(request, sequel).await.map_err(again)?;
+                let ahead = executor.execute_ahead(request, timers, sequel).await.map_err(again)?;
                 let refusal = ahead.foretold.outcome.as_ref().err().cloned();
                 lock(outstanding).decided.push(ahead);
                 Ok(refusal)
@@ -87,19 +85,21 @@ impl Way {
         }
     }
 
-    /// Those of the timers that are to be set now; the others wait until what they were wanted for is durable.
-    pub fn set_now(&self, timers: Vec<Timer>) -> Vec<Timer> {
+    /// Which timers a command takes along, if there is one, and which are to be set now; what is in neither waits until what
+    /// they were wanted for is durable.
+    pub fn share_out(&self, timers: Vec<NewTimer>, commands: bool) -> (Vec<NewTimer>, Vec<NewTimer>) {
         match self {
-            Self::InTurn => timers,
+            Self::InTurn => (Vec::new(), timers),
+            Self::Ahead(..) if commands => (timers, Vec::new()),
             Self::Ahead(_, outstanding) => {
                 lock(outstanding).timers.extend(timers);
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
         }
     }
 
     /// Waits until everything is durable, as it was foretold; the timers that are to be set now.
-    pub async fn durable(&self) -> Result<Vec<Timer>, ReactError> {
+    pub async fn durable(&self) -> Result<Vec<NewTimer>, ReactError> {
         let Self::Ahead(sequel, outstanding) = self else { return Ok(Vec::new()) };
         let Outstanding { decided, timers } = std::mem::take(&mut *lock(outstanding));
         let durable = decided.into_iter().map(|ahead| async {

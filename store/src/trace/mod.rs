@@ -8,6 +8,7 @@ mod spans;
 
 use std::{
     borrow::Cow,
+    pin::pin,
     sync::OnceLock,
     time::{Duration, UNIX_EPOCH},
 };
@@ -51,6 +52,8 @@ pub fn here() -> Option<Traceparent> {
 
 /// The same future within a span.
 pub async fn within<T>(span: Option<Traceparent>, future: impl Future<Output = T>) -> T {
+    // Where it stays: either branch would have room for it, and move it there.
+    let future = pin!(future);
     match span {
         Some(span) => HERE.scope(span, future).await,
         None => future.await,

@@ -1,7 +1,8 @@
 //! Keys in memory, and what they opened last: it is there for as long as its key is, so that forgetting takes both at once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use domain::value::Sealed;
 
 /// Subjects that are kept in memory.
@@ -17,7 +18,7 @@ pub(super) type Key = [u8; 32];
 /// What is in memory of everybody.
 #[derive(Default)]
 pub(super) struct Keys {
-    known: HashMap<Box<str>, Known>,
+    known: HashMap<Arc<str>, Known>,
     /// Changes when somebody is forgotten: a key that was read before must not be kept after.
     pub forgotten: u64,
 }
@@ -26,7 +27,7 @@ pub(super) struct Keys {
 struct Known {
     key: Key,
     /// Sealed values with what they hold; the one that was opened last stands last.
-    opened: Vec<(Box<str>, Vec<u8>)>,
+    opened: Vec<(Arc<str>, Bytes)>,
 }
 
 impl Keys {
@@ -41,9 +42,9 @@ impl Keys {
     }
 
     /// What a sealed value holds, if it was opened lately.
-    pub fn opened(&self, sealed: &Sealed) -> Option<&[u8]> {
+    pub fn opened(&self, sealed: &Sealed) -> Option<Bytes> {
         let opened = &self.known.get(&*sealed.subject)?.opened;
-        opened.iter().find(|(text, _)| **text == *sealed.sealed).map(|(_, plain)| &**plain)
+        opened.iter().find(|(text, _)| **text == *sealed.sealed).map(|(_, plain)| plain.clone())
     }
 
     /// Keeps a key, unless somebody was forgotten since it was read: it may have been that subject.
@@ -57,7 +58,7 @@ impl Keys {
     }
 
     /// Keeps what a sealed value holds, as long as the key is kept that opened it.
-    pub fn keep_opened(&mut self, sealed: &Sealed, plain: &[u8]) {
+    pub fn keep_opened(&mut self, sealed: &Sealed, plain: &Bytes) {
         if sealed.sealed.len() > SEALED_BYTES_MAX {
             return;
         }
@@ -65,7 +66,7 @@ impl Keys {
         if known.opened.len() >= OPENED_MAX {
             known.opened.remove(0);
         }
-        known.opened.push((sealed.sealed.clone(), plain.to_vec()));
+        known.opened.push((sealed.sealed.clone(), plain.clone()));
     }
 
     /// Leaves nothing of these subjects.
@@ -79,7 +80,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use super::{Keys, SEALED_BYTES_MAX};
+    use super::{Bytes, Keys, SEALED_BYTES_MAX};
     use domain::value::Sealed;
 
     fn sealed(text: &str) -> Sealed {
@@ -89,13 +90,13 @@ mod tests {
     #[test]
     fn what_was_opened_is_kept_for_as_long_as_its_key() {
         let mut keys = Keys::default();
-        keys.keep_opened(&sealed("contact"), b"Ada");
+        keys.keep_opened(&sealed("contact"), &Bytes::from("Ada"));
         assert_eq!(keys.opened(&sealed("contact")), None, "nobody's key is there");
         keys.keep("ada", [7; 32], 0);
-        keys.keep_opened(&sealed("contact"), b"Ada");
-        assert_eq!(keys.opened(&sealed("contact")), Some(&b"Ada"[..]));
+        keys.keep_opened(&sealed("contact"), &Bytes::from("Ada"));
+        assert_eq!(keys.opened(&sealed("contact")), Some(Bytes::from("Ada")));
         keys.forget(&["ada"]);
-        keys.keep_opened(&sealed("contact"), b"Ada");
+        keys.keep_opened(&sealed("contact"), &Bytes::from("Ada"));
         assert_eq!((keys.opened(&sealed("contact")), keys.holds("ada")), (None, false));
         // Read before she was forgotten, and told after.
         keys.keep("ada", [7; 32], 0);
@@ -107,13 +108,13 @@ mod tests {
         let mut keys = Keys::default();
         keys.keep("ada", [7; 32], 0);
         for text in ["first", "second", "third"] {
-            keys.keep_opened(&sealed(text), text.as_bytes());
+            keys.keep_opened(&sealed(text), &Bytes::from(text));
         }
         assert_eq!(keys.opened(&sealed("first")), None);
-        assert_eq!(keys.opened(&sealed("second")), Some(&b"second"[..]));
+        assert_eq!(keys.opened(&sealed("second")), Some(Bytes::from("second")));
         let long = sealed(&"x".repeat(SEALED_BYTES_MAX + 1));
-        keys.keep_opened(&long, b"long");
+        keys.keep_opened(&long, &Bytes::from("long"));
         assert_eq!(keys.opened(&long), None);
-        assert_eq!(keys.opened(&sealed("third")), Some(&b"third"[..]));
+        assert_eq!(keys.opened(&sealed("third")), Some(Bytes::from("third")));
     }
 }

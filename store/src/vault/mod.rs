@@ -13,6 +13,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use chacha20poly1305::{XChaCha20Poly1305, aead::KeyInit};
 use domain::value::Sealed;
 use sqlx::{PgPool, Row};
@@ -49,7 +50,7 @@ pub enum VaultError {
     #[error("{subject} is forgotten")]
     Forgotten {
         /// Who.
-        subject: Box<str>,
+        subject: Arc<str>,
     },
     /// The key was wrapped by a master key that this process was not given.
     #[error(
@@ -58,7 +59,7 @@ pub enum VaultError {
     )]
     OtherMaster {
         /// Whose key.
-        name: Box<str>,
+        name: Arc<str>,
         /// The name of the master key.
         by: String,
     },
@@ -75,7 +76,7 @@ pub enum VaultError {
     #[error("a sealed value of {subject} does not open: it was changed, or the master key is another one")]
     Broken {
         /// Whose value.
-        subject: Box<str>,
+        subject: Arc<str>,
     },
 }
 
@@ -87,7 +88,7 @@ pub struct Vault {
     wraps: Wraps,
     keys: Arc<Mutex<Keys>>,
     /// New keys on their way into the database.
-    new: Arc<Together<(Box<str>, Wrapped), Kept>>,
+    new: Arc<Together<(Arc<str>, Wrapped), Kept>>,
     /// Counts the times that somebody was forgotten.
     forgotten: watch::Sender<u64>,
 }
@@ -126,16 +127,16 @@ impl Vault {
     ///
     /// # Errors
     /// As [`VaultError`] says.
-    pub async fn open(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, VaultError> {
+    pub async fn open(&self, sealed: &Sealed) -> Result<Option<Bytes>, VaultError> {
         if let Some(plain) = self.keys().opened(sealed) {
-            return Ok(Some(plain.to_vec()));
+            return Ok(Some(plain));
         }
         let Some(key) = self.key(&sealed.subject).await? else {
             return Ok(None);
         };
         let broken = || VaultError::Broken { subject: sealed.subject.clone() };
         let bytes = STANDARD.decode(sealed.sealed.as_bytes()).map_err(|_| broken())?;
-        let plain = decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes)?;
+        let plain = Bytes::from(decrypt(&XChaCha20Poly1305::new(&key.into()), &sealed.subject, &bytes)?);
         self.keys().keep_opened(sealed, &plain);
         Ok(Some(plain))
     }
@@ -229,7 +230,7 @@ impl Vault {
     }
 
     /// Writes the keys of subjects that have none, and says which these were.
-    async fn keep_new(&self, mut rows: Vec<(Box<str>, Wrapped)>) -> Result<Kept, sqlx::Error> {
+    async fn keep_new(&self, mut rows: Vec<(Arc<str>, Wrapped)>) -> Result<Kept, sqlx::Error> {
         // Two processes that write the same ones wait for each other in one direction.
         rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let subjects: Vec<&str> = rows.iter().map(|(subject, _)| &**subject).collect();

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgPoolOptions};
 use store::{
     archive::Archive,
     engine::Engine,
+    executor::ExecuteError,
     follow::{ApplyError, Projection, ReadTable},
     log::{Log as _, LogError, PostgresLog, Recorded},
     testing::{eventually, request},
@@ -104,6 +105,20 @@ async fn a_command_on_an_archived_stream_goes_on_behind_it() {
     assert_eq!(shop.archive().await.events, 3);
     assert_eq!(shop.reading().await, before);
     assert_eq!(shop.verified(shop.files()).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_an_archived_stream_is_empty_is_not_taken_for_granted() {
+    let shop = Shop::new().await;
+    shop.closed("gone").await;
+    shop.stock("END").await;
+    assert_eq!(shop.archive().await.events, 3);
+    let other = shop.ground.engine_with(Archive::at(&shop.directory)).await;
+    // No event of its own would prove it: the caller insists on a version that neither has.
+    let mut insists = request("gone", open());
+    insists.expected_version = Some(7);
+    let stale = other.executor.execute(insists).await;
+    assert!(matches!(stale, Err(ExecuteError::VersionMismatch { actual: 3 })), "{stale:?}");
 }
 
 /// Keeps what it is told.

@@ -147,7 +147,7 @@ impl React for TwoLanes {
         "two_lanes"
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         Some(if meant.nth == 0 { "first" } else { "further" }.into())
     }
 

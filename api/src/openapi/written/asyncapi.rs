@@ -169,13 +169,16 @@ pub fn envelope() -> Value {
 
 fn event_headers() -> Value {
     let uuid = |says: &str| json!({ "type": "string", "format": "uuid", "description": says });
+    let text = |says: &str| json!({ "type": "string", "description": says });
     json!({
         "type": "object",
         "required": [EVENT_HEADER, INCARNATION_HEADER],
         "properties": {
             EVENT_HEADER: uuid("The event's own id."),
             INCARNATION_HEADER: uuid("Which life of the log."),
-            "Nats-Expected-Last-Sequence": { "type": "string", "description": "The position before: what makes sequence and position one." },
+            "Nats-Msg-Id": text("`<Daybook-Incarnation>:<Daybook-Event>`, by which the server tells repeats."),
+            "Nats-Expected-Last-Sequence": text("The position before: what makes sequence and position one. On the first message of those that were sent together."),
+            "Nats-Expected-Last-Msg-Id": text("The message before, on the others."),
         },
     })
 }

@@ -1,5 +1,7 @@
 //! Letters about accounts: rows of `outgoing_mail` that the edge writes, with everything in them sealed.
 
+use std::sync::Arc;
+
 use domain::value::{Sealed, Time};
 use serde::Deserialize;
 use store::{rfc3339, vault::Vault};
@@ -12,9 +14,9 @@ pub const ACCOUNT: &str = "account.";
 /// A row as it was taken over: recipient and payload are sealed under the subject's key.
 #[derive(Deserialize)]
 struct Row {
-    subject: Box<str>,
-    recipient: Box<str>,
-    payload: Box<str>,
+    subject: Arc<str>,
+    recipient: Arc<str>,
+    payload: Arc<str>,
 }
 
 /// What the letter says, opened. Not to be kept, logged or shown.
@@ -54,7 +56,7 @@ impl AccountLetter {
         let Some((to, values)) = to.zip(values) else {
             return Ok(Opened::Nobody("the person is forgotten"));
         };
-        let to = String::from_utf8(to).map_err(|_| LookUpError::Contact)?;
+        let to = String::from_utf8(to.into()).map_err(|_| LookUpError::Contact)?;
         let values: Values = serde_json::from_slice(&values).map_err(|_| LookUpError::Contact)?;
         let until = values.expires_at.as_deref().and_then(|text| rfc3339::parse(text).ok());
         if until.is_some_and(|until| until <= now) {

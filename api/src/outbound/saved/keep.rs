@@ -36,7 +36,7 @@ impl React for Keep {
         Begins::AtTheHead
     }
 
-    fn lane(&self, meant: Meant<'_>) -> Option<Box<str>> {
+    fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
         match meant.event {
             AnyEvent::Payment(Event::Authorized { .. }) => Some(meant.recorded.stream.id.clone()),
             _ => None,

@@ -292,6 +292,6 @@ fn label(customer: &CustomerId) -> String {
     format!("payment:{customer}")
 }
 
-fn subject(customer: &CustomerId) -> Box<str> {
+fn subject(customer: &CustomerId) -> Arc<str> {
     SubjectId::from(customer).as_str().into()
 }

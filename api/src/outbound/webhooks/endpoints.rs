@@ -245,7 +245,7 @@ impl Endpoints {
         for sealed in sealed.into_iter().flatten() {
             let sealed = Sealed { subject: subject(id).into(), sealed: sealed.into() };
             if let Some(bytes) = self.vault.open(&sealed).await? {
-                secrets.extend(Secret::of(bytes));
+                secrets.extend(Secret::of(bytes.into()));
             }
         }
         Ok(Some((row.try_get(0)?, secrets)))

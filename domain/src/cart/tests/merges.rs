@@ -43,7 +43,7 @@ fn wanted(cart: &str, event: Event) -> Vec<(String, Command)> {
     let issues = POLICIES.iter().flat_map(|policy| (policy.issues)(fact));
     issues
         .filter_map(|issue| match issue {
-            Issue::Command { to, command: AnyCommand::Cart(command) } => Some((to.into(), command)),
+            Issue::Command { to, command: AnyCommand::Cart(command) } => Some((String::from(&*to), command)),
             _ => None,
         })
         .collect()

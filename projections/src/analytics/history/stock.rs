@@ -1,5 +1,7 @@
 //! The whole stock as it was at a moment, SKU by SKU.
 
+use std::sync::Arc;
+
 use domain::{
     AggregateType, AnyState,
     inventory_item::InventoryItem,
@@ -17,7 +19,7 @@ use crate::stock::Locations;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StockThen {
     /// Which.
-    pub sku: Box<str>,
+    pub sku: Arc<str>,
     /// Units in the house, reserved ones included.
     pub on_hand: i64,
     /// Units held for somebody, as far as they were there.
@@ -92,7 +94,7 @@ async fn moment_at(log: &PostgresLog, asked: Asked<'_>) -> Result<Time, LogError
 
 /// A SKU whose events were all read.
 pub(super) struct Item {
-    pub sku: Box<str>,
+    pub sku: Arc<str>,
     pub state: InventoryItem,
     pub version: Sequence,
     pub position: Position,
@@ -160,7 +162,7 @@ const READ_STEP: u64 = 10_000;
 
 struct Fold<'a> {
     /// The SKU that events are being read of: its name, and what is known of it as soon as an event counts.
-    now: Option<(Box<str>, Option<Item>)>,
+    now: Option<(Arc<str>, Option<Item>)>,
     /// Its events that do not count, since the last one that does.
     missing: u64,
     passed_over: u64,

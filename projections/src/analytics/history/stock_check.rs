@@ -1,6 +1,6 @@
 //! Holds the stock that the log comes to against the read model's rows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use sqlx::{PgPool, Row as _};
@@ -16,7 +16,7 @@ use crate::stock::{Locations, NAME};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
     /// Which.
-    pub sku: Box<str>,
+    pub sku: Arc<str>,
     /// What the row says.
     pub row: Option<Figures>,
     /// What the events come to.

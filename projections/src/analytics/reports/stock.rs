@@ -169,7 +169,7 @@ async fn at_the_end(
         let StockThen { sku, on_hand, reserved, backordered, available, .. } = then;
         let name = names.remove(&*sku).map_or(Cell::Empty, Cell::Text);
         let figures = [on_hand, reserved, backordered, available].map(Cell::Number);
-        [Cell::Text(sku.into()), name].into_iter().chain(figures).collect()
+        [Cell::Text(String::from(&*sku)), name].into_iter().chain(figures).collect()
     };
     let at = store::rfc3339::format(end);
     let title =

@@ -121,7 +121,7 @@ impl Bare {
                         "/v1/orders/{id}",
                         get(move |Path(_): Path<String>| async move { (json, page.clone()) }),
                     );
-                api::ingress::listener::serve(listener, routes, None, stopped).await;
+                api::ingress::listener::serve(listener, routes.into(), None, stopped).await;
             });
         });
         Self { address: address.recv().unwrap(), _stop: stop }
