@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use api::{Identity, Settings, Shop, edge};
+use api::{Identity, Settings, Shop, edge, ingress::Front};
 use axum::{
     Router,
     body::Bytes,
@@ -57,13 +57,13 @@ async fn main() {
     let length = bench.options.length();
     let (_engine, shop) = shop(&bench.ground).await;
     let pages = shop.pages.clone();
-    let ours = serve(api::router(shop)).await;
+    let ours = serve(api::front(shop)).await;
     let kept = eventually("the page is kept", || async {
         let reply = Connection::open(ours).await.ask().await;
         (pages.answers().0 > 0).then_some(reply)
     })
     .await;
-    let bare = serve(bare(&kept)).await;
+    let bare = serve(bare(&kept).into()).await;
     let (mut ours, mut bare) = (connections(ours).await, connections(bare).await);
     drive(&mut ours, length / 4).await;
     drive(&mut bare, length / 4).await;
@@ -146,12 +146,12 @@ fn bare(reply: &Reply) -> Router {
     Router::new().route("/v1/products/{id}", get(answer))
 }
 
-async fn serve(router: Router) -> SocketAddr {
+async fn serve(front: Front) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (_running, stop) = tokio::sync::watch::channel(false);
-        api::ingress::listener::serve(listener, router, None, stop).await;
+        api::ingress::listener::serve(listener, front, None, stop).await;
     });
     address
 }

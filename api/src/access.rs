@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State},
-    http::{Method, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use domain::value::{CartId, OrderId, PaymentId};
 
@@ -195,12 +195,11 @@ pub async fn enforce(
     asked: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    request::is_at(route.clone());
     let access = match ruled(route.as_str(), asked.method()) {
         Ruled::By(access) => access,
-        Ruled::OtherMethods => {
-            let detail = format!("{} means nothing here", asked.method());
-            return Err(Problem::new("route.method_not_allowed", detail));
-        }
+        // With the router's Allow, and the problem that is written for this status.
+        Ruled::OtherMethods => return Ok(StatusCode::METHOD_NOT_ALLOWED.into_response()),
         Ruled::Nothing if cfg!(debug_assertions) => {
             return Err(Problem::internal(&format!("{} has no access rules", route.as_str())));
         }

@@ -12,7 +12,7 @@ use store::{
     log::{Position, Recorded, Sequence},
 };
 
-use crate::{freshness::POSITION, idempotency::REPLAYED, problem::Problem};
+use crate::{freshness::POSITION, idempotency::REPLAYED, ingress::HEADERS, problem::Problem};
 
 /// A command that was accepted, durably, with its events even when this is a repeat.
 #[derive(Clone, Debug)]
@@ -67,6 +67,7 @@ impl Done {
     pub fn respond(&self, status: StatusCode, body: impl Serialize) -> Response {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", self.version)) {
             headers.insert(header::ETAG, tag);
         }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Bytes of a bulk request.
-pub const BULK_BODY_MAX: usize = 16 << 20;
+const BODY_MAX: usize = 16 << 20;
 /// Commands of a request.
 const LINES_MAX: usize = 10_000;
 /// Commands on their way at once. Those of one aggregate take effect in the order of their lines all the same.
@@ -78,7 +78,11 @@ enum Outcome {
 }
 
 /// `POST /v1/commands`
-pub async fn bulk(State(shop): State<Arc<Shop>>, call: Call, Raw(body): Raw) -> Result<Response, Problem> {
+pub async fn bulk(
+    State(shop): State<Arc<Shop>>,
+    call: Call,
+    Raw(body): Raw<BODY_MAX>,
+) -> Result<Response, Problem> {
     let text =
         std::str::from_utf8(&body).map_err(|_| Problem::new("request.malformed", "the body is not UTF-8"))?;
     let lines: Vec<String> =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     body::Bytes,
     extract::{
-        FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request,
+        DefaultBodyLimit, FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request,
         rejection::{BytesRejection, PathRejection},
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
@@ -15,6 +15,8 @@ use serde_json::error::Category;
 
 use crate::{card, ingress, problem::Problem};
 
+/// Bytes of a body, where nothing else is said.
+const BODY_MAX: usize = 1 << 20;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -39,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let json = is_json(request.headers());
-        let body = body(request, state).await?;
+        let body = body(request, state, BODY_MAX).await?;
         parse(json, &body).map(Self)
     }
 }
@@ -49,7 +51,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let json = is_json(request.headers());
-        let body = body(request, state).await?;
+        let body = body(request, state, BODY_MAX).await?;
         if body.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -82,32 +84,34 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A body as it came.
+/// A body as it came, of at most so many bytes.
 #[derive(Clone, Debug)]
-pub struct Raw(pub Bytes);
+pub struct Raw<const MAX: usize>(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Raw {
+impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Raw<MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        body(request, state).await.map(Self)
+        body(request, state, MAX).await.map(Self)
     }
 }
 
-async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+async fn body<S: Send + Sync>(mut request: Request, state: &S, max: usize) -> Result<Bytes, Problem> {
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Problem::new(
             "request.unsupported_media_type",
             "send the body as it is, without a coding",
         ));
     }
+    DefaultBodyLimit::max(max).apply(&mut request);
     let Some(body) = ingress::within(BODY_WITHIN, Bytes::from_request(request, state)).await else {
         let detail = format!("a body has to arrive within {} s", BODY_WITHIN.as_secs());
         return Err(Problem::new("request.timeout", detail));
     };
     body.map_err(|error: BytesRejection| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::new("request.too_large", "a body has at most 1 MiB, one of /v1/commands 16 MiB")
+            let (max, unit) = if max < 1 << 20 { (max >> 10, "KiB") } else { (max >> 20, "MiB") };
+            Problem::new("request.too_large", format!("a body has at most {max} {unit} here"))
         } else {
             Problem::new("request.malformed", "the body ended before its end")
         }
@@ -157,7 +161,8 @@ mod tests {
             None => std::future::pending().await,
         }));
         let request = Request::post("/v1/carts").body(body).unwrap_or_default();
-        let refused = Raw::from_request(request, &()).await.err().map(IntoResponse::into_response);
+        let refused =
+            Raw::<BODY_MAX>::from_request(request, &()).await.err().map(IntoResponse::into_response);
         assert_eq!(refused.map(|refused| refused.status()), Some(StatusCode::REQUEST_TIMEOUT));
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use store::{executor::Token, log::Sequence};
 
 use crate::{
+    ingress::HEADERS,
     pages::{self, PRIVATE, Page, VARY},
     problem::Problem,
     tags::Conditions,
@@ -91,6 +92,7 @@ pub fn answer_for<T: Serialize>(fresh: Fresh<T>, keeping: HeaderValue) -> Respon
     let Fresh { value, reflects, stale_since } = fresh;
     let mut response = (StatusCode::OK, Json(value)).into_response();
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(header::CACHE_CONTROL, keeping);
     headers.insert(header::VARY, VARY);
     pages::tell(headers, reflects, stale_since);

@@ -44,7 +44,6 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     http::HeaderValue,
     middleware,
     routing::{delete, get, post, put},
@@ -68,7 +67,7 @@ use store::{
 use sqlx::PgPool;
 
 use carriers::Carriers;
-use ingress::{Ingress, IngressSettings, tls::Tls};
+use ingress::{Front, Ingress, IngressSettings, tls::Tls};
 use inventory::{reservations, shelves};
 use outbound::{Outbound, saved::Saved, stripe};
 use owners::Owners;
@@ -80,9 +79,6 @@ pub use pages::{Keeping, Page};
 pub use principal::{Member, Permission, Permissions, Principal};
 pub use problem::Problem;
 pub use text::{Email, NotAnEmail};
-
-/// Bytes of a request's body.
-const BODY_MAX: usize = 1 << 20;
 
 /// What may be set about the edge.
 #[derive(Clone, Debug)]
@@ -259,8 +255,8 @@ impl Shop {
     }
 }
 
-/// Every route.
-pub fn router(shop: Shop) -> Router {
+/// Every route, behind what every request goes through first.
+pub fn front(shop: Shop) -> Front {
     let shop = Arc::new(shop);
     let routes = Router::new()
         .route("/v1/products", post(products::list).get(products::search))
@@ -296,9 +292,9 @@ pub fn router(shop: Shop) -> Router {
         .route("/v1/subjects/{subject}/forget", post(subjects::forget))
         .merge(notices::routes())
         .merge(carriers::routes())
-        .route("/v1/commands", post(commands::bulk).layer(DefaultBodyLimit::max(commands::BULK_BODY_MAX)))
+        .route("/v1/commands", post(commands::bulk))
         .route("/v1/events", get(events::list))
-        .route("/v1/webhooks/stripe", post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::BODY_MAX)))
+        .route("/v1/webhooks/stripe", post(webhooks::stripe))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -307,6 +303,6 @@ pub fn router(shop: Shop) -> Router {
         // Guards what stands above it, so no route stands below.
         .route_layer(middleware::from_fn_with_state(Arc::clone(&shop), access::enforce))
         .fallback(problem::unknown_route)
-        .layer(DefaultBodyLimit::max(BODY_MAX));
-    ingress::around(routes, &shop).with_state(shop)
+        .with_state(Arc::clone(&shop));
+    ingress::before(routes, shop)
 }

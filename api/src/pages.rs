@@ -17,6 +17,7 @@ use store::{
 
 use crate::{
     freshness::{POSITION, STALE_SINCE},
+    ingress::HEADERS,
     problem::Problem,
     tags::{self, Conditions, Hash, Judged},
 };
@@ -26,6 +27,8 @@ pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// To be kept nowhere.
 pub const NOWHERE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// Room for the member that a page is sent with; one that takes more gets more.
+const MEMBER_BYTES: usize = 1_024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// A request that has to see a position is another one than a request that need not.
 pub const VARY: HeaderValue = HeaderValue::from_static("daybook-min-position");
@@ -112,13 +115,12 @@ impl Page {
     /// When it cannot be written.
     pub fn with(&self, name: &str, value: &impl Serialize, differs: &[u8]) -> Result<Self, Problem> {
         let begun = self.body.strip_suffix(b"}").unwrap_or(&self.body);
-        let member = json(value)?;
-        let mut body = Vec::with_capacity(begun.len() + name.len() + member.len() + 5);
+        let mut body = Vec::with_capacity(begun.len() + MEMBER_BYTES);
         body.extend_from_slice(begun);
         body.extend_from_slice(b",\"");
         body.extend_from_slice(name.as_bytes());
         body.extend_from_slice(b"\":");
-        body.extend_from_slice(&member);
+        serde_json::to_writer(&mut body, value).map_err(|error| Problem::internal(&error))?;
         body.push(b'}');
         let tag = match differs {
             [] => self.tag.clone(),
@@ -150,6 +152,7 @@ impl Page {
             }
         };
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         if judged == Judged::Wanted {
             headers.insert(header::CONTENT_TYPE, JSON);
         }

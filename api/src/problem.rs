@@ -104,13 +104,13 @@ impl Problem {
         (row.status, members.into_iter().collect(), values)
     }
 
-    fn render(self, instance: &str, trace_id: &str) -> Response {
+    fn render(self, instance: &str, trace_id: u128) -> Response {
         let headers = self.0.headers.clone();
         let (status, mut body) = self.members();
         let members = [
             ("status", status.as_u16().into()),
             ("instance", instance.into()),
-            ("trace_id", trace_id.into()),
+            ("trace_id", format!("{trace_id:032x}").into()),
         ];
         body.extend(members.map(|(name, value): (_, Value)| (name.to_owned(), value)));
         let json = [
@@ -226,28 +226,27 @@ pub(crate) fn complete(
     response: Response,
     method: &Method,
     instance: &str,
-    trace_id: &str,
+    trace_id: u128,
 ) -> (Response, Option<&'static str>) {
     let status = response.status();
     if status.is_success() {
         return (response, None);
     }
     let mut response = response;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let code = problem.0.code;
-        let mut told = problem.render(instance, trace_id);
-        // What others on the way have said of the request stays true.
-        for (name, value) in response.headers() {
-            told.headers_mut().entry(name).or_insert_with(|| value.clone());
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if status == StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new("route.method_not_allowed", format!("{method} means nothing here"))
         }
-        return (told, Some(code));
+        None => return (response, None),
+    };
+    let code = problem.0.code;
+    let mut told = problem.render(instance, trace_id);
+    // What others on the way have said of the request stays true; the length is that of a body that was not there yet.
+    for (name, value) in response.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH) {
+        told.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
-    if status != StatusCode::METHOD_NOT_ALLOWED {
-        return (response, None);
-    }
-    // The router adds the Allow header to whatever answers with this status.
-    let problem = Problem::new("route.method_not_allowed", format!("{method} means nothing here"));
-    (problem.render(instance, trace_id), Some("route.method_not_allowed"))
+    (told, Some(code))
 }
 
 /// The answer where no route is.

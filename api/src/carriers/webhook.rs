@@ -55,11 +55,8 @@ pub async fn take(
     State(shop): State<Arc<Shop>>,
     Path(carrier): Path<String>,
     headers: HeaderMap,
-    Raw(body): Raw,
+    Raw(body): Raw<BODY_MAX>,
 ) -> Result<Response, Problem> {
-    if body.len() > BODY_MAX {
-        return Err(Problem::new("request.too_large", "a carrier's message has at most 64 KiB"));
-    }
     let known = CarrierName::new(&carrier).filter(|name| name.as_str() == carrier);
     let unknown = || Problem::new("carrier.unknown", "the shop has set no secret for this carrier");
     let carrier = known.ok_or_else(unknown)?;

@@ -1,23 +1,21 @@
 //! Takes connections and lets them end in order: HTTP/1.1, with TLS or without.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::body::Body;
 use futures::{FutureExt as _, future::BoxFuture};
-use hyper::{body::Incoming, server::conn::http1};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
 };
-use tower::ServiceExt as _;
 
-use super::{peer::Peer, tls::Tls};
+use super::{front::Front, peer::Peer, tls::Tls};
 
 /// Connections at once; further ones wait to be taken.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -36,22 +34,17 @@ const BREATH: Duration = Duration::from_millis(100);
 /// In a box, and so compiled here: a future that is polled in another crate is compiled there, with all that it calls.
 pub fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     tls: Option<Tls>,
     stop: watch::Receiver<bool>,
 ) -> BoxFuture<'static, ()> {
-    serve_here(listener, router, tls, stop).boxed()
+    serve_here(listener, front, tls, stop).boxed()
 }
 
-async fn serve_here(
-    listener: TcpListener,
-    router: Router,
-    tls: Option<Tls>,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn serve_here(listener: TcpListener, front: Front, tls: Option<Tls>, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
-    let door = Door { router, tls };
+    let door = Door { front, tls };
     loop {
         let taken = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -88,7 +81,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 #[derive(Clone)]
 struct Door {
-    router: Router,
+    front: Front,
     tls: Option<Tls>,
 }
 
@@ -110,10 +103,10 @@ impl Door {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = self.router.clone().map_request(move |request: Request<Incoming>| {
+        let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            request
+            self.front.answer(request).map(Ok::<_, Infallible>)
         });
         let mut builder = http1::Builder::new();
         builder
@@ -121,7 +114,7 @@ impl Door {
             .header_read_timeout(HEAD_WITHIN)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX);
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection broke off");
         }

@@ -1,5 +1,6 @@
 //! What every request goes through before its route: connections, limits, and what all answers carry.
 
+mod front;
 mod headers;
 mod limits;
 pub mod listener;
@@ -7,18 +8,21 @@ mod peer;
 mod rate;
 pub mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{Extensions, HeaderMap, HeaderValue},
-    middleware::{self, Next},
+    body::{Body, HttpBody as _},
+    extract::Request,
+    http::{Extensions, HeaderMap, HeaderValue, Method, header},
     response::Response,
 };
+use futures::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
-use tower_http::compression::CompressionLayer;
+use tower::{Layer as _, Service as _, service_fn};
+use tower_http::compression::{CompressionLayer, DefaultPredicate, Predicate as _};
 
+pub use front::Front;
 pub(crate) use limits::within;
 pub(crate) use peer::Party;
 pub use peer::{Network, NetworkError, Peer};
@@ -33,6 +37,9 @@ const AT_WORK_MAX: usize = 2_048;
 const SEATS: usize = 1_000;
 /// How long a request may take until its answer begins; the longest wait that a client may ask for is far below.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// Most answers have about so many headers in the end: room is made for all at once.
+pub(crate) const HEADERS: usize = 16;
 
 /// What may be set about it.
 #[derive(Clone, Debug)]
@@ -75,7 +82,7 @@ pub struct Ingress {
     answer_within: Duration,
     proxies: Arc<[Network]>,
     per_address: Option<Arc<rate::Limiter<Party>>>,
-    per_principal: Option<Arc<rate::Limiter<Box<str>>>>,
+    per_principal: Option<Arc<rate::Limiter<Arc<str>>>>,
     draining: Arc<watch::Sender<bool>>,
     /// Places for answers without an end.
     pub(crate) seats: Arc<Semaphore>,
@@ -118,21 +125,60 @@ impl Ingress {
     }
 }
 
-/// Puts it around routes. What is added last is met first.
-pub(crate) fn around(routes: Router<Arc<Shop>>, shop: &Arc<Shop>) -> Router<Arc<Shop>> {
-    // Together: the router copies, for every request and every layer, whatever is within that layer.
-    let through = middleware::from_fn_with_state(Arc::clone(shop), through);
-    let routes = routes.layer((CompressionLayer::new(), through));
-    match headers::cors(&shop.settings.ingress.origins) {
-        Some(cors) => routes.layer(cors),
-        None => routes,
+/// Puts it before routes: as a service around the router, for a layer of the router is copied with all that is within it for
+/// each request.
+pub(crate) fn before(routes: Router, shop: Arc<Shop>) -> Front {
+    let cors = headers::cors(&shop.settings.ingress.origins);
+    let service = service_fn(move |request| answered(Arc::clone(&shop), routes.clone(), request).map(Ok));
+    match cors {
+        Some(cors) => Front::of(cors.layer(service)),
+        None => Front::of(service),
     }
 }
 
-async fn through(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let bounded = |request| limits::bounded(&shop, request, |request| next.run(request));
-    let counted = |request| rate::by_address(&shop, request, bounded);
-    let mut response = crate::request::watched(&shop, request, counted).await;
+/// Answers; to `HEAD` with all that `GET` would be answered but the body.
+async fn answered(shop: Arc<Shop>, routes: Router, request: Request) -> Response {
+    let head = request.method() == Method::HEAD;
+    let mut response = coded(&shop, routes, request).await;
+    if head {
+        let length = response.body().size_hint().exact();
+        let headers = response.headers_mut();
+        if let Some(length) = length.filter(|_| !headers.contains_key(header::CONTENT_LENGTH)) {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// Answers in a coding that the client takes, if it takes any.
+async fn coded(shop: &Shop, routes: Router, request: Request) -> Response {
+    if request.headers().contains_key(header::ACCEPT_ENCODING) {
+        let through =
+            service_fn(|request| through(shop, routes.clone(), request).map(Ok::<_, Infallible>).boxed());
+        let Ok(response) = CompressionLayer::new().layer(through).call(request).await;
+        return response.map(Body::new);
+    }
+    let mut response = through(shop, routes, request).await;
+    // Somebody else's would be another one, and caches are to know: the layer says so of what it may code.
+    if DefaultPredicate::new().should_compress(&response) {
+        response.headers_mut().append(header::VARY, header::ACCEPT_ENCODING.into());
+    }
+    response
+}
+
+async fn through(shop: &Shop, mut routes: Router, request: Request) -> Response {
+    let routed = |mut request: Request| async move {
+        // The router would take the body away at once, before a problem is written and it is known what a coding makes of it.
+        if request.method() == Method::HEAD {
+            *request.method_mut() = Method::GET;
+        }
+        let Ok(response) = routes.call(request).await;
+        response
+    };
+    let bounded = |request| limits::bounded(shop, request, routed);
+    let counted = |request| rate::by_address(shop, request, bounded);
+    let mut response = crate::request::watched(shop, request, counted).await;
     headers::guard(response.headers_mut(), shop.settings.ingress.https);
     response
 }

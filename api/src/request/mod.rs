@@ -2,7 +2,10 @@
 
 mod tally;
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, OnceCell},
+    pin::pin,
+};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -15,7 +18,7 @@ use uuid::Uuid;
 pub use self::tally::{BOUNDS_US, Tally};
 use crate::{Shop, freshness::POSITION, problem};
 
-/// Where no route is.
+/// Where no route is, or it was not looked for.
 const NO_ROUTE: &str = "none";
 /// What watches over the process asks every few seconds: a line each would be most of a log.
 const WATCHERS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -32,6 +35,8 @@ struct Here {
     principal: Cell<Option<&'static str>>,
     /// The first command that it stands for.
     command: Cell<Option<Uuid>>,
+    /// Which route it met, once that is known.
+    route: OnceCell<MatchedPath>,
 }
 
 /// The trace of the request that this task answers, as its problem and its line in the log tell it.
@@ -44,6 +49,11 @@ pub fn trace_id() -> Option<String> {
 pub fn is_by(kind: &'static str) {
     // A task that answers no request is asked by nobody.
     let _ = HERE.try_with(|here| here.principal.set(Some(kind)));
+}
+
+/// Says which route the request met.
+pub fn is_at(route: MatchedPath) {
+    let _ = HERE.try_with(|here| here.route.set(route));
 }
 
 /// Says which command the request stands for; of several, the first one counts.
@@ -65,18 +75,22 @@ pub(crate) async fn watched<F: Future<Output = Response>>(
         // The lower half is random.
         Traceparent { trace_id: given.map_or(id, |given| given.trace_id), span_id: id as u64, sampled: false }
     });
-    let here = Here { trace_id: own.trace_id, principal: Cell::default(), command: Cell::default() };
+    let here = Here {
+        trace_id: own.trace_id,
+        principal: Cell::default(),
+        command: Cell::default(),
+        route: OnceCell::default(),
+    };
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let collected = span.as_ref().filter(|span| span.is_kept()).map(|_| own);
-    let answered = trace::within(collected, async {
+    let answered = pin!(async {
         let response = next(request).await;
-        (response, HERE.with(|here| (here.principal.get(), here.command.get())))
+        (response, HERE.with(|here| (here.principal.get(), here.command.get(), here.route.get().cloned())))
     });
-    let (response, (principal, command_id)) = HERE.scope(here, answered).await;
+    let (response, (principal, command_id, route)) =
+        HERE.scope(here, trace::within(collected, answered)).await;
     let status = response.status();
-    let trace_id = format!("{:032x}", own.trace_id);
-    let (response, code) = problem::complete(response, &method, uri.path(), &trace_id);
+    let (response, code) = problem::complete(response, &method, uri.path(), own.trace_id);
     let took_us = shop.clock.elapsed_us() - began_us;
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     shop.requests.count(&method, route, status, took_us, code);
@@ -92,7 +106,7 @@ pub(crate) async fn watched<F: Future<Output = Response>>(
                 took_us,
                 principal,
                 code,
-                trace_id,
+                trace_id = format_args!("{:032x}", own.trace_id),
                 span_id = format_args!("{:016x}", own.span_id),
                 command_id = command_id.map(display),
                 position,

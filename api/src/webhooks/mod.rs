@@ -21,7 +21,7 @@ use crate::{
 pub use signature::{NoSecrets, Secrets};
 
 /// Bytes of a webhook.
-pub const BODY_MAX: usize = 256 << 10;
+const BODY_MAX: usize = 256 << 10;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
@@ -40,7 +40,7 @@ pub struct FromStripe {
 pub async fn stripe(
     State(shop): State<Arc<Shop>>,
     headers: HeaderMap,
-    Raw(body): Raw,
+    Raw(body): Raw<BODY_MAX>,
 ) -> Result<StatusCode, Problem> {
     let Some(door) = &shop.stripe else {
         return Err(problem::unknown_route().await);

@@ -14,7 +14,7 @@ use std::{
 
 use api::{
     Identity, Member, Page, Principal, Settings, Shop, edge,
-    ingress::{Ingress, Peer},
+    ingress::{Front, Ingress, Peer},
     outbound::{
         Outbound, OutboundSettings, saved,
         simulator::{Late, Simulator},
@@ -24,7 +24,6 @@ use api::{
 };
 use async_trait::async_trait;
 use axum::{
-    Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
@@ -45,12 +44,11 @@ use store::{
     testing::{Ground, ROLE, eventually},
 };
 use tokio::task::JoinSet;
-use tower::ServiceExt;
 use uuid::Uuid;
 
 /// A shop with all its followers, read models and the simulated gateway.
 pub struct Api {
-    pub router: Router,
+    pub front: Front,
     pub engine: Engine,
     /// What the edge keeps in memory.
     pub pages: Hot<Page>,
@@ -442,8 +440,8 @@ impl Api {
         tokio::spawn(shop.keep_pages());
         tokio::spawn(identity.clone().watch());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
-        let router = api::router(shop);
-        Self { router, engine, pages, ingress, identity, keeper, ground, late: Some(late), search, telling }
+        let front = api::front(shop);
+        Self { front, engine, pages, ingress, identity, keeper, ground, late: Some(late), search, telling }
     }
 
     /// The read models' tables as their owner sees them.
@@ -476,9 +474,9 @@ impl Api {
         let shop = Shop::new(&engine, models, identity.clone(), Settings::default());
         tokio::spawn(shop.keep_pages());
         let (pages, ingress) = (shop.pages.clone(), shop.ingress.clone());
-        let router = api::router(shop);
+        let front = api::front(shop);
         Self {
-            router,
+            front,
             engine,
             pages,
             ingress,
@@ -519,7 +517,7 @@ impl Api {
         self.search = JoinSet::new();
         let models = models(&engine, read, &mut self.search);
         let (identity, keeper) = identity(&self.ground, &engine).await;
-        self.router = api::router(Shop::new(&engine, models, identity.clone(), Settings::default()));
+        self.front = api::front(Shop::new(&engine, models, identity.clone(), Settings::default()));
         (self.identity, self.keeper) = (identity, keeper);
         self.engine = engine;
     }
@@ -537,7 +535,7 @@ impl Api {
     pub async fn send_raw(&self, ask: Ask) -> RawReply {
         let named = ask.nobody || ask.headers.iter().any(|(name, _)| name == "authorization");
         let request = if named { ask } else { ask.by(&self.keeper) }.into_request();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.front.answer(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         // What goes on without an end is not waited for.
         let goes_on = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");

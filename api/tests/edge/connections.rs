@@ -27,7 +27,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, told) = watch::channel(false);
-        let ended = tokio::spawn(listener::serve(listener, api.router.clone(), tls, told));
+        let ended = tokio::spawn(listener::serve(listener, api.front.clone(), tls, told));
         Self { api, address, stop, ended }
     }
 
@@ -67,6 +67,38 @@ async fn a_request_under_way_is_answered_after_the_stop_and_no_other_connection_
     let answer = rest(&mut under_way).await;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     served.ended.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn problems_end_where_they_say_and_head_says_how_long_they_are() {
+    let served = Served::start(None).await;
+    let bearer = served.api.bearer();
+    let mut stream = served.connect().await;
+    let asked = [
+        "GET /v1/nothing",
+        "GET /v1/products/none",
+        "PUT /healthz",
+        "HEAD /v1/products/none",
+        "GET /healthz",
+    ];
+    for (nth, line) in asked.iter().enumerate() {
+        let ends = if nth + 1 == asked.len() { "connection: close\r\n" } else { "" };
+        let head = format!("{line} HTTP/1.1\r\nhost: shop\r\nauthorization: {bearer}\r\n{ends}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+    let told = rest(&mut stream).await;
+    let mut left = told.as_str();
+    for (asked, status) in asked.iter().zip([404, 404, 405, 404, 200]) {
+        let (head, after) = left.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{asked}: {told}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let length: usize = length.parse().unwrap();
+        assert!(length > 0 || status == 200, "{asked}: {told}");
+        let length = if asked.starts_with("HEAD") { 0 } else { length };
+        assert!(length == 0 || after[..length].ends_with('}'), "{asked}: {told}");
+        left = &after[length..];
+    }
+    assert_eq!(left, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

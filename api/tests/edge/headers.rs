@@ -32,6 +32,7 @@ async fn answers_are_coded_as_the_client_likes_and_mean_the_same() {
     api.list("A", 100).await;
     let plain = api.send(get("/metrics")).await.expect(200);
     assert_eq!(plain.header("content-encoding"), "");
+    assert_eq!(plain.header("vary"), "accept-encoding", "somebody else's is coded");
     let coded = api.send_raw(get("/metrics").header("accept-encoding", "gzip")).await;
     assert_eq!(coded.headers["content-encoding"], "gzip");
     let mut text = String::new();

@@ -8,7 +8,6 @@ use axum::{
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
 use crate::support::{Api, fresh_key, get, post};
 
@@ -33,7 +32,7 @@ impl Listener {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = api.front.answer(request.body(Body::empty()).unwrap()).await;
         assert_eq!(response.status(), StatusCode::OK);
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         let parts = response.into_body().into_data_stream();

@@ -103,7 +103,7 @@ impl Seeded {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, told) = watch::channel(false);
-        let served = tokio::spawn(listener::serve(listener, api.router.clone(), None, told));
+        let served = tokio::spawn(listener::serve(listener, api.front.clone(), None, told));
         // An admin without an account of their own, so that none of the requests can take their rights away.
         let admin =
             Buyer { token: api.bearer().trim_start_matches("Bearer ").to_owned(), ..Buyer::default() };

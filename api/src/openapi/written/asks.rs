@@ -83,7 +83,7 @@ impl<T: ToSchema> Asks for OptionalJson<T> {
 }
 
 /// The operation itself says what the body is.
-impl Asks for Raw {
+impl<const MAX: usize> Asks for Raw<MAX> {
     fn asks(operation: &mut Operation) {
         operation.may(&[
             "request.malformed",
