@@ -132,8 +132,8 @@ pub async fn create(
     access::owned(&shop, call.principal(), Kind::Cart, body.cart.as_str(), Permission::Orders).await?;
     payments::takes(&shop, body.method)?;
     let names = Names {
-        order: OrderId::from(run.new_id(&shop, "order")),
-        payment: PaymentId::from(run.new_id(&shop, "payment")),
+        order: OrderId::from(run.new_id_from(&shop, "order", body.cart.as_str())),
+        payment: PaymentId::from(run.new_id_from(&shop, "payment", body.cart.as_str())),
     };
     let mut watches = Watches {
         checkout: Watch::new(&shop, AggregateType::Checkout, names.order.as_str()),

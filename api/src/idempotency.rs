@@ -9,7 +9,7 @@ use axum::{
 use domain::{AnyCommand, AnyEvent};
 use serde::Serialize;
 use store::{
-    executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id},
+    executor::{Cause, ExecuteError, Executed, Origin, Request, derived_id, of_its_time},
     log::{LogError, Sequence},
     secrets::client_command_id,
 };
@@ -147,6 +147,16 @@ impl Run {
     #[must_use]
     pub fn new_id(&self, shop: &Shop, kind: &str) -> Uuid {
         if self.keyed { derived_id(self.command_id, kind, 0) } else { shop.ids.next() }
+    }
+
+    /// The same, as one of the time that the id of what it is made from begins with.
+    #[must_use]
+    pub fn new_id_from(&self, shop: &Shop, kind: &str, from: &str) -> Uuid {
+        let id = self.new_id(shop, kind);
+        match Uuid::try_parse(from) {
+            Ok(from) if self.keyed => of_its_time(from, id),
+            _ => id,
+        }
     }
 
     /// The run of the `nth` further command of the same request, on a version that the request has found.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::sequel::{Reply, stopped};
 pub use self::{
     core::run,
-    decided::derived_id,
+    decided::{derived_id, of_its_time},
     expiry::Expiry,
     limits::Limits,
     load::folded,
@@ -53,7 +53,7 @@ pub struct Cause {
 pub enum Origin {
     /// Chosen by a client, or made up for one: forgotten after [`CLIENT_ANSWERS_KEPT_US`].
     Client,
-    /// Derived from its cause (uuid v5): never forgotten, and its events' ids derive from it.
+    /// Derived from its cause ([`derived_id`]): never forgotten, and its events' ids derive from it.
     Derived,
 }
 
