@@ -13,6 +13,7 @@ use crate::place::{self, Ground, User};
 use crate::process::{self, Server, Signal, StopSteps, TICK};
 use crate::secrets::{self, Secrets};
 use crate::server::Kind;
+use crate::url;
 
 /// The superuser, which also owns the database.
 pub(crate) const OWNER: &str = "daybook_owner";
@@ -22,10 +23,8 @@ pub(crate) const DATABASE: &str = "daybook";
 pub(crate) const INITDB_STOP: StopSteps = &[(Signal::TERM, Duration::from_secs(5))];
 
 /// Durability is never traded away here: a test or a benchmark on this server says what users will see.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 13] = [
     "listen_addresses=127.0.0.1",
-    // A socket's path may be 107 bytes long, a data directory's is not bounded.
-    "unix_socket_directories=",
     "fsync=on",
     "synchronous_commit=on",
     "full_page_writes=on",
@@ -41,21 +40,43 @@ const SETTINGS: [&str; 14] = [
     "logging_collector=off",
 ];
 
+/// The directory of its Unix socket, which only its user and root may enter.
+const SOCKETS: &str = "sockets";
+/// Bytes of the path of a Unix socket, which a data directory's path may exceed.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// What clients connect through. It listens on a port either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// As most servers of others are reached.
+    Network,
+    /// What takes less of the processor, where the data directory's path is short enough.
+    Socket,
+}
+
 /// One Postgres server.
 #[derive(Debug)]
 pub(crate) struct Postgres {
     program: PathBuf,
     ground: Ground,
     password: String,
+    through: Through,
 }
 
 impl Postgres {
-    pub fn new(program: PathBuf, ground: &Ground, secrets: &Secrets) -> Postgres {
-        Postgres { program, ground: ground.clone(), password: secrets.owner.clone() }
+    pub fn new(program: PathBuf, ground: &Ground, secrets: &Secrets, through: Through) -> Postgres {
+        Postgres { program, ground: ground.clone(), password: secrets.owner.clone(), through }
     }
 
     pub fn url(&self, port: u16) -> String {
-        format!("postgres://{OWNER}:{}@127.0.0.1:{port}/{DATABASE}", self.password)
+        let password = &self.password;
+        match self.sockets(port) {
+            Some(dir) => {
+                let dir = url::escaped(&dir).replace("%2F", "/");
+                format!("postgres://{OWNER}:{password}@localhost:{port}/{DATABASE}?host={dir}")
+            }
+            None => format!("postgres://{OWNER}:{password}@127.0.0.1:{port}/{DATABASE}"),
+        }
     }
 
     /// A program that belongs to this server, to be run as its user.
@@ -65,6 +86,13 @@ impl Postgres {
 
     pub fn cluster(&self) -> PathBuf {
         self.ground.home.join("postgres")
+    }
+
+    /// The directory of the socket for this port, if there is to be one.
+    fn sockets(&self, port: u16) -> Option<String> {
+        let dir = self.ground.home.join(SOCKETS).into_os_string().into_string().ok()?;
+        let fits = dir.len() + format!("/.s.PGSQL.{port}").len() <= SOCKET_PATH_MAX;
+        (fits && self.through == Through::Socket).then_some(dir)
     }
 
     /// Creates the cluster and its database unless they are there. They appear under their name only when they
@@ -160,6 +188,14 @@ impl Kind for Postgres {
         process::remove_foreign_pid_file(&cluster.join("postmaster.pid"), &self.ground.home);
         let mut args: Vec<OsString> = vec!["-D".into(), cluster.into(), "-p".into(), port.to_string().into()];
         args.extend(SETTINGS.iter().flat_map(|setting| ["-c".into(), setting.into()]));
+        // What a killed server has left there would stand in the way of this one.
+        place::remove(&self.ground.home.join(SOCKETS))?;
+        let sockets = self.sockets(port);
+        if sockets.is_some() {
+            self.ground.make_dir(SOCKETS)?;
+        }
+        let sockets = sockets.map_or_else(String::new, |dir| format!("\"{}\"", dir.replace('"', "\"\"")));
+        args.extend(["-c".into(), format!("unix_socket_directories={sockets}").into()]);
         Ok((self.program.clone(), args))
     }
 

@@ -10,7 +10,7 @@ use crate::keeper::Keeper;
 use crate::nats::Nats;
 use crate::owner::{Lock, State};
 use crate::place::{self, Ground, User};
-use crate::postgres::{INITDB_STOP, Postgres};
+use crate::postgres::{INITDB_STOP, Postgres, Through};
 use crate::process::{self, Process};
 use crate::provision::{self, Programs};
 use crate::secrets::Secrets;
@@ -250,7 +250,8 @@ impl Owned {
             self.nats = Some(nats);
         }
         if let Some(program) = programs.postgres {
-            let postgres = Postgres::new(program, ground, secrets);
+            let through = if self.life.throw_away { Through::Network } else { Through::Socket };
+            let postgres = Postgres::new(program, ground, secrets, through);
             postgres.create()?;
             let postgres = Local::start(postgres, ground, state.postgres_port)?;
             state.postgres_port = Some(postgres.port);

@@ -8,7 +8,7 @@ pub(crate) fn with_credentials(url: &str, user: &str, password: &str) -> String 
     format!("{scheme}://{}:{}@{server}", escaped(user), escaped(password))
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

@@ -3,12 +3,16 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stack::{Options, Stack, StackError};
 
 use crate::child::Holder;
-use crate::look::{self, Temp, address, cluster_id, eventually, listens, nats_info, postgres_asks_for};
+use crate::look::{
+    self, Temp, address, asked_for, cluster_id, eventually, listens, nats_info, postgres_asks_for,
+};
 
 fn start(temp: &Temp) -> Result<Stack, StackError> {
     Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(temp.data()) })
@@ -26,6 +30,31 @@ fn both_servers_answer_and_ask_for_a_password() {
         let mode = fs::metadata(stack.data_dir().join("run").join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
+}
+
+#[test]
+fn postgres_is_reached_through_a_socket_where_its_path_fits() {
+    let temp = Temp::new("a \"socket\", a, b");
+    let stack = start(&temp).unwrap();
+    let (server, query) = stack.owner_url().split_once('?').unwrap();
+    assert!(query.starts_with("host=/") && query.ends_with("/sockets"), "{query}");
+    let sockets = Path::new(&fs::read_to_string(temp.data().join("run/home")).unwrap()).join("sockets");
+    let socket = sockets.join(format!(".s.PGSQL.{}", address(server).split_once(':').unwrap().1));
+    assert_eq!(asked_for(UnixStream::connect(&socket).unwrap()), 10);
+    assert_eq!(fs::metadata(&sockets).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(postgres_asks_for(server), 10, "its port is there as well");
+    stack.stop();
+    // As if a server that was killed had had the id of a process that lives now.
+    fs::write(&socket, "").unwrap();
+    fs::write(format!("{}.lock", socket.display()), format!("{}\n", std::process::id())).unwrap();
+    let again = start(&temp).unwrap();
+    assert_eq!(asked_for(UnixStream::connect(&socket).unwrap()), 10);
+    drop(again);
+
+    let temp = Temp::new(&"far_".repeat(25));
+    let stack = start(&temp).unwrap();
+    assert!(!stack.owner_url().contains('?'), "{}", stack.owner_url());
+    assert_eq!(postgres_asks_for(stack.owner_url()), 10);
 }
 
 #[test]
