@@ -28,6 +28,27 @@ async fn a_paid_checkout_is_confirmed_allocated_and_captured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_follows_from_a_checkout_is_known_by_ids_of_its_time() {
+    /// The milliseconds that an id begins with.
+    fn time(id: &str) -> &str {
+        &id[..13]
+    }
+    let api = Api::start().await;
+    api.stock("A", 250, 5).await;
+    let cart = api.cart(&[("A", 2)]).await;
+    let placed = api.check_out(&cart, "card").await.expect(201);
+    let (order, payment) = (placed.text_of("order"), placed.text_of("payment"));
+    assert_eq!([time(&order), time(&payment)], [time(&cart); 2]);
+    let events = api.events().await;
+    let id_of = |event_type: &str| {
+        let event = events.iter().find(|event| event["event_type"] == event_type).unwrap();
+        event["event_id"].as_str().unwrap()
+    };
+    assert_eq!(time(id_of("Reserved")), time(id_of("CheckedOut")), "managers stand between them");
+    assert!(events.iter().all(|event| event["event_id"].as_str().unwrap().as_bytes()[14] == b'8'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_shows_its_delivery_and_the_log_does_not() {
     let api = Api::start().await;
     api.stock("A", 250, 5).await;

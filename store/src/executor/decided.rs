@@ -213,7 +213,10 @@ fn rows(
                 payload: event.to_json()?,
                 metadata: metadata.clone(),
                 event_id: match request.origin {
-                    Origin::Client => ids.next(),
+                    Origin::Client => {
+                        let id = ids.next();
+                        of_its_time(id, id)
+                    }
                     Origin::Derived => derived_id(request.command_id, "event", nth),
                 },
                 recorded_at_us: now_us,
@@ -238,14 +241,16 @@ fn metadata(request: &Request, decided_at_us: i64) -> Metadata {
     }
 }
 
-/// The id of the `nth` thing of a kind that follows from `cause`: the same every time, and of the cause's time.
+/// The id of the `nth` thing of a kind that follows from `cause`: the same every time, and of the cause's time where that is
+/// a uuid v8, as the ids of events are. What followed from a v7, as they were before, has to be found under the v5 that it got.
 #[must_use]
 pub fn derived_id(cause: Uuid, kind: &str, nth: i64) -> Uuid {
-    of_its_time(cause, Uuid::new_v5(&cause, format!("{kind}:{nth}").as_bytes()))
+    let id = Uuid::new_v5(&cause, format!("{kind}:{nth}").as_bytes());
+    if cause.get_version_num() == 8 { of_its_time(cause, id) } else { id }
 }
 
-/// `id`, beginning with the milliseconds that `cause` begins with (uuid v8), so that an index finds together what happened together;
-/// as it is where the cause's id tells no time.
+/// `id`, beginning with the milliseconds that `cause` begins with (uuid v8), so that an index finds together what happened
+/// together; as it is where the cause's id tells no time.
 #[must_use]
 pub fn of_its_time(cause: Uuid, id: Uuid) -> Uuid {
     if !matches!(cause.get_version_num(), 7 | 8) {
@@ -262,18 +267,20 @@ mod tests {
 
     #[test]
     fn what_derives_from_an_id_is_the_same_every_time_and_of_its_time() {
-        let cause = Uuid::now_v7();
+        let before = Uuid::now_v7();
+        let cause = of_its_time(before, before);
         let derived = derived_id(cause, "event", 1);
         assert_eq!(derived, derived_id(cause, "event", 1));
         let others =
             [derived_id(cause, "event", 2), derived_id(cause, "fire", 1), derived_id(derived, "event", 1)];
         assert!(!others.contains(&derived));
-        for id in others.into_iter().chain([derived]) {
+        for id in others.into_iter().chain([cause, derived]) {
             assert_eq!(id.get_version_num(), 8);
-            assert_eq!(id.as_bytes()[..6], cause.as_bytes()[..6], "{id} is of {cause}'s time");
+            assert_eq!(id.as_bytes()[..6], before.as_bytes()[..6], "{id} is of {before}'s time");
         }
-        let timeless = derived_id(Uuid::NAMESPACE_URL, "event", 1);
-        assert_eq!(timeless, Uuid::new_v5(&Uuid::NAMESPACE_URL, b"event:1"));
-        assert_eq!(derived_id(timeless, "event", 1).get_version_num(), 5);
+        for timeless in [before, derived_id(before, "event", 1), Uuid::NAMESPACE_URL] {
+            assert_eq!(derived_id(timeless, "event", 1), Uuid::new_v5(&timeless, b"event:1"));
+        }
+        assert_eq!(of_its_time(Uuid::NAMESPACE_URL, cause), cause);
     }
 }
