@@ -16,7 +16,7 @@ const SECRET: &[&str] = &[
 ];
 
 /// Parameters of an address that hold no secret.
-const OPEN: &[&str] = &["sslmode", "sslrootcert", "application_name", "tls"];
+const OPEN: &[&str] = &["host", "sslmode", "sslrootcert", "application_name", "tls"];
 
 /// Whether a setting is a secret as a whole.
 #[must_use]
@@ -111,8 +111,8 @@ mod tests {
             ("DATABASE_URL", "postgres://shop:hunter2@db:5432/shop", "postgres://shop:***@db:5432/shop"),
             (
                 "DATABASE_URL",
-                "postgres://shop@db/shop?sslmode=require",
-                "postgres://shop@db/shop?sslmode=require",
+                "postgres://shop@db/shop?host=/run/postgres&sslmode=require",
+                "postgres://shop@db/shop?host=/run/postgres&sslmode=require",
             ),
             (
                 "DATABASE_URL",
