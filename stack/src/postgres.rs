@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -41,9 +41,9 @@ const SETTINGS: [&str; 13] = [
 ];
 
 /// The directory of its Unix socket, which only its user and root may enter.
-const SOCKETS: &str = "sockets";
-/// Bytes of the path of a Unix socket, which a data directory's path may exceed.
-const SOCKET_PATH_MAX: usize = 107;
+const SOCKETS: &str = "postgres-socket";
+/// Bytes of the path of a Unix socket on every system, which a data directory's path may exceed.
+const SOCKET_PATH_MAX: usize = 103;
 
 /// What clients connect through. It listens on a port either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +69,10 @@ impl Postgres {
     }
 
     pub fn url(&self, port: u16) -> String {
-        let password = &self.password;
-        match self.sockets(port) {
-            Some(dir) => {
-                let dir = url::escaped(&dir).replace("%2F", "/");
-                format!("postgres://{OWNER}:{password}@localhost:{port}/{DATABASE}?host={dir}")
-            }
-            None => format!("postgres://{OWNER}:{password}@127.0.0.1:{port}/{DATABASE}"),
+        let server = format!("postgres://{OWNER}:{}@127.0.0.1:{port}/{DATABASE}", self.password);
+        match self.socket(port).as_deref().and_then(|socket| socket.rsplit_once('/')) {
+            Some((dir, _)) => format!("{server}?host={}", url::escaped(dir).replace("%2F", "/")),
+            None => server,
         }
     }
 
@@ -88,11 +85,12 @@ impl Postgres {
         self.ground.home.join("postgres")
     }
 
-    /// The directory of the socket for this port, if there is to be one.
-    fn sockets(&self, port: u16) -> Option<String> {
-        let dir = self.ground.home.join(SOCKETS).into_os_string().into_string().ok()?;
-        let fits = dir.len() + format!("/.s.PGSQL.{port}").len() <= SOCKET_PATH_MAX;
-        (fits && self.through == Through::Socket).then_some(dir)
+    /// The socket for this port, if there is to be one. Where an address has a comma, clients read two.
+    fn socket(&self, port: u16) -> Option<String> {
+        let dir = self.ground.home.join(SOCKETS);
+        let socket = dir.join(format!(".s.PGSQL.{port}")).into_os_string().into_string().ok()?;
+        let fits = socket.len() <= SOCKET_PATH_MAX && !socket.contains(',');
+        (fits && self.through == Through::Socket).then_some(socket)
     }
 
     /// Creates the cluster and its database unless they are there. They appear under their name only when they
@@ -188,13 +186,20 @@ impl Kind for Postgres {
         process::remove_foreign_pid_file(&cluster.join("postmaster.pid"), &self.ground.home);
         let mut args: Vec<OsString> = vec!["-D".into(), cluster.into(), "-p".into(), port.to_string().into()];
         args.extend(SETTINGS.iter().flat_map(|setting| ["-c".into(), setting.into()]));
-        // What a killed server has left there would stand in the way of this one.
-        place::remove(&self.ground.home.join(SOCKETS))?;
-        let sockets = self.sockets(port);
-        if sockets.is_some() {
-            self.ground.make_dir(SOCKETS)?;
+        let mut sockets = String::new();
+        if let Some(socket) = self.socket(port) {
+            let dir = self.ground.make_dir(SOCKETS)?;
+            // What a killed server has left would stand in the way of this one.
+            for left in [format!("{socket}.lock"), socket] {
+                match fs::remove_file(&left) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(file("remove", Path::new(&left))(error));
+                    }
+                    _ => {}
+                }
+            }
+            sockets = format!("\"{}\"", dir.to_string_lossy().replace('"', "\"\""));
         }
-        let sockets = sockets.map_or_else(String::new, |dir| format!("\"{}\"", dir.replace('"', "\"\"")));
         args.extend(["-c".into(), format!("unix_socket_directories={sockets}").into()]);
         Ok((self.program.clone(), args))
     }

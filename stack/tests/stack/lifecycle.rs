@@ -3,16 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use stack::{Options, Stack, StackError};
 
 use crate::child::Holder;
-use crate::look::{
-    self, Temp, address, asked_for, cluster_id, eventually, listens, nats_info, postgres_asks_for,
-};
+use crate::look::{self, Temp, address, cluster_id, eventually, listens, nats_info, postgres_asks_for};
 
 fn start(temp: &Temp) -> Result<Stack, StackError> {
     Stack::start_or_attach(Options { servers: Some(look::servers()), ..Options::new(temp.data()) })
@@ -34,27 +31,43 @@ fn both_servers_answer_and_ask_for_a_password() {
 
 #[test]
 fn postgres_is_reached_through_a_socket_where_its_path_fits() {
-    let temp = Temp::new("a \"socket\", a, b");
+    let temp = Temp::new("a \"b\" 100%");
     let stack = start(&temp).unwrap();
-    let (server, query) = stack.owner_url().split_once('?').unwrap();
-    assert!(query.starts_with("host=/") && query.ends_with("/sockets"), "{query}");
-    let sockets = Path::new(&fs::read_to_string(temp.data().join("run/home")).unwrap()).join("sockets");
-    let socket = sockets.join(format!(".s.PGSQL.{}", address(server).split_once(':').unwrap().1));
-    assert_eq!(asked_for(UnixStream::connect(&socket).unwrap()), 10);
-    assert_eq!(fs::metadata(&sockets).unwrap().permissions().mode() & 0o777, 0o700);
+    let url = stack.owner_url().to_owned();
+    let (server, query) = url.split_once('?').unwrap();
+    assert!(query.ends_with("a%20%22b%22%20100%25/data/postgres-socket"), "{query}");
     assert_eq!(postgres_asks_for(server), 10, "its port is there as well");
+    asked_with_psql(&url);
+    let home = PathBuf::from(fs::read_to_string(temp.data().join("run/home")).unwrap());
+    let dir = home.join("postgres-socket");
+    assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
     stack.stop();
-    // As if a server that was killed had had the id of a process that lives now.
+    // As if the id of a server that was killed had gone to another process of the servers' user.
+    let other = stack::testing::private();
+    let socket = format!("{}/.s.PGSQL.{}", dir.display(), address(server).split_once(':').unwrap().1);
     fs::write(&socket, "").unwrap();
-    fs::write(format!("{}.lock", socket.display()), format!("{}\n", std::process::id())).unwrap();
+    fs::write(format!("{socket}.lock"), format!("{}\n", other.nats_pid().unwrap().unwrap())).unwrap();
+    fs::write(dir.join("notes"), "somebody's").unwrap();
     let again = start(&temp).unwrap();
-    assert_eq!(asked_for(UnixStream::connect(&socket).unwrap()), 10);
-    drop(again);
+    assert!(dir.join("notes").exists());
+    assert_eq!(again.owner_url(), url);
+    asked_with_psql(&url);
+}
 
-    let temp = Temp::new(&"far_".repeat(25));
-    let stack = start(&temp).unwrap();
-    assert!(!stack.owner_url().contains('?'), "{}", stack.owner_url());
-    assert_eq!(postgres_asks_for(stack.owner_url()), 10);
+#[test]
+fn postgres_is_reached_through_its_port_where_a_sockets_path_does_not_fit() {
+    for name in ["far_".repeat(25).as_str(), "one, two"] {
+        let temp = Temp::new(name);
+        let stack = start(&temp).unwrap();
+        assert!(!stack.owner_url().contains('?'), "{}", stack.owner_url());
+        asked_with_psql(stack.owner_url());
+    }
+}
+
+/// A client that others wrote gets an answer.
+fn asked_with_psql(url: &str) {
+    let psql = stack::testing::postgres_program("psql").args(["-X", "-c", "SELECT 1", url]).output().unwrap();
+    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
 }
 
 #[test]

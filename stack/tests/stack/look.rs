@@ -67,11 +67,7 @@ pub fn nats_info(url: &str) -> String {
 
 /// The kind of authentication that Postgres asks a stranger for; 10 is SASL, that is, SCRAM.
 pub fn postgres_asks_for(url: &str) -> u32 {
-    asked_for(TcpStream::connect(address(url)).unwrap())
-}
-
-/// The same, of whoever is at the other end.
-pub fn asked_for(mut stream: impl Read + Write) -> u32 {
+    let mut stream = TcpStream::connect(address(url)).unwrap();
     let body = b"\0\x03\0\0user\0daybook_owner\0database\0daybook\0\0";
     stream.write_all(&(body.len() as u32 + 4).to_be_bytes()).unwrap();
     stream.write_all(body).unwrap();

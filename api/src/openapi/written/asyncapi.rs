@@ -149,7 +149,7 @@ pub fn envelope() -> Value {
     let number = |says: &str| json!({ "type": "integer", "minimum": 1, "description": says });
     let properties = json!({
         "specversion": { "const": "1.0" },
-        "id": { "type": "string", "format": "uuid", "description": "The event's own id: a UUIDv8 that begins with milliseconds, as a UUIDv7 does; of older events a UUIDv7 or UUIDv5." },
+        "id": { "type": "string", "format": "uuid", "description": "The event's own id: a UUIDv8 that begins with milliseconds as a UUIDv7 does, or a UUIDv5 where it follows from a timer, a delivery or an import; in older logs a UUIDv7 too." },
         "source": { "type": "string", "pattern": "^urn:daybook:log:", "description": "Which life of the log." },
         "type": text("`daybook.<aggregate_type>.<EventType>.v<version>`"),
         "subject": text("The stream: `<aggregate_type>-<id>`."),
