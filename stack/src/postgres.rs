@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -189,15 +189,8 @@ impl Kind for Postgres {
         let mut sockets = String::new();
         if let Some(socket) = self.socket(port) {
             let dir = self.ground.make_dir(SOCKETS)?;
-            // What a killed server has left would stand in the way of this one.
-            for left in [format!("{socket}.lock"), socket] {
-                match fs::remove_file(&left) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(file("remove", Path::new(&left))(error));
-                    }
-                    _ => {}
-                }
-            }
+            // Its lock is such a file too; with that, Postgres removes a socket that was left itself.
+            process::remove_foreign_pid_file(Path::new(&format!("{socket}.lock")), &self.ground.home);
             sockets = format!("\"{}\"", dir.to_string_lossy().replace('"', "\"\""));
         }
         args.extend(["-c".into(), format!("unix_socket_directories={sockets}").into()]);

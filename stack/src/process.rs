@@ -184,8 +184,8 @@ pub(crate) fn stop_left_behind(name: &str, ground: &Ground, steps: StopSteps) {
     let _ = fs::remove_file(&pid_file);
 }
 
-/// Postgres refuses to start while its own pid file names a live process of the same user, which after a crash
-/// may be anybody; it is removed only then, since it also guards against surviving backends.
+/// Postgres refuses to start while its own pid file, or its socket's lock, names a live process of the same user,
+/// which after a crash may be anybody; it is removed only then, since it also guards against surviving backends.
 pub(crate) fn remove_foreign_pid_file(pid_file: &Path, home: &Path) {
     let first = fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.trim().parse().ok());
     if first.is_some_and(|pid| started(pid).is_some() && !is_ours(pid, "postgres", home)) {

@@ -213,6 +213,7 @@ fn rows(
                 payload: event.to_json()?,
                 metadata: metadata.clone(),
                 event_id: match request.origin {
+                    // As a v8: what derives from it begins with its time.
                     Origin::Client => {
                         let id = ids.next();
                         of_its_time(id, id)
