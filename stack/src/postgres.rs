@@ -208,4 +208,10 @@ impl Kind for Postgres {
     fn is_passing(tail: &str) -> bool {
         tail.lines().rev().take(3).any(|line| line.contains("pre-existing shared memory block"))
     }
+
+    fn make_way(&self) {
+        if let Ok(cluster) = self.cluster().canonicalize() {
+            process::stop_orphans(&cluster);
+        }
+    }
 }

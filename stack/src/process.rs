@@ -47,13 +47,16 @@ impl Process {
 /// When the process started, in the system's own words; `None` when it is gone or only a zombie is left.
 fn started(pid: u32) -> Option<String> {
     if Path::new("/proc/self/stat").exists() {
-        // The name, in brackets, may hold blanks; after it come the state (field 3) and later the start (22).
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let dead = matches!(fields.first(), Some(&"Z" | &"X"));
-        return if dead { None } else { fields.get(19).map(|field| (*field).to_owned()) };
+        let dead = matches!(stat(pid, 3)?.as_str(), "Z" | "X");
+        return if dead { None } else { stat(pid, 22) };
     }
     ask_ps("lstart=", pid)
+}
+
+/// A field of the process's `stat`, numbered as proc(5) does, from 3 on: the name, in brackets, may hold blanks.
+fn stat(pid: u32, field: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(field - 3).map(str::to_owned)
 }
 
 /// Whether the pid belongs to a live process with the command line of that server of this home. Nothing less will
@@ -190,6 +193,22 @@ pub(crate) fn remove_foreign_pid_file(pid_file: &Path, home: &Path) {
     let first = fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.trim().parse().ok());
     if first.is_some_and(|pid| started(pid).is_some() && !is_ours(pid, "postgres", home)) {
         let _ = fs::remove_file(pid_file);
+    }
+}
+
+/// Ends what is left of a Postgres whose first process was killed. Most of it notices at once; what waits for a lock
+/// whose holder was killed too never does, and nothing starts on the cluster while it has the old one's memory.
+pub(crate) fn stop_orphans(cluster: &Path) {
+    let works_here = |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == cluster);
+    let is_orphan = |pid: u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let parent = stat(pid, 4).and_then(|parent| parent.parse().ok());
+        line.starts_with(b"postgres: ") && works_here(pid) && parent.is_some_and(|parent| !works_here(parent))
+    };
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    for pid in names.filter_map(|name| name.to_str()?.parse().ok()).filter(|pid| is_orphan(*pid)) {
+        // They have nothing left to do in order.
+        stop(pid, &[], || !is_orphan(pid));
     }
 }
 

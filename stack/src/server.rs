@@ -13,6 +13,8 @@ use crate::{StackError, ports};
 /// Long enough for Postgres to replay `max_wal_size` after a crash.
 const READY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(100);
+/// How long a reason that passes by itself is left to do so.
+const PATIENCE: Duration = Duration::from_secs(3);
 const PORTS_MAX: usize = 5;
 
 /// What differs between the servers.
@@ -30,6 +32,9 @@ pub(crate) trait Kind {
     fn is_passing(_tail: &str) -> bool {
         false
     }
+
+    /// Does away with such a reason that has not passed.
+    fn make_way(&self) {}
 }
 
 /// A server of this stack, running or stopped for a while.
@@ -100,7 +105,8 @@ impl<K: Kind> Local<K> {
 
 fn launch<K: Kind>(kind: &K, ground: &Ground, port: u16) -> Result<Server, StackError> {
     let log = ground.log(K::NAME);
-    let deadline = Instant::now() + READY;
+    let begun = Instant::now();
+    let deadline = begun + READY;
     let mut server = spawn(kind, ground, port)?;
     loop {
         if kind.is_ready(port, server.pid()) {
@@ -111,6 +117,9 @@ fn launch<K: Kind>(kind: &K, ground: &Ground, port: u16) -> Result<Server, Stack
             let tail = process::tail(&log);
             if late || !K::is_passing(&tail) {
                 return Err(StackError::Exited { server: K::NAME, log, tail });
+            }
+            if begun.elapsed() > PATIENCE {
+                kind.make_way();
             }
             thread::sleep(RETRY);
             server = spawn(kind, ground, port)?;

@@ -89,6 +89,20 @@ fn a_killed_server_comes_back_on_its_port() {
     assert!(nats_info(stack.nats_url()).starts_with("INFO"));
 }
 
+/// As one that waits for a lock whose holder was killed too: it does not notice that the first process is gone.
+#[test]
+fn what_hangs_of_a_killed_postgres_does_not_keep_the_next_from_starting() {
+    let stack = stack::testing::private();
+    let postgres = stack.postgres_pid().unwrap().unwrap();
+    let hangs =
+        children(postgres).into_iter().find(|pid| command_line(pid).contains("checkpointer")).unwrap();
+    assert!(Command::new("kill").args(["-STOP", &hangs]).status().unwrap().success());
+    stack.kill_postgres().unwrap();
+    stack.start_postgres().unwrap();
+    assert!(!command_line(&hangs).contains("checkpointer"), "it was ended");
+    assert_eq!(postgres_asks_for(stack.owner_url()), 10);
+}
+
 #[test]
 fn wiping_nats_removes_its_store_and_stopping_does_not() {
     let stack = stack::testing::private();
