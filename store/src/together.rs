@@ -1,7 +1,10 @@
 //! Many small writes as one: what comes while a write is on its way goes along with the next.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,11 +34,14 @@ pub(crate) struct Together<R, T> {
     clock: Arc<dyn Clock>,
     waiting: Mutex<Vec<(R, oneshot::Sender<Outcome<T>>)>>,
     turn: tokio::sync::Mutex<()>,
+    /// Whether the last write took more than one row.
+    in_company: AtomicBool,
 }
 
 impl<R: Clone, T: Clone> Together<R, T> {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        let (waiting, turn) = Default::default();
+        Self { clock, waiting, turn, in_company: AtomicBool::new(false) }
     }
 
     /// Writes a row with all that wait once it may be written and `others` had time to come along, or lets somebody else take
@@ -59,6 +65,7 @@ impl<R: Clone, T: Clone> Together<R, T> {
         }
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let (rows, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+        self.in_company.store(rows.len() > 1, Ordering::Relaxed);
         let outcome = tokio::select! {
             outcome = write(rows) => outcome.map_err(|error| Failed::Database(Arc::new(error))),
             () = self.clock.sleep(WITHIN) => Err(Failed::Late),
@@ -68,6 +75,13 @@ impl<R: Clone, T: Clone> Together<R, T> {
             let _ = caller.send(outcome.clone());
         }
         outcome
+    }
+
+    /// Waits for others to come along, if any did the last time: whoever is alone waits for nobody.
+    pub async fn company(&self, wait: Duration) {
+        if self.in_company.load(Ordering::Relaxed) {
+            self.clock.sleep(wait).await;
+        }
     }
 
     fn wait(&self, row: R) -> oneshot::Receiver<Outcome<T>> {
@@ -144,6 +158,22 @@ mod tests {
         assert!((&mut gone).now_or_never().is_none());
         drop(gone);
         assert_eq!(along.await.ok(), Some(vec![2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_are_waited_for_where_there_were_some() {
+        let (together, gathered) = (together(), Notify::new());
+        let write = async |row| {
+            let begun = tokio::time::Instant::now();
+            let wait = together.company(Duration::from_secs(1));
+            (together.write(row, wait, async |rows| Ok(rows)).await.ok(), begun.elapsed().as_secs())
+        };
+        assert_eq!(write(1).await, (Some(vec![1]), 0));
+        let two = together.write(2, gathered.notified(), async |rows| Ok(rows));
+        let (two, three, ()) = futures::join!(two, write(3), async { gathered.notify_one() });
+        assert_eq!((two.ok(), three), (Some(vec![2, 3]), (Some(vec![2, 3]), 0)));
+        assert_eq!(write(4).await, (Some(vec![4]), 1));
+        assert_eq!(write(5).await, (Some(vec![5]), 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ use store::{
     executor::{self, ExecuteError, Executor, Limits, Origin, Request, Sequel},
     log::{
         Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, PostgresLog, Sequence,
-        Snapshot, StoredEvent, StreamId, Take, TakePast,
+        Snapshot, StoredEvent, StreamId, Take, TakePast, Wanted,
     },
     ports::Machine,
     testing::{Ground, request},
@@ -94,10 +94,10 @@ impl Log for Odd {
         &self,
         after: Position,
         limit: i64,
-        unwanted: &[AggregateType],
+        wanted: Wanted<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
-        self.log.read_each(after, limit, unwanted, take).await
+        self.log.read_each(after, limit, wanted, take).await
     }
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
         let nth = self.appends.fetch_add(1, Ordering::Relaxed);

@@ -41,6 +41,10 @@ pub const PROCESS: Process = Process {
 
 fn heard(event: &Event, refused: Vec<Refused>) -> Option<AnyCommand> {
     let step = issues::step_of(event)?;
+    // Of these it only minds what was refused.
+    if refused.is_empty() && matches!(step, Step::Confirm | Step::Undo) {
+        return None;
+    }
     Some(Command::Answered { step, refused }.into())
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{issues::issues, *};
 use crate::{
-    AnyEvent, AnyRefusal, allowance, cart, inventory_item, order, payment,
+    Aggregate, AnyEvent, AnyRefusal, allowance, cart, inventory_item, order, payment,
     process::{Fact, Issue, Refused},
     testing::{Again, caused, delivery, fold, named, play, pounds, units},
     value::ReservationId,
@@ -129,6 +129,19 @@ proptest! {
             assert!(count(&["Completed"]) <= 1 + count(&["ReviewAwaited"]));
             assert!(count(&["Reversed", "ReservationFailed", "AllocationFailed", "GivenUp"]) <= 1);
         });
+    }
+
+    #[test]
+    fn what_it_does_not_mind_would_come_to_nothing(commands in prop::collection::vec(command(), 0..30)) {
+        let mut checkout = Checkout::default();
+        for command in commands {
+            checkout = checkout.decide(command).unwrap().into_iter().fold(checkout, Checkout::evolve);
+            for event in [Event::Completed {}, Event::PaymentOrphaned {}] {
+                prop_assert_eq!(heard(&event, vec![]), None);
+                let step = issues::step_of(&event).unwrap();
+                prop_assert_eq!(checkout.decide(answered(step, &[])), Ok(vec![]));
+            }
+        }
     }
 
     #[test]

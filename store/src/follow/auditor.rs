@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{log::Log, ports::Clock};
 
-/// How much longer it rests than it has worked, so that it takes about a thirtieth of one processor.
-const RESTS: u32 = 30;
+/// How much longer it rests than it has worked, so that it takes about a sixtieth of one processor.
+const RESTS: u32 = 60;
 /// The least that it rests.
 const REST_MIN: Duration = Duration::from_millis(500);
 /// How long it rests when everything was compared, before it compares one block of that again.

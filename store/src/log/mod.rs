@@ -303,6 +303,18 @@ pub enum AppendError {
 /// What is done with each event that is read.
 pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
 
+/// What of the events is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Everything.
+    All,
+    /// Those of these kinds of aggregates are passed over.
+    But(&'a [AggregateType]),
+    /// What each is and where it stands: what it says is left where it is, so that its version, payload and metadata are empty.
+    /// Of an event that was put away they are there.
+    Names,
+}
+
 /// A part of what happened to an aggregate.
 pub enum Past<'a> {
     /// Everything up to a snapshot: the state after that sequence, as JSON.
@@ -345,20 +357,19 @@ pub trait Log: Send + Sync {
     async fn save(&self, head: &Head, snapshot: &Snapshot) -> Result<(), LogError>;
 
     /// At most `limit` events after a position, in order, without a gap; each is handed over as soon as it is there, so
-    /// that what `take` does overlaps with the reading of the rest. Those of `unwanted` kinds of aggregates are passed over.
-    /// Returns the last position.
+    /// that what `take` does overlaps with the reading of the rest. Returns the last position.
     async fn read_each(
         &self,
         after: Position,
         limit: i64,
-        unwanted: &[AggregateType],
+        wanted: Wanted<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError>;
 
     /// The same all at once.
     async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
-        self.read_each(after, limit, &[], &mut |event| events.push(event)).await?;
+        self.read_each(after, limit, Wanted::All, &mut |event| events.push(event)).await?;
         Ok(events)
     }
 

@@ -14,6 +14,10 @@ pub const THIN_COLUMNS: &str = "position, aggregate_type, CASE WHEN aggregate_ty
      event_version, CASE WHEN aggregate_type <> ALL ($3) THEN payload END, \
      CASE WHEN aggregate_type <> ALL ($3) THEN metadata END, event_id, recorded_at";
 
+/// The same with nothing in place of what an event says.
+pub const NAME_COLUMNS: &str =
+    "position, aggregate_type, aggregate_id, sequence, event_type, '', '', '', event_id, recorded_at";
+
 /// The year 2000 as microseconds since the epoch.
 pub const YEAR_2000_US: i64 = 946_684_800_000_000;
 

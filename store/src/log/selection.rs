@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Decoder, Log as _, LogError, Position, PostgresLog, RawEvent, Seen, StreamId, raw::RAW_COLUMNS, see,
-    seen::occurred_at,
+    Decoder, Log as _, LogError, Position, PostgresLog, RawEvent, Seen, StreamId, Wanted, raw::RAW_COLUMNS,
+    see, seen::occurred_at,
 };
 use crate::upcast;
 
@@ -250,8 +250,10 @@ impl PostgresLog {
             let kinds = selection.kinds();
             let unwanted: Vec<_> =
                 AggregateType::ALL.iter().copied().filter(|kind| !kinds.contains(kind)).collect();
-            self.read_each(after, upto - after, &unwanted, &mut |stored| rows.push(RawEvent::from(&stored)))
-                .await?;
+            self.read_each(after, upto - after, Wanted::But(&unwanted), &mut |stored| {
+                rows.push(RawEvent::from(&stored))
+            })
+            .await?;
         }
         rows.retain(|row| selection.may_want(row));
         Ok(rows)

@@ -5,13 +5,12 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::AggregateType;
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, PgPool, Row as _, ValueRef as _, postgres::PgRow};
 
 use super::{
-    LogError, Position, Sequence, StoredEvent, StreamId, Take,
-    row::{COLUMNS, THIN_COLUMNS, stored},
+    LogError, Position, Sequence, StoredEvent, StreamId, Take, Wanted,
+    row::{COLUMNS, NAME_COLUMNS, THIN_COLUMNS, stored},
 };
 use crate::archive::{Archive, ArchiveError, Place};
 
@@ -56,13 +55,18 @@ impl Through {
         &self,
         connection: &mut PgConnection,
         (after, limit): (Position, i64),
-        unwanted: &[AggregateType],
+        wanted: Wanted<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
+        let (columns, unwanted) = match wanted {
+            Wanted::But(kinds) if !kinds.is_empty() => (THIN_COLUMNS, kinds),
+            Wanted::All | Wanted::But(_) => (COLUMNS, &[][..]),
+            Wanted::Names => (NAME_COLUMNS, &[][..]),
+        };
         let unwanted: Vec<&str> = unwanted.iter().map(|kind| kind.as_str()).collect();
         let mut reached = Reached { position: after, left: limit, why: Why::Done };
         if after >= self.end.load(Ordering::Relaxed) {
-            reached = rows(connection, reached, &unwanted, take).await?;
+            reached = rows(connection, reached, (columns, &unwanted), take).await?;
             let Why::Gap { found } = reached.why else { return Ok(reached.position) };
             if self.look(connection).await? <= reached.position {
                 return Err(LogError::Gap { after: reached.position, found });
@@ -191,15 +195,14 @@ fn place(row: &PgRow) -> Result<Option<Place>, sqlx::Error> {
     Ok(file.zip(block).map(|(file, block)| Place { file, block }))
 }
 
-/// Rows alone, up to the first gap. Of those that nobody wants the texts stay where they are.
+/// These columns of rows alone, up to the first gap, but for kinds of aggregates that nobody wants.
 async fn rows(
     connection: &mut PgConnection,
     Reached { position: after, left: limit, .. }: Reached,
-    unwanted: &[&str],
+    (columns, unwanted): (&str, &[&str]),
     take: Take<'_>,
 ) -> Result<Reached, LogError> {
-    let page = "FROM events WHERE position > $1 ORDER BY position LIMIT $2";
-    let sql = format!("SELECT {} {page}", if unwanted.is_empty() { COLUMNS } else { THIN_COLUMNS });
+    let sql = format!("SELECT {columns} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
     let query = sqlx::query(&sql).bind(after).bind(limit);
     let query = if unwanted.is_empty() { query } else { query.bind(unwanted) };
     let mut rows = query.fetch(connection);

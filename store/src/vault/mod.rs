@@ -8,8 +8,8 @@ mod wrap;
 
 use std::{
     collections::HashMap,
-    future::ready,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -33,6 +33,9 @@ use crate::{
     secrets::MasterKeys,
     together::Together,
 };
+
+/// For how long a new key waits for others while there are some.
+const COMPANY: Duration = Duration::from_millis(3);
 
 /// Why a value could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +221,9 @@ impl Vault {
         let own = wrapped.bytes.clone();
         let kept = self
             .new
-            .write((subject.into(), wrapped), ready(()), async |rows| self.keep_new(rows).await)
+            .write((subject.into(), wrapped), self.new.company(COMPANY), async |rows| {
+                self.keep_new(rows).await
+            })
             .await;
         let kept = kept.map_err(VaultError::Unwritten)?;
         // Two seals at once: the first key stays, and both use it.
