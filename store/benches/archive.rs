@@ -15,7 +15,7 @@ use domain::AggregateType;
 use sqlx::PgPool;
 use store::{
     archive::{Archive, Archiving, EVENTS_PER_FILE, Step},
-    log::{Log, PostgresLog, StreamId, Wanted},
+    log::{Log, Portion, PostgresLog, StreamId},
     ports::{Clock as _, Machine},
     verify::{Files, Wanted, verify_with},
 };
@@ -110,7 +110,7 @@ async fn carts(owner: &PgPool) -> Vec<StreamId> {
 async fn read_all(log: &PostgresLog, events: usize) -> f64 {
     let (started, mut position) = (Instant::now(), 0);
     while position < events as i64 {
-        position = log.read_each(position, PAGE, Wanted::All, &mut |_| {}).await.unwrap();
+        position = log.read_each(position, PAGE, Portion::All, &mut |_| {}).await.unwrap();
     }
     whole(events as f64 / started.elapsed().as_secs_f64())
 }

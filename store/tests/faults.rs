@@ -21,8 +21,8 @@ use futures::join;
 use store::{
     executor::{self, ExecuteError, Executor, Limits, Origin, Request, Sequel},
     log::{
-        Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, PostgresLog, Sequence,
-        Snapshot, StoredEvent, StreamId, Take, TakePast, Wanted,
+        Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Portion, Position, PostgresLog,
+        Sequence, Snapshot, StoredEvent, StreamId, Take, TakePast,
     },
     ports::Machine,
     testing::{Ground, request},
@@ -94,10 +94,10 @@ impl Log for Odd {
         &self,
         after: Position,
         limit: i64,
-        wanted: Wanted<'_>,
+        portion: Portion<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
-        self.log.read_each(after, limit, wanted, take).await
+        self.log.read_each(after, limit, portion, take).await
     }
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
         let nth = self.appends.fetch_add(1, Ordering::Relaxed);

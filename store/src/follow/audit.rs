@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{ApplyError, BLOCK, Projection, Sum, applied::Applied};
-use crate::log::{Log, LogError, Position, StoredEvent, Wanted};
+use crate::log::{Log, LogError, Portion, Position, StoredEvent};
 
 /// Positions that are read at once.
 const PAGE: i64 = 10_000;
@@ -193,7 +193,7 @@ impl<'p> Counting<'p> {
         while at < up_to {
             let (before, limit) = (at, PAGE.min(up_to - at));
             let mut add = |event: StoredEvent| all.iter_mut().for_each(|counting| counting.add(&event));
-            at = log.read_each(at, limit, Wanted::Names, &mut add).await?;
+            at = log.read_each(at, limit, Portion::Names, &mut add).await?;
             tell(at);
             if at == before {
                 return Err(LogError::Gap { after: at, found: up_to }.into());
@@ -283,7 +283,7 @@ async fn single(
     digest: i64,
 ) -> Result<Option<EventFound>, AuditError> {
     let mut found = None;
-    log.read_each(first - 1, last - first + 1, Wanted::Names, &mut |event| {
+    log.read_each(first - 1, last - first + 1, Portion::Names, &mut |event| {
         let same = *event.aggregate_type == *aggregate_type
             && Sum::of(event.event_id, event.position).digest == digest;
         if same {

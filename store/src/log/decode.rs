@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::{AggregateType, value::Time};
 
-use super::{Log, LogError, Meaning, Metadata, Position, Recorded, StoredEvent, StreamId, Wanted};
+use super::{Log, LogError, Meaning, Metadata, Portion, Position, Recorded, StoredEvent, StreamId};
 use crate::{
     json,
     upcast::{self, Before, Current, Stored, Unread},
@@ -113,7 +113,7 @@ pub async fn read_but<T: Send>(
         Some(decoded) => read.push(with(stored, decoded)),
         None => later.push((read.len() + later.len(), stored)),
     };
-    let end = log.read_each(after, limit, Wanted::But(unwanted), &mut take).await?;
+    let end = log.read_each(after, limit, Portion::But(unwanted), &mut take).await?;
     if later.is_empty() {
         return Ok((end, read));
     }

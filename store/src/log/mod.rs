@@ -303,9 +303,9 @@ pub enum AppendError {
 /// What is done with each event that is read.
 pub type Take<'a> = &'a mut (dyn FnMut(StoredEvent) + Send);
 
-/// What of the events is read.
+/// How much of the events is read.
 #[derive(Clone, Copy, Debug)]
-pub enum Wanted<'a> {
+pub enum Portion<'a> {
     /// Everything.
     All,
     /// Those of these kinds of aggregates are passed over.
@@ -362,14 +362,14 @@ pub trait Log: Send + Sync {
         &self,
         after: Position,
         limit: i64,
-        wanted: Wanted<'_>,
+        portion: Portion<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError>;
 
     /// The same all at once.
     async fn read(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
-        self.read_each(after, limit, Wanted::All, &mut |event| events.push(event)).await?;
+        self.read_each(after, limit, Portion::All, &mut |event| events.push(event)).await?;
         Ok(events)
     }
 

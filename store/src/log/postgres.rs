@@ -7,8 +7,8 @@ use sqlx::{Executor, PgConnection, PgExecutor, PgPool, Row};
 use uuid::Uuid;
 
 use super::{
-    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Position, Sequence, Snapshot,
-    StoredEvent, StreamId, Take, TakePast, Wanted,
+    Answer, AppendError, Batch, Head, Link, LockedLog, Log, LogError, Portion, Position, Sequence, Snapshot,
+    StoredEvent, StreamId, Take, TakePast,
     append::append,
     connections::Connections,
     history::{self, Read},
@@ -131,10 +131,10 @@ impl Log for PostgresLog {
         &self,
         after: Position,
         limit: i64,
-        wanted: Wanted<'_>,
+        portion: Portion<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
-        self.through.read_each(&mut *self.pool.acquire().await?, (after, limit), wanted, take).await
+        self.through.read_each(&mut *self.pool.acquire().await?, (after, limit), portion, take).await
     }
 
     async fn append(&self, head: &Head, batch: &Batch) -> Result<Head, AppendError> {
@@ -223,7 +223,7 @@ impl LockedLog for Locked {
     async fn read(&mut self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, LogError> {
         let mut events = Vec::new();
         let take: Take<'_> = &mut |event| events.push(event);
-        self.through.read_each(&mut self.connection, (after, limit), Wanted::All, take).await?;
+        self.through.read_each(&mut self.connection, (after, limit), Portion::All, take).await?;
         Ok(events)
     }
 

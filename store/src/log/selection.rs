@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Decoder, Log as _, LogError, Position, PostgresLog, RawEvent, Seen, StreamId, Wanted, raw::RAW_COLUMNS,
+    Decoder, Log as _, LogError, Portion, Position, PostgresLog, RawEvent, Seen, StreamId, raw::RAW_COLUMNS,
     see, seen::occurred_at,
 };
 use crate::upcast;
@@ -250,7 +250,7 @@ impl PostgresLog {
             let kinds = selection.kinds();
             let unwanted: Vec<_> =
                 AggregateType::ALL.iter().copied().filter(|kind| !kinds.contains(kind)).collect();
-            self.read_each(after, upto - after, Wanted::But(&unwanted), &mut |stored| {
+            self.read_each(after, upto - after, Portion::But(&unwanted), &mut |stored| {
                 rows.push(RawEvent::from(&stored))
             })
             .await?;

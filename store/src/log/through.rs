@@ -9,7 +9,7 @@ use futures::TryStreamExt as _;
 use sqlx::{PgConnection, PgPool, Row as _, ValueRef as _, postgres::PgRow};
 
 use super::{
-    LogError, Position, Sequence, StoredEvent, StreamId, Take, Wanted,
+    LogError, Portion, Position, Sequence, StoredEvent, StreamId, Take,
     row::{COLUMNS, NAME_COLUMNS, THIN_COLUMNS, stored},
 };
 use crate::archive::{Archive, ArchiveError, Place};
@@ -55,13 +55,13 @@ impl Through {
         &self,
         connection: &mut PgConnection,
         (after, limit): (Position, i64),
-        wanted: Wanted<'_>,
+        portion: Portion<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
-        let (columns, unwanted) = match wanted {
-            Wanted::But(kinds) if !kinds.is_empty() => (THIN_COLUMNS, kinds),
-            Wanted::All | Wanted::But(_) => (COLUMNS, &[][..]),
-            Wanted::Names => (NAME_COLUMNS, &[][..]),
+        let (columns, unwanted) = match portion {
+            Portion::But(kinds) if !kinds.is_empty() => (THIN_COLUMNS, kinds),
+            Portion::All | Portion::But(_) => (COLUMNS, &[][..]),
+            Portion::Names => (NAME_COLUMNS, &[][..]),
         };
         let unwanted: Vec<&str> = unwanted.iter().map(|kind| kind.as_str()).collect();
         let mut reached = Reached { position: after, left: limit, why: Why::Done };
