@@ -197,7 +197,8 @@ pub(crate) fn remove_foreign_pid_file(pid_file: &Path, home: &Path) {
 }
 
 /// Ends what is left of a Postgres whose first process was killed. Most of it notices at once; what waits for a lock
-/// whose holder was killed too never does, and nothing starts on the cluster while it has the old one's memory.
+/// whose holder was killed too never does, and nothing starts on the cluster while it has the old one's memory. Only on Linux,
+/// and where processes of that user may be looked at.
 pub(crate) fn stop_orphans(cluster: &Path) {
     let works_here = |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == cluster);
     let is_orphan = |pid: u32| {

@@ -77,7 +77,7 @@ impl<R: Clone, T: Clone> Together<R, T> {
         outcome
     }
 
-    /// Waits for others to come along, if any did the last time: whoever is alone waits for nobody.
+    /// Waits for others to come along, if any did the last time.
     pub async fn company(&self, wait: Duration) {
         if self.in_company.load(Ordering::Relaxed) {
             self.clock.sleep(wait).await;

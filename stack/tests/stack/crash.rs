@@ -90,6 +90,7 @@ fn a_killed_server_comes_back_on_its_port() {
 }
 
 /// As one that waits for a lock whose holder was killed too: it does not notice that the first process is gone.
+#[cfg(target_os = "linux")]
 #[test]
 fn what_hangs_of_a_killed_postgres_does_not_keep_the_next_from_starting() {
     let stack = stack::testing::private();

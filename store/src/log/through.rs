@@ -74,7 +74,7 @@ impl Through {
         }
         let mut learnt = None;
         loop {
-            reached = self.rows_and_files(connection, reached, &unwanted, take).await?;
+            reached = self.rows_and_files(connection, reached, (columns, &unwanted), take).await?;
             match reached.why {
                 Why::Done => return Ok(reached.position),
                 Why::Gap { found } => return Err(LogError::Gap { after: reached.position, found }),
@@ -93,13 +93,15 @@ impl Through {
         &self,
         connection: &mut PgConnection,
         Reached { position: after, left: limit, .. }: Reached,
-        unwanted: &[&str],
+        (columns, unwanted): (&str, &[&str]),
         take: Take<'_>,
     ) -> Result<Reached, LogError> {
+        // Which kinds are unwanted is not asked here.
+        let columns = if columns == THIN_COLUMNS { COLUMNS } else { columns };
         // Bounded and in order each for itself: the whole rest of both would be read and sorted otherwise.
         let page = "WHERE position > $1 ORDER BY position LIMIT $2";
         let sql = format!(
-            "(SELECT {COLUMNS}, NULL::int, NULL::int FROM events {page}) UNION ALL \
+            "(SELECT {columns}, NULL::int, NULL::int FROM events {page}) UNION ALL \
              (SELECT {AWAY}, file, place FROM archived_events {page}) ORDER BY 1 LIMIT $2"
         );
         let mut rows = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use store::{
     archive::{Archive, Archived, Archiving, ArchivingError, Step},
     engine::Engine,
-    log::{Log, Past, Position, PostgresLog, StoredEvent, StreamId},
+    log::{Log, Past, Portion, Position, PostgresLog, StoredEvent, StreamId},
     ports::{Clock as _, Machine},
     testing::{Ground, request},
     verify::{Files, Verified, Wanted, verify_with},
@@ -211,6 +211,13 @@ pub fn files_in(directory: &Path) -> Vec<PathBuf> {
 
 pub async fn reading(log: &dyn Log) -> Reading {
     let all = log.read(0, i64::MAX).await.unwrap();
+    let named = |event: &StoredEvent| {
+        (event.position, event.event_id, event.aggregate_id.clone(), event.event_type.clone())
+    };
+    let mut names = Vec::new();
+    let take = &mut |event: StoredEvent| names.push(named(&event));
+    log.read_each(0, i64::MAX, Portion::Names, take).await.unwrap();
+    assert_eq!(names, all.iter().map(named).collect::<Vec<_>>());
     let mut pages = Vec::new();
     let mut after: Position = 0;
     loop {
