@@ -47,16 +47,18 @@ impl Process {
 /// When the process started, in the system's own words; `None` when it is gone or only a zombie is left.
 fn started(pid: u32) -> Option<String> {
     if Path::new("/proc/self/stat").exists() {
-        let dead = matches!(stat(pid, 3)?.as_str(), "Z" | "X");
-        return if dead { None } else { stat(pid, 22) };
+        // The state (field 3), and later the start (22).
+        let fields = stat(pid)?;
+        let dead = matches!(fields.first().map(String::as_str), Some("Z" | "X"));
+        return if dead { None } else { fields.into_iter().nth(19) };
     }
     ask_ps("lstart=", pid)
 }
 
-/// A field of the process's `stat`, numbered as proc(5) does, from 3 on: the name, in brackets, may hold blanks.
-fn stat(pid: u32, field: usize) -> Option<String> {
+/// The fields of the process's `stat` (proc(5)) from the third on, behind the name in brackets, which may hold blanks.
+fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(field - 3).map(str::to_owned)
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Whether the pid belongs to a live process with the command line of that server of this home. Nothing less will
@@ -203,7 +205,7 @@ pub(crate) fn stop_orphans(cluster: &Path) {
     let works_here = |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == cluster);
     let is_orphan = |pid: u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let parent = stat(pid, 4).and_then(|parent| parent.parse().ok());
+        let parent = stat(pid).and_then(|fields| fields.get(1)?.parse().ok());
         line.starts_with(b"postgres: ") && works_here(pid) && parent.is_some_and(|parent| !works_here(parent))
     };
     let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());

@@ -58,15 +58,16 @@ impl Through {
         portion: Portion<'_>,
         take: Take<'_>,
     ) -> Result<Position, LogError> {
-        let (columns, unwanted) = match portion {
-            Portion::But(kinds) if !kinds.is_empty() => (THIN_COLUMNS, kinds),
-            Portion::All | Portion::But(_) => (COLUMNS, &[][..]),
-            Portion::Names => (NAME_COLUMNS, &[][..]),
+        // What is read of rows alone, and of rows beside files, where it is not asked which kinds are unwanted.
+        let (alone, beside, unwanted) = match portion {
+            Portion::But(kinds) if !kinds.is_empty() => (THIN_COLUMNS, COLUMNS, kinds),
+            Portion::All | Portion::But(_) => (COLUMNS, COLUMNS, &[][..]),
+            Portion::Names => (NAME_COLUMNS, NAME_COLUMNS, &[][..]),
         };
         let unwanted: Vec<&str> = unwanted.iter().map(|kind| kind.as_str()).collect();
         let mut reached = Reached { position: after, left: limit, why: Why::Done };
         if after >= self.end.load(Ordering::Relaxed) {
-            reached = rows(connection, reached, (columns, &unwanted), take).await?;
+            reached = rows(connection, reached, (alone, &unwanted), take).await?;
             let Why::Gap { found } = reached.why else { return Ok(reached.position) };
             if self.look(connection).await? <= reached.position {
                 return Err(LogError::Gap { after: reached.position, found });
@@ -74,7 +75,7 @@ impl Through {
         }
         let mut learnt = None;
         loop {
-            reached = self.rows_and_files(connection, reached, (columns, &unwanted), take).await?;
+            reached = self.rows_and_files(connection, reached, (beside, &unwanted), take).await?;
             match reached.why {
                 Why::Done => return Ok(reached.position),
                 Why::Gap { found } => return Err(LogError::Gap { after: reached.position, found }),
@@ -96,8 +97,6 @@ impl Through {
         (columns, unwanted): (&str, &[&str]),
         take: Take<'_>,
     ) -> Result<Reached, LogError> {
-        // Which kinds are unwanted is not asked here.
-        let columns = if columns == THIN_COLUMNS { COLUMNS } else { columns };
         // Bounded and in order each for itself: the whole rest of both would be read and sorted otherwise.
         let page = "WHERE position > $1 ORDER BY position LIMIT $2";
         let sql = format!(
