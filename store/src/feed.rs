@@ -116,7 +116,9 @@ impl Feed {
     pub fn own(&self, position: Position, max: usize) -> Vec<StoredEvent> {
         let found = self.in_memory(position, max).unwrap_or_default();
         let next = found.first().is_some_and(|first| first.position == position + 1);
-        found.iter().take_while(|_| next).map_while(|entry| entry.stored()).collect()
+        let mut own = Vec::with_capacity(found.len());
+        own.extend(found.iter().take_while(|_| next).map_while(|entry| entry.stored()));
+        own
     }
 
     /// The events of one stream from now on, as they come.

@@ -3,9 +3,10 @@
 //! Serde's code for a type is compiled anew in each crate that asks for it, once for each format. Whoever goes through here
 //! shares one copy.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use domain::{AggregateType, AnyCommand, AnyEvent, AnyRefusal, AnyState};
+use serde::{Serialize, ser::Error as _};
 use serde_json::{Deserializer, Error, Value};
 use serde_path_to_error::{Deserializer as Tracked, Path, Segment, Track};
 
@@ -17,7 +18,13 @@ pub trait ToJson {
     /// When it cannot be written as JSON; nothing of the domain is like that.
     fn to_json(&self) -> Result<String, Error>;
 
-    /// The same as a value.
+    /// How long the text is, in bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON; nothing of the domain is like that.
+    fn json_length(&self) -> Result<usize, Error>;
+
+    /// It as a value.
     ///
     /// # Errors
     /// When it cannot be written as JSON; nothing of the domain is like that.
@@ -30,10 +37,34 @@ macro_rules! written {
     ($($name:ident)+) => {$(
         impl ToJson for $name {
             fn to_json(&self) -> Result<String, Error> {
-                serde_json::to_string(self)
+                in_scratch(self, str::to_owned)
+            }
+
+            fn json_length(&self) -> Result<usize, Error> {
+                in_scratch(self, str::len)
             }
         }
     )+};
+}
+
+/// How much room a thread keeps for what it writes, in bytes.
+const SCRATCH_MAX: usize = 64 << 10;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Writes a value where this thread wrote the one before: a text of its own would grow, and be copied, several times, and keep room
+/// that it does not need.
+fn in_scratch<T>(value: &impl Serialize, read: impl FnOnce(&str) -> T) -> Result<T, Error> {
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    let written = serde_json::to_writer(&mut scratch, value);
+    let text = written.and_then(|()| str::from_utf8(&scratch).map(read).map_err(Error::custom));
+    if scratch.capacity() <= SCRATCH_MAX {
+        SCRATCH.set(scratch);
+    }
+    text
 }
 
 written!(AnyCommand AnyEvent AnyRefusal AnyState);

@@ -1,8 +1,8 @@
 //! An event on the broker: CloudEvents 1.0 in JSON, its payload the log's own text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -22,18 +22,42 @@ pub struct Envelope {
 #[error("not an envelope: {0}")]
 pub struct EnvelopeError(String);
 
-/// Extension attributes are lower case without separators, as CloudEvents asks. `metadata` holds who, when and why as
-/// the log's own JSON text.
-#[derive(Serialize, Deserialize)]
+/// What a message is written from, but for `data`, which is the payload's own text. Extension attributes are lower case
+/// without separators, as CloudEvents asks. `metadata` holds who, when and why as the log's own JSON text.
+#[derive(Serialize)]
+struct Written<'a> {
+    specversion: &'a str,
+    id: Uuid,
+    source: Joined<'a>,
+    #[serde(rename = "type")]
+    event: Joined<'a>,
+    subject: Joined<'a>,
+    time: &'a str,
+    datacontenttype: &'a str,
+    position: i64,
+    sequence: i64,
+    aggregatetype: &'a str,
+    aggregateid: &'a str,
+    recordedatus: i64,
+    metadata: &'a str,
+}
+
+/// A text that is made where it is written.
+struct Joined<'a>(fmt::Arguments<'a>);
+
+impl Serialize for Joined<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// What is read of a message.
+#[derive(Deserialize)]
 struct CloudEvent<'a> {
-    specversion: Cow<'a, str>,
     id: Uuid,
     source: Cow<'a, str>,
     #[serde(rename = "type")]
     event: Cow<'a, str>,
-    subject: Cow<'a, str>,
-    time: Cow<'a, str>,
-    datacontenttype: Cow<'a, str>,
     position: i64,
     sequence: i64,
     aggregatetype: Cow<'a, str>,
@@ -59,33 +83,40 @@ impl Envelope {
         serde_json::from_str::<Only>(metadata).ok()?.traceparent
     }
 
-    /// The message's body.
+    /// The message's body. The payload is taken to be JSON, as the log takes no other.
     ///
     /// # Errors
-    /// When the payload is not JSON.
+    /// When something else of the event cannot be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, EnvelopeError> {
         let event = &self.event;
         let recorded_at = domain::value::Time::from_millis(event.recorded_at_us.div_euclid(1_000));
-        let cloud_event = CloudEvent {
-            specversion: "1.0".into(),
-            id: event.event_id,
-            source: format!("{SOURCE}{}", self.incarnation).into(),
-            event: format!("daybook.{}.{}.v{}", event.aggregate_type, event.event_type, event.event_version)
-                .into(),
-            subject: format!("{}-{}", event.aggregate_type, event.aggregate_id).into(),
-            time: crate::rfc3339::format(recorded_at).into(),
-            datacontenttype: "application/json".into(),
-            position: event.position,
-            sequence: event.sequence,
-            aggregatetype: (&*event.aggregate_type).into(),
-            aggregateid: (&*event.aggregate_id).into(),
-            recordedatus: event.recorded_at_us,
-            metadata: (&*event.metadata).into(),
-            data: serde_json::from_str(&event.payload).map_err(wrong)?,
-        };
+        let (of, id) = (&*event.aggregate_type, &*event.aggregate_id);
         // What stands around the two texts takes less than this.
         let mut body = Vec::with_capacity(event.payload.len() + event.metadata.len() * 5 / 4 + 640);
-        serde_json::to_writer(&mut body, &cloud_event).map_err(wrong)?;
+        let written = serde_json::to_writer(
+            &mut body,
+            &Written {
+                specversion: "1.0",
+                id: event.event_id,
+                source: Joined(format_args!("{SOURCE}{}", self.incarnation)),
+                event: Joined(format_args!("daybook.{of}.{}.v{}", event.event_type, event.event_version)),
+                subject: Joined(format_args!("{of}-{id}")),
+                time: &crate::rfc3339::format(recorded_at),
+                datacontenttype: "application/json",
+                position: event.position,
+                sequence: event.sequence,
+                aggregatetype: of,
+                aggregateid: id,
+                recordedatus: event.recorded_at_us,
+                metadata: &event.metadata,
+            },
+        );
+        written.map_err(wrong)?;
+        // Its closing brace.
+        body.pop();
+        body.extend_from_slice(b",\"data\":");
+        body.extend_from_slice(event.payload.as_bytes());
+        body.push(b'}');
         Ok(body)
     }
 

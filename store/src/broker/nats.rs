@@ -108,28 +108,30 @@ impl NatsBroker {
     async fn send(&self, before: &[Envelope], last: &Envelope) -> Result<PublishAckFuture, BrokerError> {
         let mut previous = None;
         for envelope in before {
-            let (subject, headers, body) = self.message(envelope, previous)?;
+            let id = message_id(envelope);
+            let (subject, headers, body) = self.message(envelope, id.clone(), previous)?;
             self.client.publish_with_headers(subject, headers, body).await.map_err(unavailable)?;
-            previous = Some(envelope);
+            previous = Some(id);
         }
-        let (subject, headers, body) = self.message(last, previous)?;
+        let (subject, headers, body) = self.message(last, message_id(last), previous)?;
         let message = PublishMessage::build().headers(headers).payload(body);
         self.context.send_publish(subject, message).await.map_err(|error| publish_error(&error))
     }
 
-    /// An event's message, as subject, headers and body, which is only stored behind `before`, or in its place where that is
-    /// not said.
+    /// An event's message under its id, as subject, headers and body, which is only stored behind the message with the id
+    /// `before`, or in its place where that is not said.
     fn message(
         &self,
         envelope: &Envelope,
-        before: Option<&Envelope>,
+        id: String,
+        before: Option<String>,
     ) -> Result<(String, HeaderMap, Bytes), BrokerError> {
         let mut headers = HeaderMap::new();
-        headers.insert(EVENT, envelope.event.event_id.to_string().as_str());
-        headers.insert(INCARNATION, envelope.incarnation.to_string().as_str());
-        headers.insert(NATS_MESSAGE_ID, message_id(envelope).as_str());
+        headers.insert(EVENT, HeaderValue::from(envelope.event.event_id.to_string()));
+        headers.insert(INCARNATION, HeaderValue::from(envelope.incarnation.to_string()));
+        headers.insert(NATS_MESSAGE_ID, HeaderValue::from(id));
         match before {
-            Some(before) => headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, message_id(before).as_str()),
+            Some(before) => headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, HeaderValue::from(before)),
             // Positions start at 1, so the one before is never negative.
             None => headers.insert(
                 NATS_EXPECTED_LAST_SEQUENCE,
@@ -138,7 +140,7 @@ impl NatsBroker {
         }
         // Whoever listens beside Daybook goes on in the same trace.
         if let Some(traceparent) = envelope.traceparent() {
-            headers.insert("traceparent", traceparent.to_string().as_str());
+            headers.insert("traceparent", HeaderValue::from(traceparent.to_string()));
         }
         let mut body = envelope.to_json().map_err(unavailable)?;
         // Followers read an event that is too large for the broker from the log; its place must be kept.

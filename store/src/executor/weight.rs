@@ -27,7 +27,7 @@ pub struct Weight {
 impl Weight {
     pub fn of(state: &AnyState) -> Self {
         // Every state is JSON: keys are texts and numbers are whole.
-        Self { json: state.to_json().map_or(0, |json| json.len()), grown: 0 }
+        Self { json: state.json_length().unwrap_or(0), grown: 0 }
     }
 
     /// How many bytes are reckoned.

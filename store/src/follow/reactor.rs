@@ -110,6 +110,8 @@ impl Reactor {
         let (mut saved_us, mut moved_us, mut heard_us) = (looked_us, looked_us, looked_us);
         // Kept across rounds: a slow read that was begun anew every time something else is done would never end.
         let mut reading: Option<BoxFuture<'static, Result<Vec<Arc<Entry>>, LogError>>> = None;
+        let clock = Arc::clone(&self.clock);
+        let mut resting = clock.sleep(LOOK_EVERY).fuse();
         loop {
             if reading.is_none() && window.open.len() < WINDOW && window.too_new.is_none() {
                 let (feed, after) = (self.feed.clone(), window.read);
@@ -117,7 +119,12 @@ impl Reactor {
             }
             tokio::select! {
                 Some(ended) = window.working.next(), if !window.working.is_empty() => {
-                    self.settle(&mut window, vec![ended]).await;
+                    // With all that have ended by now.
+                    let mut ended = vec![ended];
+                    while let Some(Some(further)) = window.working.next().now_or_never() {
+                        ended.push(further);
+                    }
+                    self.settle(&mut window, ended).await;
                 }
                 Some(entries) = OptionFuture::from(reading.as_mut()) => {
                     reading = None;
@@ -127,7 +134,7 @@ impl Reactor {
                     }
                     self.take(&mut window, entries).await?;
                 }
-                () = self.clock.sleep(LOOK_EVERY) => {}
+                () = &mut resting => {}
             }
             let reached = Reached { position: window.read, working: window.working.len() };
             self.progress.send_if_modified(|known| std::mem::replace(known, reached) != reached);
@@ -136,6 +143,7 @@ impl Reactor {
                 continue;
             }
             looked_us = now_us;
+            resting = clock.sleep(LOOK_EVERY).fuse();
             let done = window.done();
             self.lease.meter().reached(done);
             let rests = window.working.is_empty() && now_us - moved_us >= micros(LOOK_EVERY);

@@ -1,6 +1,6 @@
 //! One append on Postgres: one statement, and what its failure means.
 
-use sqlx::PgConnection;
+use sqlx::{Arguments as _, PgConnection, postgres::PgArguments};
 
 use super::{AppendError, Batch, Head, link, row::moment, timer};
 
@@ -45,6 +45,9 @@ WITH head AS (
 )
 SELECT position FROM head";
 
+/// What it is given.
+const ARGUMENTS: usize = 32;
+
 /// Appends a batch behind `head`.
 ///
 /// # Errors
@@ -58,7 +61,10 @@ pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -
     };
     let events = &batch.events;
     let answers = &batch.answers;
-    let query = sqlx::query(APPEND)
+    let mut arguments = PgArguments::default();
+    // All at once: a buffer that grows is copied each time.
+    arguments.reserve(ARGUMENTS, bytes(batch));
+    let query = sqlx::query_with(APPEND, arguments)
         .bind(head.position)
         .bind(last)
         .bind(&link[..])
@@ -90,6 +96,13 @@ pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -
         Some(_) => Ok(Head { position: last, link, incarnation: head.incarnation }),
         None => Err(AppendError::Missed),
     }
+}
+
+/// What a batch takes as arguments, in bytes, or a little more.
+fn bytes(batch: &Batch) -> usize {
+    let texts: usize = batch.events.iter().map(|event| event.payload.len() + event.metadata.len()).sum();
+    let timers: usize = batch.timers.iter().map(|timer| timer.input.len() + 192).sum();
+    texts + timers + (batch.events.len() + batch.answers.len()) * 256 + 1_024
 }
 
 pub(super) fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
