@@ -117,7 +117,8 @@ impl Postgres {
         // The pinned build has no ICU, and the C collation is the same on every system.
         args.extend(["--encoding=UTF8", "--locale=C", "--locale-provider=libc"].map(OsString::from));
         args.extend(["--auth=scram-sha-256", "--username", OWNER].map(OsString::from));
-        let mut initdb = Server::spawn("initdb", &self.program.with_file_name("initdb"), args, &self.ground)?;
+        let mut initdb =
+            Server::spawn("initdb", &self.program.with_file_name("initdb"), args, &[], &self.ground)?;
         let succeeded = loop {
             match initdb.ended() {
                 Some(succeeded) => break succeeded,

@@ -1,5 +1,6 @@
 //! Knows processes: whether one still lives, whether it is the one that was meant, and how to start and end one.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -139,6 +140,7 @@ impl Server {
         name: &str,
         program: &Path,
         args: Vec<OsString>,
+        environment: &[(&str, &str)],
         ground: &Ground,
     ) -> Result<Server, StackError> {
         let pid_file = ground.run.join(format!("{name}.pid"));
@@ -149,6 +151,7 @@ impl Server {
             .args(["-c", "echo $$ >&0 && exec \"$@\" </dev/null", "daybook"])
             .arg(program)
             .args(args)
+            .envs(environment.iter().copied().filter(|(name, _)| env::var_os(name).is_none()))
             .stdin(pid_sink)
             .stdout(log)
             .stderr(log_too)

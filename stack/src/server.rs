@@ -21,6 +21,8 @@ const PORTS_MAX: usize = 5;
 pub(crate) trait Kind {
     const NAME: &'static str;
     const STOP: StopSteps;
+    /// Variables that the server is started with, unless this process was started with them.
+    const ENVIRONMENT: &[(&str, &str)] = &[];
 
     /// Writes what the server reads, and gives its program and arguments.
     fn prepare(&self, port: u16) -> Result<(PathBuf, Vec<OsString>), StackError>;
@@ -134,5 +136,5 @@ fn launch<K: Kind>(kind: &K, ground: &Ground, port: u16) -> Result<Server, Stack
 
 fn spawn<K: Kind>(kind: &K, ground: &Ground, port: u16) -> Result<Server, StackError> {
     let (program, args) = kind.prepare(port)?;
-    Server::spawn(K::NAME, &program, args, ground)
+    Server::spawn(K::NAME, &program, args, K::ENVIRONMENT, ground)
 }

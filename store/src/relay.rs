@@ -22,7 +22,7 @@ const HISTORY: Position = 100_000;
 /// Events read and published at a time.
 const PAGE: i64 = 2_000;
 /// From one copy to the next, at the least: what is appended meanwhile is copied together.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(25);
 /// How often the broker is looked at while there is nothing to copy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long is waited after a failure, twice as long after each further one, and at most: well within the lease.

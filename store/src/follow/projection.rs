@@ -27,7 +27,7 @@ const FAR_BEHIND: Position = 10_000;
 /// processor to anybody else; longer, and readers would wait.
 const PACE: Duration = Duration::from_millis(8);
 /// The same while nobody waits.
-const PACE_AT_LEISURE: Duration = Duration::from_millis(50);
+const PACE_AT_LEISURE: Duration = Duration::from_millis(100);
 /// For how long it goes on at the quicker pace after somebody has waited.
 const WANTED_US: i64 = 1_000_000;
 /// Small batches come thick and fast: they are not planned one by one, but once for the whole session, perhaps while a table

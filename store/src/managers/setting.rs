@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// For how long a timer that nobody waits for lets others come along.
-const LEISURE: Duration = Duration::from_millis(50);
+const LEISURE: Duration = Duration::from_millis(200);
 
 /// Sets timers; cheap to clone.
 #[derive(Clone)]

@@ -31,7 +31,7 @@ use super::{
 };
 
 /// From a write to the next, so that what changes often is read less often.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// An embedded index.
 pub struct Embedded {
