@@ -91,8 +91,8 @@ impl Watch {
     }
 }
 
-/// For how long this process's feed is waited for: its own appends are there at once.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// For how long this process's feed is waited for: its own appends are there at once, others' as soon as they are copied.
+const PATIENCE: Duration = Duration::from_millis(40);
 
 /// Everything that ever happened to an aggregate, if that is in memory up to where this process has appended, and up to the
 /// position that the answer has to reflect; and how far it goes. What other processes append comes a moment later.

@@ -46,8 +46,8 @@ impl Kind for Nats {
     const NAME: &'static str = "nats";
     const STOP: StopSteps = &[(Signal::TERM, Duration::from_secs(10))];
     /// By default its collector goes through what is in use whenever as much again has been taken. It has little in use: with four
-    /// times as much it takes some 100 MB instead of 60, and a twelfth less of the processor (docs/BENCHMARKS.md). The limit
-    /// is for who has more in use.
+    /// times as much it takes some 100 MB instead of 60, and a twelfth less of the processor (docs/BENCHMARKS.md), and near the
+    /// limit no more memory for that.
     const ENVIRONMENT: &[(&str, &str)] = &[("GOGC", "400"), ("GOMEMLIMIT", "1GiB")];
 
     fn prepare(&self, port: u16) -> Result<(PathBuf, Vec<OsString>), StackError> {

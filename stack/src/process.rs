@@ -232,3 +232,26 @@ pub(crate) fn tail(path: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_set_already_stays_as_it_is() {
+        let directory = env::temp_dir().join(format!("daybook-variables-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (data, run, home) = (directory.clone(), directory.clone(), directory.clone());
+        let ground = Ground { data, run, home, user: None };
+        let environment = [("DAYBOOK_TEST_NEW", "ours"), ("PATH", "ours")];
+        let mut server =
+            Server::spawn("env", Path::new("/usr/bin/env"), vec![], &environment, &ground).unwrap();
+        assert!(server.child.wait().unwrap().success());
+        let said = fs::read_to_string(ground.log("env")).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(said.lines().any(|line| line == "DAYBOOK_TEST_NEW=ours"), "{said}");
+        assert!(!said.lines().any(|line| line == "PATH=ours"), "{said}");
+    }
+}

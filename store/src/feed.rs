@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long the broker may lag behind this process's own appends before the log is read instead.
-const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(40);
 /// How often the log's head is looked at for what other processes append while the broker is silent.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the broker may stay silent while the log moves before it is subscribed to anew.

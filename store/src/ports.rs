@@ -24,6 +24,15 @@ pub trait Clock: Send + Sync {
     /// Returns when that moment of the calendar has come.
     async fn until(&self, moment: Time);
 
+    /// Returns when so much time has gone since a moment of [`Clock::elapsed_us`].
+    async fn rest(&self, since_us: i64, pace: Duration) {
+        let since = Duration::from_micros(u64::try_from(self.elapsed_us() - since_us).unwrap_or(0));
+        let rest = pace.saturating_sub(since);
+        if !rest.is_zero() {
+            self.sleep(rest).await;
+        }
+    }
+
     /// The moment as the domain counts it.
     fn now(&self) -> Time {
         Time::from_millis(self.now_us().div_euclid(1_000))

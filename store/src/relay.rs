@@ -21,8 +21,9 @@ use crate::{
 const HISTORY: Position = 100_000;
 /// Events read and published at a time.
 const PAGE: i64 = 2_000;
-/// From one copy to the next, at the least: what is appended meanwhile is copied together.
-const PACE: Duration = Duration::from_millis(25);
+/// From the beginning of one copy to that of the next, at the least: what is appended meanwhile is copied together. Whoever waits
+/// for the copy before it reads the log has twice this patience.
+const PACE: Duration = Duration::from_millis(20);
 /// How often the broker is looked at while there is nothing to copy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long is waited after a failure, twice as long after each further one, and at most: well within the lease.
@@ -105,10 +106,9 @@ impl Relay {
         let mut tip = self.feed.tip();
         loop {
             tip.mark_unchanged();
-            let clock = Arc::clone(&self.clock);
-            let pace = clock.sleep(PACE);
+            let began_us = self.clock.elapsed_us();
             last = self.copy_from(last, incarnation).await?;
-            pace.await;
+            self.clock.rest(began_us, PACE).await;
             tokio::select! {
                 // The feed is this process's own, and stays.
                 _ = tip.changed() => {}

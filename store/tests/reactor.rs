@@ -3,18 +3,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use domain::{inventory_item::Command, value::Quantity};
+use domain::{
+    cart,
+    inventory_item::Command,
+    value::{Currency, Quantity, Time},
+};
 use futures::future::join_all;
 use store::{
     engine::Engine,
     follow::{Begins, React, ReactError, WaitingEvent},
     log::{Meant, Position},
+    ports::{Clock, Machine},
     testing::{Ground, eventually, request},
 };
 
@@ -154,5 +162,54 @@ async fn who_begins_at_the_head_hears_what_happens_from_then_on_also_while_it_is
     engine.react(Arc::<Newcomer>::clone(&newcomer) as Arc<dyn React>);
     begun(&engine, 8).await;
     assert_eq!(*newcomer.0.lock().unwrap(), [6, 7, 8]);
+    engine.stop().await;
+}
+
+/// A clock on which whoever takes their time does so for ever.
+struct Leisurely;
+
+#[async_trait]
+impl Clock for Leisurely {
+    fn now_us(&self) -> i64 {
+        Machine.now_us()
+    }
+
+    fn elapsed_us(&self) -> i64 {
+        Machine.elapsed_us()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        // A timer that nobody waits for gives others so much time to come along.
+        if duration == Duration::from_millis(200) {
+            std::future::pending::<()>().await;
+        }
+        Machine.sleep(duration).await;
+    }
+
+    async fn until(&self, moment: Time) {
+        Machine.until(moment).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_lags_takes_no_time_over_its_timers() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let open = |name: &str| {
+        let expires_at = Some(Time::from_millis(4_102_444_800_000));
+        request(name, cart::Command::Open { customer: None, currency: Currency::GBP, expires_at })
+    };
+    engine.executor.execute(open("old")).await.unwrap();
+    let receive = Command::Receive { quantity: Quantity::new(1).unwrap(), location: None, reference: None };
+    let more = (0..1_001).map(|_| engine.executor.execute(request("A", receive.clone())));
+    assert!(join_all(more).await.into_iter().all(|done| done.is_ok()));
+    engine.stop().await;
+    let (owner, mut engine) = (ground.owner_pool("").await, ground.engine_at(Arc::new(Leisurely)).await);
+    engine.manage();
+    eventually("the timer is set", || async {
+        let set: i64 = sqlx::query_scalar("SELECT count(*) FROM timers").fetch_one(&owner).await.unwrap();
+        (set == 1).then_some(())
+    })
+    .await;
     engine.stop().await;
 }

@@ -57,6 +57,13 @@ impl Ground {
             import::retail(executor, fingerprints, &file, &options, &Progress::silent()).await.unwrap();
         let books = import::ledger::sum(&file).unwrap();
         import::read_model(&models, &books, &imported, Duration::from_secs(20)).await.unwrap();
+        // What is put away has been followed by everybody.
+        let head = engine.executor.head().borrow().position;
+        testing::eventually("all have followed", || async {
+            let reached = |progress: &store::follow::Progress| progress.position() == Some(head);
+            engine.progress().values().all(reached).then_some(())
+        })
+        .await;
         engine.stop().await;
         ground
     }

@@ -109,9 +109,10 @@ impl Clock for Leisurely {
     }
 
     async fn sleep(&self, duration: Duration) {
-        // The quicker pace is 8 ms, and whoever looks for something does so at other times: 20 ms is an index's pause.
-        let rest = Duration::from_millis(9)..=Duration::from_millis(50);
-        if rest.contains(&duration) && duration != Duration::from_millis(20) {
+        // The quicker pace is 8 ms, and whoever looks for something does so at other times: 20 ms is the relay's pace, at the most, and
+        // the feed has 40 ms of patience.
+        let rest = Duration::from_millis(41)..Duration::from_millis(100);
+        if rest.contains(&duration) {
             std::future::pending::<()>().await;
         }
         Machine.sleep(duration).await;

@@ -116,22 +116,6 @@ fn wiping_nats_removes_its_store_and_stopping_does_not() {
     assert!(nats_info(stack.nats_url()).contains("\"jetstream\":true"));
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn nats_is_started_with_a_lazier_collector() {
-    let stack = stack::testing::private();
-    let data = stack.data_dir().to_string_lossy().into_owned();
-    let ours = |pid: &String| {
-        let line = command_line(pid);
-        line.contains("nats-server") && line.contains(&data)
-    };
-    let nats = children(std::process::id()).into_iter().find(ours).unwrap();
-    let environment = String::from_utf8(fs::read(format!("/proc/{nats}/environ")).unwrap()).unwrap();
-    for name in ["GOGC", "GOMEMLIMIT"] {
-        assert!(environment.split('\0').any(|variable| variable.starts_with(&format!("{name}="))), "{name}");
-    }
-}
-
 #[test]
 fn a_private_stack_leaves_nothing_even_when_a_server_is_paused() {
     let stack = stack::testing::private();

@@ -222,20 +222,11 @@ impl Follower {
         let mut wanted_us = self.progress.wanted_us();
         if *wanted_us.borrow_and_update() < began_us - WANTED_US {
             tokio::select! {
-                () = self.rest(began_us, PACE_AT_LEISURE) => return,
+                () = self.clock.rest(began_us, PACE_AT_LEISURE) => return,
                 _ = wanted_us.changed() => {}
             }
         }
-        self.rest(began_us, PACE).await;
-    }
-
-    /// Waits until so much time has gone since then.
-    async fn rest(&self, began_us: i64, pace: Duration) {
-        let since = Duration::from_micros(u64::try_from(self.clock.elapsed_us() - began_us).unwrap_or(0));
-        let rest = pace.saturating_sub(since);
-        if !rest.is_zero() {
-            self.clock.sleep(rest).await;
-        }
+        self.clock.rest(began_us, PACE).await;
     }
 
     /// What comes after a position, as soon as something does.

@@ -134,7 +134,7 @@ impl Reactor {
                     }
                     self.take(&mut window, entries).await?;
                 }
-                () = &mut resting => {}
+                () = &mut resting => resting = clock.sleep(LOOK_EVERY).fuse(),
             }
             let reached = Reached { position: window.read, working: window.working.len() };
             self.progress.send_if_modified(|known| std::mem::replace(known, reached) != reached);

@@ -98,7 +98,7 @@ pub async fn append(connection: &mut PgConnection, head: &Head, batch: &Batch) -
     }
 }
 
-/// What a batch takes as arguments, in bytes, or a little more.
+/// About what a batch takes as arguments, in bytes.
 fn bytes(batch: &Batch) -> usize {
     let texts: usize = batch.events.iter().map(|event| event.payload.len() + event.metadata.len()).sum();
     let timers: usize = batch.timers.iter().map(|timer| timer.input.len() + 192).sum();

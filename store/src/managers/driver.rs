@@ -26,6 +26,8 @@ use crate::{
 
 /// What process managers want is known by.
 const COMMAND: &str = "command";
+/// Events behind the log's end from where on a policy no longer takes its time.
+const LATE: Position = 1_000;
 
 /// Runs the commands that others than clients want; cheap to clone.
 #[derive(Clone)]
@@ -84,6 +86,8 @@ struct Want {
     causation_id: Uuid,
     /// What the cause is known by: the ids of its commands derive from that.
     known_by: Uuid,
+    /// Whether the cause is long past: much waits behind it.
+    late: bool,
 }
 
 /// Something that an instance concluded.
@@ -156,6 +160,7 @@ impl React for Following {
             correlation_id: recorded.metadata.correlation_id,
             causation_id: recorded.event_id,
             known_by: meant.id(),
+            late: self.driver.executor.head().borrow().position - recorded.position > LATE,
         };
         let refused = self.driver.carry_out(&Way::InTurn, want, self.policy.name, issues).await?;
         for Refused { refusal, .. } in refused {
@@ -234,7 +239,7 @@ impl Driver {
             return Err(ReactError(format!("nobody is called {name}")));
         };
         let Input { command_id, causation_id, command } = input;
-        let want = Want { name, correlation_id, causation_id, known_by: causation_id };
+        let want = Want { name, correlation_id, causation_id, known_by: causation_id, late: false };
         let request = self.request(to, command, command_id, want)?;
         match self.executor.execute_in_turn(request).await {
             Ok(_) => Ok(()),
@@ -287,7 +292,7 @@ impl Driver {
             }
         }
         // What a manager learns next waits for what it wants now; a policy remembers nothing.
-        let hurry = kind == COMMAND;
+        let hurry = kind == COMMAND || want.late;
         let (mut along, now) = way.share_out(timers, !requests.is_empty());
         let timers = now.into_iter().map(|timer| self.timers.set(timer, hurry));
         let answers = requests.into_iter().map(|request| {
@@ -329,7 +334,8 @@ impl Driver {
 
 impl Instance<'_> {
     const fn want(&self, causation_id: Uuid, known_by: Uuid) -> Want {
-        Want { name: self.process.name, correlation_id: self.correlation_id, causation_id, known_by }
+        let (name, correlation_id) = (self.process.name, self.correlation_id);
+        Want { name, correlation_id, causation_id, known_by, late: false }
     }
 }
 
