@@ -147,7 +147,9 @@ impl Reactor {
             let done = window.done();
             self.lease.meter().reached(done);
             let rests = window.working.is_empty() && now_us - moved_us >= micros(LOOK_EVERY);
-            let save = done > saved && (rests || now_us - saved_us >= micros(SAVE_EVERY));
+            // A newer program goes on from there.
+            let ends = window.too_new.is_some() && window.open.is_empty();
+            let save = done > saved && (ends || rests || now_us - saved_us >= micros(SAVE_EVERY));
             let kept = async {
                 if !self.lease.hold().await {
                     return Ok(false);
@@ -169,7 +171,7 @@ impl Reactor {
                 heard_us = now_us;
                 self.hear(&mut window).await;
             }
-            if let Some(error) = window.too_new.take_if(|_| window.open.is_empty()) {
+            if let Some(error) = window.too_new.take_if(|_| ends) {
                 return Err(Stop::TooNew(error));
             }
         }
