@@ -2,9 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot have its servers cannot go on")]
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use domain::AnyCommand;
+use async_trait::async_trait;
+use domain::{AnyCommand, value::Time};
 use sqlx::{Executor as _, PgPool};
 use stack::Stack;
 use uuid::Uuid;
@@ -25,6 +26,31 @@ pub const ROLE: &str = "daybook_test_app";
 
 /// Bytes that a test's stream may hold. The broker reserves them, and the tests of a whole run share one broker.
 const STREAM_BYTES_MAX: i64 = 4 << 20;
+
+/// A clock on which whoever sleeps for so long does so for ever.
+pub struct Unending(pub Range<Duration>);
+
+#[async_trait]
+impl Clock for Unending {
+    fn now_us(&self) -> i64 {
+        Machine.now_us()
+    }
+
+    fn elapsed_us(&self) -> i64 {
+        Machine.elapsed_us()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        if self.0.contains(&duration) {
+            std::future::pending::<()>().await;
+        }
+        Machine.sleep(duration).await;
+    }
+
+    async fn until(&self, moment: Time) {
+        Machine.until(moment).await;
+    }
+}
 
 /// A test's own ground: dropped schemas are left to the throw-away servers.
 pub struct Ground {

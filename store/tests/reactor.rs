@@ -22,8 +22,7 @@ use store::{
     engine::Engine,
     follow::{Begins, React, ReactError, WaitingEvent},
     log::{Meant, Position},
-    ports::{Clock, Machine},
-    testing::{Ground, eventually, request},
+    testing::{Ground, Unending, eventually, request},
 };
 
 /// More than a reactor holds in memory at once.
@@ -165,32 +164,6 @@ async fn who_begins_at_the_head_hears_what_happens_from_then_on_also_while_it_is
     engine.stop().await;
 }
 
-/// A clock on which whoever takes their time does so for ever.
-struct Leisurely;
-
-#[async_trait]
-impl Clock for Leisurely {
-    fn now_us(&self) -> i64 {
-        Machine.now_us()
-    }
-
-    fn elapsed_us(&self) -> i64 {
-        Machine.elapsed_us()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        // A timer that nobody waits for gives others so much time to come along.
-        if duration == Duration::from_millis(200) {
-            std::future::pending::<()>().await;
-        }
-        Machine.sleep(duration).await;
-    }
-
-    async fn until(&self, moment: Time) {
-        Machine.until(moment).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_lags_takes_no_time_over_its_timers() {
     let ground = Ground::new().await;
@@ -204,7 +177,9 @@ async fn a_policy_that_lags_takes_no_time_over_its_timers() {
     let more = (0..1_001).map(|_| engine.executor.execute(request("A", receive.clone())));
     assert!(join_all(more).await.into_iter().all(|done| done.is_ok()));
     engine.stop().await;
-    let (owner, mut engine) = (ground.owner_pool("").await, ground.engine_at(Arc::new(Leisurely)).await);
+    // A timer that nobody waits for gives others so much time to come along.
+    let leisurely = Arc::new(Unending(Duration::from_millis(200)..Duration::from_millis(201)));
+    let (owner, mut engine) = (ground.owner_pool("").await, ground.engine_at(leisurely).await);
     engine.manage();
     eventually("the timer is set", || async {
         let set: i64 = sqlx::query_scalar("SELECT count(*) FROM timers").fetch_one(&owner).await.unwrap();

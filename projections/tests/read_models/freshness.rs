@@ -2,16 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use domain::value::Time;
 use projections::{
     Freshness, QueryError,
     search::{Embedded, Synonyms},
 };
 use store::{
     executor::Token,
-    ports::{Clock, Machine},
-    testing::{Ground, eventually},
+    testing::{Ground, Unending, eventually},
 };
 use uuid::Uuid;
 
@@ -95,39 +92,14 @@ async fn the_beginning_of_any_log_is_reflected_by_every_answer() {
     assert_eq!(answer.value, None);
 }
 
-/// A clock on which a follower that rests at leisure does so for ever.
-struct Leisurely;
-
-#[async_trait]
-impl Clock for Leisurely {
-    fn now_us(&self) -> i64 {
-        Machine.now_us()
-    }
-
-    fn elapsed_us(&self) -> i64 {
-        Machine.elapsed_us()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        // The quicker pace is 8 ms, and whoever looks for something does so at other times: 20 ms is the relay's pace, at the most, and
-        // the feed has 40 ms of patience.
-        let rest = Duration::from_millis(41)..Duration::from_millis(100);
-        if rest.contains(&duration) {
-            std::future::pending::<()>().await;
-        }
-        Machine.sleep(duration).await;
-    }
-
-    async fn until(&self, moment: Time) {
-        Machine.until(moment).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_ends_a_followers_rest() {
     let ground = Ground::new().await;
     ground.lay(&projections::tables()).await;
-    let engine = ground.engine_at(Arc::new(Leisurely)).await;
+    // A follower that rests at leisure. The quicker pace is 8 ms, and whoever looks for something does so at other times: 20 ms
+    // is the relay's pace, at the most, and the feed has 40 ms of patience.
+    let leisurely = Unending(Duration::from_millis(41)..Duration::from_millis(100));
+    let engine = ground.engine_at(Arc::new(leisurely)).await;
     let index = Arc::new(Embedded::in_memory(Synonyms::default()));
     let world = World::of(ground, engine, true, index).await;
     let first = world.run("A", receive(1)).await;

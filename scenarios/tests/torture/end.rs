@@ -57,7 +57,7 @@ pub async fn everything_agrees(ledger: &mut Ledger, ground: &Ground) {
 }
 
 /// A read model is built anew; for a few seconds a process that was killed at it still counts as filling it.
-fn rebuilt(shop: &Shop, name: &str) -> Json {
+fn built_anew(shop: &Shop, name: &str) -> Json {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let rebuilt = shop.projections(&["rebuild", name]);
@@ -82,7 +82,7 @@ pub fn read_models_prove_themselves(ledger: &mut Ledger, shop: &Shop) {
         ledger.fault(format!("the audit found differences: {audited}"));
     }
     for name in READ_MODELS {
-        let rebuilt = rebuilt(shop, name);
+        let rebuilt = built_anew(shop, name);
         if rebuilt["ok"] != true {
             ledger.fault(format!("{name} built anew is another: {rebuilt}"));
         }

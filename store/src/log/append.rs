@@ -45,7 +45,7 @@ WITH head AS (
 )
 SELECT position FROM head";
 
-/// What it is given.
+/// How many arguments it is given.
 const ARGUMENTS: usize = 32;
 
 /// Appends a batch behind `head`.
