@@ -41,6 +41,8 @@ impl Deadline {
 #[derive(Debug)]
 pub struct Watch {
     stream: StreamId,
+    /// What may have come before it was watched.
+    before: std::vec::IntoIter<Arc<Entry>>,
     entries: UnboundedReceiver<Arc<Entry>>,
 }
 
@@ -49,7 +51,15 @@ impl Watch {
     #[must_use]
     pub fn new(shop: &Shop, aggregate_type: AggregateType, id: &str) -> Self {
         let stream = StreamId::new(aggregate_type, id);
-        Self { entries: shop.feed.watch(stream.clone()), stream }
+        Self { entries: shop.feed.watch(stream.clone()), stream, before: Vec::new().into_iter() }
+    }
+
+    /// Watches a stream that is only known now and may have moved already, as far as that is in memory.
+    #[must_use]
+    pub fn of_late(shop: &Shop, aggregate_type: AggregateType, id: &str) -> Self {
+        let watch = Self::new(shop, aggregate_type, id);
+        let before = shop.feed.whole(&watch.stream, 0).unwrap_or_default().into_iter();
+        Self { before, ..watch }
     }
 
     /// The first event after a sequence in which `look` finds something; `None` when none came in time.
@@ -75,10 +85,13 @@ impl Watch {
         }
         let mut over = shop.clock.sleep(deadline.left(shop));
         loop {
-            let entry = tokio::select! {
-                biased;
-                entry = self.entries.recv() => entry,
-                () = &mut over => None,
+            let entry = match self.before.next() {
+                Some(before) => Some(before),
+                None => tokio::select! {
+                    biased;
+                    entry = self.entries.recv() => entry,
+                    () = &mut over => None,
+                },
             };
             let Some(entry) = entry else { return Ok(None) };
             if let Ok(recorded) = &entry.event

@@ -112,7 +112,7 @@ pub async fn authorize(
         AnyEvent::Payment(Event::AuthorizationRequested { order, .. }) => Some(order),
         _ => None,
     });
-    let order = order.map(|order| Watch::new(&shop, AggregateType::Order, order.as_str()));
+    let order = order.map(|order| Watch::of_late(&shop, AggregateType::Order, order.as_str()));
     let (mut done, status) =
         settled(&shop, &mut watch, done, deadline, |event| authorization(event, &attempt)).await?;
     if let (Status::Authorized, Some(mut order)) = (status, order) {

@@ -109,6 +109,12 @@ pub fn process_of(aggregate_type: AggregateType) -> Option<&'static Process> {
     PROCESSES.iter().find(|process| process.aggregate_type == aggregate_type)
 }
 
+/// Whether any process manager learns something from it.
+#[must_use]
+pub fn concerns(fact: Fact<'_>) -> bool {
+    PROCESSES.iter().any(|process| (process.input)(fact).is_some())
+}
+
 /// The process manager or policy of that name.
 #[must_use]
 pub fn name_of(name: &str) -> Option<&'static str> {

@@ -218,6 +218,7 @@ impl Engine {
             pool: self.pool.clone(),
             log: Arc::clone(&self.log),
             feed: self.feed.clone(),
+            executor: self.executor.clone(),
             clock: Arc::clone(&self.clock),
             progress,
         };

@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{AnyCommand, value::Time};
-use sqlx::{Executor as _, PgPool};
+use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use stack::Stack;
 use uuid::Uuid;
 
@@ -142,6 +142,13 @@ impl Ground {
             clock,
         };
         Engine::start(parts).await.expect("the store starts")
+    }
+
+    /// While it lives, nobody appends.
+    pub async fn nobody_appends(&self) -> Transaction<'static, Postgres> {
+        let mut transaction = self.owner_pool("").await.begin().await.expect("a transaction");
+        transaction.execute("SELECT FROM log_head FOR UPDATE").await.expect("the head is locked");
+        transaction
     }
 
     /// Runs a statement as the owner.

@@ -7,7 +7,7 @@ use domain::{
     inventory_item::Command,
     value::{Currency, Quantity, ReservationId, Time},
 };
-use sqlx::{Executor as _, PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 use store::{
     engine::Engine,
     executor::{Ahead, ExecuteError, Executed, Origin, Request, Sequel},
@@ -31,13 +31,6 @@ fn reserve(name: &str) -> Command {
     }
 }
 
-/// While it lives, nobody appends.
-async fn nobody_appends(owner: &PgPool) -> Transaction<'static, Postgres> {
-    let mut transaction = owner.begin().await.unwrap();
-    transaction.execute("SELECT FROM log_head FOR UPDATE").await.unwrap();
-    transaction
-}
-
 /// As managers ask: the ids of events derive from the command's, and are the same when it is decided again.
 async fn ahead(engine: &Engine, request: Request, sequel: &Sequel) -> Ahead {
     let request = Request { origin: Origin::Derived, ..request };
@@ -58,10 +51,10 @@ async fn events_of(engine: &Engine, sku: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_is_decided_while_nothing_is_durable() {
     let ground = Ground::new().await;
-    let (engine, owner) = (ground.engine().await, ground.owner_pool("").await);
+    let engine = ground.engine().await;
     engine.executor.execute(request("A", receive(1))).await.unwrap();
     engine.executor.execute(request("A", reserve("before"))).await.unwrap();
-    let lock = nobody_appends(&owner).await;
+    let lock = ground.nobody_appends().await;
     let sequel = Sequel::default();
     let open = cart::Command::Open {
         customer: None,
@@ -89,11 +82,10 @@ async fn what_follows_is_decided_while_nothing_is_durable() {
 async fn what_follows_from_what_another_process_has_prevented_does_not_happen() {
     let ground = Ground::new().await;
     let (left, right) = (ground.engine().await, ground.engine().await);
-    let owner = ground.owner_pool("").await;
     left.executor.execute(request("LAST", receive(1))).await.unwrap();
     left.executor.execute(request("B", receive(1))).await.unwrap();
     right.executor.execute(request("LAST", reserve("right"))).await.unwrap();
-    let lock = nobody_appends(&owner).await;
+    let lock = ground.nobody_appends().await;
     let (sequel, own) = (Sequel::default(), Sequel::default());
     // It does not know yet that the last unit is gone.
     let reserved = ahead(&left, request("LAST", reserve("left")), &sequel).await;
@@ -140,7 +132,7 @@ async fn a_timer_is_set_in_the_transaction_of_the_command_that_takes_it_along_or
     let owner = ground.owner_pool("").await;
     left.executor.execute(request("LAST", receive(1))).await.unwrap();
     right.executor.execute(request("LAST", reserve("right"))).await.unwrap();
-    let lock = nobody_appends(&owner).await;
+    let lock = ground.nobody_appends().await;
     let (sequel, own) = (Sequel::default(), Sequel::default());
     let reserved = ahead(&left, request("LAST", reserve("left")), &sequel).await;
     let follows = request("A", receive(1));
@@ -174,11 +166,10 @@ async fn a_timer_is_set_in_the_transaction_of_the_command_that_takes_it_along_or
 async fn what_others_do_meanwhile_is_no_fall_where_it_changes_nothing() {
     let ground = Ground::new().await;
     let (left, right) = (ground.engine().await, ground.engine().await);
-    let owner = ground.owner_pool("").await;
     left.executor.execute(request("A", receive(10))).await.unwrap();
     left.executor.execute(request("B", receive(1))).await.unwrap();
     right.executor.execute(request("A", reserve("right"))).await.unwrap();
-    let lock = nobody_appends(&owner).await;
+    let lock = ground.nobody_appends().await;
     let sequel = Sequel::default();
     let reserved = ahead(&left, request("A", reserve("left")), &sequel).await;
     let follows = ahead(&left, request("B", receive(1)), &sequel).await;
@@ -196,7 +187,7 @@ async fn what_follows_from_an_append_that_failed_fails_with_it() {
         engine.executor.execute(request(sku, receive(1))).await.unwrap();
     }
     ground.as_owner("ALTER TABLE events ADD CONSTRAINT bad CHECK (aggregate_id <> 'BAD') NOT VALID").await;
-    let mut lock = nobody_appends(&owner).await;
+    let mut lock = ground.nobody_appends().await;
     let sequel = Sequel::default();
     // On its way by itself: what comes next waits for the append after it.
     let bad = ahead(&engine, request("BAD", receive(1)), &sequel).await;

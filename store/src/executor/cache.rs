@@ -62,6 +62,9 @@ pub struct Ready {
     weight: Weight,
     /// Nobody has looked whether the stream is as empty as this says; the first append proves it.
     guessed: bool,
+    /// It was read, perhaps with what others have appended behind the head that this process knows; the first append proves
+    /// that it was not.
+    read: bool,
 }
 
 impl Ready {
@@ -75,7 +78,13 @@ impl Ready {
             saved: (saved, 0),
             weight,
             guessed: false,
+            read: false,
         }
+    }
+
+    /// Whether the next command is the first that is on its way, on a state that the head which this process knows covers.
+    pub const fn is_behind_no_other(&self) -> bool {
+        self.undecided_or_flying == 0 && !self.read
     }
 
     /// Whether the next command is decided on nothing but a guess: what comes of it is to be appended with a proof.
@@ -230,6 +239,7 @@ impl Cache {
             }
         }
         let mut ready = Ready::new(durable, saved);
+        ready.read = true;
         let snapshot = ready.snapshot(stream, self.snapshot_every);
         self.bytes += ready.weight.bytes();
         self.slots.insert(stream.clone(), Slot::Ready(Box::new(ready)));
@@ -254,7 +264,7 @@ impl Cache {
         let ready = self.ready_mut(stream)?;
         ready.undecided_or_flying -= 1;
         ready.settle(events);
-        ready.guessed = false;
+        (ready.guessed, ready.read) = (false, false);
         let snapshot = ready.snapshot(stream, every);
         self.weigh(stream, bytes);
         snapshot

@@ -17,10 +17,11 @@ use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::{
-    Appended, ExecuteError, Executor, Limits, Reply, Request,
+    Appended, ExecuteError, Executor, Foreseen, Limits, Reply, Request,
     cache::{Cache, Slot},
     decided::{Decided, Decision, batch, decide},
     durable::Durable,
+    foreseen,
     load::{Loading, load, save},
     recover::{Recovery, STEP_TIMEOUT, Search},
     sequel::fallen,
@@ -52,8 +53,12 @@ pub async fn run(
     let head = log.head().await?;
     let (sender, requests) = mpsc::channel(limits.waiting_max);
     let (head_sender, head_receiver) = watch::channel(head);
-    let appended = broadcast::Sender::new(APPENDED_KEPT);
-    let executor = Executor { requests: sender, head: head_receiver, appended: appended.clone() };
+    let executor = Executor {
+        requests: sender,
+        head: head_receiver,
+        appended: broadcast::Sender::new(APPENDED_KEPT),
+        foreseen: broadcast::Sender::new(foreseen::KEPT),
+    };
     let core = Core {
         log,
         clock,
@@ -61,7 +66,8 @@ pub async fn run(
         limits,
         head,
         head_sender,
-        appended,
+        appended: executor.appended.clone(),
+        foreseen: executor.foreseen.clone(),
         cache: Cache::new(limits.cache_bytes_max, limits.snapshot_every),
         queue: Vec::new(),
         flying: Vec::new(),
@@ -91,6 +97,7 @@ pub(super) struct Core {
     pub(super) head: Head,
     pub(super) head_sender: watch::Sender<Head>,
     pub(super) appended: broadcast::Sender<Appended>,
+    pub(super) foreseen: broadcast::Sender<Arc<Foreseen>>,
     pub(super) cache: Cache,
     /// Decided, not yet in an append.
     pub(super) queue: Vec<Decided>,
@@ -239,7 +246,7 @@ impl Core {
                 return reply.send_instead(Err(ExecuteError::Unavailable(why.into())));
             }
         };
-        let unproven = ready.is_unproven();
+        let (unproven, first) = (ready.is_unproven(), ready.is_behind_no_other());
         let newest = ready.newest();
         let (decision, decided_at_us) = decide(&request, newest, &*self.clock, &*self.ids);
         self.foretold |= reply.foretell(&decision, newest.sequence == 0);
@@ -250,6 +257,7 @@ impl Core {
         ready.undecided_or_flying += 1;
         self.cache.touch(&stream);
         let rests_on_empty = unproven && !decision.happened();
+        self.foretold |= first && self.foresee(&request, &mut reply, &decision, decided_at_us);
         self.queue.push(Decided { request, reply, decision, version, decided_at_us, rests_on_empty });
     }
 
@@ -317,9 +325,7 @@ impl Core {
                 return ControlFlow::Break(());
             }
             Step::Appended(Err(error @ (AppendError::StreamMoved | AppendError::Refused(_)))) => {
-                tracing::error!(%error, "an append failed; its aggregates are read again");
-                self.fail(&(&error).into());
-                None
+                self.refused(&error)
             }
             Step::Recovered(recovered) => match *recovered {
                 Ok(recovery) => self.recovered(recovery),

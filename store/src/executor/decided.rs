@@ -37,6 +37,15 @@ impl Decision {
         }
     }
 
+    /// What happened, with the rows that stand for it.
+    pub fn happenings(&self) -> impl Iterator<Item = (&AnyEvent, &Arc<NewEvent>)> {
+        let (events, rows): (&[AnyEvent], &[Arc<NewEvent>]) = match self {
+            Self::Accepted { events, rows } => (events, rows),
+            Self::Refused { .. } | Self::Stale | Self::Impossible(_) => (&[], &[]),
+        };
+        events.iter().zip(rows)
+    }
+
     /// Whether anything happened.
     pub const fn happened(&self) -> bool {
         matches!(self, Self::Accepted { events, .. } if !events.is_empty())
@@ -100,20 +109,9 @@ impl Decided {
 
     /// Its events as a reader of the log would have them, now that they stand there behind `after`.
     pub fn entries(&self, after: Position) -> impl Iterator<Item = Arc<Entry>> {
-        let (events, rows): (&[AnyEvent], &[Arc<NewEvent>]) = match &self.decision {
-            Decision::Accepted { events, rows } => (events, rows),
-            Decision::Refused { .. } | Decision::Stale | Decision::Impossible(_) => (&[], &[]),
-        };
-        events.iter().zip(rows).zip(after + 1..).map(|((event, row), position)| {
-            let recorded = Recorded {
-                position,
-                stream: row.stream.clone(),
-                sequence: row.sequence,
-                event_id: row.event_id,
-                recorded_at_us: row.recorded_at_us,
-                metadata: metadata(&self.request, self.decided_at_us),
-                events: event.clone().into(),
-            };
+        let happened = self.decision.happenings().zip(after + 1..);
+        happened.map(|((event, row), position)| {
+            let recorded = recorded(&self.request, self.decided_at_us, (event, row), position);
             Arc::new(Entry::known(recorded, Arc::clone(row)))
         })
     }
@@ -229,17 +227,40 @@ fn rows(
         .collect()
 }
 
+/// An event as a reader of the log has it at that position.
+pub fn recorded(
+    request: &Request,
+    decided_at_us: i64,
+    (event, row): (&AnyEvent, &NewEvent),
+    position: Position,
+) -> Recorded {
+    Recorded {
+        position,
+        stream: row.stream.clone(),
+        sequence: row.sequence,
+        event_id: row.event_id,
+        recorded_at_us: row.recorded_at_us,
+        metadata: metadata(request, decided_at_us),
+        events: event.clone().into(),
+    }
+}
+
 /// What the events of a command that was decided then say of it.
 fn metadata(request: &Request, decided_at_us: i64) -> Metadata {
     let cause = &request.cause;
     Metadata {
-        occurred_at: cause.occurred_at.unwrap_or(Time::from_millis(decided_at_us.div_euclid(1_000))),
+        occurred_at: occurred_at(request, decided_at_us),
         actor: cause.actor.clone(),
         correlation_id: cause.correlation_id,
         causation_id: cause.causation_id,
         command_id: request.command_id,
         traceparent: cause.traceparent,
     }
+}
+
+/// The business time of a command that was decided then.
+pub fn occurred_at(request: &Request, decided_at_us: i64) -> Time {
+    request.cause.occurred_at.unwrap_or(Time::from_millis(decided_at_us.div_euclid(1_000)))
 }
 
 /// The id of the `nth` thing of a kind that follows from `cause`: the same every time, and of the cause's time where that is

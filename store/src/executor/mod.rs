@@ -5,6 +5,7 @@ mod core;
 mod decided;
 mod durable;
 mod expiry;
+mod foreseen;
 mod limits;
 mod load;
 mod recover;
@@ -22,6 +23,7 @@ pub use self::{
     core::run,
     decided::{derived_id, of_its_time},
     expiry::Expiry,
+    foreseen::Foreseen,
     limits::Limits,
     load::folded,
     sequel::{Ahead, Foretold, Sequel},
@@ -169,6 +171,7 @@ pub struct Executor {
     requests: mpsc::Sender<(Box<Request>, Reply)>,
     head: watch::Receiver<Head>,
     appended: broadcast::Sender<Appended>,
+    foreseen: broadcast::Sender<Arc<Foreseen>>,
 }
 
 impl Executor {

@@ -185,7 +185,7 @@ impl Core {
 
     /// Puts the waiting commands back into the queue, deciding again those whose stream has changed under them, and leaving
     /// out those that followed from what is no longer so.
-    fn decide_again(&mut self, waiting: Vec<Decided>, mut touched: HashSet<StreamId>) {
+    pub(super) fn decide_again(&mut self, waiting: Vec<Decided>, mut touched: HashSet<StreamId>) {
         for stream in &touched {
             if let Some(ready) = self.cache.ready_mut(stream) {
                 ready.expect_nothing();

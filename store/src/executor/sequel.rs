@@ -27,8 +27,13 @@ impl Sequel {
         self.0.load(Ordering::Acquire)
     }
 
-    fn fall(&self) {
+    pub(super) fn fall(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether this is that very sequel.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -95,11 +100,24 @@ pub struct Reply {
 
 /// A command's part in a sequel.
 #[derive(Debug)]
-struct Part {
-    sequel: Sequel,
-    told: Told,
-    /// What is set with it.
-    timers: Vec<NewTimer>,
+enum Part {
+    /// The sequel follows from it. It is executed whatever becomes of that.
+    Leads(Sequel),
+    /// It follows from what leads the sequel, or from others within it.
+    Follows {
+        sequel: Sequel,
+        told: Told,
+        /// What is set with it.
+        timers: Vec<NewTimer>,
+    },
+}
+
+impl Part {
+    const fn sequel(&self) -> &Sequel {
+        match self {
+            Self::Leads(sequel) | Self::Follows { sequel, .. } => sequel,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -122,34 +140,73 @@ impl Reply {
         ahead: oneshot::Sender<Arc<Foretold>>,
         durable: oneshot::Sender<Result<Executed, ExecuteError>>,
     ) -> Self {
-        Self { durable, part: Some(Part { sequel, told: Told::Nothing(ahead), timers }) }
+        Self { durable, part: Some(Part::Follows { sequel, told: Told::Nothing(ahead), timers }) }
+    }
+
+    /// Whether it has no part in a sequel.
+    pub const fn is_free(&self) -> bool {
+        self.part.is_none()
+    }
+
+    /// Begins a sequel of what follows from a command that was accepted and has no part in one.
+    pub fn lead(&mut self) -> Sequel {
+        let sequel = Sequel::default();
+        self.part = Some(Part::Leads(sequel.clone()));
+        sequel
+    }
+
+    /// The sequel that it leads.
+    pub const fn leads(&self) -> Option<&Sequel> {
+        match &self.part {
+            Some(Part::Leads(sequel)) => Some(sequel),
+            Some(Part::Follows { .. }) | None => None,
+        }
+    }
+
+    /// The sequel that it was sent within.
+    pub const fn follows(&self) -> Option<&Sequel> {
+        match &self.part {
+            Some(Part::Follows { sequel, .. }) => Some(sequel),
+            Some(Part::Leads(_)) | None => None,
+        }
     }
 
     /// Timers that are set with the command.
     pub fn timers(&self) -> &[NewTimer] {
-        self.part.as_ref().map_or(&[], |part| &part.timers)
+        match &self.part {
+            Some(Part::Follows { timers, .. }) => timers,
+            Some(Part::Leads(_)) | None => &[],
+        }
     }
 
     /// Whether what it follows from is not so.
     pub fn has_fallen(&self) -> bool {
-        self.part.as_ref().is_some_and(|part| part.sequel.has_fallen())
+        self.follows().is_some_and(Sequel::has_fallen)
     }
 
     /// Tells ahead what was decided, if that is asked for, and whether somebody was told for the first time. Another decision
-    /// than the one that was told before is the sequel's fall.
+    /// than the one that was told before is the sequel's fall, and any other of a command that leads one: what others have
+    /// appended meanwhile stands before it.
     pub fn foretell(&mut self, decision: &Decision, begins: bool) -> bool {
-        let Some(part) = &mut self.part else { return false };
+        let (sequel, told) = match &mut self.part {
+            None => return false,
+            Some(Part::Leads(sequel)) => {
+                sequel.fall();
+                return false;
+            }
+            Some(Part::Follows { sequel, told, .. }) => (sequel, told),
+        };
         let foretold = Foretold::of(decision, begins);
-        match (std::mem::replace(&mut part.told, Told::Nobody), foretold) {
+        match (std::mem::replace(told, Told::Nobody), foretold) {
             (Told::Nothing(ahead), Some(foretold)) => {
                 let foretold = Arc::new(foretold);
                 if ahead.send(Arc::clone(&foretold)).is_ok() {
-                    part.told = Told::This(foretold);
+                    *told = Told::This(foretold);
                     return true;
                 }
             }
-            (Told::This(told), Some(foretold)) if *told == foretold => part.told = Told::This(told),
-            (Told::This(_), _) => part.sequel.fall(),
+            (Told::This(before), Some(foretold)) if *before == foretold => *told = Told::This(before),
+            (Told::This(_), _) => sequel.fall(),
             (Told::Nothing(_) | Told::Nobody, _) => {}
         }
         false
@@ -157,8 +214,9 @@ impl Reply {
 
     /// What was told of it no longer holds: it is to be decided later than what follows from it.
     pub fn withdraw(&mut self) {
-        if let Some(Part { sequel, told: Told::This(_), .. }) = &self.part {
-            sequel.fall();
+        match &self.part {
+            Some(Part::Leads(sequel) | Part::Follows { sequel, told: Told::This(_), .. }) => sequel.fall(),
+            Some(Part::Follows { .. }) | None => {}
         }
     }
 
@@ -170,8 +228,29 @@ impl Reply {
     /// The answer, which is another one than was decided, if anything was: nothing may follow from that.
     pub fn send_instead(self, answer: Result<Executed, ExecuteError>) {
         if let Some(part) = &self.part {
-            part.sequel.fall();
+            part.sequel().fall();
         }
         self.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_a_sequel_is_executed_though_that_has_fallen_and_makes_it_fall_when_it_is_decided_again() {
+        let reply = || Reply::new(oneshot::channel().0);
+        let (mut leads, (ahead, _told)) = (reply(), oneshot::channel());
+        let sequel = leads.lead();
+        let follows = Reply::within(sequel.clone(), Vec::new(), ahead, oneshot::channel().0);
+        assert!(leads.leads().unwrap().is(follows.follows().unwrap()));
+        follows.send_instead(Err(stopped()));
+        assert!(sequel.has_fallen() && !leads.has_fallen());
+        let mut again = reply();
+        let sequel = again.lead();
+        assert!(!sequel.has_fallen() && !leads.leads().unwrap().is(&sequel));
+        assert!(!again.foretell(&Decision::Accepted { events: vec![], rows: vec![] }, true));
+        assert!(sequel.has_fallen());
     }
 }

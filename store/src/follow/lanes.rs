@@ -7,7 +7,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     CheckpointError, ReactError, Reactor,
     reactor::Stop,
-    window::{Ended, Window, attempt, read_and_react, while_working},
+    window::{Ended, Window, Work, attempt, read_and_react, while_working},
 };
 use crate::{
     feed::Entry,
@@ -22,6 +22,8 @@ const AGAIN_MAX: Duration = Duration::from_secs(60);
 impl Reactor {
     /// Begins with what was read, or puts it behind what waits already.
     pub(super) async fn take(&self, window: &mut Window, entries: Vec<Arc<Entry>>) -> Result<(), Stop> {
+        window.foresight.catch_up();
+        self.begin_ahead(window);
         for entry in entries {
             if let Some(error) = entry.too_new() {
                 window.too_new = Some(error.clone());
@@ -45,6 +47,7 @@ impl Reactor {
                 let stream = stream_lane(&entry.key);
                 lanes = if window.waiting.holds(&stream) { vec![stream] } else { lanes };
             }
+            window.foresight.read(&entry, &lanes);
             for lane in lanes {
                 self.put(window, lane, &entry).await?;
             }
@@ -53,7 +56,7 @@ impl Reactor {
     }
 
     /// The lanes that an event means something in, each once.
-    fn lanes(&self, recorded: &Recorded) -> Vec<Arc<str>> {
+    pub(super) fn lanes(&self, recorded: &Recorded) -> Vec<Arc<str>> {
         let mut lanes = Vec::new();
         for lane in recorded.meant().filter_map(|meant| self.react.lane(meant)) {
             if !lanes.contains(&lane) {
@@ -65,6 +68,9 @@ impl Reactor {
 
     /// Puts an event into a lane that it means something in.
     async fn put(&self, window: &mut Window, lane: Arc<str>, entry: &Arc<Entry>) -> Result<(), Stop> {
+        if self.was_foreseen(window, &lane, entry) {
+            return Ok(());
+        }
         if window.waiting.holds(&lane) {
             // What the event means elsewhere may be done meanwhile; its row says that this is not.
             return self.put_behind(window, lane, entry.position, "waits behind the one before").await;
@@ -102,17 +108,18 @@ impl Reactor {
     /// Goes on in the lanes whose work has ended, well or not.
     pub(super) async fn settle(&self, window: &mut Window, ended: Vec<Ended>) {
         let mut ended = VecDeque::from(ended);
-        while let Some(Ended { lane, position, began_us, outcome, entry }) = ended.pop_front() {
-            let further = match (outcome, entry) {
-                (Ok(()), Some(_)) => {
-                    if window.close(position) {
-                        self.lease.meter().handled(1);
-                    }
-                    self.next_in(window, lane);
+        while let Some(Ended { lane, work, began_us, outcome }) = ended.pop_front() {
+            let further = match (outcome, work) {
+                (outcome, Work::Foreseen(event_id)) => {
+                    self.ended_ahead(window, lane, event_id, outcome);
                     vec![]
                 }
-                (Err(error), Some(entry)) => self.set_aside(window, lane, entry, &error).await,
-                (Ok(()), None) => {
+                (Ok(()), Work::Next(entry)) => {
+                    self.finish(window, lane, entry.position);
+                    vec![]
+                }
+                (Err(error), Work::Next(entry)) => self.set_aside(window, lane, entry, &error).await,
+                (Ok(()), Work::Again(position)) => {
                     self.lease.meter().handled(1);
                     let erase = window.waiting.erase(&lane, position);
                     let (erased, further) = while_working(&mut window.working, erase).await;
@@ -123,7 +130,7 @@ impl Reactor {
                     }
                     further
                 }
-                (Err(error), None) => {
+                (Err(error), Work::Again(position)) => {
                     self.lease.meter().failed();
                     let now_us = self.clock.elapsed_us();
                     let note = window.waiting.note(&lane, position, now_us - began_us, &error.0);
@@ -202,13 +209,21 @@ impl Reactor {
                     outcome = read_and_react(&*log, &*react, &lane, position) => outcome,
                     () = clock.sleep(AGAIN_MAX) => Err(ReactError("it took too long".into())),
                 };
-                Ended { lane, position, began_us, outcome, entry: None }
+                Ended { lane, work: Work::Again(position), began_us, outcome }
             };
             window.working.push(again.boxed());
         }
     }
 
-    fn next_in(&self, window: &mut Window, lane: Arc<str>) {
+    /// An event is done in a lane.
+    pub(super) fn finish(&self, window: &mut Window, lane: Arc<str>, position: Position) {
+        if window.close(position) {
+            self.lease.meter().handled(1);
+        }
+        self.next_in(window, lane);
+    }
+
+    pub(super) fn next_in(&self, window: &mut Window, lane: Arc<str>) {
         match window.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
             Some(entry) => window.working.push(self.work(lane, entry)),
             None => {
@@ -217,7 +232,7 @@ impl Reactor {
         }
     }
 
-    fn work(&self, lane: Arc<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
+    pub(super) fn work(&self, lane: Arc<str>, entry: Arc<Entry>) -> BoxFuture<'static, Ended> {
         let (react, clock) = (Arc::clone(&self.react), Arc::clone(&self.clock));
         let meter = Arc::clone(self.lease.meter());
         async move {
@@ -235,7 +250,7 @@ impl Reactor {
                 pause *= 2;
                 outcome = attempt(&*react, &lane, &entry).await;
             }
-            Ended { lane, position: entry.position, began_us, outcome, entry: Some(entry) }
+            Ended { lane, work: Work::Next(entry), began_us, outcome }
         }
         .boxed()
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::log::{Meant, Position};
+use crate::{
+    executor::Sequel,
+    log::{Meant, Position},
+};
 
 /// What to do because of an event.
 #[async_trait]
@@ -22,6 +25,19 @@ pub trait React: Send + Sync + 'static {
 
     /// Does the work; called again until it succeeds.
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError>;
+
+    /// Where its work begins before an event is durable, if it can.
+    fn foresees(&self) -> Option<&dyn Foresee> {
+        None
+    }
+}
+
+/// Work that consists of commands alone, so that what is done of it for an event that comes to nothing is nothing.
+#[async_trait]
+pub trait Foresee: Send + Sync {
+    /// Does the work for an event that is decided and not yet durable, whose position is 0, with commands of its sequel, until
+    /// all of it is durable. After an error the event comes again, if it is durable: as any other, to [`React::react`].
+    async fn react_ahead(&self, meant: Meant<'_>, sequel: &Sequel) -> Result<(), ReactError>;
 }
 
 /// Where a reactor begins that has never followed.
@@ -38,7 +54,7 @@ pub enum Begins {
 pub struct Reached {
     /// Everything up to here has been read.
     pub position: Position,
-    /// Events of it that are being worked on; those that were set aside are not among them.
+    /// Events that are being worked on, those that are not durable yet among them, and not those that were set aside.
     pub working: usize,
 }
 

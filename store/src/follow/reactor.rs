@@ -19,11 +19,14 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use super::{
-    Begins, Checkpoint, CheckpointError, Lease, Reached, React, TOO_NEW_PAUSE, skipped,
+    Begins, Checkpoint, CheckpointError, Lease, Reached, React, TOO_NEW_PAUSE,
+    foreseen::Foresight,
+    skipped,
     waiting::Waiting,
     window::{Window, while_working},
 };
 use crate::{
+    executor::Executor,
     feed::{Entry, Feed},
     log::{DecodeError, Log, LogError, Position},
     ports::{Clock, micros},
@@ -59,6 +62,8 @@ pub struct Reactor {
     pub log: Arc<dyn Log>,
     /// The log's newest events.
     pub feed: Feed,
+    /// Whose decisions it hears before they are durable, if it begins with such.
+    pub executor: Executor,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Which process does it.
@@ -126,6 +131,7 @@ impl Reactor {
                     }
                     self.settle(&mut window, ended).await;
                 }
+                () = window.foresight.hear() => {}
                 Some(entries) = OptionFuture::from(reading.as_mut()) => {
                     reading = None;
                     let entries = entries?;
@@ -136,6 +142,7 @@ impl Reactor {
                 }
                 () = &mut resting => resting = clock.sleep(LOOK_EVERY).fuse(),
             }
+            self.begin_ahead(&mut window);
             let reached = Reached { position: window.read, working: window.working.len() };
             self.progress.send_if_modified(|known| std::mem::replace(known, reached) != reached);
             let now_us = self.clock.elapsed_us();
@@ -187,6 +194,7 @@ impl Reactor {
             open: BTreeMap::new(),
             lanes: HashMap::new(),
             working: FuturesUnordered::new(),
+            foresight: Foresight::new(&*self.react, &self.executor),
             waiting,
             skipped,
             too_new: None,

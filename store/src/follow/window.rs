@@ -8,10 +8,10 @@ use std::{
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use uuid::Uuid;
 
-use super::{React, ReactError, waiting::Waiting};
+use super::{React, ReactError, foreseen::Foresight, waiting::Waiting};
 use crate::{
     feed,
-    log::{DecodeError, Log, Position, Recorded},
+    log::{DecodeError, Log, Meant, Position, Recorded},
     trace,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Window {
     /// What waits in each lane behind the one that is worked on.
     pub(super) lanes: HashMap<Arc<str>, VecDeque<Arc<feed::Entry>>>,
     pub(super) working: Working,
+    /// What is decided and not read yet.
+    pub(super) foresight: Foresight,
     /// Lanes that were set aside.
     pub(super) waiting: Waiting,
     /// Events that it goes on without, by their ids and lanes.
@@ -37,12 +39,20 @@ pub(super) type Working = FuturesUnordered<BoxFuture<'static, Ended>>;
 /// Work that has ended, for now.
 pub(super) struct Ended {
     pub(super) lane: Arc<str>,
-    pub(super) position: Position,
+    pub(super) work: Work,
     /// When it began, by the clock that never jumps.
     pub(super) began_us: i64,
     pub(super) outcome: Result<(), ReactError>,
-    /// The event, unless its lane had been set aside.
-    pub(super) entry: Option<Arc<feed::Entry>>,
+}
+
+/// What is worked on.
+pub(super) enum Work {
+    /// The next event of a lane.
+    Next(Arc<feed::Entry>),
+    /// The event at that position, whose lane was set aside.
+    Again(Position),
+    /// The event of that id, which is not durable yet.
+    Foreseen(Uuid),
 }
 
 impl Window {
@@ -81,16 +91,23 @@ async fn react_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<
 }
 
 async fn all_in(react: &dyn React, lane: &str, recorded: &Recorded) -> Result<(), ReactError> {
-    let ours = |meant| react.lane(meant).as_deref() == Some(lane);
+    for meant in in_lane(react, lane, recorded) {
+        react.react(meant).await?;
+    }
+    Ok(())
+}
+
+/// What an event means in one lane.
+pub(super) fn in_lane<'a>(
+    react: &dyn React,
+    lane: &str,
+    recorded: &'a Recorded,
+) -> impl Iterator<Item = Meant<'a>> {
+    let ours = move |meant| react.lane(meant).as_deref() == Some(lane);
     // What was set aside under its stream's name, or before an upcaster split it, is in no lane of what it means now: then
     // all of that is due.
     let all = recorded.events.len() == 1 || !recorded.meant().any(ours);
-    for meant in recorded.meant() {
-        if all || ours(meant) {
-            react.react(meant).await?;
-        }
-    }
-    Ok(())
+    recorded.meant().filter(move |meant| all || ours(*meant))
 }
 
 pub(super) async fn read_and_react(

@@ -2,7 +2,7 @@
 
 use std::{iter::Chain, option, slice, vec};
 
-use domain::AnyEvent;
+use domain::{AnyEvent, process::Fact};
 use uuid::Uuid;
 
 use super::Recorded;
@@ -99,6 +99,12 @@ pub struct Meant<'a> {
 }
 
 impl Meant<'_> {
+    /// As far as process managers and policies rely on it.
+    #[must_use]
+    pub fn fact(&self) -> Fact<'_> {
+        Fact { id: &self.recorded.stream.id, event: self.event, at: self.recorded.metadata.occurred_at }
+    }
+
     /// What it is known by, and what follows from it derives its ids from: the stored event's own id; the second and later
     /// ones have ids of their own.
     #[must_use]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use async_trait::async_trait;
 use domain::{
     AnyCommand, AnyEvent,
-    process::{Fact, Issue, Policy, Process, Refused},
+    process::{Issue, Policy, Process, Refused},
 };
 use futures::future::try_join_all;
 use sqlx::PgPool;
@@ -17,8 +17,8 @@ use super::{
     way::{Told, Way},
 };
 use crate::{
-    executor::{Cause, ExecuteError, Executor, Origin, Request, derived_id},
-    follow::{React, ReactError},
+    executor::{Cause, ExecuteError, Executor, Origin, Request, Sequel, derived_id},
+    follow::{Foresee, React, ReactError},
     log::{Decoder, Log, Meant, Position, StreamId, understand},
     ports::Clock,
     secrets::Fingerprints,
@@ -104,11 +104,6 @@ impl From<(Uuid, AnyEvent)> for Concluded {
     }
 }
 
-fn fact(meant: Meant<'_>) -> Fact<'_> {
-    let Meant { recorded, event, .. } = meant;
-    Fact { id: &recorded.stream.id, event, at: recorded.metadata.occurred_at }
-}
-
 #[async_trait]
 impl React for Managing {
     fn name(&self) -> &'static str {
@@ -116,21 +111,17 @@ impl React for Managing {
     }
 
     fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
-        (self.process.input)(fact(meant)).map(|(instance, _)| instance)
+        (self.process.input)(meant.fact()).map(|(instance, _)| instance)
     }
 
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
-        let Some((id, command)) = (self.process.input)(fact(meant)) else {
+        let Some((id, command)) = (self.process.input)(meant.fact()) else {
             return Ok(());
         };
-        let recorded = meant.recorded;
-        let correlation_id = recorded.metadata.correlation_id;
-        let instance = Instance { process: self.process, id: &id, correlation_id };
-        let command_id = derived_id(meant.id(), self.process.name, 0);
-        let input = Input { command_id, causation_id: recorded.event_id, command };
+        let (instance, input) = self.learned(meant, &id, command);
         // What was done before is found by its ids, and nothing can be foretold of it.
-        if recorded.position > self.driver.began {
-            match self.driver.learn(instance, input.clone(), &Way::ahead()).await {
+        if meant.recorded.position > self.driver.began {
+            match self.driver.learn(instance, input.clone(), &Way::ahead(Sequel::default())).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     tracing::debug!(manager = instance.process.name, id = &*id, %error, "once more, in turn")
@@ -138,6 +129,32 @@ impl React for Managing {
             }
         }
         self.driver.learn(instance, input, &Way::InTurn).await
+    }
+
+    fn foresees(&self) -> Option<&dyn Foresee> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Foresee for Managing {
+    async fn react_ahead(&self, meant: Meant<'_>, sequel: &Sequel) -> Result<(), ReactError> {
+        let Some((id, command)) = (self.process.input)(meant.fact()) else {
+            return Ok(());
+        };
+        let (instance, input) = self.learned(meant, &id, command);
+        self.driver.learn(instance, input, &Way::ahead(sequel.clone())).await
+    }
+}
+
+impl Managing {
+    /// Who learns what from an event.
+    fn learned<'a>(&self, meant: Meant<'_>, id: &'a str, command: AnyCommand) -> (Instance<'a>, Input) {
+        let recorded = meant.recorded;
+        let correlation_id = recorded.metadata.correlation_id;
+        let command_id = derived_id(meant.id(), self.process.name, 0);
+        let input = Input { command_id, causation_id: recorded.event_id, command };
+        (Instance { process: self.process, id, correlation_id }, input)
     }
 }
 
@@ -148,12 +165,12 @@ impl React for Following {
     }
 
     fn lane(&self, meant: Meant<'_>) -> Option<Arc<str>> {
-        let wanted = !(self.policy.issues)(fact(meant)).is_empty();
+        let wanted = !(self.policy.issues)(meant.fact()).is_empty();
         wanted.then(|| meant.recorded.stream.id.clone())
     }
 
     async fn react(&self, meant: Meant<'_>) -> Result<(), ReactError> {
-        let issues = (self.policy.issues)(fact(meant));
+        let issues = (self.policy.issues)(meant.fact());
         let recorded = meant.recorded;
         let want = Want {
             name: self.policy.name,

@@ -36,8 +36,8 @@ pub(super) struct Told {
 }
 
 impl Way {
-    pub fn ahead() -> Self {
-        Self::Ahead(Sequel::default(), Mutex::default())
+    pub fn ahead(sequel: Sequel) -> Self {
+        Self::Ahead(sequel, Mutex::default())
     }
 
     /// What comes of something that an instance learns.

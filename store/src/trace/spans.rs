@@ -94,7 +94,8 @@ pub async fn reacting(
     let mut span = Span::begin(format!("react {name}"), Kind::Consumer, Some(parent));
     if let Some(span) = span.as_mut() {
         span.say("daybook.stream", recorded.stream.to_string());
-        span.positions(Some((recorded.position, recorded.position)));
+        // That of an event which is only foreseen is not known.
+        span.positions((recorded.position > 0).then_some((recorded.position, recorded.position)));
     }
     let done = within(span.as_ref().and_then(Span::traceparent), reaction).await;
     if let (Some(span), Err(error)) = (span.as_mut(), &done) {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where")]
 
+mod foreseen;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -19,6 +21,7 @@ use domain::{
 };
 use store::{
     engine::Engine,
+    executor::Request,
     gateway::{Ask, Authorized, Gateway, GatewayError, Means, Settled},
     log::StreamId,
     ports::{Clock as _, Machine},
@@ -80,8 +83,8 @@ async fn stock(engine: &Engine, sku: &str, units: u32) {
     engine.executor.execute(request(sku, command)).await.unwrap();
 }
 
-/// Checks out a cart of one unit of each SKU; the order is called `<name>`, its payment `pay-<name>`.
-async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, pay_by: Time) {
+/// A cart of one unit of each SKU.
+async fn fill_cart(engine: &Engine, name: &str, skus: &[&str]) {
     let currency = Currency::GBP;
     let mut commands = vec![cart::Command::Open { customer: None, currency, expires_at: None }];
     commands.extend(skus.iter().map(|sku| {
@@ -97,8 +100,15 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
         };
         cart::Command::AddLine { line, expires_at: None }
     }));
+    for command in commands {
+        engine.executor.execute(request(&format!("cart-{name}"), command)).await.unwrap();
+    }
+}
+
+/// What checks that cart out; the order is called `<name>`, its payment `pay-<name>`.
+fn checking_out(name: &str, method: Method, pay_by: Time) -> Request {
     let sealed = Sealed { subject: "cart:c".into(), sealed: "AAAA".into() };
-    commands.push(cart::Command::CheckOut {
+    let command = cart::Command::CheckOut {
         order: OrderId::new(name).unwrap(),
         payment: PaymentId::new(format!("pay-{name}")).unwrap(),
         method,
@@ -115,10 +125,13 @@ async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, p
         capture: payment::CaptureWhen::AtOnce,
         attempts_max: None,
         review: None,
-    });
-    for command in commands {
-        engine.executor.execute(request(&format!("cart-{name}"), command)).await.unwrap();
-    }
+    };
+    request(&format!("cart-{name}"), command)
+}
+
+async fn check_out(engine: &Engine, name: &str, skus: &[&str], method: Method, pay_by: Time) {
+    fill_cart(engine, name, skus).await;
+    engine.executor.execute(checking_out(name, method, pay_by)).await.unwrap();
 }
 
 async fn authorize(engine: &Engine, name: &str, token: &str) {
