@@ -58,7 +58,7 @@ impl Watch {
     #[must_use]
     pub fn of_late(shop: &Shop, aggregate_type: AggregateType, id: &str) -> Self {
         let watch = Self::new(shop, aggregate_type, id);
-        let before = shop.feed.whole(&watch.stream, 0).unwrap_or_default().into_iter();
+        let before = shop.feed.of_late(&watch.stream).into_iter();
         Self { before, ..watch }
     }
 

@@ -64,7 +64,8 @@ pub struct Process {
     pub name: &'static str,
     /// The aggregate that is its memory.
     pub aggregate_type: AggregateType,
-    /// Which instance an event of the log concerns, and what that learns.
+    /// Which instance an event of the log concerns, and what that learns. Events of one stream are learned in their order; what
+    /// happens in several streams at once may be learned in either, and what a timer says at any time.
     pub input: fn(Fact<'_>) -> Option<(Arc<str>, AnyCommand)>,
     /// Everything to be done because of `event`, in an order that never changes; `first` began the instance's stream.
     pub issues: fn(first: &AnyEvent, event: &AnyEvent) -> Vec<Issue>,

@@ -151,6 +151,22 @@ impl Ground {
         transaction
     }
 
+    /// Returns once an append waits for whoever has the lock.
+    pub async fn an_append_waits(&self, lock: &mut Transaction<'static, Postgres>) {
+        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut **lock)
+            .await
+            .expect("the lock is held");
+        let owner = self.owner_pool("").await;
+        eventually("an append waits", || async {
+            let waits = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))",
+            );
+            waits.bind(pid).fetch_one(&owner).await.unwrap_or(false).then_some(())
+        })
+        .await;
+    }
+
     /// Runs a statement as the owner.
     pub async fn as_owner(&self, sql: &str) {
         self.owner_pool("").await.execute(sql).await.expect("the owner's statement");

@@ -7,12 +7,11 @@ use domain::{
     inventory_item::Command,
     value::{Currency, Quantity, ReservationId, Time},
 };
-use sqlx::{PgPool, Postgres, Transaction};
 use store::{
     engine::Engine,
     executor::{Ahead, ExecuteError, Executed, Origin, Request, Sequel},
     log::{NewTimer, StreamId},
-    testing::{Ground, eventually, request},
+    testing::{Ground, request},
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -182,7 +181,7 @@ async fn what_others_do_meanwhile_is_no_fall_where_it_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_from_an_append_that_failed_fails_with_it() {
     let ground = Ground::new().await;
-    let (engine, owner) = (ground.engine().await, ground.owner_pool("").await);
+    let engine = ground.engine().await;
     for sku in ["BAD", "GOOD", "OTHER"] {
         engine.executor.execute(request(sku, receive(1))).await.unwrap();
     }
@@ -191,7 +190,7 @@ async fn what_follows_from_an_append_that_failed_fails_with_it() {
     let sequel = Sequel::default();
     // On its way by itself: what comes next waits for the append after it.
     let bad = ahead(&engine, request("BAD", receive(1)), &sequel).await;
-    an_append_waits(&owner, &mut lock).await;
+    ground.an_append_waits(&mut lock).await;
     let follows = ahead(&engine, request("GOOD", receive(10)), &sequel).await;
     let rests_on_that = decided(&engine, request("GOOD", receive(100))).await;
     let apart = decided(&engine, request("OTHER", receive(1))).await;
@@ -203,16 +202,4 @@ async fn what_follows_from_an_append_that_failed_fails_with_it() {
     assert_eq!(apart.await.unwrap().unwrap().version, 2, "others go on");
     let again = engine.executor.execute(request("GOOD", receive(1))).await.unwrap();
     assert_eq!((again.version, events_of(&engine, "GOOD").await), (2, 2));
-}
-
-/// Returns once an append waits for whoever has the lock.
-async fn an_append_waits(owner: &PgPool, lock: &mut Transaction<'static, Postgres>) {
-    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut **lock).await.unwrap();
-    eventually("an append waits", || async {
-        let waits = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))",
-        );
-        waits.bind(pid).fetch_one(owner).await.unwrap_or(false).then_some(())
-    })
-    .await;
 }

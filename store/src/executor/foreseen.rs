@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use super::{
     Executor, Reply, Request, Sequel,
     core::{Core, Step},
-    decided::{Decision, occurred_at, recorded},
+    decided::{Decided, Decision, occurred_at, recorded},
 };
 use crate::log::{AppendError, Position, Recorded};
 
@@ -61,16 +61,17 @@ impl Core {
         self.foreseen.send(Arc::new(foreseen)).is_ok()
     }
 
-    /// An append was refused as it was. What follows ahead from its commands may be why: they go by themselves, before they
-    /// are given up.
+    /// An append was refused as it was. What follows from other commands may be why: it goes by itself, before the rest is given
+    /// up.
     pub(super) fn refused(&mut self, error: &AppendError) -> Option<BoxFuture<'static, Step>> {
         if matches!(error, AppendError::Refused(_)) && self.voids_what_follows() {
-            tracing::warn!(%error, "an append was refused; it goes without what follows from its commands");
-            let kept = self.flying.iter().filter(|decided| !decided.reply.has_fallen()).count();
+            tracing::warn!(%error, "an append was refused; it goes without what follows from other commands");
+            let tried: HashSet<_> = self.flying.iter().map(|decided| decided.request.command_id).collect();
             let waiting = self.flying.drain(..).chain(self.queue.drain(..)).collect();
             self.decide_again(waiting, HashSet::new());
             // Nobody new comes along, who may bring more of the kind.
-            let others = self.queue.split_off(kept.min(self.queue.len()));
+            let again = |decided: &&Decided| tried.contains(&decided.request.command_id);
+            let others = self.queue.split_off(self.queue.iter().take_while(again).count());
             let next = self.append(None);
             self.queue.extend(others);
             return Some(next);
@@ -80,12 +81,13 @@ impl Core {
         None
     }
 
-    /// Lets the sequels fall that commands of the flying append lead and others in it follow, and says whether there are any.
+    /// Lets the sequels fall of which there are followers in the flying append, beside others; whether there are any.
     fn voids_what_follows(&self) -> bool {
-        let replies = || self.flying.iter().map(|decided| &decided.reply);
-        let followed = |led: &&Sequel| replies().filter_map(Reply::follows).any(|sequel| sequel.is(led));
-        let led: Vec<_> = replies().filter_map(Reply::leads).filter(followed).collect();
-        led.iter().for_each(|sequel| sequel.fall());
-        !led.is_empty()
+        let followed: Vec<_> = self.flying.iter().filter_map(|decided| decided.reply.follows()).collect();
+        if followed.len() == self.flying.len() {
+            return false;
+        }
+        followed.iter().for_each(|sequel| sequel.fall());
+        !followed.is_empty()
     }
 }

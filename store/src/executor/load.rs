@@ -73,8 +73,9 @@ pub async fn save(log: Arc<dyn Log>, head: Head, snapshot: Snapshot) {
 }
 
 impl Core {
-    /// Has a command wait until its aggregate is loaded.
-    pub(super) fn load_for(&mut self, request: Box<Request>, reply: Reply) {
+    /// Has a command wait until its aggregate is loaded; whatever was told of it no longer holds.
+    pub(super) fn load_for(&mut self, request: Box<Request>, mut reply: Reply) {
+        reply.withdraw();
         self.loading += 1;
         let stream = request.stream();
         if let Some(Slot::Loading { waiting, .. }) = self.cache.get_mut(&stream) {

@@ -146,8 +146,7 @@ impl Core {
         }
         let (unread, waiting): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|decided| guessed.contains(&decided.request.stream()));
-        for Decided { request, mut reply, .. } in unread {
-            reply.withdraw();
+        for Decided { request, reply, .. } in unread {
             self.load_for(request, reply);
         }
         self.decide_again(waiting, touched);

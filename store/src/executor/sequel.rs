@@ -30,11 +30,6 @@ impl Sequel {
     pub(super) fn fall(&self) {
         self.0.store(true, Ordering::Release);
     }
-
-    /// Whether this is that very sequel.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 /// What a command will have come to once it is durable, unless its sequel falls.
@@ -155,14 +150,6 @@ impl Reply {
         sequel
     }
 
-    /// The sequel that it leads.
-    pub const fn leads(&self) -> Option<&Sequel> {
-        match &self.part {
-            Some(Part::Leads(sequel)) => Some(sequel),
-            Some(Part::Follows { .. }) | None => None,
-        }
-    }
-
     /// The sequel that it was sent within.
     pub const fn follows(&self) -> Option<&Sequel> {
         match &self.part {
@@ -244,12 +231,12 @@ mod tests {
         let (mut leads, (ahead, _told)) = (reply(), oneshot::channel());
         let sequel = leads.lead();
         let follows = Reply::within(sequel.clone(), Vec::new(), ahead, oneshot::channel().0);
-        assert!(leads.leads().unwrap().is(follows.follows().unwrap()));
+        assert!(leads.follows().is_none() && follows.follows().is_some());
         follows.send_instead(Err(stopped()));
         assert!(sequel.has_fallen() && !leads.has_fallen());
         let mut again = reply();
         let sequel = again.lead();
-        assert!(!sequel.has_fallen() && !leads.leads().unwrap().is(&sequel));
+        assert!(!sequel.has_fallen());
         assert!(!again.foretell(&Decision::Accepted { events: vec![], rows: vec![] }, true));
         assert!(sequel.has_fallen());
     }

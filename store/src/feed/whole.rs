@@ -15,10 +15,16 @@ impl Feed {
     /// The events of one stream, if all of them are in memory up to that position at least.
     #[must_use]
     pub fn whole(&self, stream: &StreamId, upto: Position) -> Option<Vec<Arc<Entry>>> {
-        let key = (stream.aggregate_type.as_str().into(), stream.id.clone());
-        let found = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).stream(&key);
+        let found = self.of_late(stream);
         let first = found.first()?.event.as_ref().ok()?;
         (first.sequence == 1 && found.last()?.position >= upto).then_some(found)
+    }
+
+    /// Those events of one stream that are in memory.
+    #[must_use]
+    pub fn of_late(&self, stream: &StreamId) -> Vec<Arc<Entry>> {
+        let key = (stream.aggregate_type.as_str().into(), stream.id.clone());
+        self.inner.ring.read().unwrap_or_else(PoisonError::into_inner).stream(&key)
     }
 
     /// Everything that ever happened to an aggregate, if all of that is in memory and can be read.

@@ -106,9 +106,10 @@ impl Reactor {
             let recorded = &foreseen.recorded;
             let lanes = self.lanes(recorded);
             let [lane] = &lanes[..] else { continue };
-            let stream = (recorded.stream.aggregate_type.as_str().into(), recorded.stream.id.clone());
-            let is_set_aside = window.waiting.any()
-                && (window.waiting.holds(lane) || window.waiting.holds(&stream_lane(&stream)));
+            let is_set_aside = window.waiting.any() && {
+                let stream = (recorded.stream.aggregate_type.as_str().into(), recorded.stream.id.clone());
+                window.waiting.holds(lane) || window.waiting.holds(&stream_lane(&stream))
+            };
             if window.lanes.contains_key(lane) || is_set_aside || window.too_new.is_some() {
                 continue;
             }

@@ -167,6 +167,45 @@ async fn a_checkout_is_answered_though_what_follows_cannot_be_written_and_goes_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_is_refused_goes_without_what_follows_and_what_rests_on_that_is_decided_again() {
+    let ground = Ground::new().await;
+    let engine = ground.engine().await;
+    let mut foreseen = engine.executor.foreseen();
+    fill_cart(&engine, "o", &["A"]).await;
+    ground.as_owner("ALTER TABLE events ADD CONSTRAINT bad CHECK (aggregate_id <> 'BAD') NOT VALID").await;
+    let execute = |request| {
+        let executor = engine.executor.clone();
+        tokio::spawn(async move { executor.execute(request).await })
+    };
+    let mut lock = ground.nobody_appends().await;
+    let before = execute(request("BEFORE", stock_command()));
+    ground.an_append_waits(&mut lock).await;
+    // All of these go together, behind that one.
+    let checked_out = execute(checking_out("o", Method::Card, later()));
+    let foreseen = heard(&mut foreseen).await;
+    let mut follow = Vec::new();
+    for sku in ["GOOD", "BAD"] {
+        let follows = derived(request(sku, stock_command()));
+        follow.push(engine.executor.execute_ahead(follows, Vec::new(), &foreseen.sequel).await.unwrap());
+    }
+    // A client's that rests on what will be left out; it is decided by the time that the next one is.
+    let mut rests = Box::pin(engine.executor.execute(request("GOOD", stock_command())));
+    assert!(futures::poll!(&mut rests).is_pending());
+    let last = derived(request("LAST", stock_command()));
+    follow.push(engine.executor.execute_ahead(last, Vec::new(), &foreseen.sequel).await.unwrap());
+    lock.rollback().await.unwrap();
+    before.await.unwrap().unwrap();
+    assert_eq!(checked_out.await.unwrap().unwrap().events[0].0, foreseen.recorded.event_id);
+    for ahead in follow {
+        let left_out = ahead.durable().await;
+        assert!(matches!(left_out, Err(ExecuteError::Unavailable(_))), "{left_out:?}");
+    }
+    assert!(foreseen.sequel.has_fallen());
+    assert_eq!(rests.await.unwrap().version, 1, "it begins its stream");
+    assert_eq!(events(&engine, AggregateType::InventoryItem, "GOOD").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_what_is_decided_on_a_stream_that_was_just_read_nobody_is_told_ahead() {
     let ground = Ground::new().await;
     let (left, right) = (ground.engine().await, ground.engine().await);
@@ -277,17 +316,21 @@ async fn work_that_was_begun_ahead_keeps_its_lane_and_is_not_done_twice() {
     stock(&engine, "B", 1).await;
     has_read(&engine).await;
     early.has_seen(&[("ahead", "cart-a")]).await;
+    let head = engine.log.head().await.unwrap().position;
+    let passed = || {
+        eventually("the checkpoint has passed it", || async {
+            let at: i64 = sqlx::query_scalar("SELECT position FROM followers WHERE name = 'early'")
+                .fetch_one(&engine.pool)
+                .await
+                .unwrap();
+            (at == head).then_some(())
+        })
+    };
+    // It is saved twice a second.
+    assert!(tokio::time::timeout(Duration::from_millis(1_200), passed()).await.is_err(), "before it is done");
     early.let_go.add_permits(1);
     early.has_seen(&[("ahead", "cart-a"), ("done", "cart-a"), ("durable", "B")]).await;
-    let head = engine.log.head().await.unwrap().position;
-    eventually("the checkpoint has passed it", || async {
-        let at: i64 = sqlx::query_scalar("SELECT position FROM followers WHERE name = 'early'")
-            .fetch_one(&engine.pool)
-            .await
-            .unwrap();
-        (at == head).then_some(())
-    })
-    .await;
+    passed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
